@@ -1,0 +1,94 @@
+"""Homestream: a streaming AI agent that people can trust."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import openai
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import api, auth, chat, errors, security, tokens
+from app.config import Settings, load_settings
+from app.connections import Connections
+from app.engine import Engine
+from app.event_log import MemoryLog
+from app.llm import Model
+from app.models import db, migrate
+from app.runs import Runs
+from app.tokens import TokenIssuer
+from app.tools import Catalogue
+
+
+def create_app(config: Settings | None = None) -> Flask:
+    """The web app, wired. Raises SettingsError with a sentence for each bad setting."""
+    settings = config or load_settings()
+    app = Flask(__name__, instance_path=str(settings.instance_dir))
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        MAX_CONTENT_LENGTH=1_000_000,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.secure,
+        SIGN_IN_LIMIT=settings.sign_in_limit,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters["pretty"] = _pretty
+    db.init_app(app)
+    migrate.init_app(app, db, render_as_batch=True)
+    security.init_app(app, secure=settings.secure)
+    auth.init_app(
+        app,
+        access_minutes=settings.access_token_minutes,
+        refresh_days=settings.refresh_token_days,
+        secure=settings.secure,
+    )
+    errors.init_app(app)
+    for blueprint in (chat.bp, api.bp, api.public, tokens.bp):
+        app.register_blueprint(blueprint)
+    app.extensions["engine"] = _engine(app, settings)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
+    return app
+
+
+def _engine(app: Flask, settings: Settings) -> Engine:
+    assert settings.signing_key_file is not None  # noqa: S101 - what Settings has seen to
+    issuer = TokenIssuer(
+        settings.signing_key_file,
+        settings.app_url,
+        settings.tool_services,
+        settings.tool_exchanges,
+    )
+    catalogue = Catalogue.of(
+        settings.tool_services,
+        issuer.mint,
+        timeout=settings.tool_timeout,
+        check_interval=settings.service_check_interval,
+    )
+    log = MemoryLog()
+    connections = Connections(settings.max_streams, settings.max_streams_per_user)
+    runs = Runs(app, settings, log, connections, _model(settings), catalogue)
+    return Engine(settings, log, connections, runs, catalogue, issuer)
+
+
+def _model(settings: Settings) -> Model:
+    client = openai.OpenAI(
+        base_url=settings.model_base_url,
+        # Many local endpoints need no key, but the client insists on a value.
+        api_key=settings.openai_api_key.get_secret_value() or "none",
+        max_retries=0,
+    )
+    return Model(
+        client,
+        settings.models,
+        first_token_timeout=settings.first_token_timeout,
+        attempts=settings.model_attempts,
+    )
+
+
+def _pretty(value: Any, indent: int | None = 2) -> str:
+    """JSON for people to read, in Jinja's hands to escape."""
+    return json.dumps(value, ensure_ascii=False, indent=indent or None)

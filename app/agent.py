@@ -1,0 +1,153 @@
+"""The agent: asks the model, calls the tools it wants, and asks again until it has answered.
+
+A plain generator of events. It knows neither Flask nor the database.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Generator, Iterator, Sequence
+from typing import Any, Protocol
+
+import gevent
+from gevent.queue import Queue
+
+from app.errors import RunFailed, ToolFailure
+from app.events import Content, Event, Thinking, ToolCalled, ToolRequest, Turn
+
+FAILURES_IN_A_ROW = 3
+LONGEST_RESULT = 20_000  # characters of a tool's result that the model is shown
+
+
+class Model(Protocol):
+    def stream(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
+    ) -> Generator[Content, None, Turn]: ...
+
+
+class Toolbox(Protocol):
+    """The tools of one person's run."""
+
+    def specs(self) -> list[dict[str, Any]]:
+        """The tools on offer, as the chat completions API wants them."""
+
+    def call(self, call_id: str, name: str, arguments: dict[str, Any]) -> Any:
+        """The tool's result, as JSON values. Raises ToolFailure with a sentence for the model."""
+
+
+def respond(
+    messages: Sequence[dict[str, Any]], model: Model, tools: Toolbox, *, max_steps: int = 8
+) -> Iterator[Event | Turn]:
+    """Answer the last of `messages`. Each finished Turn comes before any call it asks for is made.
+
+    Raises ModelError when the model fails and RunFailed after three steps in a row in which no
+    tool call succeeded. The last step is asked without tools, so that it has to answer.
+    """
+    history = list(messages)
+    failures = 0
+    for step in range(1, max_steps + 1):
+        yield Thinking("Thinking…" if step == 1 else "Reading the results…")
+        turn = yield from model.stream(history, tools.specs() if step < max_steps else [])
+        yield turn
+        if not turn.calls:
+            return
+        ended = yield from _call_all(turn.calls, tools)
+        history += for_model(turn.text, turn.calls, ended)
+        failures = 0 if any(call.status == "completed" for call in ended.values()) else failures + 1
+        if failures == FAILURES_IN_A_ROW:
+            last = next(reversed(ended.values()))
+            raise RunFailed(
+                f"The tools failed {failures} times in a row; the last error was: {last.error}",
+                code="tools_failed",
+            )
+
+
+def _call_all(
+    calls: Sequence[ToolRequest], tools: Toolbox
+) -> Generator[Event, None, dict[str, ToolCalled]]:
+    """Make the calls of one step side by side; each one's end by its id, in the order asked."""
+    yield Thinking(f"Calling {', '.join(dict.fromkeys(call.name for call in calls))}…")
+    for call in calls:
+        yield ToolCalled(call.id, call.name, "started", _parsed(call.arguments) or {})
+    ends: Queue[ToolCalled] = Queue()
+    workers = [gevent.spawn(_put, ends, call, tools) for call in calls]
+    ended = {}
+    try:
+        for _ in calls:
+            end = ends.get()
+            ended[end.id] = end
+            yield end
+    finally:
+        gevent.killall(workers)
+    return {call.id: ended[call.id] for call in calls}
+
+
+def _put(ends: Queue[ToolCalled], call: ToolRequest, tools: Toolbox) -> None:
+    ends.put(_call(call, tools))
+
+
+def _call(call: ToolRequest, tools: Toolbox) -> ToolCalled:
+    started = time.monotonic()
+    arguments = _parsed(call.arguments)
+    result, error = None, None
+    try:
+        if arguments is None:
+            raise ToolFailure("The arguments are not a JSON object; send one.")
+        result = tools.call(call.id, call.name, arguments)
+    except ToolFailure as failure:
+        error = failure.message
+    return ToolCalled(
+        id=call.id,
+        tool=call.name,
+        status="failed" if error else "completed",
+        arguments=arguments or {},
+        result=result,
+        error=error,
+        duration_ms=round((time.monotonic() - started) * 1000),
+    )
+
+
+def _parsed(arguments: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(arguments)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def for_model(
+    text: str, calls: Sequence[ToolRequest], ended: dict[str, ToolCalled]
+) -> list[dict[str, Any]]:
+    """A turn and its calls as chat messages. A call without an end gets one here: an answer
+    without a result for every call would be refused by the endpoint for ever after."""
+    turn: dict[str, Any] = {"role": "assistant", "content": text or None}
+    if calls:
+        turn["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": json.dumps(_parsed(call.arguments) or {}),
+                },
+            }
+            for call in calls
+        ]
+    results = [
+        {"role": "tool", "tool_call_id": call.id, "content": _told(ended.get(call.id))}
+        for call in calls
+    ]
+    return [turn, *results]
+
+
+def _told(end: ToolCalled | None) -> str:
+    """A call's end as the model reads it."""
+    if end is None or end.status == "started":
+        return json.dumps({"error": "The call was stopped before it had a result."})
+    if end.status == "failed":
+        return json.dumps({"error": end.error})
+    text = json.dumps(end.result, ensure_ascii=False)
+    if len(text) <= LONGEST_RESULT:
+        return text
+    return f"{text[:LONGEST_RESULT]}… (cut: {len(text)} characters in all; ask for less)"

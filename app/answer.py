@@ -1,0 +1,153 @@
+"""An answer as a reader has it: its run's events folded into parts, for every way of showing it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from app.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCalled
+from app.history import ended
+from app.markdown import Patch, StreamedMarkdown, to_html
+from app.models import Run
+
+
+@dataclass
+class TextPart:
+    """A stretch of text between tool calls. `number` tells it from the others of its answer."""
+
+    number: int
+    source: str = ""
+    markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
+
+    kind = "text"
+
+    @property
+    def html(self) -> str:
+        return to_html(self.source)
+
+
+@dataclass
+class ToolPart:
+    """A tool call, as the last event about it told."""
+
+    call: ToolCalled
+
+    kind = "tool"
+
+
+@dataclass(frozen=True)
+class TextChange:
+    part: TextPart
+    patch: Patch
+
+
+@dataclass(frozen=True)
+class TextOpened:
+    part: TextPart
+
+
+@dataclass(frozen=True)
+class ToolChange:
+    part: ToolPart
+    new: bool
+
+
+@dataclass(frozen=True)
+class StatusChange:
+    message: str
+
+
+Change = TextChange | TextOpened | ToolChange | StatusChange
+
+
+@dataclass
+class Answer:
+    """`status` is "running" until Done; `thinking` is what the run is busy with, or ""."""
+
+    run_id: str
+    status: str = "running"
+    thinking: str = ""
+    parts: list[TextPart | ToolPart] = field(default_factory=list)
+    failure: Failed | None = None
+
+    @property
+    def live(self) -> bool:
+        return self.status == "running"
+
+    @property
+    def text(self) -> str:
+        return "".join(part.source for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def calls(self) -> list[ToolCalled]:
+        return [part.call for part in self.parts if isinstance(part, ToolPart)]
+
+    def apply(self, event: Event) -> list[Change]:
+        """Take one event in; what of the page changes by it."""
+        match event:
+            case RunStarted():
+                return []
+            case Thinking(message=message):
+                self.thinking = message
+                return [StatusChange(message)]
+            case Content():
+                return self._write(event)
+            case ToolCalled():
+                return self._tool(event)
+            case Failed():
+                self.failure = event
+                return []
+            case Done(status=status):
+                self.status, self.thinking = status, ""
+                return []
+
+    def apply_all(self, events: Iterable[Event]) -> Answer:
+        for event in events:
+            self.apply(event)
+        return self
+
+    def _write(self, event: Content) -> list[Change]:
+        changes: list[Change] = []
+        if self.thinking:
+            self.thinking = ""
+            changes.append(StatusChange(""))
+        part = self.parts[-1] if self.parts else None
+        if not isinstance(part, TextPart):
+            part = TextPart(len(self.parts))
+            self.parts.append(part)
+            changes.append(TextOpened(part))
+        part.source += event.chunk
+        patch = part.markdown.feed(event.chunk)
+        return [*changes, TextChange(part, patch)] if patch else changes
+
+    def _tool(self, event: ToolCalled) -> list[Change]:
+        for part in self.parts:
+            if isinstance(part, ToolPart) and part.call.id == event.id:
+                part.call = event
+                return [ToolChange(part, new=False)]
+        changes = self.close_text()
+        new = ToolPart(event)
+        self.parts.append(new)
+        return [*changes, ToolChange(new, new=True)]
+
+    def close_text(self) -> list[Change]:
+        """The last part of text is complete."""
+        part = self.parts[-1] if self.parts else None
+        patch = part.markdown.close() if isinstance(part, TextPart) else None
+        return [TextChange(part, patch)] if isinstance(part, TextPart) and patch else []
+
+
+def stored_events(run: Run) -> list[Event]:
+    """What the database knows of a run, as the events that say it."""
+    events: list[Event] = [RunStarted(run.id, run.conversation_id)]
+    written = False
+    for step in run.steps:
+        if step.text:
+            events.append(Content(f"\n\n{step.text}" if written else step.text))
+            written = True
+        events += [ended(call) for call in step.calls]
+    if run.error_code:
+        events.append(Failed(run.error_code, run.error_message or "", run.retryable))
+    if not run.live:
+        events.append(Done(run.status, run.answer_id, run.usage))  # type: ignore[arg-type]
+    return events

@@ -1,0 +1,382 @@
+"""Who is asking: sign up, log in, refresh, log out. Plain forms, and the same as JSON.
+
+A browser's tokens live in HttpOnly cookies, guarded by a double-submitted CSRF value that stays the
+same for the whole session, so that a form in another tab stays good; an API client's go in the
+Authorization header. Signing out ends the session: both of its tokens are refused from then on.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import argon2
+import flask_jwt_extended as fje
+import gevent
+import jwt
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from pydantic import BaseModel, EmailStr, Field, ValidationError, field_validator
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from werkzeug.utils import redirect as _redirect
+
+from app.errors import Forbidden, HomestreamError, InputError, Unauthenticated, wants_json
+from app.models import EndedSession, User, db, new_id, now
+
+bp = Blueprint("auth", __name__, url_prefix="/auth")
+tokens = fje.JWTManager()
+limiter = Limiter(get_remote_address, storage_uri="memory://")
+
+_hasher = argon2.PasswordHasher()
+_LONGEST_DRAFT = 2_000
+
+Fields = dict[str, str]
+
+
+class FormErrors(HomestreamError):
+    """Each field's sentence; shown beside the fields, with what was typed."""
+
+    status = 422
+    code = "invalid_input"
+
+    def __init__(self, fields: Fields, status: int = 422) -> None:
+        super().__init__(" ".join(fields.values()))
+        self.fields = fields
+        self.status = status
+
+
+class SignUp(BaseModel):
+    """What a person may say about themselves. Anything else (a role, say) is not read."""
+
+    email: EmailStr = Field(max_length=254)
+    name: str = Field(min_length=1, max_length=100)
+    password: str = Field(min_length=8, max_length=256)
+
+    @field_validator("email", "name", mode="before")
+    @classmethod
+    def _trimmed(cls, value: Any) -> Any:
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("unprintable")
+        return value
+
+
+_SENTENCES = {
+    "email": "Enter an e-mail address like ann@example.com.",
+    "name": "Enter your name, in at most 100 characters.",
+    "password": "Enter a password of 8 to 256 characters.",
+}
+
+
+@tokens.user_lookup_loader
+def _load_user(_header: dict[str, Any], claims: dict[str, Any]) -> User | None:
+    return db.session.get(User, claims["sub"])
+
+
+@tokens.token_in_blocklist_loader
+def _signed_out(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
+    return db.session.get(EndedSession, claims.get("sid", "")) is not None
+
+
+def require_user() -> None:
+    """Let only a signed-in person on. For a blueprint's `before_request`.
+
+    A browser whose access token has run out goes on by its refresh token. Raises Unauthenticated,
+    or Forbidden when a form lacks the session's CSRF value.
+    """
+    try:
+        fje.verify_jwt_in_request()
+    except CSRFError:
+        raise Forbidden("This form is from an earlier session: send it again.") from None
+    except (JWTExtendedException, jwt.PyJWTError):
+        _go_on_by_refresh_token()
+
+
+def _go_on_by_refresh_token() -> None:
+    try:
+        fje.verify_jwt_in_request(refresh=True, locations=["cookies"])
+    except CSRFError:
+        raise Forbidden("This form is from an earlier session: send it again.") from None
+    except (JWTExtendedException, jwt.PyJWTError):
+        raise Unauthenticated("Sign in to go on.") from None
+    g.new_access_token = _access_token(user(), fje.get_jwt())
+
+
+def user() -> User:
+    """The signed-in person. Only where `require_user` has let the request on."""
+    return cast(User, fje.current_user)
+
+
+def csrf_token() -> str:
+    """The value for a form's `csrf_token` field; "" when nobody is signed in."""
+    return str(fje.get_jwt().get("csrf", "")) if "_jwt_extended_jwt" in g else ""
+
+
+def _send_new_token(response: Response) -> Response:
+    if "new_access_token" in g:
+        fje.set_access_cookies(response, g.new_access_token)
+    return response
+
+
+def _access_token(person: User, claims: dict[str, Any]) -> str:
+    kept = {name: claims[name] for name in ("sid", "csrf")}
+    token: str = fje.create_access_token(person.id, additional_claims=kept)
+    return token
+
+
+def _new_tokens(person: User) -> tuple[str, str]:
+    claims = {"sid": new_id(), "csrf": new_id()}
+    refresh = fje.create_refresh_token(person.id, additional_claims=claims)
+    return _access_token(person, claims), refresh
+
+
+def _hash(password: str) -> str:
+    # Argon2 computes in C for tens of milliseconds; in a real thread the streams go on meanwhile.
+    hashed: str = gevent.get_hub().threadpool.apply(_hasher.hash, (password,))
+    return hashed
+
+
+_NOBODY = _hasher.hash("nobody")
+
+
+def _matches(person: User | None, password: str) -> bool:
+    """Takes as long for an address without an account, so that time does not tell which exist."""
+    known = person.password_hash if person else _NOBODY
+    try:
+        gevent.get_hub().threadpool.apply(_hasher.verify, (known, password))
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
+    return person is not None
+
+
+def _input() -> dict[str, Any]:
+    """The form's fields or the JSON body's; everything that isn't text is as if it were missing."""
+    if not request.is_json:
+        return request.form.to_dict()
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InputError("Send a JSON object.", field="body", status=400)
+    return {name: value for name, value in body.items() if isinstance(value, str)}
+
+
+def sign_up(given: dict[str, Any]) -> User:
+    """A new account. Raises FormErrors."""
+    try:
+        checked = SignUp.model_validate(given)
+    except ValidationError as error:
+        wrong = {str(detail["loc"][0]) for detail in error.errors()}
+        raise FormErrors({name: _SENTENCES[name] for name in _SENTENCES if name in wrong}) from None
+    person = User(
+        email=checked.email.lower(), name=checked.name, password_hash=_hash(checked.password)
+    )
+    db.session.add(person)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        taken = "There is an account with this e-mail address already: log in instead."
+        raise FormErrors({"email": taken}, status=409) from None
+    return person
+
+
+def log_in(given: dict[str, Any]) -> User:
+    """The account that the address and password belong to. Raises FormErrors."""
+    email, password = given.get("email", "").strip().lower(), given.get("password", "")
+    missing = [name for name, value in (("email", email), ("password", password)) if not value]
+    if missing:
+        raise FormErrors(
+            {name: _SENTENCES[name].split(" of ")[0].rstrip(".") + "." for name in missing}
+        )
+    person = db.session.scalar(select(User).where(User.email == email))
+    if len(password) > 256 or not _matches(person, password):
+        raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
+    assert person is not None  # noqa: S101 - what _matches says
+    return person
+
+
+def _signed_in(person: User, status: int) -> ResponseReturnValue:
+    access, refresh = _new_tokens(person)
+    if wants_json():
+        body = {"user": _profile(person), "access_token": access, "refresh_token": refresh}
+        return jsonify(body), status
+    response = redirect(safe_next(request.values.get("next")))
+    fje.set_access_cookies(response, access)
+    fje.set_refresh_cookies(response, refresh)
+    return response
+
+
+def _profile(person: User) -> dict[str, str]:
+    return {
+        "id": person.id,
+        "email": person.email,
+        "name": person.name,
+        "role": person.role,
+        "createdAt": f"{person.created_at.isoformat(timespec='seconds')}Z",
+    }
+
+
+def safe_next(target: str | None) -> str:
+    """Where to go after signing in: a path of this app, else the start page."""
+    parts = urlsplit(target or "")
+    local = not parts.scheme and not parts.netloc and parts.path.startswith("/")
+    # Browsers read a backslash as a slash, and "//" as the start of a host.
+    safe = local and not parts.path.startswith("//") and "\\" not in (target or "")
+    return target if target and safe and target.isprintable() else "/"
+
+
+def _form(template: str, status: int = 200, errors: Fields | None = None) -> ResponseReturnValue:
+    page = render_template(
+        template, errors=errors or {}, typed=request.form, next=request.values.get("next", "")
+    )
+    return page, status
+
+
+@bp.errorhandler(FormErrors)
+def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
+    if wants_json():
+        body = {"code": error.code, "message": error.message, "fields": error.fields}
+        return jsonify(error=body), error.status
+    template = "auth/signup.html" if request.endpoint == "auth.signup" else "auth/login.html"
+    return _form(template, error.status, error.fields)
+
+
+def _failed(response: Response) -> bool:
+    return response.status_code in (401, 422)
+
+
+def _limit() -> str:
+    return str(current_app.config["SIGN_IN_LIMIT"])
+
+
+@bp.get("/signup")
+def signup_form() -> ResponseReturnValue:
+    return _form("auth/signup.html")
+
+
+@bp.post("/signup")
+def signup() -> ResponseReturnValue:
+    return _signed_in(sign_up(_input()), 201)
+
+
+@bp.get("/signin")
+@bp.get("/login")
+def login_form() -> ResponseReturnValue:
+    return _form("auth/login.html")
+
+
+@bp.post("/signin")
+@bp.post("/login")
+@limiter.limit(_limit, deduct_when=_failed)
+def login() -> ResponseReturnValue:
+    return _signed_in(log_in(_input()), 200)
+
+
+@bp.post("/refresh")
+def refresh() -> ResponseReturnValue:
+    """A new access token for the refresh token in the Authorization header or cookie."""
+    try:
+        fje.verify_jwt_in_request(refresh=True)
+    except CSRFError:
+        raise Forbidden("The X-CSRF-TOKEN header is missing or wrong.") from None
+    except (JWTExtendedException, jwt.PyJWTError):
+        raise Unauthenticated("The refresh token is missing, expired or not valid.") from None
+    access = _access_token(user(), fje.get_jwt())
+    response = jsonify(access_token=access)
+    if "Authorization" not in request.headers:
+        fje.set_access_cookies(response, access)
+    return response
+
+
+@bp.get("/profile")
+def profile() -> ResponseReturnValue:
+    require_user()
+    if wants_json() or "text/html" not in request.headers.get("Accept", ""):
+        return jsonify(user=_profile(user()))
+    return render_template("auth/profile.html", person=user())
+
+
+@bp.post("/signout")
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    try:
+        require_user()
+        _end_session(fje.get_jwt())
+    except Unauthenticated:
+        if wants_json():
+            raise
+    g.pop("new_access_token", None)
+    if wants_json():
+        return jsonify(message="You are signed out.")
+    response = redirect(url_for("auth.login_form"))
+    fje.unset_jwt_cookies(response)
+    return response
+
+
+def _end_session(claims: dict[str, Any]) -> None:
+    lifetime: timedelta = current_app.config["JWT_REFRESH_TOKEN_EXPIRES"]
+    gone = EndedSession.__table__.delete().where(EndedSession.expires_at < now())
+    db.session.execute(gone)
+    db.session.merge(EndedSession(id=claims["sid"], expires_at=now() + lifetime))
+    db.session.commit()
+
+
+def redirect(target: str) -> Response:
+    """See other, by GET."""
+    response: Response = _redirect(target, 303, Response=Response)  # type: ignore[assignment]
+    return response
+
+
+def to_login() -> Response:
+    """The way to the login page and back here. What was typed comes back too."""
+    if request.method == "POST":
+        session["draft"] = request.form.get("message", "")[:_LONGEST_DRAFT]
+    came_from = request.headers.get("HX-Current-URL") or request.referrer or "/"
+    here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(came_from).path
+    if request.headers.get("HX-Request"):
+        here = urlsplit(came_from).path
+    target = url_for("auth.login_form", next=safe_next(here))
+    if request.headers.get("HX-Request"):
+        return Response(status=401, headers={"HX-Redirect": target})
+    return redirect(target)
+
+
+def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool) -> None:
+    app.config.update(
+        JWT_SECRET_KEY=app.config["SECRET_KEY"],
+        JWT_ALGORITHM="HS256",
+        JWT_ENCODE_ISSUER="homestream-session",
+        JWT_DECODE_ISSUER="homestream-session",
+        JWT_TOKEN_LOCATION=["headers", "cookies"],
+        JWT_ACCESS_TOKEN_EXPIRES=timedelta(minutes=access_minutes),
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=refresh_days),
+        JWT_COOKIE_SECURE=secure,
+        JWT_COOKIE_SAMESITE="Lax",
+        JWT_SESSION_COOKIE=False,
+        JWT_CSRF_IN_COOKIES=False,
+        JWT_CSRF_CHECK_FORM=True,
+    )
+    tokens.init_app(app)
+    limiter.init_app(app)
+    app.register_blueprint(bp)
+    app.after_request(_send_new_token)
+    app.jinja_env.globals["csrf_token"] = csrf_token

@@ -1,0 +1,222 @@
+"""The pages: conversations, posting a question, watching the answer, stop and retry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+
+from app import stream
+from app.answer import Answer, stored_events
+from app.auth import csrf_token, require_user, to_login, user
+from app.conversations import (
+    checked_question,
+    conversations_of,
+    new_conversation,
+    own_conversation,
+    own_run,
+    shown_messages,
+)
+from app.engine import engine
+from app.errors import HomestreamError, Unauthenticated, answer, wants_json
+from app.event_log import Entry
+from app.events import Event
+from app.models import Conversation, Run, db
+from app.tools import UserTools
+
+bp = Blueprint("chat", __name__)
+bp.before_request(require_user)
+
+_HERE = "<!-- the answer being written -->"
+
+
+@bp.errorhandler(Unauthenticated)
+def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
+    if request.endpoint == "chat.events":
+        run_id = str((request.view_args or {}).get("run_id", ""))
+        link = render_template("chat/_signed_out.html", run_id=run_id)
+        return stream.respond_with(stream.closing_notice(run_id, link))
+    return answer(error) if wants_json() else to_login()
+
+
+@bp.errorhandler(HomestreamError)
+def show_beside_composer(error: HomestreamError) -> ResponseReturnValue:
+    """A question that can't be taken comes back in its field, with the reason beside it."""
+    composing = request.endpoint in ("chat.start_conversation", "chat.post_message")
+    if not composing or error.status in (401, 404) or request.headers.get("HX-Request"):
+        return answer(error)
+    db.session.rollback()
+    values = {"notice": error.message, "draft": request.form.get("message", "")}
+    if request.endpoint == "chat.start_conversation":
+        return _start_page(**values), error.status
+    found = own_conversation(user().id, (request.view_args or {})["conversation_id"])
+    return _conversation_page(found, **values), error.status
+
+
+@bp.get("/")
+def start() -> ResponseReturnValue:
+    """The page of a conversation that has yet to begin."""
+    return _start_page()
+
+
+@bp.get("/conversations")
+def conversations() -> ResponseReturnValue:
+    return _page("chat/conversations.html")
+
+
+@bp.post("/conversations")
+def start_conversation() -> ResponseReturnValue:
+    """The first question of a new conversation."""
+    question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
+    run = engine().runs.ask(user().id, new_conversation(user().id, question), question)
+    if request.headers.get("HX-Request"):
+        here = url_for(".conversation", conversation_id=run.conversation_id)
+        return "", 204, {"HX-Redirect": here}
+    return redirect(url_for(".watch", conversation_id=run.conversation_id), 303)
+
+
+@bp.get("/conversations/<conversation_id>")
+def conversation(conversation_id: str) -> ResponseReturnValue:
+    found = own_conversation(user().id, conversation_id)
+    return _conversation_page(found)
+
+
+@bp.get("/conversations/<conversation_id>/live")
+def watch(conversation_id: str) -> ResponseReturnValue:
+    """The same page, held open and written on while the answer comes: for readers without
+    JavaScript. With nothing being written it is the page itself."""
+    found = own_conversation(user().id, conversation_id)
+    run = _live_run(found)
+    if run is None:
+        return redirect(url_for(".conversation", conversation_id=found.id), 303)
+    connection = engine().connections.open(user().id, run.id, "page")
+    page = _conversation_page(found, held_open=_HERE)
+    head, tail = page.split(_HERE)
+    chunks = stream.as_page(_batches(run.id), Answer(run.id), _html(), head, tail)
+    db.session.remove()
+    return stream.respond_with(chunks, engine().connections, connection, mimetype="text/html")
+
+
+@bp.post("/conversations/<conversation_id>/messages")
+def post_message(conversation_id: str) -> ResponseReturnValue:
+    found = own_conversation(user().id, conversation_id)
+    question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
+    run = engine().runs.ask(user().id, found, question)
+    if request.headers.get("HX-Request"):
+        return render_template("chat/_exchange.html", question=question, answer=_begun(run))
+    return redirect(url_for(".watch", conversation_id=found.id), 303)
+
+
+@bp.get("/runs/<run_id>/events")
+def events(run_id: str) -> Response:
+    """The answer as it comes, in fragments for htmx. Always a stream that ends: the extension
+    would take any other answer for a fault and ask again for ever."""
+    try:
+        run = own_run(user().id, run_id)
+        connection = engine().connections.open(user().id, run_id, "fragments")
+    except HomestreamError as error:
+        notice = render_template("chat/_no_stream.html", run_id=run_id, error=error)
+        return stream.respond_with(stream.closing_notice(run_id, notice))
+    stored = stored_events(run)
+    chunks = stream.as_fragments(_batches(run_id, stored), Answer(run_id), _html())
+    db.session.remove()
+    return stream.respond_with(chunks, engine().connections, connection)
+
+
+@bp.post("/runs/<run_id>/stop")
+def stop(run_id: str) -> ResponseReturnValue:
+    """Answers when the run has ended, and the connection to the model is closed."""
+    run = own_run(user().id, run_id)
+    conversation_id = run.conversation_id
+    db.session.remove()
+    engine().runs.stop(run_id)
+    if request.headers.get("HX-Request"):
+        return "", 204
+    if wants_json():
+        status = own_run(user().id, run_id).status
+        return jsonify(runId=run_id, conversationId=conversation_id, status=status)
+    return redirect(url_for(".conversation", conversation_id=conversation_id), 303)
+
+
+@bp.post("/runs/<run_id>/retry")
+def retry(run_id: str) -> ResponseReturnValue:
+    run = engine().runs.retry(own_run(user().id, run_id))
+    if request.headers.get("HX-Request"):
+        return render_template("chat/_live.html", answer=_begun(run))
+    if wants_json():
+        return jsonify(runId=run.id, conversationId=run.conversation_id), 201
+    return redirect(url_for(".watch", conversation_id=run.conversation_id), 303)
+
+
+@bp.get("/status")
+def status() -> ResponseReturnValue:
+    """The status dots."""
+    return render_template("chat/_status.html", services=_services())
+
+
+@bp.get("/outbox")
+def outbox() -> ResponseReturnValue:
+    """What was sent on this person's behalf, as the services that sent it tell."""
+    tools = UserTools(engine().catalogue, user().id)
+    db.session.remove()
+    messages = tools.outbox()
+    if wants_json():
+        return jsonify(messages=messages)
+    return _page("chat/outbox.html", messages=messages)
+
+
+def _page(template: str, **values: object) -> str:
+    common = {
+        "conversations": conversations_of(user().id),
+        "services": _services(),
+        "draft": session.pop("draft", ""),
+        "demo": engine().settings.uses_demo_model,
+    }
+    return render_template(template, **(common | values))
+
+
+def _start_page(**values: object) -> str:
+    examples = render_template("prompts/examples.txt").strip().splitlines()
+    return _page("chat/start.html", examples=examples, **values)
+
+
+def _conversation_page(found: Conversation, **values: object) -> str:
+    messages = shown_messages(found, engine().log)
+    return _page("chat/conversation.html", conversation=found, messages=messages, **values)
+
+
+def _services() -> list[object]:
+    return list(engine().catalogue.services.values())
+
+
+def _begun(run: Run) -> Answer:
+    return Answer(run.id, thinking="Thinking…")
+
+
+def _live_run(found: Conversation) -> Run | None:
+    last = found.messages[-1] if found.messages else None
+    return last.run if last and last.run and last.run.live else None
+
+
+def _html() -> stream.Html:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return stream.Html(app, csrf_token())
+
+
+def _batches(run_id: str, stored: list[Event] | None = None) -> Iterator[list[Entry]]:
+    """The run's entries: from the log, or as stored when the log no longer has it."""
+    log, ping = engine().log, engine().settings.ping_interval
+    if log.read(run_id, 0, 0) is None:
+        return iter([stream.entries_of(stored or [])])
+    return stream.follow(log, run_id, 0, ping)

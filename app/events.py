@@ -1,0 +1,104 @@
+"""What happens in a run, as values. `name` is the event's name on the wire."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Literal
+
+ToolStatus = Literal["started", "completed", "failed"]
+Outcome = Literal["completed", "failed", "stopped"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    name: ClassVar[str] = "run"
+    run_id: str
+    conversation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    name: ClassVar[str] = "thinking"
+    message: str
+    status: str = "processing"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    """A tool call's start or end. `result` is the JSON the tool gave; `duration_ms` at the end."""
+
+    name: ClassVar[str] = "tool"
+    id: str
+    tool: str
+    status: ToolStatus
+    arguments: dict[str, Any]
+    result: Any = None
+    error: str | None = None
+    duration_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Text from the model. With `replace` it stands for all text of the answer so far."""
+
+    name: ClassVar[str] = "content"
+    chunk: str
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    name: ClassVar[str] = "error"
+    code: str
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Always the last. `usage` counts tokens: prompt_tokens, completion_tokens, total_tokens."""
+
+    name: ClassVar[str] = "done"
+    status: Outcome
+    message_id: str
+    usage: dict[str, int] | None = None
+
+
+Event = RunStarted | Thinking | ToolCalled | Content | Failed | Done
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """The model wants a tool called. `arguments` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One finished turn of the model: its text, the calls it asks for, and what it cost."""
+
+    text: str
+    calls: tuple[ToolRequest, ...]
+    usage: dict[str, int] | None = None
+
+
+_WIRE_NAMES = {
+    "run_id": "runId",
+    "conversation_id": "conversationId",
+    "message_id": "messageId",
+    "duration_ms": "durationMs",
+    "tool": "name",
+}
+_ONLY_WHEN_SET = {"result", "error", "duration_ms", "usage", "replace"}
+
+
+def to_json(event: Event) -> dict[str, Any]:
+    """The event's JSON data as the API sends it, in camelCase."""
+    return {
+        _WIRE_NAMES.get(key, key): value
+        for key, value in asdict(event).items()
+        if key not in _ONLY_WHEN_SET or value not in (None, False)
+    }

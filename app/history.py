@@ -1,0 +1,97 @@
+"""What the model is told: the system prompt, and as much of the conversation as fits."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from flask import render_template
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from app.agent import for_model
+from app.events import ToolCalled, ToolRequest
+from app.models import Message, Run, Step, ToolCall, User, db
+
+_MOST_MESSAGES = 400
+
+
+def messages_for(run: Run, token_budget: int, away: list[str]) -> list[dict[str, Any]]:
+    """The chat messages that ask for `run`'s answer. `away` names the services that are down."""
+    person = db.session.get_one(User, run.user_id)
+    prompt = render_template("prompts/system.md", person=person, today=date.today(), away=away)
+    return [{"role": "system", "content": prompt}, *_newest(_turns(run), token_budget)]
+
+
+def _turns(run: Run) -> list[list[dict[str, Any]]]:
+    """The conversation up to the run's question, newest turn first: a question and its answer."""
+    rows = db.session.scalars(
+        select(Message)
+        .where(
+            Message.conversation_id == run.conversation_id,
+            Message.position < run.answer.position,
+            Message.superseded.is_(False),
+        )
+        .order_by(Message.position.desc())
+        .limit(_MOST_MESSAGES)
+        .options(selectinload(Message.run).selectinload(Run.steps).selectinload(Step.calls))
+    )
+    turns: list[list[dict[str, Any]]] = []
+    answer: list[dict[str, Any]] = []
+    for message in rows:
+        if message.role == "assistant":
+            answer = _answer(message)
+        else:
+            turns.append([{"role": "user", "content": message.content}, *answer])
+            answer = []
+    return turns
+
+
+def _answer(message: Message) -> list[dict[str, Any]]:
+    steps = message.run.steps if message.run else []
+    messages = [said for step in steps for said in _step(step)]
+    if not messages or messages[-1]["role"] == "tool":
+        messages.append({"role": "assistant", "content": "(This answer was not finished.)"})
+    return messages
+
+
+def _step(step: Step) -> list[dict[str, Any]]:
+    if not step.text and not step.calls:
+        return []
+    calls = [ToolRequest(call.id, call.name, call.arguments) for call in step.calls]
+    return for_model(step.text, calls, {call.id: ended(call) for call in step.calls})
+
+
+def ended(call: ToolCall) -> ToolCalled:
+    """A stored call as the event that last told of it."""
+    try:
+        arguments = json.loads(call.arguments)
+    except ValueError:
+        arguments = {}
+    return ToolCalled(
+        id=call.id,
+        tool=call.name,
+        status=call.status,  # type: ignore[arg-type]
+        arguments=arguments if isinstance(arguments, dict) else {},
+        result=call.result,
+        error=call.error,
+        duration_ms=call.duration_ms,
+    )
+
+
+def _newest(turns: list[list[dict[str, Any]]], budget: int) -> list[dict[str, Any]]:
+    """Whole turns from the newest back, in order, while they fit; the newest always."""
+    kept: list[list[dict[str, Any]]] = []
+    for turn in turns:
+        budget -= _tokens(turn)
+        if kept and budget < 0:
+            break
+        kept.insert(0, turn)
+    return [message for turn in kept for message in turn]
+
+
+def _tokens(turn: list[dict[str, Any]]) -> int:
+    # Every endpoint counts with a tokenizer of its own; four bytes a token errs on the safe
+    # side for English, and UTF-8's longer characters are counted as the more tokens they are.
+    return len(json.dumps(turn, ensure_ascii=False).encode()) // 4

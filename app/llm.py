@@ -1,0 +1,255 @@
+"""One streamed completion from any OpenAI-compatible endpoint.
+
+Transient failures are tried again with backoff until the first token has come, and never after,
+so that no reader sees a word twice. Every way out closes the connection upstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import gevent
+import openai
+import tenacity
+from openai.types.chat import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import ChoiceDelta
+
+from app.errors import ModelError, ModelRefused, ModelUnavailable
+from app.events import Content, ToolRequest, Turn
+from app.models import new_id
+
+Chunks = Iterator[ChatCompletionChunk]
+
+_TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
+_LONGEST_WAIT = 20.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """An endpoint and the names of the models to ask there, the preferred first.
+
+    `first_token_timeout` in seconds bounds the wait for the first token and any later silence.
+    `attempts` counts tries for each name; `backoff` is the first wait in seconds, then doubled.
+    """
+
+    client: openai.OpenAI
+    names: Sequence[str]
+    first_token_timeout: float = 60
+    attempts: int = 3
+    backoff: float = 0.5
+
+    def stream(
+        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
+    ) -> Generator[Content, None, Turn]:
+        """Yield the text as it comes and return the finished turn. Raises ModelError."""
+        reply = self._open(messages, tools)
+        try:
+            return (yield from reply.read())
+        finally:
+            reply.close()
+
+    def _open(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> _Reply:
+        """The reply with its first token there, from the first model that gives one."""
+        for name in self.names:
+            try:
+                return self._try_again(name, messages, tools)
+            except ModelError as error:
+                if name == self.names[-1] or not (error.retryable or error.code == "model_unknown"):
+                    raise
+        raise ModelRefused("No model is set: set MODEL.", code="model_unknown")
+
+    def _try_again(
+        self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
+    ) -> _Reply:
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: getattr(error, "retryable", False)),
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=self._wait,
+            reraise=True,
+        )
+        return retrying(self._first_token, name, messages, tools)
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        """What the endpoint asked for, else exponential backoff with jitter."""
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "retry_after", None)
+        if asked is not None:
+            return min(float(asked), _LONGEST_WAIT)
+        jittered = tenacity.wait_random_exponential(self.backoff, max=_LONGEST_WAIT)
+        return jittered(state)
+
+    def _first_token(
+        self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
+    ) -> _Reply:
+        reply = None
+        timeout = gevent.Timeout.start_new(self.first_token_timeout)
+        try:
+            reply = _Reply(self._request(name, messages, tools))
+            reply.wait_for_first()
+            return reply
+        except BaseException as error:
+            if reply is not None:
+                reply.close()
+            if error is timeout:
+                raise ModelUnavailable(
+                    f"The model sent nothing for {self.first_token_timeout:g} seconds.",
+                    code="model_timeout",
+                ) from None
+            raise
+        finally:
+            timeout.close()
+
+    def _request(
+        self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
+    ) -> openai.Stream[ChatCompletionChunk]:
+        with _mapped_errors():
+            return self.client.chat.completions.create(
+                model=name,
+                messages=cast(Any, messages),
+                tools=cast(Any, tools) if tools else openai.omit,
+                stream=True,
+                stream_options={"include_usage": True},
+                timeout=openai.Timeout(self.first_token_timeout, connect=10),
+            )
+
+
+@dataclass
+class _Reply:
+    """A completion being read: what has come of it so far."""
+
+    stream: openai.Stream[ChatCompletionChunk]
+    first: ChatCompletionChunk | None = None
+    text: list[str] = field(default_factory=list)
+    calls: dict[int, _CallParts] = field(default_factory=dict)
+    usage: dict[str, int] | None = None
+    finish_reason: str | None = None
+
+    def wait_for_first(self) -> None:
+        """Read up to the first token. A reply that ends before one is a transient failure."""
+        with _mapped_errors():
+            for chunk in self.stream:
+                self._note(chunk)
+                if any(_says_something(choice.delta) for choice in chunk.choices):
+                    self.first = chunk
+                    return
+        if self.finish_reason == "content_filter":
+            raise ModelRefused("The model declined to answer this.", code="model_declined")
+        raise ModelUnavailable("The model sent an empty answer.", code="model_empty")
+
+    def read(self) -> Generator[Content, None, Turn]:
+        if self.first is not None:
+            yield from self._take(self.first)
+        with _mapped_errors():
+            for chunk in self.stream:
+                self._note(chunk)
+                yield from self._take(chunk)
+        return self._turn()
+
+    def close(self) -> None:
+        self.stream.close()
+
+    def _note(self, chunk: ChatCompletionChunk) -> None:
+        if chunk.usage is not None:
+            usage = chunk.usage
+            self.usage = {
+                "prompt_tokens": usage.prompt_tokens or 0,
+                "completion_tokens": usage.completion_tokens or 0,
+                "total_tokens": usage.total_tokens or 0,
+            }
+        for choice in chunk.choices:
+            self.finish_reason = choice.finish_reason or self.finish_reason
+
+    def _take(self, chunk: ChatCompletionChunk) -> Iterator[Content]:
+        for choice in chunk.choices:
+            for part in choice.delta.tool_calls or []:
+                call = self.calls.setdefault(part.index or 0, _CallParts())
+                if part.function is not None:
+                    call.name += part.function.name or ""
+                    call.arguments.append(part.function.arguments or "")
+            if choice.delta.content:
+                self.text.append(choice.delta.content)
+                yield Content(choice.delta.content)
+
+    def _turn(self) -> Turn:
+        if self.finish_reason is None:
+            raise ModelUnavailable("The model's answer was cut off.", code="model_cut_off")
+        if self.finish_reason == "content_filter":
+            raise ModelRefused("The model declined to go on.", code="model_declined")
+        if not self.calls and not "".join(self.text).strip():
+            raise ModelUnavailable("The model sent an empty answer.", code="model_empty")
+        calls = tuple(self.calls[index].request() for index in sorted(self.calls))
+        return Turn("".join(self.text), calls, self.usage)
+
+
+@dataclass
+class _CallParts:
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+    def request(self) -> ToolRequest:
+        # An id of our own: small models leave theirs out or use one twice, and it must be
+        # unique for good since it is also the call's idempotency key.
+        return ToolRequest(f"call_{new_id()}", self.name, "".join(self.arguments) or "{}")
+
+
+def _says_something(delta: ChoiceDelta) -> bool:
+    """Text or a tool call; or thoughts, which some endpoints send in a field of their own."""
+    thoughts = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
+    return bool(delta.content or delta.tool_calls or thoughts)
+
+
+class _mapped_errors:  # noqa: N801 - used like a statement
+    """Turns what the openai client raises into this program's errors."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, openai.APIStatusError):
+            raise _from_status(error) from error
+        if isinstance(error, openai.APITimeoutError):
+            raise ModelUnavailable("The model stopped sending.", code="model_timeout") from error
+        if isinstance(error, openai.APIConnectionError):
+            raise ModelUnavailable(
+                "The connection to the model's endpoint failed.", code="model_connection"
+            ) from error
+        # An error event within the stream, or a line in it that isn't JSON.
+        if isinstance(error, openai.APIError | ValueError):
+            raise ModelUnavailable("The model's endpoint failed in mid-answer.") from error
+
+
+def _from_status(error: openai.APIStatusError) -> ModelError:
+    status = error.status_code
+    if status in (401, 403):
+        return ModelRefused(
+            "The model's endpoint refused the key: check OPENAI_API_KEY.", code="model_key"
+        )
+    if {error.code, error.type} & _TOO_LONG:
+        return ModelRefused(
+            "This conversation is too long for the model: start a new one, or lower "
+            "HISTORY_TOKENS.",
+            code="model_context",
+        )
+    if error.code == "insufficient_quota":
+        return ModelRefused("The account at the model's endpoint has no credit left.")
+    if status == 404:
+        return ModelRefused(
+            "The endpoint doesn't know this model: check MODEL and OPENAI_BASE_URL.",
+            code="model_unknown",
+        )
+    if status in (408, 409, 425, 429) or status >= 500:
+        return ModelUnavailable(_busy(status), retry_after=_retry_after(error))
+    return ModelRefused("The model's endpoint refused the request: check MODEL and its features.")
+
+
+def _busy(status: int) -> str:
+    if status == 429:
+        return "The model is busy (too many requests): try again in a moment."
+    return f"The model's endpoint has trouble (status {status}): try again in a moment."
+
+
+def _retry_after(error: openai.APIStatusError) -> float | None:
+    value = error.response.headers.get("retry-after", "")
+    return float(value) if value.replace(".", "", 1).isdigit() else None

@@ -1,0 +1,147 @@
+"""The model's Markdown as safe HTML: a whole text at once, or block by block as it is written.
+
+pyromark parses, nh3 sanitises. A block (paragraph, list, table, …) is finished once the line that
+opens the next one is complete; until then it is the open block, the only one that can change.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import nh3
+import pyromark
+from markupsafe import Markup
+
+_OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
+_CLEANER = nh3.Cleaner(
+    tags={
+        *("p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote", "a"),
+        *("ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6"),
+        *("table", "thead", "tbody", "tr", "th", "td"),
+    },
+    attributes={"a": {"href", "title"}, "ol": {"start"}},
+    allowed_classes={"th": {"right", "center"}, "td": {"right", "center"}},
+    url_schemes={"http", "https", "mailto"},
+    link_rel="noopener noreferrer nofollow",
+)
+_ALIGNED = re.compile(r' style="text-align: (right|center|left)"')
+_TAG = re.compile(r"<(/?)(?!br\b|hr\b)[a-z]")
+_CLOSING_TAG = re.compile(r"</[a-z0-9]+>")
+_CLOSING_TAGS = re.compile(r"(?:</[a-z0-9]+>\s*)+$")
+
+# An open block beyond this many characters is rendered again only when it has grown by a
+# sixteenth, so that the work and the bytes for one endless block stay linear in its length.
+_LARGE = 4_000
+
+
+def to_html(source: str) -> Markup:
+    """A finished text as safe HTML."""
+    return Markup(_render(source))  # noqa: S704 - the sanitiser made it
+
+
+def _render(source: str) -> str:
+    # The policy allows no inline style, so a column's alignment becomes a class.
+    html = _ALIGNED.sub(r' class="\1"', pyromark.html(source, options=_OPTIONS))
+    return _CLEANER.clean(html)
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """How what is shown changes: `finished` goes before the open block for good; then the open
+    block is replaced by `opened`, or (when that is None) `appended` goes to the end of its
+    innermost last element, `depth` levels down.
+    """
+
+    finished: str = ""
+    opened: str | None = None
+    appended: str = ""
+    depth: int = 0
+
+
+class StreamedMarkdown:
+    """One text as it comes. `finished` and `opened` are the HTML as a reader has it by now."""
+
+    def __init__(self) -> None:
+        self.finished = ""
+        self.opened = ""
+        self._tail = ""
+        self._rendered_at = 0
+
+    def feed(self, text: str) -> Patch | None:
+        """Take more text, cut anywhere; how the page changes, or None when it doesn't."""
+        self._tail += text
+        if len(self._tail) > _LARGE and len(self._tail) < self._rendered_at * 17 // 16:
+            return None
+        finished = self._take_finished()
+        self._rendered_at = len(self._tail)
+        return self._patch(finished, _render(_presentable(self._tail)))
+
+    def close(self) -> Patch | None:
+        """The text has ended: what was open is finished."""
+        finished, self._tail = _render(self._tail), ""
+        return self._patch(finished, "")
+
+    def _take_finished(self) -> str:
+        cut = _end_of_finished(self._tail)
+        source, self._tail = self._tail[:cut], self._tail[cut:]
+        return _render(source) if source else ""
+
+    def _patch(self, finished: str, opened: str) -> Patch | None:
+        before, self.opened = self.opened, opened
+        self.finished += finished
+        if finished:
+            return Patch(finished=finished, opened=opened)
+        if opened == before:
+            return None
+        return _appending(before, opened) or Patch(opened=opened)
+
+
+def _end_of_finished(source: str) -> int:
+    """Where the open part begins: at the last block whose first line is complete.
+
+    A line that isn't complete can still turn out otherwise ("#" is a heading, "#1" is text).
+    """
+    complete = source.rfind("\n") + 1
+    raw = source.encode()
+    starts = [0]
+    level = 0
+    for event, span in pyromark.events_with_range(source, options=_OPTIONS):
+        kind = next(iter(event)) if isinstance(event, dict) else event
+        if level == 0 and kind != "End":
+            starts.append(span["start"])
+        level += {"Start": 1, "End": -1}.get(kind, 0)
+    offsets = [len(raw[:start].decode()) for start in starts[-2:]]
+    return max((at for at in offsets if source.find("\n", at, complete) >= 0), default=0)
+
+
+def _presentable(source: str) -> str:
+    """The open part without a table's incomplete row, so that a table shows row by row."""
+    if not source.lstrip().startswith("|"):
+        return source
+    complete = source[: source.rfind("\n") + 1]
+    return complete if complete.count("\n") > 1 else ""
+
+
+def _appending(before: str, after: str) -> Patch | None:
+    """The patch that only adds to one of the elements that are open at the end, if there is one."""
+    trailing = _CLOSING_TAGS.search(before)
+    starts = (
+        [tag.start() for tag in _CLOSING_TAG.finditer(before, trailing.start())] if trailing else []
+    )
+    for depth, start in zip(range(len(starts), 0, -1), starts, strict=True):
+        closing = before[start:]
+        added = after[start : -len(closing)]
+        if after == before[:start] + added + closing and _balanced(added):
+            return Patch(appended=added, depth=depth)
+    return None
+
+
+def _balanced(html: str) -> bool:
+    """Whether every tag in it is opened and closed there."""
+    level = 0
+    for tag in _TAG.finditer(html):
+        level += -1 if tag[1] else 1
+        if level < 0:
+            return False
+    return level == 0

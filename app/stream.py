@@ -1,0 +1,186 @@
+"""One run's events as its readers get them: SSE JSON, SSE fragments for htmx, or a held-open page.
+
+Each is a plain generator over batches of log entries and touches neither request nor database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, Response, render_template
+from markupsafe import escape
+
+from app.answer import Answer, Change, StatusChange, TextChange, TextOpened, ToolChange
+from app.connections import Connection, Connections
+from app.event_log import Entry, EventLog
+from app.events import Content, Done, Event, to_json
+
+RETRY_MS = 3000
+
+Batches = Iterable[list[Entry]]
+"""Entries in order; an empty list stands for silence, long enough for a ping."""
+
+
+def sse(event: str, data: str, *, id: int | None = None) -> str:
+    """One Server-Sent Event. Newlines within `data` become lines of their own."""
+    head = "" if event == "message" else f"event: {event}\n"
+    head += "" if id is None else f"id: {id}\n"
+    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return head + "".join(f"data: {line}\n" for line in lines) + "\n"
+
+
+def follow(log: EventLog, run_id: str, after: int, ping_interval: float) -> Iterator[list[Entry]]:
+    """A run's entries after seq `after` as they come, up to its Done."""
+    while (entries := log.read(run_id, after, ping_interval)) is not None:
+        yield entries
+        if entries:
+            after = entries[-1].seq
+            if isinstance(entries[-1].event, Done):
+                return
+
+
+def entries_of(events: Iterable[Event]) -> list[Entry]:
+    return [Entry(seq, event) for seq, event in enumerate(events, 1)]
+
+
+def replacing(events: Iterable[Event]) -> list[Event]:
+    """A stored run's events for an API reader who may have the beginning of the text already:
+    all of it in one event that replaces, so that no word is there twice."""
+    events = list(events)
+    text = "".join(event.chunk for event in events if isinstance(event, Content))
+    kept: list[Event] = [event for event in events if not isinstance(event, Content)]
+    if text:
+        kept.insert(-1, Content(text, replace=True))
+    return kept
+
+
+def as_json(batches: Batches) -> Iterator[str]:
+    """The API's event stream."""
+    yield f"retry: {RETRY_MS}\n\n"
+    seq = 0
+    for entries in batches:
+        if not entries:
+            yield sse("ping", "{}", id=seq)
+            continue
+        seq = entries[-1].seq
+        yield "".join(
+            sse(entry.event.name, _dumps(to_json(entry.event)), id=entry.seq) for entry in entries
+        )
+
+
+def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
+    """The event stream that htmx swaps in: a snapshot that replaces, then what changes."""
+    yield f"retry: {RETRY_MS}\n\n"
+    seq = 0
+    for entries in batches:
+        if not entries:
+            yield sse("ping", "{}", id=seq)
+            continue
+        first, seq = seq == 0, entries[-1].seq
+        changes = [change for entry in entries for change in answer.apply(entry.event)]
+        if first or not answer.live:
+            whole = html.answer(answer)
+            yield sse("message", partial(f"#a-{answer.run_id}", "outerHTML", whole), id=seq)
+        elif changes:
+            yield sse("message", "".join(html.change(answer.run_id, c) for c in changes), id=seq)
+        last = entries[-1].event
+        if isinstance(last, Done):
+            yield sse("done", _dumps(to_json(last)), id=seq)
+
+
+def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) -> Iterator[str]:
+    """A page held open: what is finished is sent when it is, and nothing is ever taken back."""
+    yield head
+    for entries in batches:
+        changes = [change for entry in entries for change in answer.apply(entry.event)]
+        if not answer.live:
+            changes += answer.close_text()
+        # A comment is nothing to see, but tells a reader who has gone from one who waits.
+        yield "".join(html.lasting(change) for change in changes) or "<!-- -->\n"
+    yield html.outcome(answer)
+    yield tail
+
+
+def closing_notice(run_id: str, notice: str) -> Iterator[str]:
+    """A stream that only says why there is nothing to stream, in a way that ends it for good."""
+    yield sse("message", partial(f"#a-{run_id}", "outerHTML", notice), id=0)
+    yield sse("done", _dumps({"status": "failed", "messageId": ""}), id=0)
+
+
+def partial(target: str, swap: str, html: str) -> str:
+    return f'<hx-partial hx-target="{target}" hx-swap="{swap}">{html}</hx-partial>'
+
+
+@dataclass(frozen=True)
+class Html:
+    """Answers and their changes as HTML. `csrf_token` goes into the forms that are sent along."""
+
+    app: Flask
+    csrf_token: str
+
+    def answer(self, answer: Answer) -> str:
+        return self._render("chat/_answer.html", answer=answer)
+
+    def outcome(self, answer: Answer) -> str:
+        return self._render("chat/_outcome.html", answer=answer)
+
+    def change(self, run_id: str, change: Change) -> str:
+        """The change as an instruction to htmx. Plain strings, since it happens for every token."""
+        match change:
+            case StatusChange(message=message):
+                return partial(f"#s-{run_id}", "innerHTML", str(escape(message)))
+            case TextOpened(part=part):
+                shell = f'<div class="prose" id="t-{run_id}-{part.number}">'
+                shell += f'<div class="open" id="o-{run_id}-{part.number}"></div></div>'
+                return partial(f"#p-{run_id}", "beforeend", shell)
+            case TextChange(part=part, patch=patch):
+                opened = f"#o-{run_id}-{part.number}"
+                if patch.appended:
+                    return partial(
+                        opened + " > :last-child" * patch.depth, "beforeend", patch.appended
+                    )
+                before = partial(opened, "beforebegin", patch.finished) if patch.finished else ""
+                return before + partial(opened, "innerHTML", patch.opened or "")
+            case ToolChange(part=part, new=new):
+                line = self._render("chat/_tool.html", call=part.call)
+                if new:
+                    return partial(f"#p-{run_id}", "beforeend", line)
+                return partial(f"#c-{part.call.id}", "outerHTML", line)
+
+    def lasting(self, change: Change) -> str:
+        """What of the change is final and can be shown on a page that only ever grows."""
+        match change:
+            case TextChange(patch=patch):
+                return f'<div class="prose">{patch.finished}</div>' if patch.finished else ""
+            case ToolChange(part=part) if part.call.status != "started":
+                return self._render("chat/_tool.html", call=part.call)
+            case StatusChange(message=message) if message:
+                return self._render("chat/_progress.html", message=message)
+        return ""
+
+    def _render(self, template: str, **values: Any) -> str:
+        with self.app.app_context():
+            return render_template(template, csrf_token=self.csrf_token, **values)
+
+
+def respond_with(
+    chunks: Iterator[str],
+    connections: Connections | None = None,
+    connection: Connection | None = None,
+    *,
+    mimetype: str = "text/event-stream",
+) -> Response:
+    """The streamed response; `connection` is closed when it ends, however it ends."""
+    response = Response(chunks, mimetype=mimetype)
+    response.headers["Cache-Control"] = "no-cache, no-transform"
+    response.headers["X-Accel-Buffering"] = "no"
+    if connections is not None and connection is not None:
+        response.call_on_close(lambda: connections.close(connection))
+    return response
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,33 @@
+"""A rule-based stand-in for a language model that speaks the OpenAI wire protocol.
+
+It lets the whole program run with no key and no network. It has no knowledge of its own: what it
+answers is composed from the results of the tools that a request offers.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from flask import Flask
+
+from demo_model.api import PACE, api
+from demo_model.config import Settings, SettingsError, load_settings
+
+# To gunicorn this means that the app can't load: it stops instead of starting the worker anew.
+CANNOT_LOAD = 4
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The service as a WSGI app. A bad setting ends the process with a sentence on stderr."""
+    app = Flask(__name__)
+    app.config[PACE] = (settings or _settings()).pace
+    app.register_blueprint(api)
+    return app
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(CANNOT_LOAD) from None

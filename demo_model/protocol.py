@@ -1,0 +1,269 @@
+"""The OpenAI chat-completions wire format: what is read from a request, and what is written."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+MODEL = "demo"
+FIRST_MADE = 1_767_225_600
+ARGUMENT_PIECE = 12
+
+Usage = dict[str, int]
+Delta = dict[str, Any]
+
+
+class Part(BaseModel):
+    """One part of a message's content; only text is read."""
+
+    type: str
+    text: str = ""
+
+
+class FunctionCall(BaseModel):
+    """A function's name and its arguments as JSON text."""
+
+    name: str
+    arguments: str = "{}"
+
+
+class RequestedCall(BaseModel):
+    """A tool call that an earlier assistant message made."""
+
+    id: str
+    function: FunctionCall
+
+
+class Message(BaseModel):
+    """One message of the conversation."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[Part] | None = None
+    tool_calls: list[RequestedCall] | None = None
+    tool_call_id: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The content as one string, whichever of its forms it came in."""
+        if isinstance(self.content, list):
+            return " ".join(part.text for part in self.content)
+        return self.content or ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Message:
+        if self.role == "tool" and not self.tool_call_id:
+            raise ValueError("a message with role 'tool' needs a tool_call_id")
+        if self.content is None and not (self.role == "assistant" and self.tool_calls):
+            raise ValueError(f"a message with role '{self.role}' needs content")
+        return self
+
+
+class Function(BaseModel):
+    """A function on offer. Its schema is not read: the model knows these tools by name."""
+
+    name: str
+
+
+class Tool(BaseModel):
+    """A tool on offer."""
+
+    type: Literal["function"]
+    function: Function
+
+
+class StreamOptions(BaseModel):
+    """What a streamed answer carries besides its text."""
+
+    include_usage: bool | None = False
+
+
+Limit = Annotated[int, Field(ge=1)]
+
+
+class ChatRequest(BaseModel):
+    """The body of `POST /v1/chat/completions`, as far as this model heeds it."""
+
+    messages: Annotated[list[Message], Field(min_length=1)]
+    tools: list[Tool] | None = None
+    tool_choice: str | dict[str, Any] | None = None
+    stream: bool | None = False
+    stream_options: StreamOptions | None = None
+    max_tokens: Limit | None = None
+    max_completion_tokens: Limit | None = None
+    n: Literal[1] | None = None
+
+    @property
+    def tool_names(self) -> frozenset[str]:
+        """The tools that may be called in this turn."""
+        offered = self.tools if self.tools and self.tool_choice != "none" else []
+        return frozenset(tool.function.name for tool in offered)
+
+    @property
+    def token_limit(self) -> int | None:
+        """The longest answer wanted, in tokens."""
+        return self.max_completion_tokens or self.max_tokens
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the stream shall end with a chunk of token counts."""
+        return bool(self.stream_options and self.stream_options.include_usage)
+
+    @model_validator(mode="after")
+    def _answered(self) -> ChatRequest:
+        """Every tool call has its result right behind it, and every result its call."""
+        waiting: set[str] = set()
+        for message in self.messages:
+            waiting = _still_waiting(waiting, message)
+        if waiting:
+            raise ValueError(_unanswered(waiting))
+        return self
+
+
+def _still_waiting(waiting: set[str], message: Message) -> set[str]:
+    if message.role == "tool":
+        if message.tool_call_id not in waiting:
+            raise ValueError(
+                f"tool_call_id '{message.tool_call_id}' answers no tool call before this message"
+            )
+        return waiting - {message.tool_call_id}
+    if waiting:
+        raise ValueError(_unanswered(waiting))
+    return {call.id for call in message.tool_calls or ()}
+
+
+def _unanswered(waiting: set[str]) -> str:
+    return f"every tool call needs a tool message; missing for {', '.join(sorted(waiting))}"
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool call to make."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the model says in one turn: text, then tool calls; either may be missing."""
+
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+
+
+def tokens(text: str) -> list[str]:
+    """The text in words, each with the white space behind it; joined they are the text again."""
+    return re.findall(r"\s*\S+\s*|\s+", text)
+
+
+def deltas(turn: Turn, limit: int | None = None) -> Iterator[Delta]:
+    """The turn in pieces of a token each. A limit cuts the text, and then the calls too."""
+    words = tokens(turn.text)
+    for word in words[:limit]:
+        yield {"content": word}
+    if limit is None or len(words) < limit:
+        for index, call in enumerate(turn.calls):
+            yield from _call_deltas(index, call)
+
+
+def _call_deltas(index: int, call: ToolCall) -> Iterator[Delta]:
+    head = {
+        "index": index,
+        "id": f"call_{secrets.token_hex(12)}",
+        "type": "function",
+        "function": {"name": call.name, "arguments": ""},
+    }
+    yield {"tool_calls": [head]}
+    arguments = json.dumps(call.arguments)
+    for start in range(0, len(arguments), ARGUMENT_PIECE):
+        piece = {"arguments": arguments[start : start + ARGUMENT_PIECE]}
+        yield {"tool_calls": [{"index": index, "function": piece}]}
+
+
+def finish_reason(turn: Turn, limit: int | None) -> str:
+    """Why the turn ends: `length`, `tool_calls` or `stop`."""
+    size = len(tokens(turn.text))
+    if limit is not None and (size > limit or (turn.calls and size == limit)):
+        return "length"
+    return "tool_calls" if turn.calls else "stop"
+
+
+def usage(request: ChatRequest, completion_tokens: int) -> Usage:
+    """Token counts; this model's tokens are words."""
+    prompt_tokens = sum(len(tokens(message.text)) for message in request.messages)
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+
+
+def envelope(kind: str) -> dict[str, Any]:
+    """What a completion, or every chunk of one, begins with."""
+    return {
+        "id": f"chatcmpl-{secrets.token_hex(12)}",
+        "object": kind,
+        "created": int(time.time()),
+        "model": MODEL,
+    }
+
+
+def completion(request: ChatRequest, turn: Turn) -> dict[str, Any]:
+    """The whole answer as one JSON object."""
+    said = list(deltas(turn, request.token_limit))
+    text = "".join(delta.get("content", "") for delta in said)
+    message: Delta = {"role": "assistant", "content": text or None, "refusal": None}
+    reason = finish_reason(turn, request.token_limit)
+    if reason == "tool_calls":
+        message["tool_calls"] = _whole_calls(said)
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+    counts = usage(request, len(said))
+    return {**envelope("chat.completion"), "choices": [choice], "usage": counts}
+
+
+def _whole_calls(said: list[Delta]) -> list[dict[str, Any]]:
+    calls: list[dict[str, Any]] = []
+    for delta in said:
+        for piece in delta.get("tool_calls", ()):
+            if "id" in piece:
+                calls.append({key: piece[key] for key in ("id", "type", "function")})
+            else:
+                calls[piece["index"]]["function"]["arguments"] += piece["function"]["arguments"]
+    return calls
+
+
+def chunk(
+    head: dict[str, Any], delta: Delta, reason: str | None = None, wants_usage: bool = False
+) -> dict[str, Any]:
+    """One chunk of a streamed answer."""
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
+    body = {**head, "choices": [choice]}
+    return {**body, "usage": None} if wants_usage else body
+
+
+def usage_chunk(head: dict[str, Any], counts: Usage) -> dict[str, Any]:
+    """The last chunk of a stream that was asked for token counts: no choices."""
+    return {**head, "choices": [], "usage": counts}
+
+
+def error_body(
+    message: str,
+    kind: str = "invalid_request_error",
+    param: str | None = None,
+    code: str | None = None,
+) -> dict[str, Any]:
+    """An error as OpenAI's clients expect it."""
+    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+
+
+def model_list() -> dict[str, Any]:
+    """The one model there is."""
+    card = {"id": MODEL, "object": "model", "created": FIRST_MADE, "owned_by": "homestream"}
+    return {"object": "list", "data": [card]}

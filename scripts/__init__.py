@@ -1,0 +1,1 @@
+"""What `make` runs: setting up, fetching the browser files, starting everything."""

@@ -1,0 +1,137 @@
+"""What is to be started on this machine, and whether it can be.
+
+`.env` and the instance folder are those of the current folder; the code is that of this checkout.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import app.config
+import tool_services.settings
+from app.keys import ensure_secrets
+from scripts.supervisor import Program
+
+ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = "127.0.0.1"
+# What a browser can open instead of "every address of this machine".
+_OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
+_GUNICORN = (
+    *(sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")),
+    *("-k", "gevent", "-w", "1"),
+    # All four would share one socket in the home folder.
+    "--no-control-socket",
+    # A tab with an open stream would keep Ctrl-C waiting for as long as a deployment allows.
+    *("--graceful-timeout", "2"),
+)
+
+
+class LaunchError(Exception):
+    """The start can't go on; the message is a sentence that says how to mend it."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """One web process: the application that gunicorn loads, and where it listens."""
+
+    name: str
+    application: str
+    port: int
+    host: str = LOOPBACK
+
+    @property
+    def port_setting(self) -> str:
+        return f"{self.name.replace('-', '_').upper()}_PORT"
+
+    @property
+    def url(self) -> str:
+        return f"http://{_authority(_OPENABLE.get(self.host, self.host), self.port)}"
+
+    @property
+    def program(self) -> Program:
+        address = ("-b", _authority(self.host, self.port))
+        return Program(self.name, (*_GUNICORN, *address, self.application))
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def program_env() -> dict[str, str]:
+    """This environment, in which the checkout's modules are found from any folder."""
+    found = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(found)}
+
+
+def make_secrets(folder: Path) -> None:
+    """Create the secrets that `folder` lacks; raises LaunchError when it can't be written."""
+    try:
+        ensure_secrets(folder)
+    except OSError as error:
+        raise LaunchError(
+            f"INSTANCE_DIR is {folder}, but secrets can't be kept there ({error.strerror}); "
+            "set it to a folder of yours in .env."
+        ) from None
+
+
+def plan() -> list[Service]:
+    """What the settings ask for; raises LaunchError with a sentence for each bad setting.
+
+    The web app's settings include the secrets, so they are made on the way.
+    """
+    tools = tool_services.settings.load_settings()
+    make_secrets(tools.instance_dir)
+    try:
+        web = app.config.load_settings()
+    except app.config.SettingsError as error:
+        raise LaunchError(str(error)) from None
+    wanted = [
+        Service("web", "wsgi:app", web.web_port, web.web_host),
+        Service("listings", "tool_services.listings:create_app()", tools.listings_port),
+        Service("analytics", "tool_services.analytics:create_app()", tools.analytics_port),
+    ]
+    if web.uses_demo_model:
+        wanted.append(Service("demo-model", "demo_model:create_app()", web.demo_model_port))
+    return wanted
+
+
+def check_ports(wanted: Sequence[Service]) -> None:
+    """Raises LaunchError for the first service that could not listen where its settings say."""
+    counts = Counter(service.port for service in wanted)
+    for port, number in counts.items():
+        if number > 1:
+            names = " and ".join(each.port_setting for each in wanted if each.port == port)
+            raise LaunchError(f"{names} are the same port, {port}; give each its own in .env.")
+    for service in wanted:
+        _check_port(service)
+
+
+def _check_port(service: Service) -> None:
+    family = socket.AF_INET6 if ":" in service.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As gunicorn does, or a port that was in use a moment ago would count as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((service.host, service.port))
+        except OSError as error:
+            raise LaunchError(_refusal(service, error)) from None
+
+
+def _refusal(service: Service, error: OSError) -> str:
+    port, setting = service.port, service.port_setting
+    if error.errno == errno.EADDRINUSE:
+        mend = f"stop it or set {setting} to a free one in .env."
+        return f"Port {port} is taken by another program; {mend}"
+    if error.errno == errno.EACCES:
+        return f"Port {port} is kept for the system; set {setting} to 1024 or more in .env."
+    return (
+        f"WEB_HOST is {service.host!r}, where this machine can't listen ({error.strerror}); "
+        "set it to 127.0.0.1 (this machine only) or 0.0.0.0 (everybody) in .env."
+    )

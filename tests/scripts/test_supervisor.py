@@ -1,0 +1,138 @@
+"""Several programs that live and end as one, seen from outside: real processes, real signals."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.scripts.processes import all_gone
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Has a child of its own, as gunicorn has workers; says who it is, and then waits for its end.
+WITH_WORKER = (
+    "import os, subprocess, sys, time; "
+    "worker = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']); "
+    "print('pids', os.getpid(), worker.pid); time.sleep(60)"
+)
+STUBBORN = (
+    "import os, signal, time; "
+    "signal.signal(signal.SIGTERM, lambda *_: print('asked to end')); "
+    "print('pids', os.getpid()); [time.sleep(1) for _ in range(60)]"
+)
+SHORT_LIVED = "import sys, time; time.sleep(0.5); print('my port is gone'); sys.exit(3)"
+KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a supervisor over name=Python-source programs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(grace: float = 5.0, **sources: str) -> subprocess.Popen[str]:
+        program = (
+            "import os, sys; from scripts.supervisor import Program, run; "
+            f"programs = [Program(n, (sys.executable, '-c', s)) for n, s in {sources!r}.items()]; "
+            f"sys.exit(run(programs, os.environ, lambda: 'all are there', {grace}))"
+        )
+        command = [sys.executable, "-c", program]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 cwd=ROOT, text=True)  # fmt: skip
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.terminate()
+        child.wait()
+
+
+def read_until(child: subprocess.Popen[str], *wanted: str) -> str:
+    """What the supervisor printed until each of `wanted` had come."""
+    assert child.stdout is not None
+    text = ""
+    for line in child.stdout:
+        text += line
+        if all(each in text for each in wanted):
+            return text
+    raise AssertionError(f"ended before {wanted} came:\n{text}")
+
+
+def pids(text: str) -> list[int]:
+    found = [int(pid) for line in re.findall(r"pids ([\d ]+)", text) for pid in line.split()]
+    assert found
+    return found
+
+
+def test_each_line_is_named_by_its_program_at_once_and_the_ready_sentence_follows(
+    start: Start,
+) -> None:
+    child = start(web=WITH_WORKER, listings=WITH_WORKER)
+    text = read_until(child, "web      | pids", "listings | pids", "all are there")
+    assert "all are there" in text.splitlines()
+    assert "\033" not in text
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_every_program_and_its_workers_with_exit_code_0(
+    start: Start, number: signal.Signals
+) -> None:
+    child = start(web=WITH_WORKER, listings=WITH_WORKER)
+    family = pids(read_until(child, "web      | pids", "listings | pids"))
+    child.send_signal(number)
+    rest, _ = child.communicate()
+    assert child.returncode == 0
+    assert "Traceback" not in rest
+    assert all_gone(family)
+
+
+def test_one_program_that_ends_ends_the_rest_and_is_named_last(start: Start) -> None:
+    child = start(web=WITH_WORKER, listings=SHORT_LIVED)
+    text, _ = child.communicate()
+    assert child.returncode == 1
+    assert "listings | my port is gone" in text
+    assert text.splitlines()[-1].startswith("listings ended by itself (exit code 3)")
+    assert all_gone(pids(text))
+
+
+def test_a_program_that_was_killed_is_said_to_have_been(start: Start) -> None:
+    child = start(web=KILLED)
+    text, _ = child.communicate()
+    assert "web ended by itself (signal SIGKILL)" in text
+
+
+def test_a_program_that_will_not_end_is_killed_when_its_time_is_up(start: Start) -> None:
+    child = start(grace=0.3, web=STUBBORN)
+    family = pids(read_until(child, "web | pids"))
+    child.send_signal(signal.SIGTERM)
+    child.communicate()
+    assert child.returncode == 0
+    assert all_gone(family)
+
+
+def test_a_second_ctrl_c_does_not_wait(start: Start) -> None:
+    child = start(grace=600, web=STUBBORN)
+    family = pids(read_until(child, "web | pids", "all are there"))
+    child.send_signal(signal.SIGINT)
+    read_until(child, "web | asked to end")
+    child.send_signal(signal.SIGINT)
+    child.communicate(timeout=60)
+    assert child.returncode == 0
+    assert all_gone(family)
+
+
+def test_the_end_comes_even_when_nobody_can_read_the_lines_any_more(start: Start) -> None:
+    child = start(web="import time\nwhile True: print('x' * 1000); time.sleep(0.01)")
+    read_until(child, "x")
+    assert child.stdout is not None
+    child.stdout.close()
+    child.send_signal(signal.SIGHUP)
+    assert child.wait() == 0

@@ -1,0 +1,56 @@
+"""The analytics service: how listings are doing, how their markets are, and reports on both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import select
+
+from tool_services.analytics.market import GET_MARKET_ANALYSIS
+from tool_services.analytics.metrics import GET_LISTING_METRICS
+from tool_services.analytics.models import ListingMetrics, MarketArea, db
+from tool_services.analytics.report import performance_report_tool
+from tool_services.database import Sample, open_database
+from tool_services.peer import Peer
+from tool_services.service import ServiceInfo, make_service
+from tool_services.settings import Settings, load_settings
+from tool_services.tokens import TokenVerifier
+
+# The rest of the time that a tool call has is for this service's own work and the way back.
+PEER_TIMEOUT_SHARE = 0.6
+_SAMPLE_DIR = Path(__file__).parent / "sample"
+_SAMPLES = [
+    Sample(ListingMetrics, _SAMPLE_DIR / "listing_metrics.csv"),
+    Sample(MarketArea, _SAMPLE_DIR / "market_areas.csv"),
+]
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The service as a WSGI app, its database created and filled where that is still to do."""
+    settings = settings or load_settings()
+    app = make_service(
+        ServiceInfo(
+            name="analytics",
+            package=__name__,
+            description="Knows how listings perform and how their markets move.",
+            audience=settings.analytics_url,
+        ),
+        [GET_LISTING_METRICS, GET_MARKET_ANALYSIS, performance_report_tool(_listings(settings))],
+        verifier=TokenVerifier.for_service(settings, settings.analytics_url),
+        check_database=lambda: db.session.scalar(select(ListingMetrics.ListingId).limit(1)),
+        instance_dir=settings.instance_dir,
+    )
+    open_database(
+        app,
+        db,
+        setting="ANALYTICS_DATABASE_URL",
+        url=settings.analytics_database_url,
+        samples=_SAMPLES,
+    )
+    return app
+
+
+def _listings(settings: Settings) -> Peer:
+    timeout = settings.tool_timeout * PEER_TIMEOUT_SHARE
+    return Peer("listings", settings.listings_url, settings.token_url, timeout)

@@ -1,0 +1,62 @@
+"""What the listings service knows about some listings, asked with a token meant for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from tool_services.errors import UnknownListingError
+from tool_services.peer import Peer
+from tool_services.tokens import Caller
+
+
+class ListedHome(BaseModel):
+    """One listing as the listings service shows it; `price` in US dollars."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    listingId: str  # noqa: N815
+    address: str
+    city: str
+    state: str
+    zipCode: str  # noqa: N815
+    price: int
+    bedrooms: int
+    bathrooms: int | float
+    status: str
+
+    @property
+    def full_address(self) -> str:
+        """Such as "123 Oak Street, Portland, OR 97201"."""
+        return f"{self.address}, {self.city}, {self.state} {self.zipCode}"
+
+
+class _Answer(BaseModel):
+    listings: list[ListedHome]
+
+
+class _Refusal(BaseModel):
+    class Error(BaseModel):
+        code: str
+        message: str
+
+    error: Error
+
+
+def listed_homes(peer: Peer, listing_ids: Sequence[str], caller: Caller) -> dict[str, ListedHome]:
+    """The homes by listing id, every one asked for.
+
+    Raises UnknownListingError with the peer's sentence, or UpstreamUnavailableError.
+    """
+    answer = peer.get("/listings", {"ids": ",".join(listing_ids)}, caller)
+    try:
+        if answer.status_code == UnknownListingError.status:
+            raise UnknownListingError(_Refusal.model_validate_json(answer.content).error.message)
+        homes = _Answer.model_validate_json(answer.content).listings
+    except ValidationError as error:
+        raise peer.unavailable(f"gave an unusable answer ({answer.status_code})") from error
+    by_id = {home.listingId: home for home in homes}
+    if by_id.keys() != set(listing_ids):
+        raise peer.unavailable("answered about other listings than those asked for")
+    return by_id

@@ -1,0 +1,34 @@
+"""Lists of listing ids, as every tool that takes them reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+from tool_services.errors import UnknownListingError
+
+MOST_LISTINGS = 50
+
+LISTING_IDS_SCHEMA: dict[str, Any] = {
+    "type": "array",
+    "description": 'Ids of the listings, such as ["L001", "L005"]',
+    "items": {"type": "string", "minLength": 1, "maxLength": 40},
+    "minItems": 1,
+    "maxItems": MOST_LISTINGS,
+    "uniqueItems": True,
+}
+
+
+def normal_ids(listing_ids: Sequence[str]) -> list[str]:
+    """The ids in their stored spelling (upper case), each once, in the order given."""
+    return list(dict.fromkeys(listing_id.strip().upper() for listing_id in listing_ids))
+
+
+def require_known(listing_ids: Sequence[str], known: Container[str]) -> None:
+    """Raise UnknownListingError that names every id which is not among `known`."""
+    unknown = [listing_id for listing_id in listing_ids if listing_id not in known]
+    if unknown:
+        raise UnknownListingError(
+            f"No listing has the id {', '.join(unknown)}. "
+            "Ids look like L001; findListings shows those that there are."
+        )

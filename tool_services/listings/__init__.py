@@ -1,0 +1,48 @@
+"""The listings service: homes for sale, and reports about them by e-mail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import select
+
+from tool_services.database import Sample, open_database
+from tool_services.listings.models import Listing, db
+from tool_services.listings.outbox import serve_outbox
+from tool_services.listings.report import SEND_LISTING_REPORT
+from tool_services.listings.search import FIND_LISTINGS, serve_listings
+from tool_services.service import ServiceInfo, make_service
+from tool_services.settings import Settings, load_settings
+from tool_services.tokens import TokenVerifier
+
+_SAMPLES = [Sample(Listing, Path(__file__).parent / "sample" / "listings.csv")]
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The service as a WSGI app, its database created and filled where that is still to do."""
+    settings = settings or load_settings()
+    verifier = TokenVerifier.for_service(settings, settings.listings_url)
+    app = make_service(
+        ServiceInfo(
+            name="listings",
+            package=__name__,
+            description="Finds homes for sale and sends reports about them.",
+            audience=settings.listings_url,
+            capabilities={"outbox": True},
+        ),
+        [FIND_LISTINGS, SEND_LISTING_REPORT],
+        verifier=verifier,
+        check_database=lambda: db.session.scalar(select(Listing.ListingId).limit(1)),
+        instance_dir=settings.instance_dir,
+    )
+    serve_listings(app, verifier)
+    serve_outbox(app, verifier)
+    open_database(
+        app,
+        db,
+        setting="LISTINGS_DATABASE_URL",
+        url=settings.listings_database_url,
+        samples=_SAMPLES,
+    )
+    return app
