@@ -207,7 +207,7 @@ def log_in(given: dict[str, Any]) -> User:
         raise FormErrors(
             {name: _SENTENCES[name].split(" of ")[0].rstrip(".") + "." for name in missing}
         )
-    person = db.session.scalar(select(User).where(User.email == email))
+    person: User | None = db.session.scalar(select(User).where(User.email == email))
     if len(password) > 256 or not _matches(person, password):
         raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
     assert person is not None  # noqa: S101 - what _matches says

@@ -22,8 +22,11 @@ class SettingsError(Exception):
     """A setting is missing or wrong: one sentence for each, saying how to mend it."""
 
 
-class Address(BaseSettings):
-    """Where the web app listens. All that a process needs to know before it has any secret."""
+class Settings(BaseSettings):
+    """The web app's settings; the field's upper-case name is the variable's. See `.env.example`.
+
+    Times are in seconds unless the name says otherwise.
+    """
 
     model_config = SettingsConfigDict(
         env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
@@ -31,14 +34,6 @@ class Address(BaseSettings):
 
     web_host: str = "127.0.0.1"
     web_port: Port = 8000
-
-
-class Settings(Address):
-    """The web app's settings; the field's upper-case name is the variable's. See `.env.example`.
-
-    Times are in seconds unless the name says otherwise.
-    """
-
     app_url: str = ""
     instance_dir: Path = Path("instance")
     secret_key: SecretStr | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 import gevent
@@ -24,14 +24,20 @@ class Engine:
     runs: Runs
     catalogue: Catalogue
     issuer: TokenIssuer
+    _watchers: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
     def begin(self) -> None:
         """What the serving process does once at its start, and a command like `flask db` must not:
         end what a dead process left, and watch the tool services."""
         self.runs.recover()
-        gevent.spawn(self.catalogue.watch)
+        self._watchers.append(gevent.spawn(self.catalogue.watch))
         if self.settings.abandoned_run_seconds:
-            gevent.spawn(self.runs.stop_abandoned)
+            self._watchers.append(gevent.spawn(self.runs.stop_abandoned))
+
+    def end(self) -> None:
+        """What the serving process does last: leave every answer with an honest end."""
+        gevent.killall(self._watchers)
+        self.runs.interrupt()
 
 
 def engine() -> Engine:

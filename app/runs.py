@@ -33,6 +33,16 @@ class Stopped(gevent.GreenletExit):
     """Raised inside a run that is to stop, wherever it waits, so that all it holds is let go."""
 
 
+class Interrupted(Stopped):
+    """The process that produces the run is ending."""
+
+
+_INTERRUPTED = Ending(
+    "failed",
+    RunFailed("The server was restarted while this answer was being written.", code="interrupted"),
+)
+
+
 @dataclass
 class Active:
     """A run being produced: `worker` does it, `keeper` sees that its end is recorded."""
@@ -96,21 +106,25 @@ class Runs:
             active.worker.kill(Stopped, block=False)
             active.keeper.join(_STOP_WAIT)
 
+    def interrupt(self) -> None:
+        """End every run of this process, for the end of the process itself."""
+        active = list(self._active.values())
+        for run in active:
+            run.worker.kill(Interrupted, block=False)
+        gevent.joinall([run.keeper for run in active if run.keeper], timeout=_STOP_WAIT)
+
     def counts(self) -> dict[str, int]:
         return {"activeRuns": len(self._active), "maxRuns": self._settings.max_runs}
 
     def recover(self) -> int:
         """End the runs that a process left when it died; how many. For the start of a process."""
-        error = RunFailed(
-            "The server was restarted while this answer was being written.", code="interrupted"
-        )
         with self._app.app_context():
             left = db.session.scalars(
                 select(Run).where(Run.status.in_(("queued", "running")))
             ).all()
             for run in left:
                 run.answer.content = "\n\n".join(step.text for step in run.steps if step.text)
-                end_run(run.id, Ending("failed", error))
+                end_run(run.id, _INTERRUPTED)
             db.session.commit()
             return len(left)
 
@@ -158,8 +172,7 @@ class Runs:
         # The worker can be killed at any moment; what records its end must not be.
         try:
             worker.join()
-            ending = worker.value if isinstance(worker.value, Ending) else Ending("stopped")
-            recorder.finish(ending)
+            recorder.finish(_ending(worker.value))
         finally:
             del self._active[recorder.run_id]
 
@@ -195,6 +208,13 @@ class Runs:
             run.status = "running"
             db.session.commit()
             return messages
+
+
+def _ending(value: object) -> Ending:
+    """How the run ended, by what its worker returned or was killed with."""
+    if isinstance(value, Ending):
+        return value
+    return _INTERRUPTED if isinstance(value, Interrupted) else Ending("stopped")
 
 
 def _last_position(conversation_id: str) -> int:

@@ -24,7 +24,7 @@ LOOPBACK = "127.0.0.1"
 # What a browser can open instead of "every address of this machine".
 _OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
 _GUNICORN = (
-    *(sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")),
+    *(sys.executable, "-m", "gunicorn"),
     *("-k", "gevent", "-w", "1"),
     # All four would share one socket in the home folder.
     "--no-control-socket",
@@ -39,12 +39,13 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """One web process: the application that gunicorn loads, and where it listens."""
+    """One process: what gunicorn loads, where it listens, and its gunicorn settings file."""
 
     name: str
     application: str
     port: int
     host: str = LOOPBACK
+    config: str = "scripts/gunicorn_services.py"
 
     @property
     def port_setting(self) -> str:
@@ -56,8 +57,8 @@ class Service:
 
     @property
     def program(self) -> Program:
-        address = ("-b", _authority(self.host, self.port))
-        return Program(self.name, (*_GUNICORN, *address, self.application))
+        options = ("-c", str(ROOT / self.config), "-b", _authority(self.host, self.port))
+        return Program(self.name, (*_GUNICORN, *options, self.application))
 
 
 def _authority(host: str, port: int) -> str:
@@ -93,7 +94,7 @@ def plan() -> list[Service]:
     except app.config.SettingsError as error:
         raise LaunchError(str(error)) from None
     wanted = [
-        Service("web", "wsgi:app", web.web_port, web.web_host),
+        Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
         Service("listings", "tool_services.listings:create_app()", tools.listings_port),
         Service("analytics", "tool_services.analytics:create_app()", tools.analytics_port),
     ]

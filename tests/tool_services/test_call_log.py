@@ -24,7 +24,5 @@ def test_a_service_that_nobody_set_up_logging_for_logs_to_stderr(tmp_path: Path)
         timeout=60,
         check=True,
     )
-    line = (
-        r"[-\d]+ [:,\d]+ INFO listings tool=- user=- status=401 duration_ms=[.\d]+\n"
-    )
+    line = r"[-\d]+ [:,\d]+ INFO listings tool=- user=- status=401 duration_ms=[.\d]+\n"
     assert re.fullmatch(line, ended.stderr)

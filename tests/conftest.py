@@ -1,0 +1,55 @@
+"""Fixtures for the tests that run in one process, patched by gevent like the real workers are.
+
+The whole product runs in them for real: the app, both tool services and a scripted model, each an
+HTTP server on loopback. Alice owns what a test is about; Mallory is signed in too, and an outsider.
+"""
+
+from __future__ import annotations
+
+from gevent import monkey
+
+monkey.patch_all()
+
+from collections.abc import Callable, Iterator  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+
+from tests.product import Person, Product  # noqa: E402
+from tests.scripted_model import ScriptedModel  # noqa: E402
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedModel]:
+    with ScriptedModel() as scripted:
+        yield scripted
+
+
+@pytest.fixture
+def start(tmp_path: Path, model: ScriptedModel) -> Iterator[Callable[..., Product]]:
+    """Start the product with settings of the test's own (keyword arguments of Settings)."""
+    started: list[Product] = []
+
+    def begin(**settings: object) -> Product:
+        product = Product(tmp_path, model.base_url, settings)
+        started.append(product)
+        return product
+
+    yield begin
+    for product in started:
+        product.stop()
+
+
+@pytest.fixture
+def product(start: Callable[..., Product]) -> Product:
+    return start()
+
+
+@pytest.fixture
+def alice(product: Product) -> Person:
+    return product.sign_up("Alice")
+
+
+@pytest.fixture
+def mallory(product: Product) -> Person:
+    return product.sign_up("Mallory")

@@ -1,0 +1,142 @@
+"""A conversation with the demo model, with tools that answer from a few homes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from demo_model.planning import next_turn
+from demo_model.protocol import Message, ToolCall
+
+HOMES = [
+    ("L001", "123 Oak Street", "Portland", "OR", 825000, 3, 2, "Active"),
+    ("L004", "321 Cedar Lane", "Portland", "OR", 650000, 2, 2, "Pending"),
+    ("L005", "654 Birch Way", "Seattle", "WA", 950000, 3, 2.5, "Active"),
+    ("L006", "987 Elm Court", "Portland", "OR", 1100000, 4, 3, "Sold"),
+    ("L008", "258 Willow Place", "Portland", "OR", 575000, 3, 1.5, "Active"),
+]
+FIELDS = ("listingId", "address", "city", "state", "price", "bedrooms", "bathrooms", "status")
+LISTINGS = [dict(zip(FIELDS, home, strict=True)) for home in HOMES]
+TOOLS = (
+    "findListings",
+    "sendListingReport",
+    "getListingMetrics",
+    "getMarketAnalysis",
+    "generatePerformanceReport",
+)
+
+Tool = Callable[[dict[str, Any]], Any]
+
+
+def find_listings(arguments: dict[str, Any]) -> Any:
+    found = [
+        home
+        for home in LISTINGS
+        if arguments.get("city", home["city"]) == home["city"]
+        and arguments.get("state", home["state"]) == home["state"]
+        and arguments.get("status", home["status"]) == home["status"]
+        and arguments.get("minBedrooms", 0) <= home["bedrooms"]
+        and arguments.get("maxPrice", home["price"]) >= home["price"]
+    ]
+    return {"total": len(found), "listings": found}
+
+
+def figures(listing_id: str) -> dict[str, Any]:
+    number = int(listing_id[1:])
+    return {
+        "listingId": listing_id,
+        "pageViews": 1250 + number,
+        "saves": 45,
+        "inquiries": 12,
+        "timeOnMarket": 15,
+        "clickThroughRate": 0.034,
+        "conversionRate": round(0.09 + number / 1000, 3),
+        "lastUpdated": "2024-01-15T10:30:00Z",
+    }
+
+
+def listing_metrics(arguments: dict[str, Any]) -> Any:
+    return {"metrics": [figures(listing_id) for listing_id in arguments["listingIds"]]}
+
+
+def market_analysis(arguments: dict[str, Any]) -> Any:
+    return {
+        "area": arguments["area"],
+        "averagePrice": 785000,
+        "priceChange": 8.5,
+        "averageTimeOnMarket": 22,
+        "totalListings": 156,
+        "soldListings": 89,
+        "pendingListings": 34,
+        "competitionLevel": "High",
+        "trends": {"priceDirection": "Up", "marketActivity": "Hot"},
+    }
+
+
+def performance_report(arguments: dict[str, Any]) -> Any:
+    homes = [home for home in LISTINGS if home["listingId"] in arguments["listingIds"]]
+    return {
+        "summary": {
+            "totalViews": 2140,
+            "totalInquiries": 20,
+            "averageTimeOnMarket": 19.5,
+            "topPerformer": {"listingId": "L001", "conversionRate": 0.096, "address": "123 Oak St"},
+            "recommendations": ["Lower the price of L004", "Add photographs"],
+        },
+        "listings": [{**home, "metrics": figures(home["listingId"])} for home in homes],
+    }
+
+
+def send_report(arguments: dict[str, Any]) -> Any:
+    return {"sent": True, **arguments, "delivery": "outbox"}
+
+
+ANSWERS: dict[str, Tool] = {
+    "findListings": find_listings,
+    "sendListingReport": send_report,
+    "getListingMetrics": listing_metrics,
+    "getMarketAnalysis": market_analysis,
+    "generatePerformanceReport": performance_report,
+}
+
+
+@dataclass
+class Talk:
+    """One conversation; `tools` are on offer, `answers` replaces what single tools say."""
+
+    tools: tuple[str, ...] = TOOLS
+    answers: dict[str, Any] = field(default_factory=dict)
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def ask(self, question: str) -> str:
+        """The answer to the question, once all tools were called; `calls` are those it made."""
+        self.messages.append({"role": "user", "content": question})
+        self.calls = []
+        for _ in range(8):
+            turn = next_turn([Message(**message) for message in self.messages], self.tools)
+            if not turn.calls:
+                self.messages.append({"role": "assistant", "content": turn.text})
+                return turn.text
+            self._answer(turn.text, turn.calls)
+        raise AssertionError(f"no end to the calls: {self.calls}")
+
+    def after(self, *questions: str) -> list[tuple[str, dict[str, Any]]]:
+        """The calls that the last of these questions leads to."""
+        for question in questions:
+            self.ask(question)
+        return self.calls
+
+    def _answer(self, text: str, calls: tuple[ToolCall, ...]) -> None:
+        made = []
+        for call in calls:
+            function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+            made.append({"id": f"call_{len(self.messages)}_{len(made)}", "function": function})
+            self.calls.append((call.name, call.arguments))
+        self.messages.append({"role": "assistant", "content": text, "tool_calls": made})
+        for one, call in zip(made, calls, strict=True):
+            result = self.answers.get(call.name) or ANSWERS[call.name](call.arguments)
+            content = result if isinstance(result, str) else json.dumps(result)
+            self.messages.append({"role": "tool", "tool_call_id": one["id"], "content": content})
