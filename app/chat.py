@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from flask import (
     Blueprint,
@@ -19,7 +20,7 @@ from flask.typing import ResponseReturnValue
 
 from app import stream
 from app.answer import Answer, stored_events
-from app.auth import csrf_token, require_user, to_login, user
+from app.auth import csrf_token, require_user, safe_next, to_login, user
 from app.conversations import (
     checked_question,
     conversations_of,
@@ -45,7 +46,8 @@ _HERE = "<!-- the answer being written -->"
 def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
     if request.endpoint == "chat.events":
         run_id = str((request.view_args or {}).get("run_id", ""))
-        link = render_template("chat/_signed_out.html", run_id=run_id)
+        back = safe_next(urlsplit(request.referrer or "").path)
+        link = render_template("chat/_signed_out.html", run_id=run_id, back=back)
         return stream.respond_with(stream.closing_notice(run_id, link))
     return answer(error) if wants_json() else to_login()
 

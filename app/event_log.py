@@ -34,9 +34,6 @@ class EventLog(Protocol):
         None when this log doesn't know the run (never started here, or dropped).
         """
 
-    def sizes(self) -> dict[str, int]:
-        """The number of entries of each run that is kept."""
-
 
 @dataclass(slots=True)
 class _Run:
@@ -71,9 +68,6 @@ class MemoryLog:
             # A reader who has all of an ended run is given its Done again, not silence for ever.
             newest = len(run.entries) - (run.ended_at is not None)
             return run.entries[max(min(after, newest), 0) :]
-
-    def sizes(self) -> dict[str, int]:
-        return {run_id: len(run.entries) for run_id, run in self._runs.items()}
 
     def _open(self, run_id: str) -> _Run:
         self._drop_old()

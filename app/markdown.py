@@ -25,7 +25,7 @@ _CLEANER = nh3.Cleaner(
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener noreferrer nofollow",
 )
-_ALIGNED = re.compile(r' style="text-align: (right|center|left)"')
+_ALIGNED = re.compile(r' style="text-align: (right|center)"')
 _TAG = re.compile(r"<(/?)(?!br\b|hr\b)[a-z]")
 _CLOSING_TAG = re.compile(r"</[a-z0-9]+>")
 _CLOSING_TAGS = re.compile(r"(?:</[a-z0-9]+>\s*)+$")

@@ -52,7 +52,7 @@ def compose(
     blocks += [talk.unavailable(name) for name in dict.fromkeys(missing)]
     blocks += [_remark(intent, current, seen, bool(missing)) for intent in intents]
     blocks.append(_closing(current))
-    return "\n\n".join(filter(None, blocks))
+    return "\n\n".join(filter(None, blocks)).strip()
 
 
 def _outcome(outcome: Outcome, seen: Seen) -> str:

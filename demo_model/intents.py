@@ -126,7 +126,7 @@ class _Reading:
     def leaning(self) -> Intent:
         """The intent of a text that makes sense only after what was said before."""
         last = self.context.last_kind
-        if self.email and last:
+        if self.email and (last == "send" or not self.text.strip()):
             return self.intent("send")
         if listing_ids(self.text):
             return self.intent(last if last in LISTING_KINDS else "show")

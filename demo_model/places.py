@@ -93,7 +93,7 @@ def bare_places(text: str) -> tuple[Place, ...]:
 
 
 def _any_filler(words: list[str]) -> bool:
-    return any(word.lower() in _FILLERS and word not in CODES for word in words)
+    return any(word.lower() in _FILLERS - {"and", "or"} and word not in CODES for word in words)
 
 
 def _behind(lead: re.Pattern[str], text: str) -> tuple[Place, ...]:

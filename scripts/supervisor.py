@@ -121,13 +121,20 @@ def _read(label: bytes, output: IO[bytes], events: _Events) -> None:
 
 
 def _relay(events: _Events, running: Sequence[_Running]) -> _Running | None:
-    """Print lines until the end: the program that ended by itself, or None when one was asked."""
+    """Print lines until the end: the program that ended by itself, or None when it was asked for.
+
+    A terminal that closes asks for it too.
+    """
+    on_terminal = sys.stdout.isatty()
     while True:
         with suppress(queue.Empty):
             event = events.get(timeout=_TICK_SECONDS)
             if isinstance(event, signal.Signals):
                 return None
             _write(event)
+        # Its hang-up signal goes to the first program in it alone, and make does not pass it on.
+        if on_terminal and not sys.stdout.isatty():
+            return None
         for each in running:
             if each.ended:
                 return each

@@ -39,12 +39,6 @@ PROMPTLY = 0.5
 
 
 @pytest.fixture
-def model() -> Iterator[ScriptedModel]:
-    with ScriptedModel() as server:
-        yield server
-
-
-@pytest.fixture
 def client(model: ScriptedModel) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=model.base_url, api_key="k", max_retries=0, timeout=5) as client:
         yield client

@@ -38,6 +38,7 @@ from demo_model.places import bare_places, places
         ("homes in the Seattle area", ["Seattle"]),
         ("homes in Portland ok", ["Portland Ok"]),
         ("homes in a quiet part of the very long named imaginary town", []),
+        ("homes in Alpha Beta Gamma Delta Epsilon", []),
         ("show me all homes", []),
         ("3 bedroom homes", []),
         ("homes in 97201", []),

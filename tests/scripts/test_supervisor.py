@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import signal
 import subprocess
@@ -37,15 +39,18 @@ def start() -> Iterator[Start]:
     """Starts a supervisor over name=Python-source programs."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(grace: float = 5.0, **sources: str) -> subprocess.Popen[str]:
+    def start(
+        grace: float = 5.0, output: int = subprocess.PIPE, **sources: str
+    ) -> subprocess.Popen[str]:
         program = (
             "import os, sys; from scripts.supervisor import Program, run; "
             f"programs = [Program(n, (sys.executable, '-c', s)) for n, s in {sources!r}.items()]; "
             f"sys.exit(run(programs, os.environ, lambda: 'all are there', {grace}))"
         )
         command = [sys.executable, "-c", program]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                 cwd=ROOT, text=True)  # fmt: skip
+        child = subprocess.Popen(
+            command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, text=True
+        )
         started.append(child)
         return child
 
@@ -136,3 +141,18 @@ def test_the_end_comes_even_when_nobody_can_read_the_lines_any_more(start: Start
     child.stdout.close()
     child.send_signal(signal.SIGHUP)
     assert child.wait() == 0
+
+
+def test_a_terminal_shows_the_names_in_colour_and_ends_everything_when_it_closes(
+    start: Start,
+) -> None:
+    ours, theirs = pty.openpty()
+    child = start(output=theirs, web=WITH_WORKER)
+    os.close(theirs)
+    text = ""
+    while "all are there" not in text or "pids" not in text:
+        text += os.read(ours, 4096).decode()
+    assert "\033[36mweb | \033[0mpids" in text
+    os.close(ours)
+    assert child.wait() == 0
+    assert all_gone(pids(text))

@@ -1,0 +1,228 @@
+"""Streamed Markdown: what a reader ends with, what it costs, and what can't get through."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.markdown import Patch, StreamedMarkdown, to_html
+from tests.app.dom import Page
+
+ANSWER = """\
+# Homes in Zürich
+
+I found **3** homes for *you* — see `L001`:
+
+| Address | Price |
+|---|--:|
+| 1 Oak Street | $825,000 |
+| 2 Pine Road | $799,000 |
+
+1. first
+   - nested **bold**
+2. second
+
+> quoted
+> twice
+
+```python
+print("<b>")
+```
+
+~~Old~~ and [a link](https://example.com/a?b=1&c=2). Bye 👋🏽
+"""
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "word ",
+                "# ",
+                "## h\n",
+                "- item",
+                "\n",
+                "\n\n",
+                "1. one\n",
+                "> q\n",
+                "```",
+                "```py\n",
+            ),
+            *(
+                "| a | b |\n",
+                "|---|--:|\n",
+                "| 1 |",
+                "**",
+                "*",
+                "`",
+                "~~",
+                "[x](http://y)",
+                "---\n",
+            ),
+            *(
+                "===\n",
+                "    code\n",
+                "<div>",
+                "<script>",
+                "&amp;",
+                "é",
+                "👋🏽",
+                "\t",
+                "  ",
+                "#",
+                "!",
+            ),
+        ]
+    ),
+    max_size=40,
+)
+
+
+def fed(pieces: list[str]) -> tuple[StreamedMarkdown, list[Patch]]:
+    streamed = StreamedMarkdown()
+    patches = [patch for piece in pieces if (patch := streamed.feed(piece))]
+    last = streamed.close()
+    return streamed, [*patches, *([last] if last else [])]
+
+
+def shown(patches: list[Patch]) -> str:
+    """What a page shows that does as the patches say."""
+    page = Page()
+    for patch in patches:
+        page.apply(patch)
+    return page.text()
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 13, 1000])
+def test_text_cut_anywhere_ends_as_if_rendered_at_once(size: int) -> None:
+    pieces = [ANSWER[at : at + size] for at in range(0, len(ANSWER), size)]
+    streamed, _ = fed(pieces)
+    assert streamed.finished == to_html(ANSWER)
+
+
+@given(PIECES)
+@settings(max_examples=300, deadline=None)
+def test_a_page_that_follows_the_patches_shows_what_was_streamed(pieces: list[str]) -> None:
+    streamed, patches = fed(pieces)
+    assert shown(patches) == Page(streamed.finished).text()
+    assert streamed.opened == ""
+
+
+@given(PIECES)
+@settings(max_examples=300, deadline=None)
+def test_no_text_is_ever_finished_twice_or_lost(pieces: list[str]) -> None:
+    source = "".join(pieces)
+    words = len(re.findall("word|item|quoted", source))
+    finished = fed(pieces)[0].finished
+    hidden = "<script>" in source or "<div>" in source or "[x]" in source
+    if not hidden:
+        assert len(re.findall("word|item|quoted", finished)) == words
+
+
+def test_a_finished_block_is_sent_once_and_never_again() -> None:
+    _, patches = fed(list(ANSWER))
+    finished = "".join(patch.finished for patch in patches)
+    assert finished == to_html(ANSWER)
+
+
+def test_a_table_comes_row_by_row() -> None:
+    _, patches = fed(list("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n"))
+    assert [patch.appended for patch in patches if patch.appended] == [
+        "<tr><td>1</td><td>2</td></tr>\n",
+        "<tr><td>3</td><td>4</td></tr>\n",
+    ]
+
+
+def test_plain_text_is_only_ever_added_to() -> None:
+    _, patches = fed(["One ", "paragraph ", "that ", "grows"])
+    assert [(patch.appended, patch.depth) for patch in patches[1:-1]] == [
+        (" paragraph", 1),
+        (" that", 1),
+        (" grows", 1),
+    ]
+
+
+def cost(source: str, size: int = 8) -> int:
+    """The bytes of HTML that a reader is sent for it."""
+    pieces = [source[at : at + size] for at in range(0, len(source), size)]
+    return sum(
+        len(patch.finished) + len(patch.opened or "") + len(patch.appended)
+        for patch in fed(pieces)[1]
+    )
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        "A sentence with **bold** words in it. " * 8 + "\n\n",
+        "- a point with **bold** words in it\n",
+        "| cell | **cell** |\n",
+        "a line of code()\n",
+        "words and *more* words without an end ",
+    ],
+    ids=["paragraphs", "one list", "one table", "one code block", "one paragraph"],
+)
+def test_bytes_grow_linearly_with_the_answer(block: str) -> None:
+    head = {"| ": "| a | b |\n|---|---|\n", "a ": "```\n"}.get(block[:2], "")
+    short = cost(head + block * (8_000 // len(block)))
+    long = cost(head + block * (64_000 // len(block)))
+    assert long / short < 8 * 1.5
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '<b hx-get="/x" hx-trigger="load">x</b>',
+    '<b data-hx-get="/x" data-hx-trigger="load">x</b>',
+    '<hx-partial hx-target="body">x</hx-partial>',
+    "<template hx type=partial hx-target=body>x</template>",
+    "[x](javascript:alert(1))",
+    "[x](JaVaScRiPt:alert(1))",
+    "[x](data:text/html,<script>alert(1)</script>)",
+    "[x](vbscript:x)",
+    "<a href='&#106;avascript:alert(1)'>x</a>",
+    "![x](http://evil.example/pixel.png)",
+    "<iframe src=//evil.example></iframe>",
+    "<form action=//evil.example><input name=password></form>",
+    "<style>body{display:none}</style>",
+    '<p style="position:fixed">x</p>',
+    "<svg/onload=alert(1)>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+    "</div></article><h1>over",
+    "<p id=s-1 class=notice>x</p>",
+    "<base href=//evil.example>",
+    "<meta http-equiv=refresh content=0;url=//evil.example>",
+    "`<script>` and ```\n<script>x</script>\n```",
+    '| <img src=x onerror=y> |\n|---|\n| <td style="text-align: right" onclick=x> |',
+]
+ALLOWED = re.compile(
+    r"</?(p|br|hr|strong|em|del|code|pre|blockquote|ul|ol|li|h[1-6]|table|thead|tbody|tr|th|td)"
+    r'( class="(right|center)")?( start="\d+")?>'
+    r'|<a (href="(https?|mailto):[^"<>]*" )?(title="[^"<>]*" )?'
+    r'rel="noopener noreferrer nofollow">|</a>'
+)
+
+
+@pytest.mark.parametrize("source", HOSTILE)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_nothing_but_plain_formatting_gets_through(source: str, size: int) -> None:
+    pieces = [source[at : at + size] for at in range(0, len(source), size)]
+    streamed, patches = fed(pieces)
+    sent = [streamed.finished, *(p.finished + (p.opened or "") + p.appended for p in patches)]
+    for html in sent:
+        assert "<" not in ALLOWED.sub("", html)
+
+
+@given(PIECES)
+@settings(max_examples=200, deadline=None)
+def test_whatever_is_streamed_is_plain_formatting(pieces: list[str]) -> None:
+    for patch in fed(pieces)[1]:
+        assert "<" not in ALLOWED.sub("", patch.finished + (patch.opened or "") + patch.appended)
+
+
+def test_columns_keep_their_alignment_without_inline_styles() -> None:
+    html = to_html("| a | b | c |\n|:--|:-:|--:|\n| 1 | 2 | 3 |")
+    assert '<td>1</td><td class="center">2</td><td class="right">3</td>' in html
+    assert "style" not in html
