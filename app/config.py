@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
+import limits
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -86,6 +87,15 @@ class Settings(BaseSettings):
     @classmethod
     def _service_urls(cls, value: dict[str, str]) -> dict[str, str]:
         return {name: cls._url(url) for name, url in value.items()}
+
+    @field_validator("sign_in_limit")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        try:
+            limits.parse_many(value)
+        except ValueError:
+            raise ValueError("must be a rate like: 20 per minute") from None
+        return value
 
     @field_validator("app_url", "openai_base_url")
     @classmethod

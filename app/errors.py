@@ -124,14 +124,13 @@ class ToolFailure(HomestreamError):
 
 
 def wants_json() -> bool:
-    """Whether a program asks rather than a browser."""
+    """Whether a program asks rather than a browser, which always says that it takes HTML."""
     if request.path.startswith(_JSON_PATHS) or request.is_json:
         return True
-    if request.headers.get("HX-Request"):
+    accept = request.headers.get("Accept", "")
+    if request.headers.get("HX-Request") or "text/html" in accept:
         return False
-    accepts = request.accept_mimetypes
-    asks_json = accepts["application/json"] > accepts["text/html"]
-    return asks_json or ("Authorization" in request.headers and accepts["text/html"] != 1)
+    return "Authorization" in request.headers or "application/json" in accept
 
 
 def answer(error: HomestreamError) -> ResponseReturnValue:

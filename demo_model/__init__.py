@@ -6,6 +6,7 @@ answers is composed from the results of the tools that a request offers.
 
 from __future__ import annotations
 
+import logging
 import sys
 
 from flask import Flask
@@ -21,6 +22,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The service as a WSGI app. A bad setting ends the process with a sentence on stderr."""
     app = Flask(__name__)
     app.config[PACE] = (settings or _settings()).pace
+    app.logger.setLevel(logging.INFO)
     app.register_blueprint(api)
     return app
 

@@ -9,7 +9,7 @@ NUMBERS = {word: number for number, word in enumerate(_WORDS, 1)}
 _NUMBER = rf"(?:\d{{1,2}}|{'|'.join(NUMBERS)})"
 _BEDS = r"[\s-]*(?:bed(?:room)?s?|brs?|bds?|bdrms?)\b"
 _AMOUNT = (
-    r"(?P<dollar>(?:US)?\$\s*)?(?P<figure>\d[\d,]*(?:\.\d+)?)"
+    r"(?P<dollar>(?:US)?\$\s*)?(?P<figure>(?<![\d,])\d[\d,]{0,14}(?:\.\d{1,6})?)"
     r"\s*(?P<unit>k|m|mm|mil|mio|thousand|million|grand)?(?P<usd>\s*(?:dollars|usd))?\b"
 )
 _NO_COUNT = rf"(?!{_BEDS}|[\s-]*(?:bath|listings?\b|homes?\b|houses?\b|days?\b|percent|%))"

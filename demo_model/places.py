@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from demo_model.states import CODE_BY_NAME, CODES, state_code
 
+LONGEST_PLACE = 120
+
 # Words that end a place's name, and words that can't be part of one.
 _ENDS = re.findall(
     r"\S+",
@@ -99,7 +101,7 @@ def _any_filler(words: list[str]) -> bool:
 def _behind(lead: re.Pattern[str], text: str) -> tuple[Place, ...]:
     found: list[Place] = []
     for match in lead.finditer(text):
-        rest = text[match.end() :]
+        rest = text[match.end() : match.end() + LONGEST_PLACE]
         stop = _STOP.search(rest)
         found += _split(rest[: stop.start()] if stop else rest)
     return tuple(dict.fromkeys(found))

@@ -56,6 +56,7 @@ class Product:
 
     def __init__(self, folder: Path, model_url: str, settings: dict[str, Any]) -> None:
         self.folder = folder
+        self.opened: list[requests.Session | requests.Response] = []
         self.web, self.listings, self.analytics = Served(), Served(), Served()
         self.url = self.web.url
         ensure_secrets(folder)
@@ -101,6 +102,8 @@ class Product:
 
     def stop(self) -> None:
         self.engine.end()
+        for resource in self.opened:
+            resource.close()
         for served in (self.web, self.listings, self.analytics):
             served.stop()
         with self.app.app_context():
@@ -113,6 +116,7 @@ class Product:
         answer = requests.post(f"{self.url}/auth/signup", json=fields)
         assert answer.status_code == 201, answer.text
         browser = requests.Session()
+        self.opened.append(browser)
         browser.post(f"{self.url}/auth/login", data={"email": email, "password": PASSWORD})
         return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
 
@@ -131,7 +135,9 @@ class Person:
         self.bearer = {"Authorization": f"Bearer {self.tokens['access_token']}"}
 
     def get(self, path: str, **options: Any) -> requests.Response:
-        return self.browser.get(self.product.url + path, **options)
+        response = self.browser.get(self.product.url + path, **options)
+        self.product.opened.append(response)
+        return response
 
     def post(self, path: str, *, htmx: bool = False, **fields: str) -> requests.Response:
         """Send a form as the page would, with its CSRF field; redirects are not followed."""
@@ -150,7 +156,9 @@ class Person:
 
     def api(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = self.bearer | options.pop("headers", {})
-        return requests.request(method, self.product.url + path, headers=headers, **options)
+        response = requests.request(method, self.product.url + path, headers=headers, **options)
+        self.product.opened.append(response)
+        return response
 
     def ask(self, question: str, conversation_id: str | None = None) -> Stream:
         """Ask over the API and follow the answer's events."""

@@ -250,3 +250,8 @@ def test_text_comes_before_a_call_and_an_e_mail_is_announced():
 def test_a_request_without_a_question_is_greeted():
     turn = next_turn([Message(role="system", content="Be brief.")], ())
     assert "demo model" in turn.text
+
+
+@pytest.mark.parametrize("unit", ["in ", "1,", "Portland, OR ", "between 5 and ", "a ", "x@x."])
+def test_a_hostile_question_is_answered_too(unit):
+    assert Talk().ask(unit * 20_000)

@@ -1,0 +1,176 @@
+"""Framing, and the three ways a run's events reach a reader."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.answer import Answer, stored_events
+from app.event_log import MemoryLog
+from app.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCalled
+from app.models import Run, db
+from app.stream import Html, as_fragments, as_json, as_page, entries_of, follow, replacing, sse
+from tests.product import Message, Product, Stream
+
+CALL = ToolCalled("call_1", "find", "started", {"q": "<b>"})
+ENDED = ToolCalled("call_1", "find", "completed", {"q": "<b>"}, {"n": 1}, None, 12)
+EVENTS: list[Event] = [
+    RunStarted("r1", "c1"),
+    Thinking("Thinking…"),
+    Content("Let me "),
+    Content("look."),
+    CALL,
+    ENDED,
+    Content("\n\nFound **one**:\n\n- a\n"),
+    Content("- b\n\nBye."),
+    Done("completed", "m1", {"total_tokens": 3}),
+]
+
+
+class _Body:
+    """What `Stream` reads, without a network."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text.encode()
+
+    def iter_content(self, **_options: object) -> list[bytes]:
+        return [self._text]
+
+
+def parsed(text: str) -> list[Message]:
+    return Stream(_Body(text)).all()  # type: ignore[arg-type]
+
+
+@given(st.text(alphabet="a\n\r: é\u2028{"))
+def test_data_comes_out_of_the_framing_as_it_went_in(data: str) -> None:
+    [message] = parsed(sse("message", data, id=7))
+    assert message.data == data.replace("\r\n", "\n").replace("\r", "\n")
+    assert (message.event, message.id) == ("message", 7)
+
+
+def test_a_new_line_in_data_cannot_start_a_field_or_an_event() -> None:
+    messages = parsed(sse("content", "x\n\nevent: done\ndata: {}\n\n", id=1))
+    assert [message.event for message in messages] == ["content"]
+
+
+def test_json_has_every_event_in_order_with_its_id_and_pings_in_silence() -> None:
+    entries = entries_of(EVENTS)
+    messages = parsed("".join(as_json([entries[:3], [], entries[3:]])))
+    assert [message.id for message in messages] == [1, 2, 3, 3, 4, 5, 6, 7, 8, 9]
+    assert [m.event for m in messages][:5] == ["run", "thinking", "content", "ping", "content"]
+    assert messages[5].json == {
+        "id": "call_1",
+        "name": "find",
+        "status": "started",
+        "arguments": {"q": "<b>"},
+    }
+    assert messages[6].json["durationMs"] == 12
+    assert messages[-1].json == {
+        "status": "completed",
+        "messageId": "m1",
+        "usage": {"total_tokens": 3},
+    }
+
+
+def test_a_stored_run_says_all_of_its_text_at_once_and_that_it_replaces() -> None:
+    events = replacing(EVENTS)
+    texts = [event for event in events if isinstance(event, Content)]
+    assert texts == [Content("Let me look.\n\nFound **one**:\n\n- a\n- b\n\nBye.", replace=True)]
+    assert isinstance(events[-1], Done)
+
+
+@pytest.fixture
+def html(product: Product) -> Html:
+    return Html(product.app, "csrf-value")
+
+
+def test_fragments_begin_with_a_snapshot_and_end_with_the_whole_answer(html: Html) -> None:
+    entries = entries_of(EVENTS)
+    messages = parsed(
+        "".join(as_fragments([entries[:3], entries[3:8], entries[8:]], Answer("r1"), html))
+    )
+    first, middle, last, done = messages
+    assert 'hx-target="#a-r1" hx-swap="outerHTML"' in first.data
+    assert "Let me" in first.data
+    assert "<article" not in middle.data
+    assert 'hx-target="#c-call_1" hx-swap="outerHTML"' in middle.data
+    assert "<strong>one</strong>" in last.data
+    assert 'class="answer completed"' in last.data
+    assert (done.event, done.json["status"]) == ("done", "completed")
+
+
+@pytest.mark.parametrize("cut", range(1, len(EVENTS)))
+def test_a_snapshot_at_any_moment_holds_everything_until_then(html: Html, cut: int) -> None:
+    entries = entries_of(EVENTS)
+    text = "".join(as_fragments([entries[:cut]], Answer("r1"), html))
+    expected = Answer("r1").apply_all(EVENTS[:cut])
+    assert html.answer(expected) in "\n".join(m.data for m in parsed(text))
+
+
+def test_a_finished_run_is_one_message_and_done(html: Html) -> None:
+    messages = parsed("".join(as_fragments([entries_of(EVENTS)], Answer("r1"), html)))
+    assert [message.event for message in messages] == ["message", "done"]
+    assert "Stop" not in messages[0].data
+
+
+def test_the_held_open_page_never_takes_anything_back(html: Html) -> None:
+    entries = entries_of(EVENTS)
+    batches = [[entry] for entry in entries]
+    pieces = list(as_page(batches, Answer("r1"), html, "<html>", "</html>"))
+    assert pieces[0] == "<html>"
+    assert pieces[-1] == "</html>"
+    page = "".join(pieces)
+    for once in ("Thinking…", "Let me look.", "<li>a</li>", "<li>b</li>", "Bye.", "done in 0.01 s"):
+        assert page.count(once) == 1
+    assert page.index("Let me look.") < page.index("done in") < page.index("Bye.")
+
+
+def test_a_failure_says_why_and_offers_another_try(html: Html) -> None:
+    events = [*EVENTS[:4], Failed("model_busy", "It is <busy>.", True), Done("failed", "m1")]
+    page = "".join(as_page([entries_of(events)], Answer("r1"), html, "", ""))
+    assert "It is &lt;busy&gt;." in page
+    assert 'action="/runs/r1/retry"' in page
+    assert 'value="csrf-value"' in page
+
+
+def test_a_hostile_tool_name_is_shown_and_nothing_more(html: Html) -> None:
+    evil = "<img src=x onerror=alert(1)>"
+    events: list[Event] = [
+        RunStarted("r1", "c1"),
+        Thinking(f"Calling {evil}…"),
+        ToolCalled("call_1", evil, "started", {evil: evil}),
+        ToolCalled("call_1", evil, "failed", {evil: evil}, None, evil, 1),
+        Done("stopped", "m1"),
+    ]
+    batches = [[entry] for entry in entries_of(events)]
+    sent = "".join(as_fragments(batches, Answer("r1"), html))
+    sent += "".join(as_page(batches, Answer("r1"), html, "", ""))
+    assert "<img" not in sent
+    assert "&lt;img" in sent
+
+
+def test_following_ends_with_done_and_reports_silence() -> None:
+    log = MemoryLog()
+    log.append("r", EVENTS[:2])
+    batches = follow(log, "r", 0, ping_interval=0.01)
+    assert [entry.event for entry in next(batches)] == EVENTS[:2]
+    assert next(batches) == []
+    log.append("r", EVENTS[2:])
+    assert [entry.seq for entry in next(batches)] == list(range(3, 10))
+    assert list(batches) == []
+
+
+def test_following_a_run_that_the_log_has_not_got_is_nothing() -> None:
+    assert list(follow(MemoryLog(), "r", 0, 1)) == []
+
+
+def test_the_same_text_comes_of_the_log_and_of_the_database(product: Product) -> None:
+    alice = product.sign_up("Alice")
+    run_id = alice.ask("Hello").until("done")[0].json["runId"]
+    entries = product.engine.log.read(run_id, 0, 0)
+    assert entries
+    live = Answer(run_id).apply_all(entry.event for entry in entries)
+    with product.app.app_context():
+        stored = Answer(run_id).apply_all(stored_events(db.session.get_one(Run, run_id)))
+    assert (stored.text, stored.status, stored.calls) == (live.text, live.status, live.calls)
