@@ -89,7 +89,7 @@ class Answer:
                 return []
             case Thinking(message=message):
                 self.thinking = message
-                return [StatusChange(message)]
+                return [*self.close_text(), StatusChange(message)]
             case Content():
                 return self._write(event)
             case ToolCalled():

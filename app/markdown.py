@@ -26,6 +26,7 @@ _CLEANER = nh3.Cleaner(
     link_rel="noopener noreferrer nofollow",
 )
 _ALIGNED = re.compile(r' style="text-align: (right|center)"')
+_LESS = "\x01"  # stands for a "<" that is to be shown; what comes in never holds it
 _TAG = re.compile(r"<(/?)(?!br\b|hr\b)[a-z]")
 _CLOSING_TAG = re.compile(r"</[a-z0-9]+>")
 _CLOSING_TAGS = re.compile(r"(?:</[a-z0-9]+>\s*)+$")
@@ -37,13 +38,28 @@ _LARGE = 4_000
 
 def to_html(source: str) -> Markup:
     """A finished text as safe HTML."""
-    return Markup(_render(source))  # noqa: S704 - the sanitiser made it
+    return Markup(_render(_without_html(source.replace(_LESS, ""))))  # noqa: S704 - sanitised
 
 
 def _render(source: str) -> str:
     # The policy allows no inline style, so a column's alignment becomes a class.
     html = _ALIGNED.sub(r' class="\1"', pyromark.html(source, options=_OPTIONS))
-    return _CLEANER.clean(html)
+    return _CLEANER.clean(html).replace(_LESS, "&lt;")
+
+
+def _without_html(source: str) -> str:
+    """The source with raw HTML made plain text, every character in its place. Left as it is, the
+    sanitiser would drop it, and with an unclosed `<style>` all that follows."""
+    while "<" in source:
+        raw = bytearray(source.encode())
+        for event, span in pyromark.events_with_range(source, options=_OPTIONS):
+            if isinstance(event, dict) and not event.keys().isdisjoint(("Html", "InlineHtml")):
+                at = slice(span["start"], span["end"])
+                raw[at] = raw[at].replace(b"<", _LESS.encode())
+        if (plain := raw.decode()) == source:
+            break
+        source = plain
+    return source
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,22 +86,22 @@ class StreamedMarkdown:
 
     def feed(self, text: str) -> Patch | None:
         """Take more text, cut anywhere; how the page changes, or None when it doesn't."""
-        self._tail += text
+        self._tail += text.replace(_LESS, "")
         if len(self._tail) > _LARGE and len(self._tail) < self._rendered_at * 17 // 16:
             return None
-        finished = self._take_finished()
         self._rendered_at = len(self._tail)
-        return self._patch(finished, _render(_presentable(self._tail)))
+        # Raw HTML is told by what surrounds it, so the tail itself is kept as it came.
+        source = _without_html(self._tail)
+        cut = _end_of_finished(source)
+        self._tail = self._tail[cut:]
+        finished = _render(source[:cut]) if cut else ""
+        return self._patch(finished, _render(_presentable(source[cut:])))
 
     def close(self) -> Patch | None:
         """The text has ended: what was open is finished."""
-        finished, self._tail = _render(self._tail), ""
+        finished = _render(_without_html(self._tail))
+        self._tail, self._rendered_at = "", 0
         return self._patch(finished, "")
-
-    def _take_finished(self) -> str:
-        cut = _end_of_finished(self._tail)
-        source, self._tail = self._tail[:cut], self._tail[cut:]
-        return _render(source) if source else ""
 
     def _patch(self, finished: str, opened: str) -> Patch | None:
         before, self.opened = self.opened, opened
@@ -111,7 +127,9 @@ def _end_of_finished(source: str) -> int:
         if level == 0 and kind != "End":
             starts.append(span["start"])
         level += {"Start": 1, "End": -1}.get(kind, 0)
-    offsets = [len(raw[:start].decode()) for start in starts[-2:]]
+    # The parser leaves a block's indentation out of its span, but it belongs to the block.
+    lines = [raw.rfind(b"\n", 0, start) + 1 for start in starts[-2:]]
+    offsets = [len(raw[:start].decode()) for start in lines]
     return max((at for at in offsets if source.find("\n", at, complete) >= 0), default=0)
 
 

@@ -16,7 +16,7 @@ from markupsafe import escape
 from app.answer import Answer, Change, StatusChange, TextChange, TextOpened, ToolChange
 from app.connections import Connection, Connections
 from app.event_log import Entry, EventLog
-from app.events import Content, Done, Event, to_json
+from app.events import Content, Done, Event, ToolCalled, to_json
 
 RETRY_MS = 3000
 
@@ -92,16 +92,57 @@ def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
 
 
 def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) -> Iterator[str]:
-    """A page held open: what is finished is sent when it is, and nothing is ever taken back."""
+    """A page held open: what is final is sent when it is, and nothing is ever taken back."""
+    page = _HeldOpen(html)
     yield head
     for entries in batches:
-        changes = [change for entry in entries for change in answer.apply(entry.event)]
-        if not answer.live:
-            changes += answer.close_text()
-        # A comment is nothing to see, but tells a reader who has gone from one who waits.
-        yield "".join(html.lasting(change) for change in changes) or "<!-- -->\n"
-    yield html.outcome(answer)
+        for entry in entries:
+            yield "".join(page.lasting(change) for change in answer.apply(entry.event))
+        if not entries:
+            # Nothing to see, but it tells a reader who has gone from one who waits.
+            yield "<!-- -->\n"
+    yield "".join(page.lasting(change) for change in answer.close_text())
+    yield page.end(answer)
     yield tail
+
+
+class _HeldOpen:
+    """What of an answer's changes is final, as HTML that is only ever added to."""
+
+    def __init__(self, html: Html) -> None:
+        self._html = html
+        self._in_text = False
+        self._rows = ""
+
+    def lasting(self, change: Change) -> str:
+        match change:
+            case TextChange(part=part, patch=patch):
+                return self._text(patch.finished, part.markdown.opened)
+            case ToolChange(part=part) if part.call.status != "started":
+                return self._beside_text(self._html.tool(part.call))
+            case StatusChange(message=message) if message:
+                return self._beside_text(self._html.progress(message))
+        return ""
+
+    def end(self, answer: Answer) -> str:
+        return self._beside_text(self._html.outcome(answer) + self._html.ended())
+
+    def _text(self, finished: str, opened: str) -> str:
+        new = finished[len(self._rows) :]
+        if finished:
+            self._rows = ""
+        # A table's rows are final one by one; of any other block nothing is before its end.
+        rows = opened.partition("</tbody>")[0] if opened.startswith("<table>") else ""
+        new += rows[len(self._rows) :]
+        self._rows = rows
+        start = '<div class="prose">' if new and not self._in_text else ""
+        self._in_text = self._in_text or bool(new)
+        return start + new
+
+    def _beside_text(self, html: str) -> str:
+        end = "</div>" if self._in_text else ""
+        self._in_text = False
+        return end + html
 
 
 def closing_notice(run_id: str, notice: str) -> Iterator[str]:
@@ -145,21 +186,19 @@ class Html:
                 before = partial(opened, "beforebegin", patch.finished) if patch.finished else ""
                 return before + partial(opened, "innerHTML", patch.opened or "")
             case ToolChange(part=part, new=new):
-                line = self._render("chat/_tool.html", call=part.call)
+                line = self.tool(part.call)
                 if new:
                     return partial(f"#p-{run_id}", "beforeend", line)
                 return partial(f"#c-{part.call.id}", "outerHTML", line)
 
-    def lasting(self, change: Change) -> str:
-        """What of the change is final and can be shown on a page that only ever grows."""
-        match change:
-            case TextChange(patch=patch):
-                return f'<div class="prose">{patch.finished}</div>' if patch.finished else ""
-            case ToolChange(part=part) if part.call.status != "started":
-                return self._render("chat/_tool.html", call=part.call)
-            case StatusChange(message=message) if message:
-                return self._render("chat/_progress.html", message=message)
-        return ""
+    def tool(self, call: ToolCalled) -> str:
+        return self._render("chat/_tool.html", call=call)
+
+    def progress(self, message: str) -> str:
+        return self._render("chat/_progress.html", message=message)
+
+    def ended(self) -> str:
+        return self._render("chat/_ended.html")
 
     def _render(self, template: str, **values: Any) -> str:
         with self.app.app_context():

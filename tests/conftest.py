@@ -13,10 +13,15 @@ monkey.patch_all()
 from collections.abc import Callable, Iterator  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from tests.product import Person, Product  # noqa: E402
 from tests.scripted_model import ScriptedModel  # noqa: E402
+
+# The same examples on every machine, so that a red run can be had again.
+hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("steady")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from app.answer import Answer, stored_events
 from app.event_log import MemoryLog
 from app.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCalled
+from app.markdown import to_html
 from app.models import Run, db
 from app.stream import Html, as_fragments, as_json, as_page, entries_of, follow, replacing, sse
 from tests.product import Message, Product, Stream
@@ -124,6 +125,24 @@ def test_the_held_open_page_never_takes_anything_back(html: Html) -> None:
     for once in ("Thinking…", "Let me look.", "<li>a</li>", "<li>b</li>", "Bye.", "done in 0.01 s"):
         assert page.count(once) == 1
     assert page.index("Let me look.") < page.index("done in") < page.index("Bye.")
+
+
+def test_the_held_open_page_shows_a_table_row_by_row(html: Html) -> None:
+    rows: list[Event] = [Content(piece) for piece in ("| a |\n|--", "-|\n| 1 |\n", "| 2 |\n")]
+    last: list[Event] = [Content("\nBye"), Done("completed", "m1")]
+    batches = [[entry] for entry in entries_of([*rows, *last])]
+    pieces = list(as_page(batches, Answer("r1"), html, "", ""))
+    assert [("<td>1</td>" in piece, "<td>2</td>" in piece) for piece in pieces[:5]] == [
+        (False, False),
+        (False, False),
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+    assert "".join(pieces).count("<table>") == "".join(pieces).count("</table>") == 1
+    assert to_html("".join(event.chunk for event in rows if isinstance(event, Content))) in (
+        "".join(pieces)
+    )
 
 
 def test_a_failure_says_why_and_offers_another_try(html: Html) -> None:
