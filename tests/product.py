@@ -255,7 +255,7 @@ def text_of(messages: list[Message]) -> str:
 
 
 def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
-    """What `check` gives once it is true; fails after `seconds`, which a passing test never needs."""
+    """What `check` gives once it is true; a passing test never needs all of `seconds`."""
     limit = time.monotonic() + seconds
     while not (value := check()):
         assert time.monotonic() < limit, "it never came true"
