@@ -163,6 +163,8 @@ class _Reply:
 
     def _take(self, chunk: ChatCompletionChunk) -> Iterator[Content]:
         for choice in chunk.choices:
+            if choice.delta is None:
+                continue
             for part in choice.delta.tool_calls or []:
                 call = self.calls.setdefault(part.index or 0, _CallParts())
                 if part.function is not None:
@@ -194,8 +196,10 @@ class _CallParts:
         return ToolRequest(f"call_{new_id()}", self.name, "".join(self.arguments) or "{}")
 
 
-def _says_something(delta: ChoiceDelta) -> bool:
+def _says_something(delta: ChoiceDelta | None) -> bool:
     """Text or a tool call; or thoughts, which some endpoints send in a field of their own."""
+    if delta is None:
+        return False
     thoughts = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
     return bool(delta.content or delta.tool_calls or thoughts)
 

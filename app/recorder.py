@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import Counter
@@ -10,11 +11,14 @@ from dataclasses import dataclass
 import gevent
 from flask import Flask
 from sqlalchemy import update
+from sqlalchemy.exc import SQLAlchemyError
 
-from app.errors import HomestreamError
+from app.errors import HomestreamError, RunFailed
 from app.event_log import EventLog
 from app.events import Content, Done, Event, Failed, Outcome, RunStarted, ToolCalled, Turn
 from app.models import Conversation, Message, Run, Step, ToolCall, db, now
+
+log = logging.getLogger(__name__)
 
 _SAVE_INTERVAL = 1.0
 
@@ -23,6 +27,12 @@ _SAVE_INTERVAL = 1.0
 class Ending:
     outcome: Outcome
     error: HomestreamError | None = None
+
+
+NOT_STORED = Ending(
+    "failed",
+    RunFailed("The answer could not be stored: copy what you need of it.", code="not_stored"),
+)
 
 
 class Recorder:
@@ -75,15 +85,17 @@ class Recorder:
         self.flush()
         if self._timer is not None:
             self._timer.kill()
+        try:
+            self._save_ending(ending)
+        except SQLAlchemyError:
+            log.exception("the end of run %s could not be stored", self.run_id)
+            ending = NOT_STORED
         last: list[Event] = []
         if ending.error is not None:
             error = ending.error
             last.append(Failed(error.code, error.message, error.retryable))
         last.append(Done(ending.outcome, self._message_id, dict(self._usage) or None))
-        try:
-            self._save_ending(ending)
-        finally:
-            self._log.append(self.run_id, last)
+        self._log.append(self.run_id, last)
 
     def _take(self, chunk: str) -> None:
         with self._lock:

@@ -187,7 +187,9 @@ class _Wire:
 
     def pause(self, seconds: float | None) -> None:
         gevent.sleep(0)
-        if self.record.disconnected.wait(seconds):
+        gone = self.record.disconnected
+        # gevent can lose a waiter that comes between an event's set() and its other waiters' turn.
+        if gone.is_set() or gone.wait(seconds):
             raise ConnectionError("the client has gone")
 
     def send(self, piece: bytes) -> None:
