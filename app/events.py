@@ -92,7 +92,8 @@ _WIRE_NAMES = {
     "duration_ms": "durationMs",
     "tool": "name",
 }
-_ONLY_WHEN_SET = {"result", "error", "duration_ms", "usage", "replace"}
+# Left out unless they say something; 0 and "" are results like any other.
+_LEFT_OUT = {"result": None, "error": None, "duration_ms": None, "usage": None, "replace": False}
 
 
 def to_json(event: Event) -> dict[str, Any]:
@@ -100,5 +101,5 @@ def to_json(event: Event) -> dict[str, Any]:
     return {
         _WIRE_NAMES.get(key, key): value
         for key, value in asdict(event).items()
-        if key not in _ONLY_WHEN_SET or value not in (None, False)
+        if key not in _LEFT_OUT or value is not _LEFT_OUT[key]
     }

@@ -8,12 +8,11 @@ from typing import Any
 
 import gevent
 import pytest
-from flask import Flask
-from gevent.event import Event
 
 from app import create_app
 from app.models import Run, Step, db
-from tests.product import Message, Person, Product, Served, eventually, text_of
+from tests.app.services import WaitingService
+from tests.product import Message, Person, Product, eventually, text_of
 from tests.scripted_model import (
     Reply,
     ScriptedModel,
@@ -104,7 +103,7 @@ def test_stop_at_the_very_first_moment_is_a_stop(alice: Person, model: ScriptedM
 def test_stop_in_the_middle_of_a_tool_call_leaves_a_conversation_that_goes_on(
     start: Start, model: ScriptedModel
 ) -> None:
-    with SlowService() as slow:
+    with WaitingService() as slow:
         product = start(tool_services={"slow": slow.url})
         alice = product.sign_up("Alice")
         model.script(tool_calls([call("wait", {}), call("wait", {})]), text("Fine"))
@@ -373,32 +372,3 @@ def test_a_process_that_ends_leaves_every_answer_with_an_honest_end(
     assert (messages[-2].json["code"], messages[-2].json["retryable"]) == ("interrupted", True)
     eventually(model.requests[0].disconnected.is_set)
     assert last(alice)["status"] == "failed"
-
-
-class SlowService:
-    """A tool service whose one tool waits until the test is over."""
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        self._over = Event()
-        self._served = Served()
-        self.url = self._served.url
-        self._app = Flask("slow")
-        self._app.get("/info", endpoint="info")(lambda: {"name": "slow"})
-        schema = {"type": "object"}
-        tool = {"name": "wait", "description": "Waits.", "inputSchema": schema}
-        self._app.get("/tools", endpoint="tools")(lambda: {"tools": [tool]})
-        self._app.post("/tools/call")(self._call)
-
-    def _call(self) -> dict[str, Any]:
-        self.waiting += 1
-        self._over.wait(10)
-        return {"result": "waited"}
-
-    def __enter__(self) -> SlowService:
-        self._served.begin(self._app)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._served.stop()
