@@ -1,0 +1,162 @@
+"""The real processes, as `make run` starts them, and a real Chromium that must not complain."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from scripts.browsers import chromium
+from tests.browser.person import Site
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+PATIENCE = 60.0
+expect.set_options(timeout=30_000)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Process:
+    """A program in a group of its own; `until` waits for a line, and its output is kept."""
+
+    def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path) -> None:
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._popen = subprocess.Popen(
+            [sys.executable, "-u", "-m", *arguments],
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._popen.stdout
+        for line in self._popen.stdout:
+            with self._changed:
+                self.lines.append(line)
+                self._changed.notify_all()
+
+    def until(self, words: str) -> str:
+        with self._changed:
+            found = self._changed.wait_for(
+                lambda: next((line for line in self.lines if words in line), None), PATIENCE
+            )
+        assert found, "".join(self.lines)
+        return str(found)
+
+    def stop(self) -> None:
+        self._popen.send_signal(signal.SIGINT)
+        try:
+            self._popen.wait(20)
+        finally:
+            if self._popen.poll() is None:
+                os.killpg(self._popen.pid, signal.SIGKILL)
+            self._popen.wait()
+            self._reader.join()
+            if self._popen.stdout:
+                self._popen.stdout.close()
+
+
+def started(folder: Path, **settings: str) -> Iterator[Site]:
+    """The whole product in `folder`, on free ports."""
+    ports = {name: str(free_port()) for name in ("WEB", "LISTINGS", "ANALYTICS", "DEMO_MODEL")}
+    env = {f"{name}_PORT": port for name, port in ports.items()}
+    env |= {"INSTANCE_DIR": str(folder / "instance"), "DEMO_MODEL_PACE": "30"} | settings
+    process = Process(["scripts.serve"], env, folder)
+    try:
+        process.until("Homestream is ready")
+        yield Site(f"http://127.0.0.1:{ports['WEB']}")
+    finally:
+        process.stop()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The product as a newcomer has it, with the demo model."""
+    yield from started(tmp_path_factory.mktemp("demo"))
+
+
+@pytest.fixture(scope="session")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The product with a model that does what `[[markers]]` in the question say."""
+    folder = tmp_path_factory.mktemp("scripted")
+    port = free_port()
+    model = Process(["tests.scripted_model", "--port", str(port)], {}, ROOT)
+    try:
+        model.until("listening")
+        url = f"http://127.0.0.1:{port}/v1"
+        for site in started(
+            folder, OPENAI_BASE_URL=url, MODEL="scripted", PING_INTERVAL="1", MODEL_ATTEMPTS="1"
+        ):
+            site.model = url
+            yield site
+    finally:
+        model.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complained of; a test may expect some, and takes those out."""
+    return []
+
+
+@pytest.fixture
+def context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..., BrowserContext]]:
+    """New browser contexts. None may ever ask a foreign host for anything, nor log an error."""
+    opened: list[BrowserContext] = []
+
+    def watch(page: Page) -> None:
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.on(
+            "console",
+            lambda message: (
+                message.type in ("error", "warning")
+                and complaints.append(f"console: {message.text}")
+            ),
+        )
+        page.on(
+            "request",
+            lambda request: (
+                urlsplit(request.url).hostname == "127.0.0.1"
+                or complaints.append(f"foreign: {request.url}")
+            ),
+        )
+
+    def new(**options: object) -> BrowserContext:
+        made = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})  # type: ignore[arg-type]
+        made.set_default_timeout(30_000)
+        made.on("page", watch)
+        opened.append(made)
+        return made
+
+    yield new
+    for made in opened:
+        made.close()
+    assert complaints == []

@@ -1,0 +1,90 @@
+"""A person in front of a browser: what they do on the pages, in their words."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from playwright.sync_api import Locator, Page, expect
+
+PASSWORD = "correct horse battery"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Site:
+    """A running product; `model` is the scripted model's URL where there is one."""
+
+    url: str
+    model: str = ""
+
+    def open_streams(self) -> int:
+        return int(requests.get(f"{self.url}/sse/health", timeout=10).json()["openStreams"])
+
+    def model_requests(self) -> list[dict[str, Any]]:
+        url = self.model.removesuffix("/v1") + "/requests"
+        found: list[dict[str, Any]] = requests.get(url, timeout=10).json()["requests"]
+        return found
+
+
+@dataclass
+class Person:
+    page: Page
+    site: Site
+    email: str
+
+    @classmethod
+    def signs_up(cls, page: Page, site: Site) -> Person:
+        email = f"person{next(_numbers)}-{time.time_ns()}@example.com"
+        page.goto(f"{site.url}/auth/signup")
+        page.get_by_label("Name").fill("Ann")
+        page.get_by_label("E-mail").fill(email)
+        page.get_by_label("Password").fill(PASSWORD)
+        page.get_by_role("button", name="Sign up").click()
+        page.wait_for_url(f"{site.url}/")
+        return cls(page, site, email)
+
+    def asks(self, question: str) -> None:
+        self.page.get_by_label("Your question").fill(question)
+        self.page.get_by_role("button", name="Send").click(no_wait_after=True)
+        # The first question of a conversation leads to a page of its own.
+        self.page.wait_for_url("**/conversations/**", wait_until="commit")
+        self.page.get_by_role("article", name="Answer").last.wait_for()
+
+    @property
+    def answers(self) -> Locator:
+        return self.page.get_by_role("article", name="Answer")
+
+    @property
+    def answer(self) -> Locator:
+        return self.answers.last
+
+    def waits_for(self, status: str, count: int = 1) -> None:
+        expect(self.page.locator(f".answer.{status}")).to_have_count(count, timeout=30_000)
+
+    def reads(self) -> str:
+        """The text of the newest answer, without its tool lines and buttons."""
+        return " ".join(" ".join(self.answer.locator(".prose").all_inner_texts()).split())
+
+
+def eventually(check: Callable[[], Any], seconds: float = 15) -> Any:
+    limit = time.monotonic() + seconds
+    while not (value := check()):
+        assert time.monotonic() < limit, "it never came true"
+        time.sleep(0.05)
+    return value
+
+
+def words(count: int) -> str:
+    """What `[[slow]]` says, as far as its first `count` words."""
+    return " ".join(f"word{number}" for number in range(count))
+
+
+def once_each(text: str) -> list[int]:
+    """The numbers of the words in the text, in order."""
+    return [int(number) for number in re.findall(r"word(\d+)", text)]

@@ -1,0 +1,196 @@
+"""The same pages without JavaScript: in Chromium with it switched off, and in w3m."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.person import PASSWORD, Person, Site, eventually, once_each
+
+New = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def ann(context: New, demo: Site) -> Person:
+    return Person.signs_up(context(java_script_enabled=False).new_page(), demo)
+
+
+@pytest.fixture
+def bob(context: New, scripted: Site) -> Person:
+    return Person.signs_up(context(java_script_enabled=False).new_page(), scripted)
+
+
+def test_a_person_asks_watches_and_reads(ann: Person) -> None:
+    ann.asks("Find me 3-bedroom homes in Portland under $900,000")
+    expect(ann.page.locator(".past").first).to_have_text("Thinking…")
+    seen = set()
+    while not ann.page.locator(".ended").count():
+        seen.add(ann.page.get_by_role("row").count())
+        if len(seen) == 2:
+            expect(ann.page.get_by_role("button", name="Stop")).to_be_visible()
+    assert len(seen) > 3, "the answer did not come bit by bit"
+    expect(ann.answer.get_by_role("row")).to_have_count(8)
+    expect(ann.page.get_by_role("button", name="Stop")).to_be_hidden()
+    ann.asks("How are those doing?")
+    expect(ann.page.locator(".ended")).to_be_visible()
+    expect(ann.answer).to_contain_text("getListingMetrics")
+    expect(ann.answers).to_have_count(2)
+
+
+def test_stop_retry_and_log_out_are_plain_forms(bob: Person) -> None:
+    bob.asks("[[endless]]")
+    # The page will be loading for as long as the answer lasts.
+    expect(bob.page.locator(".past").first).to_be_visible()
+    bob.page.get_by_role("button", name="Stop").click()
+    bob.waits_for("stopped")
+    bob.page.get_by_role("button", name="Retry").click(no_wait_after=True)
+    expect(bob.page.locator(".past").first).to_be_visible()
+    bob.page.get_by_role("button", name="Stop").click()
+    bob.waits_for("stopped")
+    expect(bob.answers).to_have_count(1)
+    bob.page.get_by_role("button", name="Log out").click()
+    bob.page.wait_for_url("**/auth/login")
+    bob.page.goto(f"{bob.site.url}/conversations")
+    assert "/auth/login?next=" in bob.page.url
+
+
+def test_the_plain_page_of_a_live_answer_leads_to_the_one_that_grows(bob: Person) -> None:
+    bob.asks("[[slow]]")
+    page = bob.page.context.new_page()
+    page.goto(bob.page.url.removesuffix("/live"), wait_until="commit")
+    page.wait_for_url("**/live", wait_until="commit")
+    other = Person(page, bob.site, bob.email)
+    expect(page.locator(".ended")).to_be_visible(timeout=30_000)
+    assert once_each(other.reads()) == list(range(50))
+
+
+def test_what_was_typed_stays_beside_the_reason(bob: Person, complaints: list[str]) -> None:
+    page = bob.page
+    page.get_by_label("Your question").fill("x" * 9000)
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("alert")).to_contain_text("9,000 characters")
+    expect(page.get_by_label("Your question")).to_have_value("x" * 9000)
+    complaints[:] = [line for line in complaints if "422" not in line]
+
+
+def test_a_wrong_form_is_explained_beside_its_fields(
+    context: New, demo: Site, complaints: list[str]
+) -> None:
+    page = context(java_script_enabled=False).new_page()
+    page.goto(f"{demo.url}/auth/signup")
+    page.get_by_label("Name").fill("<b>Ann</b>")
+    page.get_by_label("E-mail").fill("nonsense")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_text("Enter an e-mail address like")).to_be_visible()
+    expect(page.get_by_text("8 to 256 characters")).to_be_visible()
+    expect(page.get_by_label("Name")).to_have_value("<b>Ann</b>")
+    expect(page.get_by_label("E-mail")).to_have_value("nonsense")
+    complaints[:] = [line for line in complaints if "422" not in line]
+
+
+# w3m, in a terminal
+
+
+class Terminal:
+    """w3m in a terminal of 100 by 45, driven by keys and read off its screen."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        command = shutil.which("w3m")
+        assert command, "w3m is not installed"
+        # w3m hands a text area to the person's editor; this one writes what the test left for it.
+        self._typed = home / "typed"
+        editor = home / "editor"
+        editor.write_text(f'#!/bin/sh\ncat "{self._typed}" > "$1"\n')
+        editor.chmod(0o755)
+        env = {"HOME": str(home), "EDITOR": str(editor), "TERM": "linux", "LANG": "C.UTF-8"}
+        self._screen = pyte.Screen(100, 45)
+        self._stream = pyte.Stream(self._screen)
+        self._child = pexpect.spawn(
+            command, ["-cookie", url], env={**os.environ, **env}, dimensions=(45, 100), timeout=10
+        )
+
+    def shows(self) -> str:
+        with contextlib.suppress(pexpect.TIMEOUT):
+            while True:
+                piece = self._child.read_nonblocking(65536, timeout=0.2)
+                self._stream.feed(piece.decode(errors="replace"))
+        return "\n".join(self._screen.display)
+
+    def sees(self, words: str) -> str:
+        eventually(lambda: words in self.shows(), 30)
+        return self.shows()
+
+    def sees_at_the_end(self, words: str) -> str:
+        """Once the page is there: w3m shows it only when it has all of it."""
+
+        def there() -> bool:
+            self.press("G")
+            return words in self.shows()
+
+        eventually(there, 30)
+        return self.shows()
+
+    def press(self, keys: str) -> None:
+        self._child.send(keys)
+        self.shows()
+
+    def fills(self, words: str) -> None:
+        """The next field after the cursor."""
+        for keys in ("\t", "\r", words, "\r"):
+            self.press(keys)
+
+    def goes_to(self, words: str) -> None:
+        """The last place on the page with these words: w3m finds backwards from the end."""
+        for keys in ("G", "?", words, "\r"):
+            self.press(keys)
+
+    def writes(self, words: str) -> None:
+        self._typed.write_text(words)
+        self.goes_to("Your question")
+        for keys in ("\t", "\r", "\t", "\r"):
+            self.press(keys)
+
+    def close(self) -> None:
+        self._child.close(force=True)
+
+
+@pytest.fixture
+def terminal(demo: Site, tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(f"{demo.url}/auth/signup", tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_w3m_signs_up_asks_and_reads_the_answer(terminal: Terminal) -> None:
+    terminal.sees("Sign up")
+    terminal.fills("Ann")
+    terminal.fills(f"w3m-{time.time_ns()}@example.com")
+    terminal.fills(PASSWORD)
+    terminal.press("\t\r")
+    terminal.sees("What would you like to know?")
+    terminal.writes("Find me 3-bedroom homes in Portland under $900,000")
+    answer = terminal.sees_at_the_end("Ask how are those doing?")
+    assert "123 Oak Street" in answer
+    assert "$825,000" in answer
+    terminal.writes("How are those doing?")
+    assert "1,250" in terminal.sees_at_the_end("Here is how they are doing")
+
+
+def test_w3m_goes_back_to_what_was_asked(terminal: Terminal) -> None:
+    terminal.sees("Sign up")
+    terminal.fills("Ann")
+    terminal.fills("nonsense")
+    terminal.fills(PASSWORD)
+    terminal.press("\t\r")
+    seen = terminal.sees("Enter an e-mail address like")
+    assert "[Ann " in seen
+    assert "[nonsense" in seen
