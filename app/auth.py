@@ -237,11 +237,10 @@ def _profile(person: User) -> dict[str, str]:
 
 def safe_next(target: str | None) -> str:
     """Where to go after signing in: a path of this app, else the start page."""
-    parts = urlsplit(target or "")
-    local = not parts.scheme and not parts.netloc and parts.path.startswith("/")
-    # Browsers read a backslash as a slash, and "//" as the start of a host.
-    safe = local and not parts.path.startswith("//") and "\\" not in (target or "")
-    return target if target and safe and target.isprintable() else "/"
+    if not target or not target.startswith("/") or not target.isprintable():
+        return "/"
+    # Browsers read a backslash as a slash, and what follows two slashes as a host.
+    return "/" if target.startswith("//") or "\\" in target else target
 
 
 def _form(template: str, status: int = 200, errors: Fields | None = None) -> ResponseReturnValue:

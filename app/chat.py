@@ -56,7 +56,7 @@ def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
 def show_beside_composer(error: HomestreamError) -> ResponseReturnValue:
     """A question that can't be taken comes back in its field, with the reason beside it."""
     composing = request.endpoint in ("chat.start_conversation", "chat.post_message")
-    if not composing or error.status in (401, 404) or request.headers.get("HX-Request"):
+    if not composing or error.status in (401, 403, 404) or request.headers.get("HX-Request"):
         return answer(error)
     db.session.rollback()
     values = {"notice": error.message, "draft": request.form.get("message", "")}

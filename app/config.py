@@ -160,7 +160,13 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError("\n".join(map(_sentence, error.errors()))) from None
+        wrong = [
+            detail
+            for detail in error.errors()
+            # A default that builds on a refused setting is no mistake of its own.
+            if detail["type"] != "default_factory_not_called"
+        ]
+        raise SettingsError("\n".join(map(_sentence, wrong))) from None
 
 
 def _sentence(detail: Any) -> str:

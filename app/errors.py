@@ -146,7 +146,8 @@ def answer(error: HomestreamError) -> ResponseReturnValue:
     if request.headers.get("HX-Request"):
         headers |= {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
         return render_template("_notice.html", message=error.message), error.status, headers
-    typed = request.form.get("message", "")
+    # A body that was too large to take can't be shown again either.
+    typed = "" if error.status == 413 else request.form.get("message", "")
     page = render_template("error.html", error=error, typed=typed, back=request.referrer)
     return page, error.status, headers
 

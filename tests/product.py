@@ -40,6 +40,12 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self._server: WSGIServer | None = None
 
+    def reopen(self) -> None:
+        """The same port again, after a stop."""
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", self.port))
+
     def begin(self, app: Flask) -> None:
         self._socket.listen(256)
         self._server = WSGIServer(self._socket, app, log=None)

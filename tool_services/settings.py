@@ -73,8 +73,11 @@ def load_settings() -> Settings:
 
 
 def default_urls() -> dict[str, str]:
-    """The tool services by name, each with the base URL that is also its token audience."""
-    settings = load_settings()
+    """The tool services by name, each with the base URL that is also its token audience.
+
+    Raises pydantic's ValidationError for a bad setting; the app says it in a sentence.
+    """
+    settings = Settings()
     return {"listings": settings.listings_url, "analytics": settings.analytics_url}
 
 
