@@ -5,10 +5,12 @@ Each call carries a token of its own, minted for that person and that service.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import gevent
@@ -109,7 +111,7 @@ class Catalogue:
             with gevent.Timeout(self.timeout):
                 info = _json(requests.get(f"{before.url}/info", timeout=self.timeout))
                 listed = _json(requests.get(f"{before.url}/tools", timeout=self.timeout))
-            tools = tuple(_tool(name, described) for described in listed["tools"])
+            tools = tuple(_tool(name, json.dumps(described)) for described in listed["tools"])
             outbox = bool(info.get("capabilities", {}).get("outbox"))
             after = replace(before, up=True, tools=tools, has_outbox=outbox)
         except (
@@ -140,7 +142,11 @@ def _json(response: requests.Response) -> Any:
     return response.json()
 
 
-def _tool(service: str, described: dict[str, Any]) -> Tool:
+@lru_cache(maxsize=256)
+def _tool(service: str, text: str) -> Tool:
+    """The tool that the JSON text describes. Checking a schema takes a while, and what a service
+    says hardly ever changes, so each text is checked once."""
+    described = json.loads(text)
     schema = described["inputSchema"]
     try:
         Draft202012Validator.check_schema(schema)

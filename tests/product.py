@@ -116,14 +116,16 @@ class Product:
             db.engine.dispose()
 
     def sign_up(self, name: str) -> Person:
-        """A new person, signed in by form (cookies) and holding API tokens as well."""
+        """A new person, whose one session is both a browser's (cookies) and an API client's."""
         email = f"{name.lower()}@example.com"
         fields = {"name": name, "email": email, "password": PASSWORD}
         answer = requests.post(f"{self.url}/auth/signup", json=fields)
         assert answer.status_code == 201, answer.text
         browser = requests.Session()
         self.opened.append(browser)
-        browser.post(f"{self.url}/auth/login", data={"email": email, "password": PASSWORD})
+        for kind in ("access", "refresh"):
+            token = answer.json()[f"{kind}_token"]
+            browser.cookies.set(f"{kind}_token_cookie", token, domain="127.0.0.1", path="/")
         return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
 
 

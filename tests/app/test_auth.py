@@ -304,17 +304,23 @@ def test_a_refresh_token_is_no_access_token(product: Product, alice: Person) -> 
 def test_signing_out_ends_the_session_for_both_of_its_tokens(
     product: Product, alice: Person, path: str
 ) -> None:
-    assert alice.api("POST", path).json() == {"message": "You are signed out."}
+    with requests.Session() as other:
+        other.post(f"{product.url}/auth/login", data={"email": alice.email, "password": PASSWORD})
+        stolen = alice.browser.cookies.copy()
+        answer = alice.post(path)
+        assert other.get(f"{product.url}/").status_code == 200, "their other session ended too"
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/auth/login")
+    assert not alice.browser.cookies.get("access_token_cookie")
     assert alice.api("GET", "/auth/profile").status_code == 401
     refresh = {"Authorization": f"Bearer {alice.tokens['refresh_token']}"}
     assert requests.post(f"{product.url}/auth/refresh", headers=refresh).status_code == 401
-    assert alice.get("/").status_code == 200, "another session of the same person goes on"
-    stolen = alice.browser.cookies.copy()
-    answer = alice.post(path)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/auth/login")
-    assert not alice.browser.cookies.get("access_token_cookie")
     again = requests.get(f"{product.url}/", cookies=stolen, allow_redirects=False)
     assert again.headers["Location"].startswith("/auth/login")
+
+
+def test_signing_out_as_json(alice: Person) -> None:
+    assert alice.api("POST", "/auth/signout").json() == {"message": "You are signed out."}
+    assert alice.api("GET", "/auth/profile").status_code == 401
 
 
 def test_signing_out_when_signed_out(product: Product) -> None:
