@@ -49,9 +49,12 @@ class Person:
         page.wait_for_url(f"{site.url}/")
         return cls(page, site, email)
 
-    def asks(self, question: str) -> None:
+    def sends(self, question: str) -> None:
         self.page.get_by_label("Your question").fill(question)
         self.page.get_by_role("button", name="Send").click(no_wait_after=True)
+
+    def asks(self, question: str) -> None:
+        self.sends(question)
         # The first question of a conversation leads to a page of its own.
         self.page.wait_for_url("**/conversations/**", wait_until="commit")
         self.page.get_by_role("article", name="Answer").last.wait_for()

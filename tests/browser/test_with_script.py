@@ -203,12 +203,13 @@ def test_an_ended_session_leads_to_sign_in_and_back_and_loses_nothing(
     bob.waits_for("completed")
     here = bob.page.url
     bob.page.context.clear_cookies()
-    bob.asks("what I typed")
+    bob.sends("what I typed")
     bob.page.wait_for_url("**/auth/login**")
     bob.page.get_by_label("E-mail").fill(bob.email)
     bob.page.get_by_label("Password").fill("correct horse battery")
     bob.page.get_by_role("button", name="Log in").click()
     bob.page.wait_for_url(here)
+    expect(bob.page.get_by_label("Your question")).to_have_value("what I typed")
     complaints[:] = [line for line in complaints if "401" not in line]
 
 
