@@ -222,7 +222,7 @@ All of it is Markdown."""
 def by_marker(record: RecordedRequest) -> Reply:
     """The stand-alone script: what the newest user message asks for in double brackets.
 
-    `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[endless]]`, `[[markdown]]`, `[[error]]`,
+    `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[think]]`, `[[endless]]`, `[[markdown]]`, `[[error]]`,
     `[[say WORDS]]` (said back word for word), `[[tool NAME {JSON}]]` (called once).
     """
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
@@ -232,6 +232,7 @@ def by_marker(record: RecordedRequest) -> Reply:
         "cut": lambda: cut_after("Cut ", "short"),
         "stall": lambda: stall_after("Stalled ", "here"),
         "endless": lambda: endless(0.05),
+        "think": lambda: stall_before_first(3.0, text("Thought ", "through")),
         "markdown": lambda: text(*re.findall(r"\S+\s*", MARKDOWN), pace=0.02),
         "error": lambda: error(401, "Incorrect API key provided.", code="invalid_api_key"),
         "say": lambda: text(*re.findall(r"\S+\s*|\s+", rest), pace=0.01),

@@ -27,7 +27,6 @@ def bob(context: New, scripted: Site) -> Person:
 
 def test_a_person_asks_watches_it_work_and_reads_the_answer(ann: Person) -> None:
     ann.asks(QUESTION)
-    expect(ann.page.get_by_role("status")).to_contain_text("Thinking")
     expect(ann.answer).to_contain_text("findListings")
     seen = {eventually(lambda: ann.reads())}
     while ann.page.locator(".answer.running").count():
@@ -46,6 +45,14 @@ def test_a_person_asks_watches_it_work_and_reads_the_answer(ann: Person) -> None
     ann.page.get_by_role("link", name="Outbox").first.click()
     expect(ann.page.get_by_role("main")).to_contain_text("to ann@example.com")
     eventually(lambda: ann.site.open_streams() == 0)
+
+
+def test_it_is_seen_to_think_until_the_text_comes(bob: Person) -> None:
+    bob.asks("[[think]]")
+    expect(bob.page.get_by_role("status")).to_have_text("Thinking…")
+    bob.waits_for("completed")
+    assert bob.reads() == "Thought through"
+    expect(bob.page.get_by_role("status")).to_have_count(0)
 
 
 def test_an_example_on_the_start_page_is_one_click(ann: Person) -> None:
