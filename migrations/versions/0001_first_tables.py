@@ -117,7 +117,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_tool_calls_step", ["run_id", "step_number"], unique=False)
 
 
-
 def downgrade() -> None:
     with op.batch_alter_table("tool_calls", schema=None) as batch_op:
         batch_op.drop_index("ix_tool_calls_step")
