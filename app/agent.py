@@ -6,6 +6,7 @@ A plain generator of events. It knows neither Flask nor the database.
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any, Protocol
@@ -14,10 +15,13 @@ import gevent
 from gevent.queue import Queue
 
 from app.errors import RunFailed, ToolFailure
-from app.events import Content, Event, Thinking, ToolCalled, ToolRequest, Turn
+from app.events import Content, Event, Thinking, ToolCalled, ToolRequest, Turn, from_json
+
+log = logging.getLogger(__name__)
 
 FAILURES_IN_A_ROW = 3
 LONGEST_RESULT = 20_000  # characters of a tool's result that the model is shown
+LONGEST_ERROR = 1_000
 
 
 class Model(Protocol):
@@ -69,7 +73,7 @@ def _call_all(
     """Make the calls of one step side by side; each one's end by its id, in the order asked."""
     yield Thinking(f"Calling {', '.join(dict.fromkeys(call.name for call in calls))}…")
     for call in calls:
-        yield ToolCalled(call.id, call.name, "started", _parsed(call.arguments) or {})
+        yield ToolCalled(call.id, call.name, "started", parsed(call.arguments) or {})
     ends: Queue[ToolCalled] = Queue()
     workers = [gevent.spawn(_put, ends, call, tools) for call in calls]
     ended = {}
@@ -89,18 +93,22 @@ def _put(ends: Queue[ToolCalled], call: ToolRequest, tools: Toolbox) -> None:
 
 def _call(call: ToolRequest, tools: Toolbox) -> ToolCalled:
     started = time.monotonic()
-    arguments = _parsed(call.arguments)
+    arguments = parsed(call.arguments)
     result, error = None, None
     try:
         if arguments is None:
             raise ToolFailure("The arguments are not a JSON object; send one.")
         result = tools.call(call.id, call.name, arguments)
     except ToolFailure as failure:
-        error = failure.message
+        error = failure.message[:LONGEST_ERROR]
+    except Exception:
+        # Without an end of this call its run would wait for ever.
+        log.exception("the call of %s failed", call.name)
+        error = "The tool failed in an unexpected way."
     return ToolCalled(
         id=call.id,
         tool=call.name,
-        status="failed" if error else "completed",
+        status="completed" if error is None else "failed",
         arguments=arguments or {},
         result=result,
         error=error,
@@ -108,9 +116,10 @@ def _call(call: ToolRequest, tools: Toolbox) -> ToolCalled:
     )
 
 
-def _parsed(arguments: str) -> dict[str, Any] | None:
+def parsed(arguments: str) -> dict[str, Any] | None:
+    """A call's arguments as the model wrote them; None if they are no JSON object."""
     try:
-        value = json.loads(arguments)
+        value = from_json(arguments)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
@@ -129,7 +138,7 @@ def for_model(
                 "type": "function",
                 "function": {
                     "name": call.name,
-                    "arguments": json.dumps(_parsed(call.arguments) or {}),
+                    "arguments": json.dumps(parsed(call.arguments) or {}),
                 },
             }
             for call in calls

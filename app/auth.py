@@ -61,6 +61,10 @@ class FormErrors(HomestreamError):
         self.status = status
 
 
+class StaleForm(Forbidden):
+    """A form of an earlier session: its page has to be loaded again before it can be sent."""
+
+
 class SignUp(BaseModel):
     """What a person may say about themselves. Anything else (a role, say) is not read."""
 
@@ -107,7 +111,7 @@ def require_user() -> None:
     try:
         fje.verify_jwt_in_request()
     except CSRFError:
-        raise Forbidden("This form is from an earlier session: send it again.") from None
+        raise StaleForm("This form is from an earlier session: send it again.") from None
     except (JWTExtendedException, jwt.PyJWTError):
         _go_on_by_refresh_token()
 
@@ -116,7 +120,7 @@ def _go_on_by_refresh_token() -> None:
     try:
         fje.verify_jwt_in_request(refresh=True, locations=["cookies"])
     except CSRFError:
-        raise Forbidden("This form is from an earlier session: send it again.") from None
+        raise StaleForm("This form is from an earlier session: send it again.") from None
     except (JWTExtendedException, jwt.PyJWTError):
         raise Unauthenticated("Sign in to go on.") from None
     g.new_access_token = _access_token(user(), fje.get_jwt())
@@ -347,16 +351,28 @@ def redirect(target: str) -> Response:
 
 def to_login() -> Response:
     """The way to the login page and back here. What was typed comes back too."""
-    if request.method == "POST":
-        session["draft"] = request.form.get("message", "")[:_LONGEST_DRAFT]
-    came_from = request.headers.get("HX-Current-URL") or request.referrer or "/"
-    here = request.full_path.rstrip("?") if request.method == "GET" else urlsplit(came_from).path
-    if request.headers.get("HX-Request"):
-        here = urlsplit(came_from).path
+    _keep_draft()
+    by_link = request.method == "GET" and not request.headers.get("HX-Request")
+    here = request.full_path.rstrip("?") if by_link else _page_path()
     target = url_for("auth.login_form", next=safe_next(here))
     if request.headers.get("HX-Request"):
         return Response(status=401, headers={"HX-Redirect": target})
     return redirect(target)
+
+
+def load_again() -> Response:
+    """For htmx: the page as it is in this session, with what was typed."""
+    _keep_draft()
+    return Response(status=403, headers={"HX-Redirect": safe_next(_page_path())})
+
+
+def _keep_draft() -> None:
+    if request.method == "POST":
+        session["draft"] = request.form.get("message", "")[:_LONGEST_DRAFT]
+
+
+def _page_path() -> str:
+    return urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "/").path
 
 
 def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool) -> None:

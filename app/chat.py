@@ -20,7 +20,15 @@ from flask.typing import ResponseReturnValue
 
 from app import stream
 from app.answer import Answer, stored_events
-from app.auth import csrf_token, require_user, safe_next, to_login, user
+from app.auth import (
+    StaleForm,
+    csrf_token,
+    load_again,
+    require_user,
+    safe_next,
+    to_login,
+    user,
+)
 from app.conversations import (
     checked_question,
     conversations_of,
@@ -50,6 +58,11 @@ def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
         link = render_template("chat/_signed_out.html", run_id=run_id, back=back)
         return stream.respond_with(stream.closing_notice(run_id, link))
     return answer(error) if wants_json() else to_login()
+
+
+@bp.errorhandler(StaleForm)
+def send_again(error: StaleForm) -> ResponseReturnValue:
+    return load_again() if request.headers.get("HX-Request") else answer(error)
 
 
 @bp.errorhandler(HomestreamError)

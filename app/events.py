@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Literal
 
 ToolStatus = Literal["started", "completed", "failed"]
 Outcome = Literal["completed", "failed", "stopped"]
+
+_DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,32 @@ _WIRE_NAMES = {
 }
 # Left out unless they say something; 0 and "" are results like any other.
 _LEFT_OUT = {"result": None, "error": None, "duration_ms": None, "usage": None, "replace": False}
+
+
+def from_json(text: str | bytes) -> Any:
+    """The value of a JSON text that came from outside. Raises ValueError for what can't be sent on
+    to every reader: NaN, half characters, nesting without end."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if _is_deeper(value, _DEEPEST):
+        raise ValueError("nested too deeply")
+    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    return value
+
+
+def _is_deeper(value: Any, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [inner for outer in level for inner in _within(outer)]
+    return bool(level)
+
+
+def _within(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def to_json(event: Event) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flask import render_template
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from app.agent import for_model
+from app.agent import for_model, parsed
 from app.events import ToolCalled, ToolRequest
 from app.models import Message, Run, Step, ToolCall, User, db
 
@@ -65,15 +65,11 @@ def _step(step: Step) -> list[dict[str, Any]]:
 
 def ended(call: ToolCall) -> ToolCalled:
     """A stored call as the event that last told of it."""
-    try:
-        arguments = json.loads(call.arguments)
-    except ValueError:
-        arguments = {}
     return ToolCalled(
         id=call.id,
         tool=call.name,
         status=call.status,  # type: ignore[arg-type]
-        arguments=arguments if isinstance(arguments, dict) else {},
+        arguments=parsed(call.arguments) or {},
         result=call.result,
         error=call.error,
         duration_ms=call.duration_ms,

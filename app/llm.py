@@ -123,6 +123,7 @@ class _Reply:
     first: ChatCompletionChunk | None = None
     text: list[str] = field(default_factory=list)
     calls: dict[int, _CallParts] = field(default_factory=dict)
+    half: str = ""
     usage: dict[str, int] | None = None
     finish_reason: str | None = None
 
@@ -145,6 +146,8 @@ class _Reply:
             for chunk in self.stream:
                 self._note(chunk)
                 yield from self._take(chunk)
+        if self.half:
+            yield from self._say("\0")
         return self._turn()
 
     def close(self) -> None:
@@ -171,8 +174,16 @@ class _Reply:
                     call.name += part.function.name or ""
                     call.arguments.append(part.function.arguments or "")
             if choice.delta.content:
-                self.text.append(choice.delta.content)
-                yield Content(choice.delta.content)
+                yield from self._say(choice.delta.content)
+
+    def _say(self, chunk: str) -> Iterator[Content]:
+        text = self.half + chunk
+        # Some endpoints cut a character beyond the basic plane into two chunks.
+        self.half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+        whole = whole_characters(text.removesuffix(self.half))
+        if whole:
+            self.text.append(whole)
+            yield Content(whole)
 
     def _turn(self) -> Turn:
         if self.finish_reason is None:
@@ -193,7 +204,15 @@ class _CallParts:
     def request(self) -> ToolRequest:
         # An id of our own: small models leave theirs out or use one twice, and it must be
         # unique for good since it is also the call's idempotency key.
-        return ToolRequest(f"call_{new_id()}", self.name, "".join(self.arguments) or "{}")
+        name, arguments = whole_characters(self.name), whole_characters("".join(self.arguments))
+        return ToolRequest(f"call_{new_id()}", name, arguments or "{}")
+
+
+def whole_characters(text: str) -> str:
+    """The text as it can be stored and sent: surrogate pairs joined, half ones marked with the
+    replacement character, and without NUL, which PostgreSQL takes in no text."""
+    joined = text.replace("\0", "").encode("utf-16-le", "surrogatepass")
+    return joined.decode("utf-16-le", "replace")
 
 
 def _says_something(delta: ChoiceDelta | None) -> bool:

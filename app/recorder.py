@@ -6,12 +6,11 @@ import logging
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import gevent
 from flask import Flask
 from sqlalchemy import update
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import HomestreamError, RunFailed
 from app.event_log import EventLog
@@ -29,6 +28,7 @@ class Ending:
     error: HomestreamError | None = None
 
 
+NO_RESULT = "It was stopped before it had a result."
 NOT_STORED = Ending(
     "failed",
     RunFailed("The answer could not be stored: copy what you need of it.", code="not_stored"),
@@ -55,6 +55,7 @@ class Recorder:
         self._texts: list[str] = []  # of the steps that have ended
         self._text: list[str] = []  # of the step in hand
         self._usage: Counter[str] = Counter()
+        self._started: dict[str, ToolCalled] = {}
         log.append(run.id, [RunStarted(run.id, run.conversation_id)])
 
     def record(self, event: Event | Turn) -> None:
@@ -65,37 +66,45 @@ class Recorder:
         if isinstance(event, Turn):
             self._end_step(event)
             return
-        if isinstance(event, ToolCalled) and event.status != "started":
-            self._save_call(event)
+        if isinstance(event, ToolCalled):
+            self._note_call(event)
         self._log.append(self.run_id, [event])
 
     def flush(self) -> None:
         """Send what is pending to the log, and the text so far to the database when it is time."""
         with self._lock:
-            if not self._pending:
-                return
-            text, self._pending = "".join(self._pending), []
-            self._flushed_at = time.monotonic()
-            seq = self._log.append(self.run_id, [Content(text)])
-            if self._flushed_at - self._saved_at >= _SAVE_INTERVAL:
+            seq = self._send()
+            if seq and self._flushed_at - self._saved_at >= _SAVE_INTERVAL:
                 self._save_text(seq)
 
     def finish(self, ending: Ending) -> None:
         """Store how the run ended, then tell the readers."""
-        self.flush()
         if self._timer is not None:
             self._timer.kill()
+        self._send()
         try:
             self._save_ending(ending)
-        except SQLAlchemyError:
+        except Exception:
+            # Whatever it was, the readers must not wait for an end that never comes.
             log.exception("the end of run %s could not be stored", self.run_id)
             ending = NOT_STORED
-        last: list[Event] = []
+        last: list[Event] = [
+            replace(call, status="failed", error=NO_RESULT) for call in self._started.values()
+        ]
         if ending.error is not None:
             error = ending.error
             last.append(Failed(error.code, error.message, error.retryable))
         last.append(Done(ending.outcome, self._message_id, dict(self._usage) or None))
         self._log.append(self.run_id, last)
+
+    def _send(self) -> int:
+        """What is pending to the log; its seq there, 0 if nothing was."""
+        with self._lock:
+            if not self._pending:
+                return 0
+            text, self._pending = "".join(self._pending), []
+            self._flushed_at = time.monotonic()
+            return self._log.append(self.run_id, [Content(text)])
 
     def _take(self, chunk: str) -> None:
         with self._lock:
@@ -138,6 +147,13 @@ class Recorder:
             self._texts.append("".join(self._text))
             self._text = []
         self._usage.update(turn.usage or {})
+
+    def _note_call(self, call: ToolCalled) -> None:
+        if call.status == "started":
+            self._started[call.id] = call
+        else:
+            self._save_call(call)
+            del self._started[call.id]
 
     def _save_call(self, end: ToolCalled) -> None:
         with self._app.app_context():
@@ -190,5 +206,5 @@ def end_run(run_id: str, ending: Ending, usage: dict[str, int] | None = None) ->
     db.session.execute(
         update(ToolCall)
         .where(ToolCall.run_id == run_id, ToolCall.status == "started")
-        .values(status="failed", error="It was stopped before it had a result.")
+        .values(status="failed", error=NO_RESULT)
     )

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from app.errors import ToolFailure
+from app.events import from_json
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ class UserTools:
 def _answer(service: str, response: requests.Response) -> dict[str, Any]:
     """The service's answer as a JSON object. Its own account of an error is passed on."""
     try:
-        answer = response.json()
+        answer = from_json(response.content)
     except ValueError:
         raise ToolFailure(f"The {service} service answered something that isn't JSON.") from None
     if not isinstance(answer, dict):

@@ -30,6 +30,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def free_ports() -> dict[str, str]:
+    names = ("WEB", "LISTINGS", "ANALYTICS", "DEMO_MODEL")
+    return {f"{name}_PORT": str(free_port()) for name in names}
+
+
 class Process:
     """A program in a group of its own; `until` waits for a line, and its output is kept."""
 
@@ -78,13 +83,12 @@ class Process:
 
 def started(folder: Path, **settings: str) -> Iterator[Site]:
     """The whole product in `folder`, on free ports."""
-    ports = {name: str(free_port()) for name in ("WEB", "LISTINGS", "ANALYTICS", "DEMO_MODEL")}
-    env = {f"{name}_PORT": port for name, port in ports.items()}
-    env |= {"INSTANCE_DIR": str(folder / "instance"), "DEMO_MODEL_PACE": "30"} | settings
+    env = {"INSTANCE_DIR": str(folder / "instance"), "DEMO_MODEL_PACE": "60"}
+    env |= free_ports() | settings
     process = Process(["scripts.serve"], env, folder)
     try:
         process.until("Homestream is ready")
-        yield Site(f"http://127.0.0.1:{ports['WEB']}")
+        yield Site(f"http://127.0.0.1:{env['WEB_PORT']}")
     finally:
         process.stop()
 

@@ -1,0 +1,190 @@
+"""What every page owes to everybody: it fits, it can be read, and it says what each thing is.
+
+The pictures in test-results/ are for looking at; they are not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.browser.person import PASSWORD, Person, Site, eventually
+
+New = Callable[..., BrowserContext]
+QUESTION = "Find me 3-bedroom homes in Portland under $900,000"
+SHOTS = Path(__file__).resolve().parent.parent.parent / "test-results"
+FAULTS = (Path(__file__).parent / "faults.js").read_text()
+
+
+@dataclass
+class Look:
+    """Takes a picture and looks for what is wrong in it."""
+
+    page: Page
+    kind: str
+
+    def __call__(self, name: str) -> None:
+        SHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}-{self.kind}.png")
+        faults: list[str] = self.page.evaluate(FAULTS)
+        assert faults == [], f"on the page {name}"
+
+
+@pytest.fixture(params=["light", "dark"])
+def scheme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[1280, 390])
+def width(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture
+def page(context: New, scheme: str, width: int) -> Page:
+    return context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
+
+
+@pytest.fixture
+def look(page: Page, scheme: str, width: int) -> Look:
+    return Look(page, f"{width}-{scheme}")
+
+
+def test_the_main_job_fits_and_can_be_read(page: Page, look: Look, demo: Site) -> None:
+    ann = Person.signs_up(page, demo)
+    look("start")
+    ann.asks(QUESTION)
+    eventually(lambda: ann.answer.get_by_role("row").count() > 3)
+    look("under-way")
+    ann.waits_for("completed")
+    ann.answer.locator("summary").click()
+    look("done")
+    ann.asks("send them to ann@example.com")
+    ann.waits_for("completed", 2)
+    look("sent")
+    for path in ("conversations", "outbox", "auth/profile"):
+        page.goto(f"{demo.url}/{path}")
+        look(path.replace("/", "-"))
+
+
+def test_a_wide_table_is_at_hand_without_a_wide_page(page: Page, look: Look, demo: Site) -> None:
+    ann = Person.signs_up(page, demo)
+    ann.asks("Performance report for L001, L003 and L009")
+    ann.waits_for("completed")
+    look("report")
+    for table in ann.answer.locator(".prose table").all():
+        table.evaluate("table => table.scrollTo(9999, 0)")
+        expect(table.get_by_role("cell").last).to_be_in_viewport(ratio=0.9)
+
+
+def test_what_goes_wrong_fits_and_can_be_read(
+    page: Page, look: Look, scripted: Site, complaints: list[str]
+) -> None:
+    page.goto(f"{scripted.url}/auth/login")
+    look("log-in")
+    page.goto(f"{scripted.url}/auth/signup")
+    look("sign-up")
+    page.get_by_label("Name").fill("Ann")
+    page.get_by_label("Password").fill("short")
+    page.get_by_role("button", name="Sign up").click()
+    look("sign-up-refused")
+    ann = Person.signs_up(page, scripted)
+    ann.asks("[[think]]")
+    expect(page.get_by_role("status")).to_have_text("Thinking…")
+    look("thinking")
+    ann.sends("too early")
+    expect(page.locator("#notice")).to_contain_text("still being written")
+    look("not-yet")
+    page.get_by_role("button", name="Stop").click()
+    ann.waits_for("stopped")
+    look("stopped")
+    ann.asks('[[tool findListings {"city": 7}]]')
+    ann.waits_for("completed")
+    look("tool-failed")
+    ann.asks("[[error]]")
+    ann.waits_for("failed")
+    look("failed")
+    page.goto(f"{scripted.url}/conversations/nowhere")
+    look("not-found")
+    complaints[:] = [
+        line for line in complaints if not any(c in line for c in ["409", "422", "404"])
+    ]
+
+
+def test_without_javascript_it_looks_the_same(
+    context: New, scripted: Site, scheme: str, width: int
+) -> None:
+    plain = context(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, java_script_enabled=False
+    ).new_page()
+    ann = Person.signs_up(plain, scripted)
+    ann.asks("[[markdown]]")
+    expect(plain.locator(".ended")).to_be_visible()
+    plain.screenshot(path=SHOTS / f"plain-{width}-{scheme}.png")
+
+
+def tab_stops(page: Page) -> list[dict[str, Any]]:
+    """Each place that the Tab key leads to, once round the page, with how it shows."""
+    found: list[dict[str, Any]] = []
+    page.evaluate("() => document.activeElement.blur()")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => {
+                const here = document.activeElement;
+                const ring = getComputedStyle(here).outlineStyle;
+                const frame = getComputedStyle(here.closest('form') ?? here).borderColor;
+                const accent = getComputedStyle(document.querySelector('.side .brand')).color;
+                const seen = here.getBoundingClientRect();
+                const again = here.dataset.visited;
+                here.dataset.visited = true;
+                return {name: here.innerText || here.name || here.tagName, again,
+                        shown: (ring !== 'none' || frame === accent) && seen.width > 0,
+                        body: here === document.body};
+            }"""
+        )
+        if stop["again"]:
+            break
+        if not stop["body"]:
+            found.append(stop)
+    return found
+
+
+def test_the_tab_key_leads_everywhere_and_shows_where_it_is(context: New, demo: Site) -> None:
+    ann = Person.signs_up(context().new_page(), demo)
+    ann.asks("How is L001 doing?")
+    ann.waits_for("completed")
+    stops = tab_stops(ann.page)
+    names = " ".join(stop["name"] for stop in stops)
+    for wanted in ("New conversation", "How is L001", "Outbox", "Log out", "getListing", "Send"):
+        assert wanted in names
+    assert [stop["name"] for stop in stops if not stop["shown"]] == []
+
+
+def test_the_keyboard_alone_is_enough(context: New, scripted: Site) -> None:
+    page = context().new_page()
+    page.goto(f"{scripted.url}/auth/signup")
+    page.get_by_label("Name").focus()
+    for words in ("Ann", f"keys-{id(page)}@example.com", PASSWORD):
+        page.keyboard.type(words)
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{scripted.url}/")
+    bob = Person(page, scripted, "")
+    expect(page.get_by_label("Your question")).to_be_focused()
+    page.keyboard.type("[[endless]]")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/conversations/**")
+    eventually(lambda: bob.reads())
+    stop = page.get_by_role("button", name="Stop")
+    for _ in range(30):
+        page.keyboard.press("Shift+Tab")
+        if stop.evaluate("button => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    bob.waits_for("stopped")
