@@ -10,16 +10,18 @@ monkey.patch_all()
 import os  # noqa: E402
 from typing import Any  # noqa: E402
 
+import gevent  # noqa: E402
 from dotenv import dotenv_values  # noqa: E402
 
 _settings = {**dotenv_values(".env"), **os.environ}
 
 bind = f"{_settings.get('WEB_HOST') or '127.0.0.1'}:{_settings.get('WEB_PORT') or 8000}"
 worker_class = "gevent"
-# The event log, the leases and the limits are in this process's memory, so there is one.
-workers = 1
+# More than one needs REDIS_URL: without it the event log is in this process's memory.
+workers = int(_settings.get("WEB_WORKERS") or 1)
 worker_connections = 2000
-graceful_timeout = 10
+# What is being written may finish; what doesn't in this time another worker goes on with.
+graceful_timeout = 30
 keepalive = 75
 control_socket_disable = True
 
@@ -28,6 +30,14 @@ def post_worker_init(worker: Any) -> None:
     engine = getattr(worker.wsgi, "extensions", {}).get("engine")
     if engine is not None:
         engine.begin()
+        gevent.spawn(_leave_in_time, worker, engine)
+
+
+def _leave_in_time(worker: Any, engine: Any) -> None:
+    """gunicorn tells a worker to end by this attribute alone."""
+    while worker.alive:
+        gevent.sleep(0.1)
+    engine.leave(worker.cfg.graceful_timeout)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

@@ -11,11 +11,15 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, auth, chat, errors, security, tokens
 from app.config import Settings, load_settings
-from app.connections import Connections
+from app.connections import Connections, RedisStreams
+from app.database import options, url_of
 from app.engine import Engine
-from app.event_log import MemoryLog
+from app.event_log import EventLog, MemoryLog
+from app.following import Following
+from app.leases import Leases
 from app.llm import Model
 from app.models import db, migrate
+from app.redis_log import RedisLog
 from app.runs import Runs
 from app.tokens import TokenIssuer
 from app.tools import Catalogue
@@ -24,14 +28,21 @@ from app.tools import Catalogue
 def create_app(config: Settings | None = None) -> Flask:
     """The web app, wired. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
+    database = url_of(settings.database_url)
     app = Flask(__name__, instance_path=str(settings.instance_dir))
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
-        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_DATABASE_URI=database,
+        SQLALCHEMY_ENGINE_OPTIONS=options(database, settings.database_connections),
         MAX_CONTENT_LENGTH=1_000_000,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
         SIGN_IN_LIMIT=settings.sign_in_limit,
+        RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        RATELIMIT_STORAGE_OPTIONS=(
+            {"socket_timeout": 1, "socket_connect_timeout": 1} if settings.redis_url else {}
+        ),
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=bool(settings.redis_url),
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
@@ -68,10 +79,16 @@ def _engine(app: Flask, settings: Settings) -> Engine:
         timeout=settings.tool_timeout,
         check_interval=settings.service_check_interval,
     )
-    log = MemoryLog()
-    connections = Connections(settings.max_streams, settings.max_streams_per_user)
-    runs = Runs(app, settings, log, connections, _model(settings), catalogue)
-    return Engine(settings, log, connections, runs, catalogue, issuer)
+    log: EventLog = MemoryLog()
+    streams = None
+    if settings.redis_url:
+        log = RedisLog(settings.redis_url, most=settings.most_events)
+        streams = RedisStreams(settings.redis_url, lambda: log.up)
+    connections = Connections(settings.max_streams, settings.max_streams_per_user, streams)
+    leases = Leases(app, settings.lease_seconds)
+    runs = Runs(app, settings, log, connections, _model(settings), catalogue, leases)
+    following = Following(app, log, connections, settings.ping_interval)
+    return Engine(settings, log, connections, runs, catalogue, issuer, following)
 
 
 def _model(settings: Settings) -> Model:

@@ -15,7 +15,7 @@ import gevent
 from gevent.queue import Queue
 
 from app.errors import RunFailed, ToolFailure
-from app.events import Content, Event, Thinking, ToolCalled, ToolRequest, Turn, from_json
+from app.events import Content, Event, Past, Thinking, ToolCalled, ToolRequest, Turn, from_json
 
 log = logging.getLogger(__name__)
 
@@ -41,22 +41,33 @@ class Toolbox(Protocol):
 
 
 def respond(
-    messages: Sequence[dict[str, Any]], model: Model, tools: Toolbox, *, max_steps: int = 8
+    messages: Sequence[dict[str, Any]],
+    model: Model,
+    tools: Toolbox,
+    *,
+    max_steps: int = 8,
+    past: Sequence[Past] = (),
 ) -> Iterator[Event | Turn]:
     """Answer the last of `messages`. Each finished Turn comes before any call it asks for is made.
 
-    Raises ModelError when the model fails and RunFailed after three steps in a row in which no
-    tool call succeeded. The last step is asked without tools, so that it has to answer.
+    `past` are the turns of an answer that was interrupted: it goes on from there, and only the
+    calls without an end are made (again). Raises ModelError when the model fails and RunFailed
+    after three steps in a row in which no tool call succeeded. The last step is asked without
+    tools, so that it has to answer.
     """
     history = list(messages)
     failures = 0
     for step in range(1, max_steps + 1):
-        yield Thinking("Thinking…" if step == 1 else "Reading the results…")
-        turn = yield from model.stream(history, tools.specs() if step < max_steps else [])
-        yield turn
+        if step <= len(past):
+            turn, ended = past[step - 1]
+        else:
+            yield Thinking("Thinking…" if step == 1 else "Reading the results…")
+            turn = yield from model.stream(history, tools.specs() if step < max_steps else [])
+            yield turn
+            ended = {}
         if not turn.calls:
             return
-        ended = yield from _call_all(turn.calls, tools)
+        ended = yield from _call_all(turn.calls, tools, ended)
         history += for_model(turn.text, turn.calls, ended)
         failures = 0 if any(call.status == "completed" for call in ended.values()) else failures + 1
         if failures == FAILURES_IN_A_ROW:
@@ -68,17 +79,20 @@ def respond(
 
 
 def _call_all(
-    calls: Sequence[ToolRequest], tools: Toolbox
+    calls: Sequence[ToolRequest], tools: Toolbox, past: dict[str, ToolCalled]
 ) -> Generator[Event, None, dict[str, ToolCalled]]:
-    """Make the calls of one step side by side; each one's end by its id, in the order asked."""
-    yield Thinking(f"Calling {', '.join(dict.fromkeys(call.name for call in calls))}…")
-    for call in calls:
+    """Make the calls of one step side by side, but for those that ended in the `past`; each one's
+    end by its id, in the order asked."""
+    ended = {id: call for id, call in past.items() if call.status != "started"}
+    due = [call for call in calls if call.id not in ended]
+    if due:
+        yield Thinking(f"Calling {', '.join(dict.fromkeys(call.name for call in due))}…")
+    for call in due:
         yield ToolCalled(call.id, call.name, "started", parsed(call.arguments) or {})
     ends: Queue[ToolCalled] = Queue()
-    workers = [gevent.spawn(_put, ends, call, tools) for call in calls]
-    ended = {}
+    workers = [gevent.spawn(_put, ends, call, tools) for call in due]
     try:
-        for _ in calls:
+        for _ in due:
             end = ends.get()
             ended[end.id] = end
             yield end

@@ -57,7 +57,12 @@ class StatusChange:
     message: str
 
 
-Change = TextChange | TextOpened | ToolChange | StatusChange
+@dataclass(frozen=True)
+class Begun:
+    """All of the answer is told anew: what is shown of it goes."""
+
+
+Change = TextChange | TextOpened | ToolChange | StatusChange | Begun
 
 
 @dataclass
@@ -108,9 +113,15 @@ class Answer:
 
     def _write(self, event: Content) -> list[Change]:
         changes: list[Change] = []
+        if event.replace:
+            # The calls too: another worker tells them again, each at its place in the text.
+            self.parts.clear()
+            changes.append(Begun())
         if self.thinking:
             self.thinking = ""
             changes.append(StatusChange(""))
+        if not event.chunk:
+            return changes
         part = self.parts[-1] if self.parts else None
         if not isinstance(part, TextPart):
             part = TextPart(len(self.parts))
@@ -138,8 +149,9 @@ class Answer:
 
 
 def stored_events(run: Run) -> list[Event]:
-    """What the database knows of a run, as the events that say it."""
-    events: list[Event] = [RunStarted(run.id, run.conversation_id)]
+    """What the database knows of a run, as events. The first text replaces all that a reader may
+    have of the answer already, so that no word is there twice."""
+    events: list[Event] = [RunStarted(run.id, run.conversation_id), Content("", replace=True)]
     written = False
     for step in run.steps:
         if step.text:

@@ -9,11 +9,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select, text
 
 from app import stream
-from app.answer import Answer, stored_events
+from app.answer import Answer
 from app.auth import require_user, user
 from app.conversations import checked_question, new_conversation, own_conversation, own_run
 from app.engine import engine
-from app.errors import InputError
+from app.errors import Away, InputError
 from app.events import Event, to_json
 from app.models import Conversation, Message, Run, db
 
@@ -66,11 +66,7 @@ def _last_event_id() -> int:
 def _stream(run: Run, after: int) -> Response:
     app = engine()
     connection = app.connections.open(user().id, run.id, "json")
-    events = stored_events(run)
-    if app.log.read(run.id, 0, 0) is None:
-        batches = iter([stream.entries_of(stream.replacing(events))])
-    else:
-        batches = stream.follow(app.log, run.id, after, app.settings.ping_interval)
+    batches = app.following.follow(run.id, after)
     db.session.remove()
     return stream.respond_with(stream.as_json(batches), app.connections, connection)
 
@@ -83,10 +79,12 @@ def chat() -> ResponseReturnValue:
     db.session.remove()
     answer = Answer(run_id)
     last: Event | None = None
-    for entries in stream.follow(engine().log, run_id, 0, engine().settings.ping_interval):
+    for entries in engine().following.follow(run_id):
         for entry in entries:
             last = entry.event
             answer.apply(last)
+    if answer.live:
+        raise Away(f"This server ends; the answer goes on: /agents/chat-stream/{run_id} has it.")
     body = {
         "runId": run_id,
         "conversationId": conversation_id,
@@ -176,16 +174,19 @@ def streams() -> ResponseReturnValue:
 
 @public.get("/health")
 def health() -> ResponseReturnValue:
-    """200 while this process can serve; a tool service that is away is told, but is no failure."""
+    """200 while this process can serve; a tool service that is away is told, but is no failure.
+    Without Redis it is degraded: what is being written goes on, and nothing new begins."""
     services = {service.name: service.up for service in engine().catalogue.services.values()}
     try:
         db.session.execute(text("SELECT 1"))
         database = True
     except Exception:
         database = False
+    redis = "off" if not engine().settings.redis_url else "up" if engine().log.up else "down"
     body = {
-        "status": "ok" if database else "error",
+        "status": "error" if not database else "degraded" if redis == "down" else "ok",
         "database": "up" if database else "down",
+        "redis": redis,
         "services": {name: "up" if up else "down" for name, up in services.items()},
     }
     return jsonify(body), 200 if database else 503

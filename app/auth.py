@@ -41,7 +41,7 @@ from app.models import EndedSession, User, db, new_id, now
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
 tokens = fje.JWTManager()
-limiter = Limiter(get_remote_address, storage_uri="memory://")
+limiter = Limiter(get_remote_address)
 
 _hasher = argon2.PasswordHasher()
 _LONGEST_DRAFT = 2_000

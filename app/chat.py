@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from flask import (
@@ -19,7 +18,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from app import stream
-from app.answer import Answer, stored_events
+from app.answer import Answer
 from app.auth import (
     StaleForm,
     csrf_token,
@@ -39,8 +38,6 @@ from app.conversations import (
 )
 from app.engine import engine
 from app.errors import HomestreamError, Unauthenticated, answer, wants_json
-from app.event_log import Entry
-from app.events import Event
 from app.models import Conversation, Run, db
 from app.tools import UserTools
 
@@ -118,7 +115,8 @@ def watch(conversation_id: str) -> ResponseReturnValue:
     connection = engine().connections.open(user().id, run.id, "page")
     page = _conversation_page(found, held_open=_HERE)
     head, tail = page.split(_HERE)
-    chunks = stream.as_page(_batches(run.id), Answer(run.id), _html(), head, tail)
+    batches = engine().following.follow(run.id)
+    chunks = stream.as_page(batches, Answer(run.id), _html(), head, tail)
     db.session.remove()
     return stream.respond_with(chunks, engine().connections, connection, mimetype="text/html")
 
@@ -138,13 +136,13 @@ def events(run_id: str) -> Response:
     """The answer as it comes, in fragments for htmx. Always a stream that ends: the extension
     would take any other answer for a fault and ask again for ever."""
     try:
-        run = own_run(user().id, run_id)
+        own_run(user().id, run_id)
         connection = engine().connections.open(user().id, run_id, "fragments")
     except HomestreamError as error:
         notice = render_template("chat/_no_stream.html", run_id=run_id, error=error)
         return stream.respond_with(stream.closing_notice(run_id, notice))
-    stored = stored_events(run)
-    chunks = stream.as_fragments(_batches(run_id, stored), Answer(run_id), _html())
+    batches = engine().following.follow(run_id)
+    chunks = stream.as_fragments(batches, Answer(run_id), _html())
     db.session.remove()
     return stream.respond_with(chunks, engine().connections, connection)
 
@@ -227,11 +225,3 @@ def _live_run(found: Conversation) -> Run | None:
 def _html() -> stream.Html:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     return stream.Html(app, csrf_token())
-
-
-def _batches(run_id: str, stored: list[Event] | None = None) -> Iterator[list[Entry]]:
-    """The run's entries: from the log, or as stored when the log no longer has it."""
-    log, ping = engine().log, engine().settings.ping_interval
-    if log.read(run_id, 0, 0) is None:
-        return iter([stream.entries_of(stored or [])])
-    return stream.follow(log, run_id, 0, ping)

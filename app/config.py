@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     signing_key_file: Path | None = None
     database_url: str = ""
+    database_connections: Count = 10
+    redis_url: str = ""
+    web_workers: Count = 1
+    lease_seconds: Annotated[float, Field(ge=1)] = 6
     trusted_proxies: Annotated[int, Field(ge=0)] = 0
 
     openai_base_url: str = ""
@@ -97,6 +101,20 @@ class Settings(BaseSettings):
             raise ValueError("must be a rate like: 20 per minute") from None
         return value
 
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if value and "://" not in value:
+            raise ValueError("must be like postgresql://user:password@host/name")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis:// or rediss://")
+        return value
+
     @field_validator("app_url", "openai_base_url")
     @classmethod
     def _url(cls, value: str) -> str:
@@ -130,7 +148,16 @@ class Settings(BaseSettings):
             )
         if not self.uses_demo_model and not self.model:
             raise ValueError("MODEL is missing: name the model to ask for at OPENAI_BASE_URL")
+        if self.web_workers > 1 and not self.redis_url:
+            raise ValueError(
+                f"WEB_WORKERS is {self.web_workers}, but several workers need a REDIS_URL to share"
+            )
         return self
+
+    @property
+    def most_events(self) -> int:
+        """More than one answer can have, however long it takes."""
+        return int(self.run_timeout / self.flush_interval) * 2 + 2_000
 
     @property
     def uses_demo_model(self) -> bool:

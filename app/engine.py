@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -11,12 +12,17 @@ from flask import current_app
 from app.config import Settings
 from app.connections import Connections
 from app.event_log import EventLog
+from app.following import Following
 from app.runs import Runs
 from app.tokens import TokenIssuer
 from app.tools import Catalogue
 
+# gunicorn accepts connections for up to a second after it was told to end.
+_ACCEPTS_SECONDS = 1.1
+_MARGIN_SECONDS = 2.0
 
-@dataclass(frozen=True)
+
+@dataclass
 class Engine:
     settings: Settings
     log: EventLog
@@ -24,20 +30,46 @@ class Engine:
     runs: Runs
     catalogue: Catalogue
     issuer: TokenIssuer
+    following: Following
     _watchers: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
     def begin(self) -> None:
-        """What the serving process does once at its start, and a command like `flask db` must not:
-        end what a dead process left, and watch the tool services."""
-        self.runs.recover()
-        self._watchers.append(gevent.spawn(self.catalogue.watch))
+        """What a serving process does once at its start, and a command like `flask db` must not:
+        hold leases, take over what others left, and watch the tool services."""
+        self.log.begin()
+        watches = [self.catalogue.watch, self.runs.beat_for_ever, self._renew_streams]
         if self.settings.abandoned_run_seconds:
-            self._watchers.append(gevent.spawn(self.runs.stop_abandoned))
+            watches.append(self.runs.stop_abandoned)
+        self._watchers += [gevent.spawn(watch) for watch in watches]
+
+    def leave(self, grace: float) -> None:
+        """Begin the end of a serving process, which has `grace` seconds: no new runs; open streams
+        end and come back elsewhere; answers finish in time, or are handed over."""
+        limit = time.monotonic() + grace - _MARGIN_SECONDS
+        self.runs.leaving = True
+        gevent.sleep(min(_ACCEPTS_SECONDS, max(0, grace - _MARGIN_SECONDS)))
+        self.end_streams()
+        while self.runs.counts()["activeRuns"] and time.monotonic() < limit:
+            gevent.sleep(0.1)
+        self.runs.hand_over()
+
+    def end_streams(self) -> None:
+        """Every open stream ends, and tells its reader to come back."""
+        self.connections.leaving = True
+        self.log.wake()
 
     def end(self) -> None:
-        """What the serving process does last: leave every answer with an honest end."""
+        """What a serving process does last: what it has not finished another can go on with."""
+        self.runs.leaving = True
+        self.end_streams()
+        self.runs.hand_over()
         gevent.killall(self._watchers)
-        self.runs.interrupt()
+        self.log.end()
+
+    def _renew_streams(self) -> None:
+        while True:
+            gevent.sleep(3)
+            self.connections.renew()
 
 
 def engine() -> Engine:

@@ -7,6 +7,7 @@ HomestreamError            code, message (a sentence for the person), status, re
 ├── NotFound               404: not there, or not the caller's
 ├── Conflict               409: not now, or there already
 ├── TooMany                429 or 503, retry_after: a limit is reached
+├── Away                   503, retry_after: the database or Redis can't be reached now
 ├── ModelError             the model's endpoint failed
 │   ├── ModelUnavailable   retryable: network, 429, 5xx, time-out, cut off
 │   └── ModelRefused       not retryable: bad key, bad request, context too long
@@ -21,6 +22,8 @@ import logging
 from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
+
+from app.database import is_away
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +93,13 @@ class TooMany(HomestreamError):
         self.retry_after = retry_after
 
 
+class Away(HomestreamError):
+    status = 503
+    code = "away"
+    retryable = True
+    retry_after = 5
+
+
 class ModelError(HomestreamError):
     status = 502
     code = "model_error"
@@ -136,7 +146,7 @@ def wants_json() -> bool:
 def answer(error: HomestreamError) -> ResponseReturnValue:
     """The error as JSON, as a fragment for htmx, or as a page."""
     headers = {}
-    if isinstance(error, TooMany):
+    if isinstance(error, TooMany | Away):
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -167,5 +177,8 @@ def _answer_http(error: HTTPException) -> ResponseReturnValue | Response:
 
 
 def _answer_unexpected(error: Exception) -> ResponseReturnValue:
+    if is_away(error):
+        log.warning("%s %s: the database is away", request.method, request.path)
+        return answer(Away("The database can't be reached just now: try again in a moment."))
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     return answer(HomestreamError("Something went wrong here. It has been noted; try again."))

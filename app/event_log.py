@@ -1,17 +1,28 @@
 """Each run's events, in order, appended by its producer and followed by any number of readers.
 
-`EventLog` is the contract; `MemoryLog` keeps it for the one worker of the embedded mode.
+`EventLog` is the contract; `MemoryLog` keeps it for the one worker of the embedded mode, and
+redis_log.RedisLog for any number of workers.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from app.events import Done, Event
+
+ATTEMPT = 1_000_000
+"""The seqs of a run's second producer begin at 2 * ATTEMPT + 1, the third's at 3 * ATTEMPT + 1, so
+that whatever the ones before it have said to whom, new events are new to every reader."""
+
+
+def first_seq(attempt: int) -> int:
+    """The seq of the first event of a run's `attempt`th producer."""
+    return 1 if attempt == 1 else attempt * ATTEMPT + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,22 @@ class Entry:
 class EventLog(Protocol):
     """Append and tail. A run's log ends with its Done and is dropped some time after that."""
 
+    @property
+    def up(self) -> bool:
+        """Whether every worker can follow what is appended here just now."""
+
+    def begin(self) -> None:
+        """For the start of a serving process."""
+
+    def end(self) -> None:
+        """For its end: what was appended is where others find it, if that can be."""
+
+    def open(self, run_id: str, attempt: int) -> None:
+        """Produce a run here, as its `attempt`th producer."""
+
+    def drop(self, run_id: str) -> None:
+        """Produce it no longer; another worker does."""
+
     def append(self, run_id: str, events: Sequence[Event]) -> int:
         """Add events at the end; the last one's seq. After Done nothing is added any more."""
 
@@ -34,50 +61,108 @@ class EventLog(Protocol):
         None when this log doesn't know the run (never started here, or dropped).
         """
 
+    def wake(self) -> None:
+        """Every reader that waits gets its [] now."""
+
 
 @dataclass(slots=True)
 class _Run:
+    base: int
     entries: list[Entry] = field(default_factory=list)
     changed: threading.Condition = field(default_factory=threading.Condition)
     ended_at: float | None = None
+    woken: int = 0
+
+    @property
+    def last(self) -> int:
+        return self.entries[-1].seq if self.entries else self.base
+
+    def after(self, seq: int) -> list[Entry]:
+        """A reader who has all of an ended run is given its Done again, not silence for ever."""
+        start = bisect_right(self.entries, seq, key=lambda entry: entry.seq)
+        newest = len(self.entries) - (self.ended_at is not None)
+        return self.entries[max(min(start, newest), 0) :]
 
 
 class MemoryLog:
     """Logs in this process's memory; finished ones are kept for `keep` seconds."""
 
+    up = True
+
     def __init__(self, keep: float = 300) -> None:
         self._keep = keep
         self._runs: dict[str, _Run] = {}
 
-    def append(self, run_id: str, events: Sequence[Event]) -> int:
-        run = self._runs.get(run_id) or self._open(run_id)
+    def begin(self) -> None:
+        """Nothing to prepare."""
+
+    def end(self) -> None:
+        """Nothing to save: what lasts is in the database."""
+
+    def open(self, run_id: str, attempt: int) -> None:
+        self._drop_old()
+        run = self._runs.setdefault(run_id, _Run(0))
         with run.changed:
-            if run.ended_at is None:
-                self._extend(run, events)
-                run.changed.notify_all()
-            return len(run.entries)
+            # Each producer begins with all that is stored, so what came before isn't needed.
+            run.base, run.entries, run.ended_at = first_seq(attempt) - 1, [], None
+
+    def drop(self, run_id: str) -> None:
+        """Nobody can follow it here any more: its readers are told so."""
+        run = self._runs.pop(run_id, None)
+        if run is not None:
+            self._wake(run)
+
+    def append(self, run_id: str, events: Sequence[Event]) -> int:
+        if run_id not in self._runs:
+            self.open(run_id, 1)
+        run = self._runs[run_id]
+        with run.changed:
+            numbered = enumerate(events, run.last + 1)
+            self._extend(run, [Entry(seq, event) for seq, event in numbered])
+            return run.last
+
+    def put(self, run_id: str, entries: Sequence[Entry]) -> None:
+        """Take in entries that another log has; those that are here already change nothing."""
+        run = self._runs.setdefault(run_id, _Run(0))
+        with run.changed:
+            self._extend(run, [entry for entry in entries if entry.seq > run.last])
 
     def read(self, run_id: str, after: int, timeout: float) -> list[Entry] | None:
         run = self._runs.get(run_id)
         if run is None:
             return None
         with run.changed:
+            woken = run.woken
             run.changed.wait_for(
-                lambda: len(run.entries) > after or run.ended_at is not None, timeout
+                lambda: run.last > after or run.ended_at is not None or run.woken != woken, timeout
             )
-            # A reader who has all of an ended run is given its Done again, not silence for ever.
-            newest = len(run.entries) - (run.ended_at is not None)
-            return run.entries[max(min(after, newest), 0) :]
+            return run.after(after)
 
-    def _open(self, run_id: str) -> _Run:
-        self._drop_old()
-        return self._runs.setdefault(run_id, _Run())
+    def known(self, run_id: str) -> int | None:
+        """The newest seq, or None when there is nothing of this run."""
+        run = self._runs.get(run_id)
+        return None if run is None else run.last
 
-    def _extend(self, run: _Run, events: Sequence[Event]) -> None:
-        for event in events:
-            run.entries.append(Entry(len(run.entries) + 1, event))
-            if isinstance(event, Done):
-                run.ended_at = time.monotonic()
+    def ended(self, run_id: str) -> bool:
+        run = self._runs.get(run_id)
+        return run is not None and run.ended_at is not None
+
+    def wake(self) -> None:
+        for run in list(self._runs.values()):
+            self._wake(run)
+
+    def _wake(self, run: _Run) -> None:
+        with run.changed:
+            run.woken += 1
+            run.changed.notify_all()
+
+    def _extend(self, run: _Run, entries: list[Entry]) -> None:
+        if run.ended_at is not None or not entries:
+            return
+        run.entries += entries
+        if isinstance(entries[-1].event, Done):
+            run.ended_at = time.monotonic()
+        run.changed.notify_all()
 
     def _drop_old(self) -> None:
         limit = time.monotonic() - self._keep

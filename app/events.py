@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
 
 ToolStatus = Literal["started", "completed", "failed"]
@@ -89,6 +89,10 @@ class Turn:
     usage: dict[str, int] | None = None
 
 
+Past = tuple[Turn, dict[str, ToolCalled]]
+"""A finished turn and what came of its calls, by id; a call may be there as started only."""
+
+
 _WIRE_NAMES = {
     "run_id": "runId",
     "conversation_id": "conversationId",
@@ -133,3 +137,20 @@ def to_json(event: Event) -> dict[str, Any]:
         for key, value in asdict(event).items()
         if key not in _LEFT_OUT or value is not _LEFT_OUT[key]
     }
+
+
+_EVENTS: dict[str, type[Event]] = {
+    kind.name: kind for kind in (RunStarted, Thinking, ToolCalled, Content, Failed, Done)
+}
+
+
+def to_text(event: Event) -> str:
+    """The event as `from_text` reads it again."""
+    data = {field.name: getattr(event, field.name) for field in fields(event)}
+    return json.dumps([event.name, data], ensure_ascii=False, separators=(",", ":"))
+
+
+def from_text(text: str) -> Event:
+    """The event that `to_text` wrote down."""
+    name, data = json.loads(text)
+    return _EVENTS[name](**data)

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.agent import for_model, parsed
-from app.events import ToolCalled, ToolRequest
+from app.events import Past, ToolCalled, ToolRequest, Turn
 from app.models import Message, Run, Step, ToolCall, User, db
 
 _MOST_MESSAGES = 400
@@ -59,8 +59,18 @@ def _answer(message: Message) -> list[dict[str, Any]]:
 def _step(step: Step) -> list[dict[str, Any]]:
     if not step.text and not step.calls:
         return []
-    calls = [ToolRequest(call.id, call.name, call.arguments) for call in step.calls]
-    return for_model(step.text, calls, {call.id: ended(call) for call in step.calls})
+    turn, calls = _past(step)
+    return for_model(turn.text, turn.calls, calls)
+
+
+def _past(step: Step) -> Past:
+    calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in step.calls)
+    return Turn(step.text, calls), {call.id: ended(call) for call in step.calls}
+
+
+def past_of(run: Run, *, unfinished: bool) -> list[Past]:
+    """The steps of a run that another worker began: the finished ones, or the last one too."""
+    return [_past(step) for step in run.steps if step.finished or unfinished]
 
 
 def ended(call: ToolCall) -> ToolCalled:

@@ -8,7 +8,17 @@ from typing import Any
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, Engine, ForeignKey, ForeignKeyConstraint, Index, String, Text, event
+from sqlalchemy import (
+    JSON,
+    Double,
+    Engine,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    Text,
+    event,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -95,7 +105,9 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
 class Run(db.Model):  # type: ignore[name-defined, misc]
     """One attempt at an answer. `status`: queued, running, completed, failed or stopped.
 
-    `seq` is that of the last event whose effect is stored here.
+    `seq` is that of the last event whose effect is stored here. `worker` holds the run until
+    `lease_until` (seconds since 1970 by the database's clock); `attempt` counts the workers that
+    have had it, `takeovers` those of them that took it from one that failed.
     """
 
     __tablename__ = "runs"
@@ -109,6 +121,11 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     )
     status: Mapped[str] = mapped_column(String(10), default="queued", index=True)
     seq: Mapped[int] = mapped_column(default=0)
+    worker: Mapped[str | None] = mapped_column(String(80))
+    lease_until: Mapped[float] = mapped_column(Double, default=0)
+    attempt: Mapped[int] = mapped_column(default=1)
+    takeovers: Mapped[int] = mapped_column(default=0)
+    stop_asked: Mapped[bool] = mapped_column(default=False)
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_message: Mapped[str | None] = mapped_column(Text)
     retryable: Mapped[bool] = mapped_column(default=False)
@@ -124,13 +141,17 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
 
 
 class Step(db.Model):  # type: ignore[name-defined, misc]
-    """One turn of the model within a run: its text, then the calls it asked for."""
+    """One turn of the model within a run: its text, then the calls it asked for.
+
+    Until the turn is `finished` its text is only what has come so far.
+    """
 
     __tablename__ = "steps"
 
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(Text, default="")
+    finished: Mapped[bool] = mapped_column(default=False)
     run: Mapped[Run] = relationship(back_populates="steps")
     calls: Mapped[list[ToolCall]] = relationship(
         back_populates="step", order_by="ToolCall.position"

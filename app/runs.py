@@ -7,39 +7,52 @@ log (stream.py).
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import gevent
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from app.agent import Model, respond
 from app.config import Settings
 from app.connections import Connections
-from app.errors import Conflict, HomestreamError, RunFailed, TooMany
+from app.database import is_away
+from app.errors import Away, Conflict, HomestreamError, RunFailed, TooMany
 from app.event_log import EventLog
-from app.history import messages_for
-from app.models import Conversation, Message, Run, db, now
-from app.recorder import Ending, Recorder, end_run
+from app.events import Past
+from app.history import messages_for, past_of
+from app.leases import LIVE, Leases
+from app.models import Conversation, Message, Run, User, db, now
+from app.recorder import Ending, LeaseLost, Recorder
 from app.tools import Catalogue, UserTools
 
 log = logging.getLogger(__name__)
 
 _STOP_WAIT = 5.0
+_MOST_TAKEOVERS = 2
+# An answer that was left this long ago is not waited for any more.
+_STALE = timedelta(hours=1)
 
 
 class Stopped(gevent.GreenletExit):
     """Raised inside a run that is to stop, wherever it waits, so that all it holds is let go."""
 
 
-class Interrupted(Stopped):
-    """The process that produces the run is ending."""
+class Left(Stopped):
+    """This process produces the run no longer: it ends, or another one has the lease."""
 
 
-_INTERRUPTED = Ending(
+_GIVEN_UP = Ending(
     "failed",
-    RunFailed("The server was restarted while this answer was being written.", code="interrupted"),
+    RunFailed("The servers that wrote this answer failed one after the other.", code="interrupted"),
+)
+_TOO_LATE = Ending(
+    "failed",
+    RunFailed("The server was stopped while this answer was being written.", code="interrupted"),
 )
 
 
@@ -48,6 +61,7 @@ class Active:
     """A run being produced: `worker` does it, `keeper` sees that its end is recorded."""
 
     user_id: str
+    recorder: Recorder
     worker: gevent.Greenlet[..., Ending]
     keeper: gevent.Greenlet[..., None] | None = None
     unread_since: float | None = field(default=None)
@@ -64,13 +78,16 @@ class Runs:
         connections: Connections,
         model: Model,
         catalogue: Catalogue,
+        leases: Leases,
     ) -> None:
+        self.leaving = False
         self._app = app
         self._settings = settings
         self._log = event_log
         self._connections = connections
         self._model = model
         self._catalogue = catalogue
+        self._leases = leases
         self._active: dict[str, Active] = {}
 
     def ask(self, user_id: str, conversation: Conversation, question: str) -> Run:
@@ -100,33 +117,63 @@ class Runs:
         return self._start(run.user_id, run.conversation_id, run.answer.position)
 
     def stop(self, run_id: str) -> None:
-        """Stop a run and wait until its end is recorded. A run that has ended stays as it is."""
+        """Stop a run, whoever produces it, and wait until its end is recorded (some seconds at
+        most). A run that has ended stays as it is."""
+        db.session.execute(update(Run).where(Run.id == run_id, LIVE).values(stop_asked=True))
+        db.session.commit()
+        db.session.remove()
         active = self._active.get(run_id)
-        if active is not None and active.keeper is not None:
+        if active is not None:
             active.worker.kill(Stopped, block=False)
-            active.keeper.join(_STOP_WAIT)
+        limit = time.monotonic() + _STOP_WAIT
+        while _is_live(run_id) and time.monotonic() < limit:
+            gevent.sleep(0.05)
 
-    def interrupt(self) -> None:
-        """End every run of this process, for the end of the process itself."""
+    def hand_over(self) -> None:
+        """Leave every run of this process to whoever takes it, for the end of the process."""
         active = list(self._active.values())
         for run in active:
-            run.worker.kill(Interrupted, block=False)
+            run.worker.kill(Left, block=False)
         gevent.joinall([run.keeper for run in active if run.keeper], timeout=_STOP_WAIT)
 
     def counts(self) -> dict[str, int]:
         return {"activeRuns": len(self._active), "maxRuns": self._settings.max_runs}
 
-    def recover(self) -> int:
-        """End the runs that a process left when it died; how many. For the start of a process."""
+    def beat_for_ever(self) -> None:
+        """Renew this worker's leases, obey those who ask for a stop elsewhere, and take over what
+        nobody holds any more."""
+        while True:
+            try:
+                self._beat()
+            except Exception as error:
+                self._leases.missed()
+                if not is_away(error):
+                    log.exception("the leases could not be renewed")
+            gevent.sleep(min(0.5, self._leases.seconds / 6))
+
+    def _beat(self) -> None:
+        # Taken before the question: a run that begins meanwhile isn't in the answer.
+        active = dict(self._active)
+        held = self._leases.renew()
+        for run_id, run in active.items():
+            lease = held.get(run_id)
+            if lease is None or lease.attempt != run.recorder.attempt:
+                run.worker.kill(Left, block=False)
+            elif lease.stop_asked:
+                run.worker.kill(Stopped, block=False)
+        if not self.leaving:
+            for run_id in self._leases.claim():
+                self._take_over(run_id)
+
+    def _take_over(self, run_id: str) -> None:
         with self._app.app_context():
-            left = db.session.scalars(
-                select(Run).where(Run.status.in_(("queued", "running")))
-            ).all()
-            for run in left:
-                run.answer.content = "\n\n".join(step.text for step in run.steps if step.text)
-                end_run(run.id, _INTERRUPTED)
-            db.session.commit()
-            return len(left)
+            run = db.session.get_one(Run, run_id)
+            recorder = Recorder(self._app, self._log, run, self._settings.flush_interval)
+            ending = _ending_of_left(run)
+            # One that ends here keeps every word that was written.
+            past = past_of(run, unfinished=ending is not None)
+            user_id = run.user_id
+        self._spawn(recorder, user_id, past, ending)
 
     def stop_abandoned(self) -> None:
         """For ever: stop the runs that nobody has read for `abandoned_run_seconds`."""
@@ -140,17 +187,25 @@ class Runs:
                 elif active.unread_since is None:
                     active.unread_since = at
                 elif at - active.unread_since >= limit:
-                    self.stop(run_id)
+                    with self._app.app_context():
+                        self.stop(run_id)
 
     def _admit(self, user_id: str) -> None:
-        own = sum(active.user_id == user_id for active in self._active.values())
+        """The person's row stays locked until the transaction's end, so that of two questions at
+        once, on whatever workers, the second sees the first."""
+        if self.leaving or not self._log.up:
+            raise Away("Answers can't be written just now: try again in a moment.")
+        db.session.execute(
+            select(User.id).where(User.id == user_id).with_for_update(key_share=True)
+        )
+        own = db.session.scalar(select(func.count()).where(Run.user_id == user_id, LIVE)) or 0
         if own >= self._settings.max_runs_per_user:
             raise TooMany(
                 f"You have {own} answers being written: wait for one, or stop it.",
                 code="too_many_runs",
                 own=True,
             )
-        if len(self._active) >= self._settings.max_runs:
+        if (db.session.scalar(select(func.count()).where(LIVE)) or 0) >= self._settings.max_runs:
             raise TooMany(
                 "Too many answers are being written just now: try again in a moment.",
                 code="too_many_runs",
@@ -159,34 +214,79 @@ class Runs:
 
     def _start(self, user_id: str, conversation_id: str, position: int) -> Run:
         answer = Message(conversation_id=conversation_id, position=position, role="assistant")
-        run = Run(user_id=user_id, conversation_id=conversation_id, answer=answer)
+        run = Run(
+            user_id=user_id,
+            conversation_id=conversation_id,
+            answer=answer,
+            **self._leases.terms(),
+        )
         db.session.add(run)
         db.session.commit()
-        recorder = Recorder(self._app, self._log, run, self._settings.flush_interval)
-        worker = gevent.spawn(self._produce, recorder, user_id)
-        self._active[run.id] = Active(user_id, worker)
-        self._active[run.id].keeper = gevent.spawn(self._keep, recorder, worker)
+        self._spawn(Recorder(self._app, self._log, run, self._settings.flush_interval), user_id)
         return run
 
-    def _keep(self, recorder: Recorder, worker: gevent.Greenlet[..., Ending]) -> None:
-        # The worker can be killed at any moment; what records its end must not be.
-        try:
-            worker.join()
-            recorder.finish(_ending(worker.value))
-        finally:
-            del self._active[recorder.run_id]
+    def _spawn(
+        self,
+        recorder: Recorder,
+        user_id: str,
+        past: Sequence[Past] | None = None,
+        ending: Ending | None = None,
+    ) -> None:
+        worker = gevent.spawn(self._produce, recorder, user_id, past, ending)
+        active = Active(user_id, recorder, worker)
+        self._active[recorder.run_id] = active
+        active.keeper = gevent.spawn(self._keep, active)
 
-    def _produce(self, recorder: Recorder, user_id: str) -> Ending:
+    def _keep(self, active: Active) -> None:
+        # The worker can be killed at any moment; what records its end must not be.
+        recorder = active.recorder
+        try:
+            active.worker.join()
+            if isinstance(active.worker.value, Left):
+                self._leave(recorder)
+            else:
+                recorder.finish(_ending(active.worker.value))
+        except LeaseLost:
+            log.warning("run %s is another worker's now", recorder.run_id)
+            self._log.drop(recorder.run_id)
+        finally:
+            if self._active.get(recorder.run_id) is active:
+                del self._active[recorder.run_id]
+
+    def _leave(self, recorder: Recorder) -> None:
+        try:
+            recorder.leave()
+            self._leases.release(recorder.run_id, recorder.attempt)
+        except Exception:
+            # The lease lapses by itself then.
+            log.exception("run %s could not be handed over", recorder.run_id)
+        self._log.drop(recorder.run_id)
+
+    def _produce(
+        self,
+        recorder: Recorder,
+        user_id: str,
+        past: Sequence[Past] | None,
+        ending: Ending | None,
+    ) -> Ending:
         limit = self._settings.run_timeout
         timeout = gevent.Timeout.start_new(limit)
         try:
-            messages = self._begin(recorder.run_id)
+            if past is not None:
+                recorder.resume(past)
+            if ending is not None:
+                return ending
+            messages = self._begin(recorder)
             tools = UserTools(self._catalogue, user_id)
-            steps = respond(messages, self._model, tools, max_steps=self._settings.max_steps)
+            steps = respond(
+                messages, self._model, tools, max_steps=self._settings.max_steps, past=past or ()
+            )
             with closing(steps) as events:  # type: ignore[type-var]
                 for event in events:
                     recorder.record(event)
             return Ending("completed")
+        except LeaseLost:
+            raise Left from None
         except HomestreamError as error:
             return Ending("failed", error)
         except gevent.Timeout as caught:
@@ -200,21 +300,37 @@ class Runs:
         finally:
             timeout.close()
 
-    def _begin(self, run_id: str) -> list[dict[str, object]]:
+    def _begin(self, recorder: Recorder) -> list[dict[str, object]]:
         away = [service.name for service in self._catalogue.services.values() if not service.up]
-        with self._app.app_context():
-            run = db.session.get_one(Run, run_id)
-            messages = messages_for(run, self._settings.history_tokens, away)
+        messages: list[dict[str, object]] = []
+
+        def begin() -> None:
+            run = db.session.get_one(Run, recorder.run_id)
+            messages[:] = messages_for(run, self._settings.history_tokens, away)
             run.status = "running"
-            db.session.commit()
-            return messages
+
+        recorder.store(begin)
+        return messages
 
 
 def _ending(value: object) -> Ending:
     """How the run ended, by what its worker returned or was killed with."""
-    if isinstance(value, Ending):
-        return value
-    return _INTERRUPTED if isinstance(value, Interrupted) else Ending("stopped")
+    return value if isinstance(value, Ending) else Ending("stopped")
+
+
+def _ending_of_left(run: Run) -> Ending | None:
+    """How a run ends that its worker has left; None when it is to go on."""
+    if run.stop_asked:
+        return Ending("stopped")
+    if run.takeovers > _MOST_TAKEOVERS:
+        return _GIVEN_UP
+    return _TOO_LATE if now() - run.created_at > _STALE else None
+
+
+def _is_live(run_id: str) -> bool:
+    live = db.session.scalar(select(Run.id).where(Run.id == run_id, LIVE)) is not None
+    db.session.remove()
+    return live
 
 
 def _last_position(conversation_id: str) -> int:
@@ -223,8 +339,6 @@ def _last_position(conversation_id: str) -> int:
 
 
 def _refuse_second(conversation_id: str) -> None:
-    live = select(Run.id).where(
-        Run.conversation_id == conversation_id, Run.status.in_(("queued", "running"))
-    )
+    live = select(Run.id).where(Run.conversation_id == conversation_id, LIVE)
     if db.session.scalar(live.limit(1)):
         raise Conflict("The last answer is still being written: wait for it, or stop it first.")

@@ -13,12 +13,14 @@ from typing import Any
 from flask import Flask, Response, render_template
 from markupsafe import escape
 
-from app.answer import Answer, Change, StatusChange, TextChange, TextOpened, ToolChange
+from app.answer import Answer, Begun, Change, StatusChange, TextChange, TextOpened, ToolChange
 from app.connections import Connection, Connections
-from app.event_log import Entry, EventLog
-from app.events import Content, Done, Event, ToolCalled, to_json
+from app.event_log import Entry
+from app.events import Done, ToolCalled, to_json
 
 RETRY_MS = 3000
+# For a stream that ends before its run does: the reader is to come back, to another worker.
+BACK_MS = 200
 
 Batches = Iterable[list[Entry]]
 """Entries in order; an empty list stands for silence, long enough for a ping."""
@@ -32,43 +34,21 @@ def sse(event: str, data: str, *, id: int | None = None) -> str:
     return head + "".join(f"data: {line}\n" for line in lines) + "\n"
 
 
-def follow(log: EventLog, run_id: str, after: int, ping_interval: float) -> Iterator[list[Entry]]:
-    """A run's entries after seq `after` as they come, up to its Done."""
-    while (entries := log.read(run_id, after, ping_interval)) is not None:
-        yield entries
-        if entries:
-            after = entries[-1].seq
-            if isinstance(entries[-1].event, Done):
-                return
-
-
-def entries_of(events: Iterable[Event]) -> list[Entry]:
-    return [Entry(seq, event) for seq, event in enumerate(events, 1)]
-
-
-def replacing(events: Iterable[Event]) -> list[Event]:
-    """A stored run's events for an API reader who may have the beginning of the text already:
-    all of it in one event that replaces, so that no word is there twice."""
-    events = list(events)
-    text = "".join(event.chunk for event in events if isinstance(event, Content))
-    kept: list[Event] = [event for event in events if not isinstance(event, Content)]
-    if text:
-        kept.insert(-1, Content(text, replace=True))
-    return kept
-
-
 def as_json(batches: Batches) -> Iterator[str]:
     """The API's event stream."""
     yield f"retry: {RETRY_MS}\n\n"
-    seq = 0
+    seq = None
+    last = None
     for entries in batches:
         if not entries:
             yield sse("ping", "{}", id=seq)
             continue
-        seq = entries[-1].seq
+        seq, last = entries[-1].seq, entries[-1].event
         yield "".join(
             sse(entry.event.name, _dumps(to_json(entry.event)), id=entry.seq) for entry in entries
         )
+    if not isinstance(last, Done):
+        yield f"retry: {BACK_MS}\n\n"
 
 
 def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
@@ -81,7 +61,7 @@ def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
             continue
         first, seq = seq == 0, entries[-1].seq
         changes = [change for entry in entries for change in answer.apply(entry.event)]
-        if first or not answer.live:
+        if first or not answer.live or any(isinstance(change, Begun) for change in changes):
             whole = html.answer(answer)
             yield sse("message", partial(f"#a-{answer.run_id}", "outerHTML", whole), id=seq)
         elif changes:
@@ -89,6 +69,8 @@ def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
         last = entries[-1].event
         if isinstance(last, Done):
             yield sse("done", _dumps(to_json(last)), id=seq)
+    if answer.live:
+        yield f"retry: {BACK_MS}\n\n"
 
 
 def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) -> Iterator[str]:
@@ -102,7 +84,7 @@ def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) 
             # Nothing to see, but it tells a reader who has gone from one who waits.
             yield "<!-- -->\n"
     yield "".join(page.lasting(change) for change in answer.close_text())
-    yield page.end(answer)
+    yield page.end(answer) if not answer.live else html.moved()
     yield tail
 
 
@@ -112,6 +94,7 @@ class _HeldOpen:
     def __init__(self, html: Html) -> None:
         self._html = html
         self._in_text = False
+        self._sent = False
         self._rows = ""
 
     def lasting(self, change: Change) -> str:
@@ -122,6 +105,10 @@ class _HeldOpen:
                 return self._beside_text(self._html.tool(part.call))
             case StatusChange(message=message) if message:
                 return self._beside_text(self._html.progress(message))
+            case Begun():
+                # What was sent can't be taken back; a text that has begun is told from its start.
+                begun, self._rows, self._sent = self._sent, "", False
+                return self._beside_text(self._html.begun_anew()) if begun else ""
         return ""
 
     def end(self, answer: Answer) -> str:
@@ -137,6 +124,7 @@ class _HeldOpen:
         self._rows = rows
         start = '<div class="prose">' if new and not self._in_text else ""
         self._in_text = self._in_text or bool(new)
+        self._sent = self._sent or bool(new)
         return start + new
 
     def _beside_text(self, html: str) -> str:
@@ -171,6 +159,8 @@ class Html:
     def change(self, run_id: str, change: Change) -> str:
         """The change as an instruction to htmx. Plain strings, since it happens for every token."""
         match change:
+            case Begun():
+                return ""
             case StatusChange(message=message):
                 return partial(f"#s-{run_id}", "innerHTML", str(escape(message)))
             case TextOpened(part=part):
@@ -199,6 +189,12 @@ class Html:
 
     def ended(self) -> str:
         return self._render("chat/_ended.html")
+
+    def begun_anew(self) -> str:
+        return self._render("chat/_begun_anew.html")
+
+    def moved(self) -> str:
+        return self._render("chat/_moved.html")
 
     def _render(self, template: str, **values: Any) -> str:
         with self.app.app_context():

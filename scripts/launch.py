@@ -25,7 +25,7 @@ LOOPBACK = "127.0.0.1"
 _OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
 _GUNICORN = (
     *(sys.executable, "-m", "gunicorn"),
-    *("-k", "gevent", "-w", "1"),
+    *("-k", "gevent"),
     # All four would share one socket in the home folder.
     "--no-control-socket",
     # A tab with an open stream would keep Ctrl-C waiting for as long as a deployment allows.

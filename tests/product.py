@@ -106,6 +106,12 @@ class Product:
         self.web.begin(app)
         return app
 
+    def restart_web(self) -> None:
+        """Another process in the place of the one that has ended."""
+        self.web.stop()
+        self.web.reopen()
+        self.app = self.start_web()
+
     def stop(self) -> None:
         self.engine.end()
         for resource in self.opened:

@@ -69,6 +69,9 @@ class WaitingService(ToolService):
         self._over.wait(10)
         return "waited"
 
+    def release(self) -> None:
+        self._over.set()
+
     def __exit__(self, *_: object) -> None:
         self._over.set()
         gevent.sleep(0)

@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.answer import Answer, stored_events
-from app.event_log import MemoryLog
 from app.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCalled
+from app.following import entries_of
 from app.markdown import to_html
 from app.models import Run, db
-from app.stream import Html, as_fragments, as_json, as_page, entries_of, follow, replacing, sse
-from tests.product import Message, Product, Stream
+from app.stream import BACK_MS, Html, as_fragments, as_json, as_page, sse
+from tests.product import Message, Product, Stream, text_of
 
 CALL = ToolCalled("call_1", "find", "started", {"q": "<b>"})
 ENDED = ToolCalled("call_1", "find", "completed", {"q": "<b>"}, {"n": 1}, None, 12)
@@ -72,13 +72,6 @@ def test_json_has_every_event_in_order_with_its_id_and_pings_in_silence() -> Non
         "messageId": "m1",
         "usage": {"total_tokens": 3},
     }
-
-
-def test_a_stored_run_says_all_of_its_text_at_once_and_that_it_replaces() -> None:
-    events = replacing(EVENTS)
-    texts = [event for event in events if isinstance(event, Content)]
-    assert texts == [Content("Let me look.\n\nFound **one**:\n\n- a\n- b\n\nBye.", replace=True)]
-    assert isinstance(events[-1], Done)
 
 
 @pytest.fixture
@@ -169,19 +162,37 @@ def test_a_hostile_tool_name_is_shown_and_nothing_more(html: Html) -> None:
     assert "&lt;img" in sent
 
 
-def test_following_ends_with_done_and_reports_silence() -> None:
-    log = MemoryLog()
-    log.append("r", EVENTS[:2])
-    batches = follow(log, "r", 0, ping_interval=0.01)
-    assert [entry.event for entry in next(batches)] == EVENTS[:2]
-    assert next(batches) == []
-    log.append("r", EVENTS[2:])
-    assert [entry.seq for entry in next(batches)] == list(range(3, 10))
-    assert list(batches) == []
+def test_an_answer_told_anew_replaces_what_was_shown(html: Html) -> None:
+    begun = [*EVENTS[:6], Content("\n\nHalf a w")]
+    anew: list[Event] = [RunStarted("r1", "c1"), Content("", replace=True), *EVENTS[2:]]
+    batches = [
+        entries_of(begun),
+        entries_of(anew[:-1], 2_000_001),
+        entries_of(anew[-1:], 2_000_009),
+    ]
+    shown, again, _, _ = parsed("".join(as_fragments(batches, Answer("r1"), html)))
+    assert "Half a w" in shown.data
+    assert "Half a w" not in again.data
+    assert again.data.count("Let me look.") == again.data.count('id="c-call_1"') == 1
+    assert text_of(parsed("".join(as_json(batches)))) == to_text_of(EVENTS)
+    page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+    before, _, after = page.partition("from its start:")
+    assert "Let me look." in before
+    assert "Bye." in after
 
 
-def test_following_a_run_that_the_log_has_not_got_is_nothing() -> None:
-    assert list(follow(MemoryLog(), "r", 0, 1)) == []
+def to_text_of(events: list[Event]) -> str:
+    return "".join(event.chunk for event in events if isinstance(event, Content))
+
+
+def test_a_stream_that_ends_early_asks_its_reader_back_soon(html: Html) -> None:
+    batches = [entries_of(EVENTS[:3])]
+    for sent in (as_json(batches), as_fragments(batches, Answer("r1"), html)):
+        stream = Stream(_Body("".join(sent)))  # type: ignore[arg-type]
+        assert "done" not in [message.event for message in stream.all()]
+        assert stream.retry == BACK_MS
+    page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+    assert "goes on here" in page
 
 
 def test_the_same_text_comes_of_the_log_and_of_the_database(product: Product) -> None:
