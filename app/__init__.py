@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 from flask import Flask
+from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, auth, chat, errors, security, tokens
@@ -19,7 +20,7 @@ from app.following import Following
 from app.leases import Leases
 from app.llm import Model
 from app.models import db, migrate
-from app.redis_log import RedisLog
+from app.redis_log import RedisLog, connect
 from app.runs import Runs
 from app.tokens import TokenIssuer
 from app.tools import Catalogue
@@ -29,6 +30,7 @@ def create_app(config: Settings | None = None) -> Flask:
     """The web app, wired. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
     database = url_of(settings.database_url)
+    redis = connect(settings.redis_url) if settings.redis_url else None
     app = Flask(__name__, instance_path=str(settings.instance_dir))
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
@@ -39,10 +41,8 @@ def create_app(config: Settings | None = None) -> Flask:
         SESSION_COOKIE_SECURE=settings.secure,
         SIGN_IN_LIMIT=settings.sign_in_limit,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
-        RATELIMIT_STORAGE_OPTIONS=(
-            {"socket_timeout": 1, "socket_connect_timeout": 1} if settings.redis_url else {}
-        ),
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=bool(settings.redis_url),
+        RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool} if redis else {},
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=redis is not None,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
@@ -58,14 +58,14 @@ def create_app(config: Settings | None = None) -> Flask:
     errors.init_app(app)
     for blueprint in (chat.bp, api.bp, api.public, tokens.bp):
         app.register_blueprint(blueprint)
-    app.extensions["engine"] = _engine(app, settings)
+    app.extensions["engine"] = _engine(app, settings, redis)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
     return app
 
 
-def _engine(app: Flask, settings: Settings) -> Engine:
+def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Engine:
     assert settings.signing_key_file is not None  # noqa: S101 - what Settings has seen to
     issuer = TokenIssuer(
         settings.signing_key_file,
@@ -81,9 +81,9 @@ def _engine(app: Flask, settings: Settings) -> Engine:
     )
     log: EventLog = MemoryLog()
     streams = None
-    if settings.redis_url:
-        log = RedisLog(settings.redis_url, most=settings.most_events)
-        streams = RedisStreams(settings.redis_url, lambda: log.up)
+    if redis is not None:
+        log = RedisLog(settings.redis_url, redis, most=settings.most_events)
+        streams = RedisStreams(redis, lambda: log.up)
     connections = Connections(settings.max_streams, settings.max_streams_per_user, streams)
     leases = Leases(app, settings.lease_seconds)
     runs = Runs(app, settings, log, connections, _model(settings), catalogue, leases)

@@ -14,7 +14,6 @@ import gevent
 import redis
 
 from app.errors import TooMany
-from app.redis_log import connect
 
 log = logging.getLogger(__name__)
 
@@ -154,8 +153,8 @@ return redis.call('ZCOUNT', KEYS[1], '(' .. redis.call('TIME')[1], '+inf')
 class RedisStreams:
     """The streams of all workers, in Redis. While it is not `up` nothing is refused."""
 
-    def __init__(self, url: str, up: Callable[[], bool]) -> None:
-        self._redis = connect(url)
+    def __init__(self, commands: redis.Redis, up: Callable[[], bool]) -> None:
+        self._redis = commands
         self._up = up
 
     def add(self, connection: Connection, limit: int, limit_per_user: int) -> Refusal | None:
@@ -164,7 +163,8 @@ class RedisStreams:
 
     def remove(self, connection: Connection) -> None:
         # Whoever closes a stream has no time to wait for Redis.
-        gevent.spawn(self._remove, connection)
+        if self._up():
+            gevent.spawn(self._remove, connection)
 
     def _remove(self, connection: Connection) -> None:
         try:
@@ -176,6 +176,8 @@ class RedisStreams:
             log.debug("a stream's end could not be told: %s", error)
 
     def renew(self, connections: Iterable[Connection]) -> None:
+        if not self._up():
+            return
         try:
             pipeline = self._redis.pipeline(transaction=False)
             for connection in connections:

@@ -63,7 +63,8 @@ class Engine:
         self.runs.leaving = True
         self.end_streams()
         self.runs.hand_over()
-        gevent.killall(self._watchers)
+        with self.runs.beating:
+            gevent.killall(self._watchers)
         self.log.end()
 
     def _renew_streams(self) -> None:

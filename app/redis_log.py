@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 _BLOCK_MS = 2_000
 _PATIENCE = 1.0  # seconds that a command may take
+_CONNECTIONS = 20
 _RETRY_SECONDS = 0.3
 _UNREAD_SECONDS = 60.0
 _BATCH = 500
@@ -61,24 +62,35 @@ return at
 
 def connect(url: str, patience: float = _PATIENCE) -> redis.Redis:
     """A client that fails within `patience` seconds instead of trying on by itself."""
-    return redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        timeout=patience,
         decode_responses=True,
         socket_timeout=patience,
         socket_connect_timeout=min(patience, _PATIENCE),
         retry=Retry(NoBackoff(), 0),
         protocol=2,
+        max_connections=_CONNECTIONS,
     )
+    return redis.Redis(connection_pool=pool)
 
 
 class RedisLog:
-    """Logs in Redis; each expires `keep` seconds after its run's end, and `live_keep` seconds after
+    """Logs in the Redis at `url`, for which `commands` is a client for all but following.
+
+    Each expires `keep` seconds after its run's end, and `live_keep` seconds after
     its last event in any case. `most` bounds a log's entries."""
 
     def __init__(
-        self, url: str, *, keep: int = 300, live_keep: int = 3_600, most: int = 20_000
+        self,
+        url: str,
+        commands: redis.Redis,
+        *,
+        keep: int = 300,
+        live_keep: int = 3_600,
+        most: int = 20_000,
     ) -> None:
-        self._commands = connect(url)
+        self._commands = commands
         self._tail = connect(url, _BLOCK_MS / 1000 + 3)
         self._control = f"hs:wake:{uuid.uuid4().hex}"
         self._keep, self._live_keep, self._most = keep, live_keep, most
@@ -99,9 +111,10 @@ class RedisLog:
         while self.up and self._behind() and time.monotonic() < limit:
             self._unsent.set()
             gevent.sleep(0.02)
+        self.up = False
         gevent.killall(self._greenlets)
-        self._commands.close()
-        self._tail.close()
+        for client in (self._tail, self._commands):
+            client.connection_pool.disconnect()
 
     def open(self, run_id: str, attempt: int) -> None:
         self._copies.open(run_id, attempt)
@@ -199,6 +212,8 @@ class RedisLog:
 
     def _wake_tail(self) -> None:
         """The tail waits on a fixed set of streams, of which one is there to interrupt it."""
+        if not self.up:
+            return
         try:
             self._commands.xadd(self._control, {"e": ""}, maxlen=1)
             self._commands.expire(self._control, 60)

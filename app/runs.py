@@ -7,6 +7,7 @@ log (stream.py).
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -80,7 +81,8 @@ class Runs:
         catalogue: Catalogue,
         leases: Leases,
     ) -> None:
-        self.leaving = False
+        self.leaving = False  # no run begins here any more
+        self.beating = threading.Lock()  # held while the database is asked
         self._app = app
         self._settings = settings
         self._log = event_log
@@ -144,7 +146,8 @@ class Runs:
         nobody holds any more."""
         while True:
             try:
-                self._beat()
+                with self.beating:
+                    self._beat()
             except Exception as error:
                 self._leases.missed()
                 if not is_away(error):

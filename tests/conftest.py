@@ -2,6 +2,8 @@
 
 The whole product runs in them for real: the app, both tool services and a scripted model, each an
 HTTP server on loopback. Alice owns what a test is about; Mallory is signed in too, and an outsider.
+
+With `--engines` the app has a real PostgreSQL and a real Valkey instead of what is embedded.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
+from tests.engines import Engines  # noqa: E402
 from tests.product import Person, Product  # noqa: E402
 from tests.scripted_model import ScriptedModel  # noqa: E402
 
@@ -30,13 +33,44 @@ def model() -> Iterator[ScriptedModel]:
         yield scripted
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--engines", action="store_true", help="on PostgreSQL and Valkey")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # What a request that a test's end cut off held is closed when it is collected.
+    config.addinivalue_line("filterwarnings", "ignore:.*psycopg.Connection.*:ResourceWarning")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What is said of the embedded engines is not asked of the others."""
+    if config.getoption("engines"):
+        embedded = [item for item in items if item.get_closest_marker("embedded")]
+        config.hook.pytest_deselected(items=embedded)
+        items[:] = [item for item in items if item not in embedded]
+
+
+@pytest.fixture(scope="session")
+def engines(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engines | None]:
+    if not request.config.getoption("engines"):
+        yield None
+        return
+    with Engines(tmp_path_factory.mktemp("engines")) as real:
+        yield real
+
+
 @pytest.fixture
-def start(tmp_path: Path, model: ScriptedModel) -> Iterator[Callable[..., Product]]:
+def start(
+    tmp_path: Path, model: ScriptedModel, engines: Engines | None
+) -> Iterator[Callable[..., Product]]:
     """Start the product with settings of the test's own (keyword arguments of Settings)."""
     started: list[Product] = []
+    real = engines.fresh() if engines is not None else {}
 
     def begin(**settings: object) -> Product:
-        product = Product(tmp_path, model.base_url, settings)
+        product = Product(tmp_path, model.base_url, {**real, **settings})
         started.append(product)
         return product
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import redis
 import requests
 from flask import Flask
 from flask_migrate import upgrade
@@ -27,6 +28,12 @@ from tool_services.settings import Settings as ServiceSettings
 
 PASSWORD = "correct horse battery"
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Served:
@@ -105,6 +112,14 @@ class Product:
         self.engine.begin()
         self.web.begin(app)
         return app
+
+    def forget_logs(self) -> None:
+        """As when all event logs have expired."""
+        self.engine.end()
+        if self.settings.redis_url:
+            with redis.Redis.from_url(self.settings.redis_url) as client:
+                client.flushall()
+        self.restart_web()
 
     def restart_web(self) -> None:
         """Another process in the place of the one that has ended."""

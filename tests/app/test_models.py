@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
@@ -30,6 +31,7 @@ def test_the_migrations_can_be_taken_back_and_run_again(product: Product) -> Non
         assert "runs" in db.inspect(db.engine).get_table_names()
 
 
+@pytest.mark.embedded
 def test_sqlite_lets_readers_and_the_writer_go_on_side_by_side(product: Product) -> None:
     with product.app.app_context():
         assert db.session.scalar(db.text("PRAGMA journal_mode")) == "wal"
