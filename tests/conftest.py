@@ -37,13 +37,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--engines", action="store_true", help="on PostgreSQL and Valkey")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # What a request that a test's end cut off held is closed when it is collected; the fault suite
-    # counts what is left open.
-    if config.getoption("engines"):
-        config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What is said of the embedded engines is not asked of the others."""
     if config.getoption("engines"):

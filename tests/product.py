@@ -124,6 +124,8 @@ class Product:
     def restart_web(self) -> None:
         """Another process in the place of the one that has ended."""
         self.web.stop()
+        with self.app.app_context():
+            db.engine.dispose()
         self.web.reopen()
         self.app = self.start_web()
 
