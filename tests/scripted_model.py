@@ -18,6 +18,7 @@ import argparse
 import itertools
 import json
 import struct
+from contextlib import suppress
 from http.client import parse_headers
 from types import TracebackType
 from typing import Any
@@ -88,6 +89,8 @@ class ScriptedModel:
 
     def __init__(self, port: int = 0) -> None:
         self.requests: list[RecordedRequest] = []
+        self.stalled = False  # no reply goes on while this is so
+        self._open: set[socket.socket] = set()
         self._replies: list[Reply] = [text("Hello ", "world")]
         self._server = StreamServer(("127.0.0.1", port), self._serve)
 
@@ -125,12 +128,20 @@ class ScriptedModel:
             return
         self.requests.append(record)
         watcher = gevent.spawn(_watch, sock, record)
+        self._open.add(sock)
         try:
-            _play(self._next_reply(record), _Wire(sock, record))
+            _play(self._next_reply(record), _Wire(self, sock, record))
         except OSError:
             record.note_disconnect()
         finally:
+            self._open.remove(sock)
             watcher.kill()
+
+    def cut(self) -> None:
+        """Close every connection, in the middle of whatever it carries."""
+        for sock in list(self._open):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def _next_reply(self, record: RecordedRequest) -> Reply:
         chosen = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
@@ -181,13 +192,16 @@ def _watch(sock: socket.socket, record: RecordedRequest) -> None:
 class _Wire:
     """The way back to one client; it stops with ConnectionError as soon as the client has gone."""
 
-    def __init__(self, sock: socket.socket, record: RecordedRequest) -> None:
+    def __init__(self, model: ScriptedModel, sock: socket.socket, record: RecordedRequest) -> None:
+        self.model = model
         self.sock = sock
         self.record = record
 
     def pause(self, seconds: float | None) -> None:
         gevent.sleep(0)
         gone = self.record.disconnected
+        while self.model.stalled and not gone.is_set():
+            gevent.sleep(0.05)
         # gevent can lose a waiter that comes between an event's set() and its other waiters' turn.
         if gone.is_set() or gone.wait(seconds):
             raise ConnectionError("the client has gone")

@@ -1,0 +1,210 @@
+"""The whole product as real processes: two nodes of two workers, both engines, both services.
+
+Readers go to the nodes directly and try the other one when one doesn't answer, as a proxy does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psycopg
+import redis
+import requests
+from gevent import sleep
+
+from scripts.engines import Postgres, Valkey
+from tests.engines import migrate
+from tests.product import free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+GRACE = 6
+FIRST_TOKEN_SECONDS = 3
+PATIENCE = 60.0
+
+
+@dataclass
+class Server:
+    """One gunicorn with its workers."""
+
+    command: list[str]
+    env: dict[str, str]
+    folder: Path
+    url: str
+    output: Path
+    _process: subprocess.Popen[bytes] | None = field(default=None)
+
+    def start(self) -> None:
+        with self.output.open("ab") as out:
+            self._process = subprocess.Popen(
+                self.command, env=self.env, cwd=self.folder, stdout=out, stderr=out
+            )
+
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
+    def workers(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
+    def tell(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    def end(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Tell it to end and wait until it has, workers too."""
+        if self._process is None:
+            return
+        workers = self.workers() if self._process.poll() is None else []
+        if how == signal.SIGKILL:
+            for pid in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, how)
+        self._process.send_signal(how)
+        limit = time.monotonic() + PATIENCE
+        while self._process.poll() is None:
+            assert time.monotonic() < limit, f"{self.command} does not end"
+            sleep(0.02)
+        self._process = None
+
+    def answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/health", timeout=2).ok
+        except requests.RequestException:
+            return False
+
+
+class Cluster:
+    """All of it, in `folder`; `model` is the URL of the model's endpoint."""
+
+    def __init__(self, folder: Path, model: str, **settings: str) -> None:
+        self.folder = folder
+        self.postgres = Postgres(folder / "postgres", free_port())
+        self.valkey = Valkey(folder / "valkey", free_port())
+        ports = {name: str(free_port()) for name in ("LISTINGS", "ANALYTICS")}
+        self.node_ports = [free_port(), free_port()]
+        (folder / "counts").mkdir(parents=True, exist_ok=True)
+        self._env = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")},
+            "PYTHONPATH": str(ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "INSTANCE_DIR": str(folder / "instance"),
+            "APP_URL": f"http://127.0.0.1:{self.node_ports[0]}",
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.valkey.url,
+            "WEB_WORKERS": "2",
+            "OPENAI_BASE_URL": model,
+            "MODEL": "scripted",
+            "PING_INTERVAL": "1",
+            "SERVICE_CHECK_INTERVAL": "0.5",
+            "MAX_RUNS_PER_USER": "1000",
+            "MAX_STREAMS_PER_USER": "1000",
+            "FIRST_TOKEN_TIMEOUT": str(FIRST_TOKEN_SECONDS),
+            "COUNTS_DIR": str(folder / "counts"),
+            **{f"{name}_PORT": port for name, port in ports.items()},
+            **settings,
+        }
+        self.nodes = [self._node(port) for port in self.node_ports]
+        self.listings = self._service("listings", int(ports["LISTINGS"]))
+        self.analytics = self._service("analytics", int(ports["ANALYTICS"]))
+
+    def _node(self, port: int) -> Server:
+        config = str(ROOT / "tests/faults/gunicorn_counted.py")
+        return self._gunicorn(config, port, "wsgi:app", f"node-{port}")
+
+    def _service(self, name: str, port: int) -> Server:
+        config = str(ROOT / "scripts/gunicorn_services.py")
+        return self._gunicorn(config, port, f"tool_services.{name}:create_app()", name)
+
+    def _gunicorn(self, config: str, port: int, application: str, name: str) -> Server:
+        command = [
+            *(sys.executable, "-m", "gunicorn", "-k", "gevent", "-c", config),
+            *("--no-control-socket", "--graceful-timeout", str(GRACE)),
+            *("-b", f"127.0.0.1:{port}", application),
+        ]
+        url = f"http://127.0.0.1:{port}"
+        return Server(command, self._env, self.folder, url, self.folder / f"{name}.log")
+
+    def __enter__(self) -> Cluster:
+        self.postgres.start()
+        self.valkey.start()
+        migrate(self.folder / "instance", self.postgres.url)
+        for server in (*self.nodes, self.listings, self.analytics):
+            server.start()
+        self.wait_until_ready()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for server in (*self.nodes, self.listings, self.analytics):
+            server.end(signal.SIGKILL)
+        self.valkey.stop()
+        self.postgres.stop()
+        self.postgres.remove()
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            if not all(server.answers() for server in (self.listings, self.analytics)):
+                return False
+            for node in self.nodes:
+                if not node.answers() or len(node.workers()) != 2:
+                    return False
+                health = requests.get(f"{node.url}/health", timeout=2).json()
+                if health["redis"] != "up" or "down" in health["services"].values():
+                    return False
+            return True
+
+        self.until(ready)
+
+    def until(self, check: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+        limit = time.monotonic() + seconds
+        while not (value := check()):
+            assert time.monotonic() < limit, f"{check.__qualname__} never came true"
+            sleep(0.1)
+        return value
+
+    def workers(self) -> list[int]:
+        return [pid for node in self.nodes for pid in node.workers()]
+
+    def scalar(self, query: str) -> Any:
+        with psycopg.connect(self.postgres.url, autocommit=True) as connection:
+            row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+            return row and row[0]
+
+    def live_runs(self) -> int:
+        return int(self.scalar("SELECT count(*) FROM runs WHERE status IN ('queued', 'running')"))
+
+    def open_streams(self) -> int:
+        """In the registry that all workers share."""
+        with redis.Redis.from_url(self.valkey.url) as client:
+            now = client.time()[0]
+            return int(client.zcount("hs:streams", f"({now}", "+inf"))
+
+    def usage(self) -> dict[int, dict[str, int]]:
+        """Of each worker: greenlets, open files, connections to the engines, memory in KiB."""
+        return {pid: self._usage(pid) for pid in self.workers()}
+
+    def _usage(self, pid: int) -> dict[str, int]:
+        counts = self.folder / "counts" / str(pid)
+        status = Path(f"/proc/{pid}/status").read_text()
+        memory = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return {
+            "greenlets": int(counts.read_text()) if counts.exists() else 0,
+            "files": len(list(Path(f"/proc/{pid}/fd").iterdir())),
+            "memory": int(memory.split()[1]),
+        }
