@@ -17,6 +17,7 @@ import gevent
 import requests
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
+from urllib3.exceptions import NewConnectionError
 
 from app.errors import ToolFailure
 from app.events import from_json
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 CALL_SCOPE = "tools:call"
 OUTBOX_SCOPE = "outbox:read"
 RETRY_DOWN_SECONDS = 1.0
+_AGAIN_SECONDS = 0.3
 
 Mint = Callable[[str, str, str], str]
 """A token for (user id, audience, scope)."""
@@ -211,10 +213,15 @@ class UserTools:
         # requests' own time-out is for each read; a service that drips needs one for the whole.
         timeout = gevent.Timeout.start_new(limit)
         try:
-            response = requests.request(
-                method, service.url + path, json=body, headers=headers, timeout=limit
+            return _answer(
+                service.name,
+                _insist(
+                    lambda: requests.request(
+                        method, service.url + path, json=body, headers=headers, timeout=limit
+                    ),
+                    again=key is not None,
+                ),
             )
-            return _answer(service.name, response)
         except gevent.Timeout as caught:
             if caught is not timeout:
                 raise
@@ -227,6 +234,26 @@ class UserTools:
             raise ToolFailure(f"The {service.name} service can't be reached now.") from error
         finally:
             timeout.close()
+
+
+def _insist(send: Callable[[], requests.Response], *, again: bool) -> requests.Response:
+    """The response to a request. When the connection breaks after the request was sent, nobody
+    knows whether it was obeyed; with an idempotency key it is sent `again` until it is known."""
+    sent = False
+    while True:
+        try:
+            return send()
+        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
+            sent = sent or not _refused(error)
+            if not again or not sent:
+                raise
+        gevent.sleep(_AGAIN_SECONDS)
+
+
+def _refused(error: requests.RequestException) -> bool:
+    """Whether no connection came about, so that nothing can have been done."""
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    return isinstance(reason, NewConnectionError)
 
 
 def _answer(service: str, response: requests.Response) -> dict[str, Any]:

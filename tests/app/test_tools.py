@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import gevent
 import pytest
 from flask import Response
 
@@ -94,3 +95,29 @@ def test_a_long_error_is_short_for_the_model(start: Start, model: ScriptedModel)
         model.script(tool_call("act", {}), text("I could not."))
         alice.ask("x").until("done")
     assert len(results(model)[0]["error"]) < 2_000
+
+
+def test_a_call_whose_answer_was_lost_is_made_again_with_the_same_key(
+    start: Start, model: ScriptedModel
+) -> None:
+    """The service did it and died before it could say so; who asks again gets the first result."""
+    done: list[str] = []
+
+    def half() -> Iterator[bytes]:
+        yield b'{"result": '
+        raise gevent.GreenletExit
+
+    def act(_arguments: dict[str, Any]) -> Any:
+        done.append("done")
+        return Response(half()) if len(done) == 1 else {"sentAt": "2026-01-02T10:42:00Z"}
+
+    with ToolService(act=act) as service:
+        alice = start(tool_services={"odd": service.url}).sign_up("Alice")
+        model.script(tool_call("act", {}), text("Sent."))
+        messages = alice.ask("Send it").until("done")
+        page = alice.get(f"/conversations/{messages[0].json['conversationId']}").text
+    ends = [m.json["status"] for m in messages if m.event == "tool"]
+    assert ends == ["started", "completed"]
+    assert len({call["key"] for call in service.calls}) == 1
+    assert len(service.calls) == 2
+    assert "sent at 10:42 UTC" in page
