@@ -10,7 +10,7 @@ from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, auth, chat, errors, security, tokens
+from app import api, auth, chat, errors, security, streaming_check, tokens
 from app.config import Settings, load_settings
 from app.connections import Connections, RedisStreams
 from app.database import options, url_of
@@ -40,6 +40,8 @@ def create_app(config: Settings | None = None) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
         SIGN_IN_LIMIT=settings.sign_in_limit,
+        # A reader who misses two pings has lost the connection.
+        STREAM_SILENCE=2 * settings.ping_interval,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
         RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool} if redis else {},
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=redis is not None,
@@ -56,7 +58,7 @@ def create_app(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     errors.init_app(app)
-    for blueprint in (chat.bp, api.bp, api.public, tokens.bp):
+    for blueprint in (chat.bp, api.bp, api.public, streaming_check.bp, tokens.bp):
         app.register_blueprint(blueprint)
     app.extensions["engine"] = _engine(app, settings, redis)
     if settings.trusted_proxies:

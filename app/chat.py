@@ -29,6 +29,7 @@ from app.auth import (
     user,
 )
 from app.conversations import (
+    answer_of,
     checked_question,
     conversations_of,
     new_conversation,
@@ -37,7 +38,7 @@ from app.conversations import (
     shown_messages,
 )
 from app.engine import engine
-from app.errors import HomestreamError, Unauthenticated, answer, wants_json
+from app.errors import HomestreamError, TooMany, Unauthenticated, answer, wants_json
 from app.models import Conversation, Run, db
 from app.tools import UserTools
 
@@ -138,6 +139,8 @@ def events(run_id: str) -> Response:
     try:
         own_run(user().id, run_id)
         connection = engine().connections.open(user().id, run_id, "fragments")
+    except TooMany:
+        return stream.respond_with(stream.busy())
     except HomestreamError as error:
         notice = render_template("chat/_no_stream.html", run_id=run_id, error=error)
         return stream.respond_with(stream.closing_notice(run_id, notice))
@@ -145,6 +148,17 @@ def events(run_id: str) -> Response:
     chunks = stream.as_fragments(batches, Answer(run_id), _html())
     db.session.remove()
     return stream.respond_with(chunks, engine().connections, connection)
+
+
+@bp.get("/runs/<run_id>")
+def run(run_id: str) -> ResponseReturnValue:
+    """The answer as it is now, in what a stream's message holds: for tabs without a stream."""
+    found = own_run(user().id, run_id)
+    if not request.headers.get("HX-Request"):
+        return redirect(url_for(".conversation", conversation_id=found.conversation_id))
+    shown = answer_of(found, engine().log)
+    whole = stream.partial(f"#a-{run_id}", "outerHTML", _html().answer(shown))
+    return whole, {"Run-Status": shown.status}
 
 
 @bp.post("/runs/<run_id>/stop")

@@ -133,6 +133,11 @@ class _HeldOpen:
         return end + html
 
 
+def busy() -> Iterator[str]:
+    """A stream that asks its reader to poll: there are too many streams already."""
+    yield sse("busy", "{}")
+
+
 def closing_notice(run_id: str, notice: str) -> Iterator[str]:
     """A stream that only says why there is nothing to stream, in a way that ends it for good."""
     yield sse("message", partial(f"#a-{run_id}", "outerHTML", notice), id=0)

@@ -46,11 +46,12 @@
     if (details) details.open = true;
   }));
 
-  // Follow the answer while the reader is at the end of it, and leave one who reads further up.
+  // Follow the answer while the reader is at the end of it, and leave one who reads further up. Asked
+  // just before something comes: a scroll event would tell of the reader's move too late.
   let following = true;
   const toEnd = () => main?.scrollTo({ top: main.scrollHeight });
-  main?.addEventListener("scroll", () => {
-    following = main.scrollHeight - main.scrollTop - main.clientHeight < 80;
+  document.addEventListener("htmx:sseBeforeMessage", () => {
+    following = main && main.scrollHeight - main.scrollTop - main.clientHeight < 80;
   });
   document.addEventListener("htmx:sseMessage", () => following && toEnd());
   toEnd();

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from types import TracebackType
 
@@ -19,6 +20,8 @@ class Relay:
 
     def __init__(self, port: int) -> None:
         self.broken: bytes | None = None
+        self.silent = False  # connections stay, and nothing comes through
+        self.lumps = 0.0  # what comes back is held for so many seconds at a time
         self.refused: list[str] = []
         self._target = port
         self._open: set[socket.socket] = set()
@@ -68,18 +71,23 @@ class Relay:
                 return
             with socket.create_connection(("127.0.0.1", self._target)) as there:
                 self._open |= {here, there}
-                back = threading.Thread(target=_pass_on, args=(there, here))
+                back = threading.Thread(target=self._pass_on, args=(there, here, True))
                 back.start()
-                _pass_on(here, there)
+                self._pass_on(here, there, False)
                 back.join()
                 self._open -= {here, there}
 
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    """Until one of both ends; then both do."""
-    with suppress(OSError):
-        while piece := source.recv(65536):
-            sink.sendall(piece)
-    for one in (source, sink):
+    def _pass_on(self, source: socket.socket, sink: socket.socket, back: bool) -> None:
+        """Until one of both ends; then both do."""
         with suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+            while piece := source.recv(65536):
+                if back and self.lumps:
+                    time.sleep(self.lumps)
+                    with suppress(BlockingIOError):
+                        piece += source.recv(65536, socket.MSG_DONTWAIT)
+                while self.silent:
+                    time.sleep(0.05)
+                sink.sendall(piece)
+        for one in (source, sink):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)

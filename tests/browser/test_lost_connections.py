@@ -144,7 +144,7 @@ def test_a_question_that_reaches_nobody_stays_and_can_be_sent_again(
     but_of_the_network(complaints)
 
 
-def test_all_is_there_after_a_restart_and_a_cut_answer_says_why(
+def test_all_is_there_after_a_restart_and_the_answer_goes_on(
     context: New, scripted: Site, tmp_path: Path, complaints: list[str]
 ) -> None:
     settings = free_ports() | {"OPENAI_BASE_URL": scripted.model, "MODEL": "scripted"}
@@ -155,16 +155,9 @@ def test_all_is_there_after_a_restart_and_a_cut_answer_says_why(
         cleo.asks("[[slow]]")
         comes_as_far_as(cleo, 5)
     with product(tmp_path, **settings):
-        cleo.waits_for("failed")
-        expect(cleo.answer).to_contain_text("The server was restarted")
-        kept = cleo.reads()
-        assert once_each(kept) == ALL[: len(once_each(kept))]
-        assert len(once_each(kept)) >= 5
+        cleo.waits_for("completed", 2)
+        assert once_each(cleo.reads()) == ALL
         cleo.page.reload()
-        assert cleo.reads() == kept
+        assert once_each(cleo.reads()) == ALL
         expect(cleo.answers.first).to_contain_text("before it")
-        cleo.page.get_by_role("button", name="Retry").click()
-        eventually(lambda: once_each(cleo.reads())[:1] == [0])
-        cleo.page.get_by_role("button", name="Stop").click()
-        cleo.waits_for("stopped")
     but_of_the_network(complaints)

@@ -53,6 +53,8 @@ class Reader:
     refused: int = 0
     anew: int = 0
     errors: list[dict[str, Any]] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    """What failed on the way, of connections and of tool calls."""
     came: list[tuple[float, int]] = field(default_factory=list)
     """When text came (monotonic), and how much of the answer there was then."""
     _last_id: int = 0
@@ -63,7 +65,8 @@ class Reader:
         while self.status != "completed":
             try:
                 self._read_on(self._open())
-            except (requests.RequestException, Gone, OSError):
+            except (requests.RequestException, Gone, OSError) as error:
+                self.failures.append(f"{self.connections}: {error!r:.120}")
                 sleep(BACK_SECONDS * random.uniform(0.7, 1.3))  # noqa: S311
                 self.node = 1 - self.node
             finally:
@@ -156,6 +159,8 @@ class Reader:
                 self.anew += replaces
                 self.text = message.json["chunk"] if replaces else self.text + message.json["chunk"]
                 self.came.append((time.monotonic(), len(self.text)))
+            elif message.event == "tool" and message.json["status"] == "failed":
+                self.failures.append(f"{message.json['id']}: {message.json['error']}")
             elif message.event == "error":
                 self.errors.append(message.json)
             elif message.event == "done":

@@ -170,7 +170,9 @@ class Round:
         own = [r.question.split()[-1] for r in self.readers if r.account is account]
         for label in own:
             if sent[f"{label.lower()}@example.com"] != 1:
-                result.wrong.append(f"{label}: sent {sent[f'{label.lower()}@example.com']} times")
+                reader = next(r for r in self.readers if r.question.endswith(f" {label}"))
+                times = sent[f"{label.lower()}@example.com"]
+                result.wrong.append(f"{label}: sent {times} times; {reader.failures}")
                 result.lost += sent[f"{label.lower()}@example.com"] == 0
         return sum(count - 1 for count in sent.values())
 
