@@ -36,5 +36,5 @@ def test_it_is_for_those_who_are_signed_in(product: Product) -> None:
     answer = requests.get(
         f"{product.url}/streaming-check", headers={"Accept": "text/html"}, allow_redirects=False
     )
-    assert answer.status_code == 302
+    assert answer.status_code == 303
     assert answer.headers["Location"].startswith("/auth/login")
