@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import gevent
 import psycopg
-from sqlalchemy import URL, make_url
+from gevent import monkey
+from sqlalchemy import URL, Dialect, Engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -37,10 +39,32 @@ def options(url: URL, connections: int) -> dict[str, Any]:
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 2,
-            # A statement that waits for a lock is told so rather than left.
-            "options": "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000",
+            "options": "-c idle_in_transaction_session_timeout=30000",
         },
     }
+
+
+class _Bounded(psycopg.Connection[Any]):
+    """A connection that gives up a server which takes a question and never answers. Only where
+    gevent serves: a command such as `flask db upgrade` may take its time."""
+
+    def wait(self, *arguments: Any) -> Any:
+        if not monkey.is_module_patched("select"):
+            return super().wait(*arguments)
+        silence = psycopg.OperationalError("the database does not answer")
+        try:
+            with gevent.Timeout(_PATIENCE, silence):
+                return super().wait(*arguments)
+        except BaseException as error:
+            # What was under way is in nobody's hands now: the connection is of no use.
+            if error is silence or not isinstance(error, Exception):
+                self.pgconn.finish()
+            raise
+
+
+@event.listens_for(Engine, "do_connect")
+def _connect(dialect: Dialect, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> Any:
+    return _Bounded.connect(**parameters) if dialect.name == "postgresql" else None
 
 
 def is_away(error: BaseException) -> bool:

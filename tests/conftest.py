@@ -56,6 +56,18 @@ def engines(
         yield real
 
 
+@pytest.fixture(scope="session")
+def real_engines(
+    engines: Engines | None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Engines]:
+    """For what is about the engines, whichever the rest of the run has."""
+    if engines is not None:
+        yield engines
+        return
+    with Engines(tmp_path_factory.mktemp("real-engines")) as real:
+        yield real
+
+
 @pytest.fixture
 def start(
     tmp_path: Path, model: ScriptedModel, engines: Engines | None

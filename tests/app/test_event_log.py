@@ -1,22 +1,56 @@
-"""The event log in memory: order, tails, and what a reader who comes late gets."""
+"""The event log, in memory and on Redis: order, tails, and what a reader who comes late gets."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import gevent
 import pytest
 
-from app.event_log import Entry, MemoryLog
+from app.event_log import ATTEMPT, Entry, EventLog, MemoryLog
 from app.events import Content, Done, Event, RunStarted
+from app.redis_log import RedisLog, connect
+from tests.engines import Engines
+from tests.product import eventually
 
 DONE = Done("completed", "m1")
 
 
+@pytest.fixture(params=["memory", "redis"])
+def log(request: pytest.FixtureRequest) -> EventLog:
+    """The producer's own log, with run "r" under way."""
+    if request.param == "memory":
+        opened: EventLog = MemoryLog()
+    else:
+        opened = request.getfixturevalue("here")
+    opened.open("r", 1)
+    return opened
+
+
+def on_redis(engines: Engines) -> Iterator[RedisLog]:
+    url = engines.fresh()["redis_url"]
+    opened = RedisLog(url, connect(url))
+    opened.begin()
+    yield opened
+    opened.end()
+
+
 @pytest.fixture
-def log() -> MemoryLog:
-    return MemoryLog()
+def here(real_engines: Engines) -> Iterator[RedisLog]:
+    yield from on_redis(real_engines)
 
 
-def test_entries_are_numbered_from_one_in_order(log: MemoryLog) -> None:
+@pytest.fixture
+def there(here: RedisLog, real_engines: Engines) -> Iterator[RedisLog]:
+    """Another worker's log."""
+    url = real_engines.valkey.url
+    opened = RedisLog(url, connect(url))
+    opened.begin()
+    yield opened
+    opened.end()
+
+
+def test_entries_are_numbered_from_one_in_order(log: EventLog) -> None:
     assert log.append("r", [RunStarted("r", "c"), Content("a")]) == 2
     assert log.append("r", [Content("b")]) == 3
     assert log.read("r", 0, 0) == [
@@ -26,12 +60,12 @@ def test_entries_are_numbered_from_one_in_order(log: MemoryLog) -> None:
     ]
 
 
-def test_a_reader_gets_exactly_what_follows_its_place(log: MemoryLog) -> None:
+def test_a_reader_gets_exactly_what_follows_its_place(log: EventLog) -> None:
     log.append("r", [Content("a"), Content("b"), Content("c")])
     assert log.read("r", 2, 0) == [Entry(3, Content("c"))]
 
 
-def test_a_reader_at_the_end_is_woken_by_the_next_event(log: MemoryLog) -> None:
+def test_a_reader_at_the_end_is_woken_by_the_next_event(log: EventLog) -> None:
     log.append("r", [Content("a")])
     reader = gevent.spawn(log.read, "r", 1, 10)
     gevent.sleep(0)
@@ -40,12 +74,12 @@ def test_a_reader_at_the_end_is_woken_by_the_next_event(log: MemoryLog) -> None:
     assert reader.get(timeout=5) == [Entry(2, Content("b"))]
 
 
-def test_silence_is_an_empty_answer(log: MemoryLog) -> None:
+def test_silence_is_an_empty_answer(log: EventLog) -> None:
     log.append("r", [Content("a")])
     assert log.read("r", 1, 0.01) == []
 
 
-def test_all_readers_get_every_event(log: MemoryLog) -> None:
+def test_all_readers_get_every_event(log: EventLog) -> None:
     def follow() -> list[Event]:
         seen: list[Event] = []
         while DONE not in seen:
@@ -62,7 +96,7 @@ def test_all_readers_get_every_event(log: MemoryLog) -> None:
     assert [reader.get(timeout=5) for reader in readers] == [expected] * 20
 
 
-def test_nothing_comes_after_done(log: MemoryLog) -> None:
+def test_nothing_comes_after_done(log: EventLog) -> None:
     log.append("r", [DONE])
     assert log.append("r", [Content("late")]) == 1
     assert log.read("r", 0, 0) == [Entry(1, DONE)]
@@ -70,13 +104,13 @@ def test_nothing_comes_after_done(log: MemoryLog) -> None:
 
 @pytest.mark.parametrize("after", [1, 2, 3, 999_999])
 def test_a_reader_who_has_it_all_is_given_done_again_and_not_silence(
-    log: MemoryLog, after: int
+    log: EventLog, after: int
 ) -> None:
     log.append("r", [Content("a"), DONE])
     assert log.read("r", after, 5) == [Entry(2, DONE)]
 
 
-def test_a_place_that_never_was_is_taken_as_the_end_so_far(log: MemoryLog) -> None:
+def test_a_place_that_never_was_is_taken_as_the_end_so_far(log: EventLog) -> None:
     log.append("r", [Content("a")])
     assert log.read("r", 99, 0) == []
     reader = gevent.spawn(log.read, "r", 99, 10)
@@ -86,7 +120,7 @@ def test_a_place_that_never_was_is_taken_as_the_end_so_far(log: MemoryLog) -> No
     assert reader.get(timeout=5)
 
 
-def test_an_unknown_run_is_none_rather_than_silence(log: MemoryLog) -> None:
+def test_an_unknown_run_is_none_rather_than_silence(log: EventLog) -> None:
     assert log.read("nobody", 0, 5) is None
 
 
@@ -98,3 +132,81 @@ def test_a_finished_run_is_dropped_in_time_and_a_live_one_never() -> None:
     log.append("new", [Content("a")])
     assert log.read("old", 0, 0) is None
     assert log.read("live", 0, 0) == [Entry(1, Content("a"))]
+
+
+# Between workers
+
+
+def read_all(log: EventLog, after: int = 0) -> list[Entry]:
+    """As a reader does, until Done."""
+    entries: list[Entry] = []
+    while not entries or entries[-1].event != DONE:
+        found = log.read("r", entries[-1].seq if entries else after, 5)
+        assert found, f"after {entries}: {found}"
+        entries += found
+    return entries
+
+
+def test_another_worker_reads_what_is_appended_here_as_it_comes(
+    here: RedisLog, there: RedisLog
+) -> None:
+    here.open("r", 1)
+    here.append("r", [Content("0")])
+    eventually(lambda: there.read("r", 0, 0))
+    reader = gevent.spawn(read_all, there)
+    for number in range(1, 700):
+        here.append("r", [Content(str(number))])
+        gevent.sleep(0)
+    here.append("r", [DONE])
+    entries = reader.get(timeout=10)
+    assert [entry.seq for entry in entries] == list(range(1, 702))
+    assert [entry.event for entry in entries[:-1]] == [Content(str(n)) for n in range(700)]
+
+
+def test_of_two_producers_the_later_attempt_is_the_one_that_counts(
+    here: RedisLog, there: RedisLog
+) -> None:
+    here.open("r", 1)
+    here.append("r", [Content("old")])
+    eventually(lambda: there.read("r", 0, 0))
+    there.open("r", 2)
+    there.append("r", [Content("new", replace=True)])
+    eventually(lambda: there.up and connect_count(there) == 1)
+    here.append("r", [Content("too late")])
+    there.append("r", [DONE])
+    assert [entry.event for entry in read_all(there)] == [Content("new", replace=True), DONE]
+    # The one that was overtaken tells its own readers the same from now on.
+    entries = eventually(lambda: [e for e in here.read("r", 2, 0.2) or [] if e.seq > ATTEMPT])
+    assert entries[0].event == Content("new", replace=True)
+
+
+def connect_count(log: RedisLog) -> int:
+    """How many entries of "r" Redis has that are of a second attempt."""
+    rows = log._commands.xrange("hs:run:r")
+    return sum(int(place.partition("-")[0]) > ATTEMPT for place, _ in rows)
+
+
+def test_what_redis_lost_is_sent_again(here: RedisLog, there: RedisLog) -> None:
+    here.open("r", 1)
+    here.append("r", [Content("a"), Content("b")])
+    eventually(lambda: there.read("r", 0, 0))
+    here._commands.flushall()
+    here.append("r", [Content("c")])
+    here.append("r", [DONE])
+    assert [entry.event for entry in read_all(there, 2)] == [Content("c"), DONE]
+
+
+def test_a_log_is_bounded_and_expires(real_engines: Engines) -> None:
+    url = real_engines.fresh()["redis_url"]
+    log = RedisLog(url, connect(url), keep=7, live_keep=70, most=100)
+    log.begin()
+    with connect(url) as client:
+        log.open("r", 1)
+        log.append("r", [Content("x")] * 1000)
+        eventually(lambda: client.exists("hs:run:r"))
+        eventually(lambda: client.xinfo_stream("hs:run:r")["last-generated-id"] == "1000-0")
+        assert client.xlen("hs:run:r") < 400
+        assert 7 < client.ttl("hs:run:r") <= 70
+        log.append("r", [DONE])
+        eventually(lambda: 0 < client.ttl("hs:run:r") <= 7)
+    log.end()

@@ -1,0 +1,180 @@
+"""PostgreSQL and Valkey stop, hang and come back: who reads reads on, who asks is told at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+import requests
+from sqlalchemy import text as sql
+
+from app.models import db
+from scripts.engines import Postgres, Valkey
+from tests.engines import Engines
+from tests.product import Person, Product, eventually, text_of
+from tests.scripted_model import ScriptedModel
+from tests.scripted_replies import endless, text
+
+Start = Callable[..., Product]
+Outage = Callable[[Any], Any]
+WORDS = [f"word{number} " for number in range(60)]
+
+
+def processes(leader: int) -> list[int]:
+    """A process and all that it started."""
+    children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
+    return [leader, *(each for child in children for each in processes(int(child)))]
+
+
+@contextmanager
+def stopped(server: Postgres | Valkey) -> Iterator[None]:
+    """It ends, and is started again."""
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextmanager
+def hanging(server: Postgres | Valkey) -> Iterator[None]:
+    """It takes connections and questions, and never answers."""
+    frozen = processes(server.pid)
+    for pid in frozen:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in frozen:
+            os.kill(pid, signal.SIGCONT)
+
+
+@pytest.fixture
+def product(start: Start, real_engines: Engines) -> Product:
+    return start(**real_engines.fresh(), ping_interval=0.3)
+
+
+@pytest.fixture
+def alice(product: Product) -> Person:
+    return product.sign_up("Alice")
+
+
+def health(product: Product) -> Any:
+    return requests.get(f"{product.url}/health", timeout=5).json()
+
+
+def is_refused_soon(alice: Person) -> None:
+    """A new question is answered 503 with when to come again, and without a long wait."""
+    began = time.monotonic()
+    refused = alice.api("POST", "/agents/chat-stream", json={"userMessage": "Two"}, timeout=10)
+    assert time.monotonic() - began < 3
+    assert refused.status_code == 503
+    assert refused.json()["error"]["retryable"] is True
+    assert int(refused.headers["Retry-After"]) > 0
+
+
+def stored(alice: Person) -> Any:
+    return alice.api("GET", "/agents/chat-history").json()["messages"][-1]
+
+
+@pytest.mark.parametrize("outage", [stopped, hanging])
+def test_without_redis_readers_read_on_and_nothing_new_begins(
+    product: Product, alice: Person, model: ScriptedModel, real_engines: Engines, outage: Outage
+) -> None:
+    model.script(text(*WORDS, pace=0.08), text("Later."))
+    stream = alice.ask("One")
+    messages = stream.until("content")
+    with outage(real_engines.valkey):
+        eventually(lambda: health(product)["redis"] == "down")
+        assert health(product)["status"] == "degraded"
+        is_refused_soon(alice)
+        messages += stream.until("done")
+        assert text_of(messages) == "".join(WORDS)
+        assert alice.get("/conversations", timeout=5).ok
+        eventually(lambda: stored(alice)["content"] == "".join(WORDS))
+    eventually(lambda: health(product)["redis"] == "up")
+    assert health(product)["status"] == "ok"
+    assert text_of(alice.ask("Two").until("done")) == "Later."
+
+
+@pytest.mark.parametrize("outage", [stopped, hanging])
+def test_without_the_database_readers_read_on_and_the_answer_is_kept(
+    product: Product, alice: Person, model: ScriptedModel, real_engines: Engines, outage: Outage
+) -> None:
+    model.script(text(*WORDS, pace=0.08), text("Later."))
+    stream = alice.ask("One")
+    messages = stream.until("content")
+    with outage(real_engines.postgres):
+        eventually(lambda: health(product)["database"] == "down")
+        assert requests.get(f"{product.url}/health", timeout=5).status_code == 503
+        is_refused_soon(alice)
+        page = alice.get("/conversations", headers={"Accept": "text/html"}, timeout=10)
+        assert page.status_code == 503
+        assert "try again" in page.text
+        read = [message for message in gather(stream, 5) if message.event == "content"]
+        assert text_of([*messages, *read]) == "".join(WORDS)
+    messages += read
+    messages += stream.until("done")
+    assert messages[-1].json["status"] == "completed"
+    assert text_of(messages) == "".join(WORDS)
+    assert stored(alice)["content"] == "".join(WORDS)
+    assert health(product)["status"] == "ok"
+    assert text_of(alice.ask("Two").until("done")) == "Later."
+
+
+def gather(stream: Any, seconds: float) -> list[Any]:
+    """What comes within so many seconds."""
+    gathered = []
+    limit = time.monotonic() + seconds
+    for message in stream:
+        gathered.append(message)
+        if time.monotonic() > limit:
+            break
+    return gathered
+
+
+def test_a_question_to_the_database_holds_nobody_up(product: Product) -> None:
+    """The driver waits as gevent's greenlets do."""
+    ticks = 0
+
+    def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            gevent.sleep(0.01)
+
+    ticking = gevent.spawn(tick)
+    with product.app.app_context():
+        db.session.execute(sql("SELECT pg_sleep(0.5)"))
+    ticking.kill()
+    assert ticks > 10
+
+
+def test_streams_hold_no_connection_to_the_database(
+    start: Start, model: ScriptedModel, real_engines: Engines
+) -> None:
+    """Twelve streams with two connections in all, and every other page as ever."""
+    product = start(
+        **real_engines.fresh(), database_connections=1, ping_interval=0.1, max_runs_per_user=6
+    )
+    alice = product.sign_up("Alice")
+    model.script(*[endless(pace=0.02)] * 6)
+    runs = [alice.ask(f"Question {n}").until("content")[0].json["runId"] for n in range(6)]
+    watching = [alice.watch(run) for run in runs]
+    for stream in watching:
+        assert stream.until("message")
+    assert product.engine.connections.summary()["openStreams"] >= 6
+    with product.app.app_context():
+        pool = db.engine.pool
+    eventually(lambda: pool.checkedout() == 0)  # type: ignore[attr-defined]
+    for path in ("/", "/conversations", "/outbox"):
+        assert alice.get(path, timeout=10).ok
+    for run in runs:
+        alice.post(f"/runs/{run}/stop")

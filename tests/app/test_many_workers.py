@@ -1,0 +1,181 @@
+"""Several workers on the same engines: any serves any request, whoever writes the answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import gevent
+import pytest
+import redis
+import requests
+
+from tests.engines import Engines
+from tests.product import Person, Product, eventually, text_of
+from tests.scripted_model import ScriptedModel
+from tests.scripted_replies import endless, text
+
+Start = Callable[..., Product]
+Nodes = tuple[Product, Product]
+WORDS = [f"word{number} " for number in range(60)]
+
+
+@pytest.fixture
+def nodes(start: Start, real_engines: Engines) -> Nodes:
+    return of_two(start, real_engines)
+
+
+def of_two(start: Start, engines: Engines, **settings: object) -> Nodes:
+    shared = {**engines.fresh(), "ping_interval": 0.2, "lease_seconds": 1.5, **settings}
+    return start(**shared), start(**shared)
+
+
+def at(node: Product, person: Person) -> Person:
+    """The same person, at another worker."""
+    return replace(person, product=node)
+
+
+def test_a_reader_anywhere_gets_every_word_as_it_is_written(
+    nodes: Nodes, model: ScriptedModel
+) -> None:
+    alice = nodes[0].sign_up("Alice")
+    model.script(text(*WORDS, pace=0.02))
+    own = alice.ask("Hello")
+    begun = own.until("content")
+    run = begun[0].json["runId"]
+    readers = [gevent.spawn(at(nodes[1], alice).resume(run).until, "done") for _ in range(5)]
+    page = at(nodes[1], alice).watch(run)
+    assert "word0" in page.until("message")[0].data
+    assert text_of(begun + own.until("done")) == "".join(WORDS)
+    for reader in readers:
+        messages = reader.get(timeout=10)
+        assert text_of(messages) == "".join(WORDS)
+        assert sum(message.event == "content" for message in messages) > 10, "it came in one piece"
+
+
+def test_one_connection_follows_all_the_streams_of_a_worker(
+    nodes: Nodes, model: ScriptedModel, real_engines: Engines
+) -> None:
+    alice = nodes[0].sign_up("Alice")
+    model.script(*[endless(pace=0.02)] * 4)
+    runs = [alice.ask(f"{n}").until("content")[0].json["runId"] for n in range(4)]
+    streams = [at(nodes[1], alice).resume(run) for run in runs * 4]
+    for stream in streams:
+        stream.until("content")
+    with redis.Redis.from_url(real_engines.valkey.url, decode_responses=True) as client:
+
+        def following() -> int:
+            return [each["cmd"] for each in client.client_list()].count("xread")
+
+        eventually(lambda: following() == len(nodes))
+    for run in runs:
+        alice.post(f"/runs/{run}/stop")
+
+
+def test_a_stop_reaches_the_run_wherever_it_is(nodes: Nodes, model: ScriptedModel) -> None:
+    alice = nodes[0].sign_up("Alice")
+    model.script(endless(pace=0.01))
+    stream = alice.ask("Hello")
+    messages = stream.until("content")
+    asked = time.monotonic()
+    answer = at(nodes[1], alice).post(f"/runs/{messages[0].json['runId']}/stop", htmx=True)
+    took = time.monotonic() - asked
+    assert answer.ok
+    assert model.requests[0].disconnected.is_set(), "called stopped while the model was writing"
+    assert took < 3
+    messages += stream.until("done")
+    assert messages[-1].json["status"] == "stopped"
+
+
+def test_the_limit_of_answers_counts_those_of_all_workers(
+    start: Start, real_engines: Engines, model: ScriptedModel
+) -> None:
+    nodes = of_two(start, real_engines, max_runs_per_user=2, max_runs=3)
+    alice, bob = nodes[0].sign_up("Alice"), nodes[1].sign_up("Bob")
+    model.script(*[endless(pace=0.02)] * 4)
+    first = alice.ask("One").until("content")[0].json["runId"]
+    at(nodes[1], alice).ask("Two").until("content")
+    for node in nodes:
+        own = at(node, alice).api("POST", "/agents/chat-stream", json={"userMessage": "Three"})
+        assert (own.status_code, own.json()["error"]["code"]) == (429, "too_many_runs")
+    bob.ask("One").until("content")
+    everybody = at(nodes[0], bob).api("POST", "/agents/chat-stream", json={"userMessage": "Two"})
+    assert (everybody.status_code, everybody.headers["Retry-After"].isdigit()) == (503, True)
+    at(nodes[1], alice).post(f"/runs/{first}/stop")
+    at(nodes[0], bob).ask("Two").until("content")
+
+
+def test_the_limit_of_streams_counts_those_of_all_workers(
+    start: Start, real_engines: Engines, model: ScriptedModel
+) -> None:
+    nodes = of_two(start, real_engines, max_streams_per_user=2)
+    alice = nodes[0].sign_up("Alice")
+    model.script(endless(pace=0.02))
+    stream = alice.ask("One")
+    run = stream.until("content")[0].json["runId"]
+    other = at(nodes[1], alice).resume(run)
+    other.until("content")
+    for node in nodes:
+        refused = at(node, alice).api("GET", f"/agents/chat-stream/{run}")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_streams")
+    counted = requests.get(f"{nodes[0].url}/sse/health").json()
+    assert (counted["openStreams"], counted["openEverywhere"]) == (1, 2)
+    other.close()
+    eventually(lambda: at(nodes[0], alice).api("GET", f"/agents/chat-stream/{run}", stream=True).ok)
+
+
+def test_a_worker_that_leaves_hands_over_and_its_reader_goes_on_elsewhere(
+    nodes: Nodes, model: ScriptedModel
+) -> None:
+    alice = nodes[0].sign_up("Alice")
+    model.script(endless(0.02, "unfinished "), text(*WORDS, pace=0.01))
+    stream = alice.ask("Hello")
+    messages = stream.until("content")
+    run = messages[0].json["runId"]
+    leaving = gevent.spawn(nodes[0].engine.leave, 3.5)
+    messages += stream.all()
+    assert stream.retry is not None
+    assert stream.retry < 1000
+    refused = alice.api("POST", "/agents/chat-stream", json={"userMessage": "Two"})
+    assert refused.status_code == 503
+    rest = at(nodes[1], alice).resume(run, messages[-1].id)
+    messages += rest.until("done")
+    assert text_of(messages) == "".join(WORDS)
+    leaving.get(timeout=10)
+    assert [request.disconnected.is_set() for request in model.requests] == [True, False]
+
+
+def test_an_answer_that_can_be_finished_in_time_is_finished_where_it_began(
+    nodes: Nodes, model: ScriptedModel
+) -> None:
+    alice = nodes[0].sign_up("Alice")
+    model.script(text(*WORDS, pace=0.05))
+    stream = alice.ask("Hello")
+    messages = stream.until("content")
+    gevent.spawn(nodes[0].engine.leave, 20)
+    messages += stream.all()
+    rest = at(nodes[1], alice).resume(messages[0].json["runId"], messages[-1].id)
+    messages += rest.until("done")
+    assert text_of(messages) == "".join(WORDS)
+    assert len(model.requests) == 1
+    assert not any(message.json.get("replace") for message in messages[1:] if message.json)
+
+
+def test_a_worker_that_hangs_loses_the_run_and_can_spoil_nothing(
+    nodes: Nodes, model: ScriptedModel
+) -> None:
+    """It writes on, but renews nothing: whatever it stores or tells then is nobody's."""
+    alice = nodes[0].sign_up("Alice")
+    model.script(endless(0.02, "unfinished "), text(*WORDS, pace=0.02))
+    stream = alice.ask("Hello")
+    messages = stream.until("content")
+    run = messages[0].json["runId"]
+    with nodes[0].engine.runs.beating:  # as one whose beat is stuck
+        reader = at(nodes[1], alice).resume(run, messages[-1].id)
+        messages = [*messages, *reader.until("done")]
+    assert text_of(messages) == "".join(WORDS)
+    history = alice.api("GET", "/agents/chat-history").json()["messages"]
+    assert (history[-1]["content"], history[-1]["status"]) == ("".join(WORDS), "completed")
+    eventually(lambda: nodes[0].engine.runs.counts()["activeRuns"] == 0)
+    assert text_of(at(nodes[0], alice).resume(run).until("done")) == "".join(WORDS)
