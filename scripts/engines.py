@@ -119,6 +119,7 @@ class Valkey(_Server):
         return [
             *(program, "--port", str(self.port), "--bind", "127.0.0.1"),
             *("--dir", str(self.folder), "--save", "", "--appendonly", "no"),
+            *("--loglevel", "warning"),
         ]
 
     def _answers(self) -> bool:

@@ -15,33 +15,50 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
 
 GRACE_SECONDS = 8.0
 _TICK_SECONDS = 0.1
+_RESTART_SECONDS = 0.5
+_SOON_SECONDS = 5.0
+_MOST_TRIES = 4
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COLOURS = (36, 33, 32, 35, 34)
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to start, and the name that stands before each of its lines."""
+    """What to start, and the name that stands before each of its lines. One that is to `restart`
+    is started again when it ends by itself, unless it does so again and again."""
 
     name: str
     command: tuple[str, ...]
+    restart: bool = False
 
 
 @dataclass(frozen=True)
 class _Running:
     program: Program
+    label: bytes
     child: subprocess.Popen[bytes]
     reader: threading.Thread
+    tries: int
+    """How often it was started in a row, and ended soon."""
+    started_at: float = field(default_factory=time.monotonic)
 
     @property
     def ended(self) -> bool:
         return self.child.poll() is not None
+
+    @property
+    def next_try(self) -> int | None:
+        """None when it is not to be started again."""
+        if not self.program.restart:
+            return None
+        tries = self.tries + 1 if time.monotonic() - self.started_at < _SOON_SECONDS else 1
+        return tries if tries <= _MOST_TRIES else None
 
 
 # A line to print, or the signal that asks for the end.
@@ -54,7 +71,8 @@ def run(
     ready: Callable[[], str],
     grace: float = GRACE_SECONDS,
 ) -> int:
-    """Run `programs` until a signal asks for the end (0) or one of them ends by itself (1).
+    """Run `programs` until a signal asks for the end (0) or one of them ends by itself (1) that is
+    not to restart.
 
     `ready` runs in a thread of its own once all are started; what it returns is printed. When this
     returns no program and no worker of one is left: what is still there `grace` seconds after it
@@ -66,7 +84,7 @@ def run(
         try:
             _start(programs, env, events, running)
             threading.Thread(target=lambda: events.put(ready().encode()), daemon=True).start()
-            first = _relay(events, running)
+            first = _relay(events, running, env)
         finally:
             _stop(events, running, grace)
     if first is None:
@@ -95,18 +113,24 @@ def _start(
     width = max(len(program.name) for program in programs)
     for index, program in enumerate(programs):
         label = _label(program.name.ljust(width), _COLOURS[index % len(_COLOURS)])
-        child = subprocess.Popen(  # noqa: S603
-            program.command,
-            env={**env, "PYTHONUNBUFFERED": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        assert child.stdout is not None  # noqa: S101
-        reader = threading.Thread(target=_read, args=(label, child.stdout, events), daemon=True)
-        reader.start()
-        running.append(_Running(program, child, reader))
+        running.append(_launch(program, label, env, events))
+
+
+def _launch(
+    program: Program, label: bytes, env: Mapping[str, str], events: _Events, tries: int = 1
+) -> _Running:
+    child = subprocess.Popen(  # noqa: S603
+        program.command,
+        env={**env, "PYTHONUNBUFFERED": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    assert child.stdout is not None  # noqa: S101
+    reader = threading.Thread(target=_read, args=(label, child.stdout, events), daemon=True)
+    reader.start()
+    return _Running(program, label, child, reader, tries)
 
 
 def _label(name: str, colour: int) -> bytes:
@@ -120,7 +144,7 @@ def _read(label: bytes, output: IO[bytes], events: _Events) -> None:
             events.put(label + line.rstrip(b"\r\n"))
 
 
-def _relay(events: _Events, running: Sequence[_Running]) -> _Running | None:
+def _relay(events: _Events, running: list[_Running], env: Mapping[str, str]) -> _Running | None:
     """Print lines until the end: the program that ended by itself, or None when it was asked for.
 
     A terminal that closes asks for it too.
@@ -135,9 +159,15 @@ def _relay(events: _Events, running: Sequence[_Running]) -> _Running | None:
         # Its hang-up signal goes to the first program in it alone, and make does not pass it on.
         if on_terminal and not sys.stdout.isatty():
             return None
-        for each in running:
-            if each.ended:
+        for index, each in enumerate(running):
+            if not each.ended:
+                continue
+            if (tries := each.next_try) is None:
                 return each
+            _write(f"{_ending(each)}, and is started again.".encode())
+            # What it leaves behind may need a moment to go, a port or a lock.
+            time.sleep(_RESTART_SECONDS)
+            running[index] = _launch(each.program, each.label, env, events, tries)
 
 
 def _stop(events: _Events, running: Sequence[_Running], grace: float) -> None:

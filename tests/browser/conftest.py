@@ -60,6 +60,10 @@ class Process:
                 self.lines.append(line)
                 self._changed.notify_all()
 
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
     def until(self, words: str) -> str:
         with self._changed:
             found = self._changed.wait_for(
@@ -148,7 +152,7 @@ def context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..., B
         page.on(
             "request",
             lambda request: (
-                urlsplit(request.url).hostname == "127.0.0.1"
+                urlsplit(request.url).hostname in ("127.0.0.1", "localhost")
                 or complaints.append(f"foreign: {request.url}")
             ),
         )

@@ -1,0 +1,182 @@
+"""What deploy/ and docs/deployment.md say, run for real: proxies, units and the whole cluster."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from configparser import ConfigParser
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from playwright.sync_api import BrowserContext, expect
+
+from app.keys import ensure_secrets
+from tests.browser.conftest import ROOT, Process, free_port, free_ports
+from tests.browser.person import Person, Site, eventually
+from tests.browser.proxies import DEPLOY, caddy, nginx_proxy
+from tests.browser.test_lost_connections import but_of_the_network
+from tests.browser.test_reconnecting import verdict_at
+
+New = Callable[..., BrowserContext]
+TABS = 20
+QUESTION = "Find me 3-bedroom homes in Portland under $900,000"
+
+
+@pytest.mark.parametrize("proxy", [caddy, nginx_proxy])
+def test_behind_the_documented_proxy_twenty_tabs_stream_at_once(
+    proxy: contextmanager[str], context: New, scripted: Site, tmp_path: Path
+) -> None:
+    """Over HTTP/2, where a browser has no limit of six; one of the proxy's two nodes is dead."""
+    nodes = [f"127.0.0.1:{free_port()}", urlsplit(scripted.url).netloc]
+    with proxy(tmp_path, nodes) as url:  # type: ignore[operator]
+        browser = context(ignore_https_errors=True)
+        ann = Person.signs_up(browser.new_page(), Site(url))
+        assert verdict_at(ann.page, url).startswith("Good")
+        expect(ann.page.locator("#facts")).to_contain_text("h2")
+        ann.page.goto(url)
+        ann.asks("[[endless]]")
+        tabs = [ann]
+        for _ in range(TABS - 1):
+            tab = Person(browser.new_page(), ann.site, ann.email)
+            tab.page.goto(ann.page.url, wait_until="commit")
+            tabs.append(tab)
+        eventually(lambda: scripted.open_streams() == TABS, 30)
+        before = [len(tab.reads()) for tab in tabs]
+        for tab, length in zip(tabs, before, strict=True):
+            eventually(lambda tab=tab, length=length: len(tab.reads()) > length)
+        ann.page.get_by_role("button", name="Stop").click()
+        for tab in tabs:
+            tab.waits_for("stopped")
+        assert len({tab.reads() for tab in tabs}) == 1
+        browser.close()
+    eventually(lambda: scripted.open_streams() == 0)
+
+
+def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
+    context: New, tmp_path: Path, complaints: list[str]
+) -> None:
+    ports = free_ports()
+    folder = tmp_path / "instance"
+    env = {"INSTANCE_DIR": str(folder), "DEMO_MODEL_PACE": "10", "DATABASE_URL": "", **ports}
+    process = Process(["scripts.cluster"], env, tmp_path)
+    try:
+        process.until("Homestream is ready")
+        nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("Its nodes are"))
+        assert len(nodes) == 2
+        site = Site(f"http://127.0.0.1:{ports['WEB_PORT']}")
+        assert requests.get(f"{site.url}/health", timeout=10).json()["redis"] == "up"
+        ann = Person.signs_up(context().new_page(), site)
+        ann.asks(QUESTION)
+        eventually(lambda: "3" in ann.reads())
+        leaders = [leader_of(int(port)) for port in nodes]
+        for leader in leaders:
+            kill_with_workers(leader)
+            process.until("and is started again")
+            ann.page.wait_for_timeout(1500)
+        ann.waits_for("completed")
+        found = ann.reads()
+        ann.page.reload()
+        assert ann.reads() == found
+        assert ann.answer.get_by_role("row").count() > 3
+    finally:
+        below = descendants(process.pid)
+        process.stop()
+    but_of_the_network(complaints)
+    assert len(below) > 10
+    eventually(lambda: not [pid for pid in below if Path(f"/proc/{pid}/cmdline").exists()])
+
+
+def leader_of(port: int) -> int:
+    """The gunicorn that listens at the port."""
+    for each in Path("/proc").glob("[0-9]*/cmdline"):
+        words = each.read_bytes().split(b"\0")
+        if f"127.0.0.1:{port}".encode() in words and b"wsgi:app" in words:
+            pid = int(each.parent.name)
+            if children(pid):
+                return pid
+    raise AssertionError(f"nobody listens at {port}")
+
+
+def children(pid: int) -> list[int]:
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except FileNotFoundError:
+        return []
+    return [int(each) for each in text.split()]
+
+
+def descendants(pid: int) -> list[int]:
+    below = children(pid)
+    return below + [each for child in below for each in descendants(child)]
+
+
+def kill_with_workers(leader: int) -> None:
+    for pid in (leader, *children(leader)):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["homestream-web", "homestream-tools@"])
+def test_a_unit_starts_what_it_says_and_ends_in_time(name: str, tmp_path: Path) -> None:
+    """As systemd would start it, but for the user, the folder and the addresses."""
+    unit = ConfigParser(strict=False, interpolation=None, allow_no_value=True)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(DEPLOY / f"{name}.service")
+    service = unit["Service"]
+    ensure_secrets(tmp_path)  # as `make setup` does
+    port = free_port()
+    env = node_env(tmp_path, port) | {"BIND": f"127.0.0.1:{port}"}
+    commands = [service[key] for key in ("ExecStartPre", "ExecStart") if key in service]
+    *before, command = [local(each, env) for each in commands]
+    for each in before:
+        subprocess.run(each, env=env, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    process = subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: answers(port), 60)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(int(service["TimeoutStopSec"])) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def node_env(folder: Path, port: int) -> dict[str, str]:
+    """deploy/homestream.env with what this machine has in the place of its examples."""
+    example = dict(
+        line.split("=", 1)
+        for line in (DEPLOY / "homestream.env").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    known = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    assert set(example) <= known, "a setting that nothing reads"
+    here = {
+        "WEB_HOST": "127.0.0.1",
+        "WEB_PORT": str(port),
+        "WEB_WORKERS": "1",
+        "DATABASE_URL": f"sqlite:///{folder}/web.db",
+        "REDIS_URL": "",
+        "SIGNING_KEY_FILE": str(folder / "signing_key.pem"),
+        "INSTANCE_DIR": str(folder),
+    }
+    return {**os.environ, **example, **here}
+
+
+def local(command: str, env: dict[str, str]) -> list[str]:
+    words = shlex.split(command.replace("%i", "listings").replace("${BIND}", env["BIND"]))
+    return [words[0].replace("/opt/homestream/.venv", sys.prefix), *words[1:]]
+
+
+def answers(port: int) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}/health", timeout=2).ok
+    except requests.RequestException:
+        time.sleep(0.1)
+        return False
