@@ -226,7 +226,7 @@ All of it is Markdown."""
 def by_marker(record: RecordedRequest) -> Reply:
     """The stand-alone script: what the newest user message asks for in double brackets.
 
-    `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[think]]`, `[[endless]]`, `[[markdown]]`, `[[error]]`,
+    `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`, `[[markdown]]`, `[[error]]`,
     `[[say WORDS]]` (said back word for word), `[[tool NAME {JSON}]]` (called once).
     """
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
@@ -235,7 +235,7 @@ def by_marker(record: RecordedRequest) -> Reply:
         "slow": lambda: text(*(f"word{n} " for n in range(50)), pace=0.12),
         "cut": lambda: cut_after("Cut ", "short"),
         "stall": lambda: stall_after("Stalled ", "here"),
-        "endless": lambda: endless(0.05),
+        "endless": lambda: endless(float(rest or 0.05)),
         "think": lambda: stall_before_first(3.0, text("Thought ", "through")),
         "markdown": lambda: text(*re.findall(r"\S+\s*", MARKDOWN), pace=0.02),
         "error": lambda: error(401, "Incorrect API key provided.", code="invalid_api_key"),

@@ -43,7 +43,7 @@ def test_behind_the_documented_proxy_twenty_tabs_stream_at_once(
         assert verdict_at(ann.page, url).startswith("Good")
         expect(ann.page.locator("#facts")).to_contain_text("h2")
         ann.page.goto(url)
-        ann.asks("[[endless]]")
+        ann.asks("[[endless 0.4]]")
         tabs = [ann]
         for _ in range(TABS - 1):
             tab = Person(browser.new_page(), ann.site, ann.email)
@@ -66,7 +66,7 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
 ) -> None:
     ports = free_ports()
     folder = tmp_path / "instance"
-    env = {"INSTANCE_DIR": str(folder), "DEMO_MODEL_PACE": "10", "DATABASE_URL": "", **ports}
+    env = {"INSTANCE_DIR": str(folder), "DEMO_MODEL_PACE": "20", "DATABASE_URL": "", **ports}
     process = Process(["scripts.cluster"], env, tmp_path)
     try:
         process.until("Homestream is ready")
