@@ -5,24 +5,30 @@ COMPILE := $(PY) -m uv --quiet pip compile --universal --python-version 3.11 --n
 	--no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup dev browser-files test lint format lock clean
+.PHONY: help run run-cluster setup dev browser-files test test-faults soak lint format lock clean
 
 help: ## Show what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/.requirements browser-files ## Set up what is missing, then start everything (Ctrl-C stops it)
 	@exec $(PY) -m scripts.serve
+
+run-cluster: dev ## The same on PostgreSQL, Valkey and two nodes behind a proxy
+	@exec $(PY) -m scripts.cluster
 
 setup: $(VENV)/.requirements browser-files ## Set up what is missing, and start nothing
 	@$(PY) -m scripts.prepare
 
 test: dev ## Set up what is missing, then run every test
 	@$(PY) -m scripts.browsers
-	@failed=0; \
-	$(PY) -m coverage run -m pytest tests || failed=1; \
-	$(PY) -m pytest -c tests/browser/pytest.ini tests/browser || failed=1; \
-	$(PY) -m coverage report --fail-under=95 || failed=1; \
-	exit $$failed
+	@$(PY) -m scripts.nginx
+	@$(PY) -m scripts.run_tests
+
+test-faults: dev ## Break everything under load, three times over (some ten minutes)
+	@$(PY) -m tests.faults
+
+soak: dev ## Half an hour of mixed use, and what it leaves behind
+	@$(PY) -m tests.faults.soak
 
 lint: dev ## Check style and types
 	@$(PY) -m ruff check

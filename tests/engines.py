@@ -15,7 +15,8 @@ from app.config import Settings
 from app.keys import ensure_secrets
 from app.models import db
 from scripts.engines import Postgres, Valkey
-from tests.product import MIGRATIONS, free_port
+from scripts.launch import free_port
+from tests.product import MIGRATIONS
 
 
 class Engines:

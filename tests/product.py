@@ -24,16 +24,11 @@ from app.config import Settings
 from app.engine import Engine
 from app.keys import ensure_secrets
 from app.models import db
+from scripts.launch import free_port
 from tool_services.settings import Settings as ServiceSettings
 
 PASSWORD = "correct horse battery"
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Served:
@@ -42,8 +37,8 @@ class Served:
     def __init__(self) -> None:
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._socket.bind(("127.0.0.1", 0))
-        self.port: int = self._socket.getsockname()[1]
+        self.port = free_port()
+        self._socket.bind(("127.0.0.1", self.port))
         self.url = f"http://127.0.0.1:{self.port}"
         self._server: WSGIServer | None = None
 

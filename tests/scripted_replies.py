@@ -226,8 +226,8 @@ All of it is Markdown."""
 def by_marker(record: RecordedRequest) -> Reply:
     """The stand-alone script: what the newest user message asks for in double brackets.
 
-    `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`, `[[markdown]]`, `[[error]]`,
-    `[[say WORDS]]` (said back word for word), `[[tool NAME {JSON}]]` (called once).
+    `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`, `[[markdown]]`,
+    `[[error]]`, `[[say WORDS]]` (said back word for word), `[[tool NAME {JSON}]]` (called once).
     """
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
     name, rest = (asked[1], asked[2]) if asked else ("", "")

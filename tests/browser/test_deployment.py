@@ -20,7 +20,8 @@ import requests
 from playwright.sync_api import BrowserContext, expect
 
 from app.keys import ensure_secrets
-from tests.browser.conftest import ROOT, Process, free_port, free_ports
+from scripts.launch import free_port
+from tests.browser.conftest import ROOT, Process, free_ports
 from tests.browser.person import Person, Site, eventually
 from tests.browser.proxies import DEPLOY, caddy, nginx_proxy
 from tests.browser.test_lost_connections import but_of_the_network

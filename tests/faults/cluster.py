@@ -23,13 +23,19 @@ import requests
 from gevent import sleep
 
 from scripts.engines import Postgres, Valkey
+from scripts.launch import free_port
 from tests.engines import migrate
-from tests.product import free_port
+
+Usage = dict[str, int]
+"""Greenlets, open files, and memory in KiB."""
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GRACE = 6
 FIRST_TOKEN_SECONDS = 3
 PATIENCE = 60.0
+SETTLE_SECONDS = 6.0
+# Ten connections to PostgreSQL and twenty to Valkey are what a worker's pools keep.
+MAY_GROW = {"greenlets": 2, "files": 30}
 
 
 @dataclass
@@ -195,11 +201,31 @@ class Cluster:
             now = client.time()[0]
             return int(client.zcount("hs:streams", f"({now}", "+inf"))
 
-    def usage(self) -> dict[int, dict[str, int]]:
+    def usage(self) -> dict[int, Usage]:
         """Of each worker: greenlets, open files, connections to the engines, memory in KiB."""
         return {pid: self._usage(pid) for pid in self.workers()}
 
-    def _usage(self, pid: int) -> dict[str, int]:
+    def most(self) -> Usage:
+        """Of each thing what the worker with the most of it has."""
+        usage = self.usage().values()
+        return {name: max(each[name] for each in usage) for name in next(iter(usage))}
+
+    def settled(self) -> Usage:
+        """The most of each thing once nothing is under way any more."""
+        sleep(SETTLE_SECONDS)
+        return self.most()
+
+    def leaks(self, before: Usage) -> list[str]:
+        """What there is more of than `before`, when all was quiet; pools of connections fill up to
+        their bounds, and stay."""
+        now = self.settled()
+        return [
+            f"{now[name]} {name} instead of {before[name]}"
+            for name, more in MAY_GROW.items()
+            if now[name] > before[name] + more
+        ]
+
+    def _usage(self, pid: int) -> Usage:
         counts = self.folder / "counts" / str(pid)
         status = Path(f"/proc/{pid}/status").read_text()
         memory = next(line for line in status.splitlines() if line.startswith("VmRSS"))

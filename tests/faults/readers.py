@@ -16,6 +16,8 @@ from gevent import sleep
 from tests.faults.cluster import Cluster
 from tests.product import PASSWORD, Stream
 
+# A question that was sent is waited for: nobody knows what becomes of one that was given up.
+TIMEOUTS = (2, 20)
 BACK_SECONDS = 0.3
 """After this time a reader whose connection broke tries again; the page's script does the same."""
 
@@ -106,7 +108,7 @@ class Reader:
     def _checked(self, method: str, path: str, **options: Any) -> Stream:
         headers = self.account.headers | options.pop("headers", {})
         response = requests.request(
-            method, self._url(path), headers=headers, stream=True, timeout=(2, 5), **options
+            method, self._url(path), headers=headers, stream=True, timeout=TIMEOUTS, **options
         )
         if not response.ok:
             self.refused += 1
@@ -123,7 +125,7 @@ class Reader:
             self._url("/agents/chat-history"),
             headers=self.account.headers,
             params={"limit": 200},
-            timeout=(2, 5),
+            timeout=TIMEOUTS,
         )
         if not answer.ok:
             self.refused += 1
@@ -139,7 +141,7 @@ class Reader:
         answer = requests.post(
             self._url(f"/runs/{self.run_id}/retry"),
             headers=self.account.headers | {"Accept": "application/json"},
-            timeout=(2, 5),
+            timeout=TIMEOUTS,
         )
         if answer.status_code != 201:
             self.refused += 1

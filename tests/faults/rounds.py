@@ -235,6 +235,11 @@ def cut_model(round: Round) -> None:
     round.model.scripted.cut()
 
 
+def nothing(round: Round) -> None:
+    """What it is like without a fault, to compare with."""
+
+
+CONTROL = Fault("none, to compare with", nothing)
 FAULTS = [
     Fault("kill -9 of a worker", kill_worker),
     Fault("kill -9 of a node", kill_node),

@@ -1,0 +1,87 @@
+"""Runs every test, in lanes side by side: `make test`.
+
+Most of a test's time is waiting, so a lane that has one core to itself would leave it idle. The
+fault suite runs alone, since it measures, and since it wants both cores.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from scripts.launch import ROOT
+
+_PYTEST = (sys.executable, "-m", "pytest", "-q")
+_COVERED = (sys.executable, "-m", "coverage", "run", "-p", "-m", "pytest", "-q")
+_BROWSER = (*_PYTEST, "-c", "tests/browser/pytest.ini")
+_LEAST_COVERED = "95"
+
+
+@dataclass
+class Lane:
+    """Commands that run one after the other; what they print comes in one piece each."""
+
+    name: str
+    commands: Sequence[tuple[str, ...]]
+    failed: bool = field(default=False)
+
+    def run(self) -> None:
+        for command in self.commands:
+            began = time.monotonic()
+            done = subprocess.run(  # noqa: S603
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            )
+            self.failed |= done.returncode != 0
+            how = "failed" if done.returncode else "passed"
+            title = f"\n--- {self.name} {how} in {time.monotonic() - began:.0f} s: "
+            words = " ".join(command[command.index("pytest") + 1 :])
+            _write(f"{title}pytest {words}\n".encode() + done.stdout)
+
+
+_write_lock = threading.Lock()
+
+
+def _write(text: bytes) -> None:
+    with _write_lock:
+        sys.stdout.buffer.write(text)
+        sys.stdout.buffer.flush()
+
+
+def side_by_side(lanes: Sequence[Lane]) -> bool:
+    """Whether all of them passed."""
+    threads = [threading.Thread(target=lane.run) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return not any(lane.failed for lane in lanes)
+
+
+def covered() -> bool:
+    """Whether what ran covers enough."""
+    coverage = (sys.executable, "-m", "coverage")
+    subprocess.run([*coverage, "combine", "-q"], cwd=ROOT, check=False)  # noqa: S603
+    report = [*coverage, "report", f"--fail-under={_LEAST_COVERED}"]
+    return subprocess.run(report, cwd=ROOT, check=False).returncode == 0  # noqa: S603
+
+
+def main() -> None:
+    subprocess.run([sys.executable, "-m", "coverage", "erase"], cwd=ROOT, check=False)
+    passed = side_by_side(
+        [
+            Lane("app", [(*_COVERED, "tests/app"), (*_COVERED, "tests/app", "--engines")]),
+            Lane("rest", [(*_COVERED, "tests", "--ignore=tests/app", "--ignore=tests/faults")]),
+            Lane("browser", [(*_BROWSER, "-n", "2", "tests/browser")]),
+        ]
+    )
+    passed &= side_by_side([Lane("faults", [(*_PYTEST, "tests/faults")])])
+    passed &= covered()
+    sys.exit(not passed)
+
+
+if __name__ == "__main__":
+    main()
