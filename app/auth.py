@@ -11,9 +11,7 @@ from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import argon2
 import flask_jwt_extended as fje
-import gevent
 import jwt
 from flask import (
     Blueprint,
@@ -36,6 +34,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.utils import redirect as _redirect
 
+from app import passwords
 from app.errors import Forbidden, HomestreamError, InputError, Unauthenticated, wants_json
 from app.models import EndedSession, User, db, new_id, now
 
@@ -43,7 +42,6 @@ bp = Blueprint("auth", __name__, url_prefix="/auth")
 tokens = fje.JWTManager()
 limiter = Limiter(get_remote_address)
 
-_hasher = argon2.PasswordHasher()
 _LONGEST_DRAFT = 2_000
 
 Fields = dict[str, str]
@@ -154,25 +152,6 @@ def _new_tokens(person: User) -> tuple[str, str]:
     return _access_token(person, claims), refresh
 
 
-def _hash(password: str) -> str:
-    # Argon2 computes in C for tens of milliseconds; in a real thread the streams go on meanwhile.
-    hashed: str = gevent.get_hub().threadpool.apply(_hasher.hash, (password,))
-    return hashed
-
-
-_NOBODY = _hasher.hash("nobody")
-
-
-def _matches(person: User | None, password: str) -> bool:
-    """Takes as long for an address without an account, so that time does not tell which exist."""
-    known = person.password_hash if person else _NOBODY
-    try:
-        gevent.get_hub().threadpool.apply(_hasher.verify, (known, password))
-    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-        return False
-    return person is not None
-
-
 def _input() -> dict[str, Any]:
     """The form's fields or the JSON body's; everything that isn't text is as if it were missing."""
     if not request.is_json:
@@ -191,7 +170,9 @@ def sign_up(given: dict[str, Any]) -> User:
         wrong = {str(detail["loc"][0]) for detail in error.errors()}
         raise FormErrors({name: _SENTENCES[name] for name in _SENTENCES if name in wrong}) from None
     person = User(
-        email=checked.email.lower(), name=checked.name, password_hash=_hash(checked.password)
+        email=checked.email.lower(),
+        name=checked.name,
+        password_hash=passwords.hash_of(checked.password),
     )
     db.session.add(person)
     try:
@@ -212,9 +193,10 @@ def log_in(given: dict[str, Any]) -> User:
             {name: _SENTENCES[name].split(" of ")[0].rstrip(".") + "." for name in missing}
         )
     person: User | None = db.session.scalar(select(User).where(User.email == email))
-    if len(password) > 256 or not _matches(person, password):
+    known = person.password_hash if person else None
+    if len(password) > 256 or not passwords.matches(known, password):
         raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
-    assert person is not None  # noqa: S101 - what _matches says
+    assert person is not None  # noqa: S101 - what passwords.matches says
     return person
 
 
@@ -390,6 +372,7 @@ def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool
         JWT_CSRF_IN_COOKIES=False,
         JWT_CSRF_CHECK_FORM=True,
     )
+    passwords.init_app(app)
     tokens.init_app(app)
     limiter.init_app(app)
     app.register_blueprint(bp)

@@ -37,9 +37,9 @@ class Lane:
             )
             self.failed |= done.returncode != 0
             how = "failed" if done.returncode else "passed"
-            title = f"\n--- {self.name} {how} in {time.monotonic() - began:.0f} s: "
-            words = " ".join(command[command.index("pytest") + 1 :])
-            _write(f"{title}pytest {words}\n".encode() + done.stdout)
+            took = f"{how} in {time.monotonic() - began:.0f} s"
+            title = f"\n--- {self.name} {took}: {' '.join(command[1:])}\n"
+            _write(title.encode() + done.stdout)
 
 
 _write_lock = threading.Lock()

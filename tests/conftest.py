@@ -38,11 +38,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is said of the embedded engines is not asked of the others."""
-    if config.getoption("engines"):
-        embedded = [item for item in items if item.get_closest_marker("embedded")]
-        config.hook.pytest_deselected(items=embedded)
-        items[:] = [item for item in items if item not in embedded]
+    """What is said of the embedded engines is not asked of the others, nor is what needs none."""
+    if not config.getoption("engines"):
+        return
+    wanted = [
+        item
+        for item in items
+        if "start" in getattr(item, "fixturenames", ())
+        and "real_engines" not in getattr(item, "fixturenames", ())
+        and not item.get_closest_marker("embedded")
+    ]
+    config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+    items[:] = wanted
 
 
 @pytest.fixture(scope="session")
@@ -57,13 +64,8 @@ def engines(
 
 
 @pytest.fixture(scope="session")
-def real_engines(
-    engines: Engines | None, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Engines]:
-    """For what is about the engines, whichever the rest of the run has."""
-    if engines is not None:
-        yield engines
-        return
+def real_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    """For what is about the engines, in a run without `--engines`."""
     with Engines(tmp_path_factory.mktemp("real-engines")) as real:
         yield real
 

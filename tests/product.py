@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import argon2
 import redis
 import requests
 from flask import Flask
@@ -19,7 +20,7 @@ from gevent.pywsgi import WSGIServer
 
 import tool_services.analytics
 import tool_services.listings
-from app import create_app
+from app import create_app, passwords
 from app.config import Settings
 from app.engine import Engine
 from app.keys import ensure_secrets
@@ -27,6 +28,7 @@ from app.models import db
 from scripts.launch import free_port
 from tool_services.settings import Settings as ServiceSettings
 
+QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "correct horse battery"
 MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
 
@@ -100,6 +102,8 @@ class Product:
 
     def start_web(self) -> Flask:
         app = create_app(self.settings)
+        # As strong as they are, the real ones would take most of the tests' time.
+        passwords.init_app(app, QUICK_HASHER)
         with app.app_context():
             upgrade(MIGRATIONS)
         self.engine: Engine = app.extensions["engine"]

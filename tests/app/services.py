@@ -16,10 +16,12 @@ ANYTHING = {"type": "object"}
 
 
 class ToolService:
-    """A service with the given tools; `calls` records each call's user, audience and arguments."""
+    """A service with the given tools; `calls` records each call's user, audience and arguments,
+    `listed` how often it was asked for its tools."""
 
     def __init__(self, **tools: Callable[[dict[str, Any]], Any]) -> None:
         self.calls: list[dict[str, Any]] = []
+        self.listed = 0
         self._tools = tools
         self.served = Served()
         self.url = self.served.url
@@ -29,6 +31,7 @@ class ToolService:
         self.app.post("/tools/call", endpoint="call")(self._call)
 
     def _list(self) -> dict[str, Any]:
+        self.listed += 1
         return {
             "tools": [
                 {"name": name, "description": "A tool.", "inputSchema": self.schema(name)}

@@ -10,6 +10,7 @@ import jwt
 import pytest
 import requests
 
+from app import create_app
 from app.auth import safe_next
 from app.models import User, db
 from tests.product import PASSWORD, Person, Product
@@ -75,6 +76,9 @@ def test_the_same_as_json(product: Product, alice: Person, path: str) -> None:
 def test_passwords_are_kept_as_argon2_hashes(product: Product, alice: Person) -> None:
     with product.app.app_context():
         assert db.session.get_one(User, alice.id).password_hash.startswith("$argon2id$")
+    served = create_app(product.settings).extensions["password_hasher"]
+    assert served.memory_cost >= 19 * 1024, "weaker than what OWASP asks for"
+    assert served.time_cost >= 2
 
 
 @pytest.mark.parametrize("extra", ["role", "is_admin", "id"])

@@ -107,7 +107,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         model.until("listening")
         url = f"http://127.0.0.1:{port}/v1"
         for site in started(
-            folder, OPENAI_BASE_URL=url, MODEL="scripted", PING_INTERVAL="1", MODEL_ATTEMPTS="1"
+            folder, OPENAI_BASE_URL=url, MODEL="scripted", PING_INTERVAL="2", MODEL_ATTEMPTS="1"
         ):
             site.model = url
             yield site

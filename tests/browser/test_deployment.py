@@ -67,7 +67,7 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
 ) -> None:
     ports = free_ports()
     folder = tmp_path / "instance"
-    env = {"INSTANCE_DIR": str(folder), "DEMO_MODEL_PACE": "20", "DATABASE_URL": "", **ports}
+    env = {"INSTANCE_DIR": str(folder), "DEMO_MODEL_PACE": "30", "DATABASE_URL": "", **ports}
     process = Process(["scripts.cluster"], env, tmp_path)
     try:
         process.until("Homestream is ready")

@@ -35,14 +35,24 @@ class Look:
         assert faults == [], f"on the page {name}"
 
 
-@pytest.fixture(params=["light", "dark"])
-def scheme(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+# Each colour scheme and each width once; which goes with which makes no difference to either.
+KINDS = [("light", 1280), ("dark", 390)]
 
 
-@pytest.fixture(params=[1280, 390])
-def width(request: pytest.FixtureRequest) -> int:
-    return int(request.param)
+@pytest.fixture(params=KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
+def kind(request: pytest.FixtureRequest) -> tuple[str, int]:
+    chosen: tuple[str, int] = request.param
+    return chosen
+
+
+@pytest.fixture
+def scheme(kind: tuple[str, int]) -> str:
+    return kind[0]
+
+
+@pytest.fixture
+def width(kind: tuple[str, int]) -> int:
+    return kind[1]
 
 
 @pytest.fixture
@@ -95,7 +105,7 @@ def test_what_goes_wrong_fits_and_can_be_read(
     look("sign-up-refused")
     ann = Person.signs_up(page, scripted)
     ann.asks("[[think]]")
-    expect(page.get_by_role("status")).to_have_text("Thinking…")
+    expect(page.locator(".thinking")).to_have_text("Thinking…")
     look("thinking")
     ann.sends("too early")
     expect(page.locator("#notice")).to_contain_text("still being written")

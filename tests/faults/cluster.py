@@ -30,10 +30,10 @@ Usage = dict[str, int]
 """Greenlets, open files, and memory in KiB."""
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-GRACE = 6
+GRACE = 4
 FIRST_TOKEN_SECONDS = 3
 PATIENCE = 60.0
-SETTLE_SECONDS = 6.0
+SETTLE_SECONDS = 4.0
 # Ten connections to PostgreSQL and twenty to Valkey are what a worker's pools keep.
 MAY_GROW = {"greenlets": 2, "files": 30}
 

@@ -29,7 +29,7 @@ from tests.scripted_model import (
 
 WORDS = 50
 PACE = 0.08
-ACCOUNTS = 5
+ACCOUNTS = 4
 LONGEST = 90.0
 AWAY_SECONDS = 2.0
 _BEFORE = "I send it. "

@@ -13,7 +13,7 @@ from tests.faults.rounds import CONTROL, FAULTS, Fault, Model, Round
 from tests.faults.soak import Soak
 
 SEED = 20
-STREAMS = 16
+STREAMS = 12
 SOAK_SECONDS = 60
 
 
