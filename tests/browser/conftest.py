@@ -152,7 +152,8 @@ def context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..., B
         )
 
     def new(**options: object) -> BrowserContext:
-        made = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})  # type: ignore[arg-type]
+        usual = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
+        made = browser.new_context(**{**usual, **options})  # type: ignore[arg-type]
         made.set_default_timeout(30_000)
         made.on("page", watch)
         opened.append(made)

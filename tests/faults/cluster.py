@@ -31,7 +31,7 @@ Usage = dict[str, int]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GRACE = 4
-FIRST_TOKEN_SECONDS = 3
+FIRST_TOKEN_SECONDS = 4
 PATIENCE = 60.0
 SETTLE_SECONDS = 4.0
 # Ten connections to PostgreSQL and twenty to Valkey are what a worker's pools keep.

@@ -36,6 +36,8 @@ PAGES = ("/", "/conversations", "/outbox", "/auth/profile", "/health", "/sse/hea
 # What a worker may have more of when all is quiet again: what Python and the pools keep.
 MEMORY_KIB = 48 * 1024
 
+_numbers = itertools.count()
+
 
 @dataclass
 class Soak:
@@ -46,7 +48,6 @@ class Soak:
     done: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     rows: list[tuple[str, int, Usage]] = field(default_factory=list)
-    _numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def run(self) -> None:
         """Note down, use for `seconds`, wait until all is quiet, note down."""
@@ -87,7 +88,7 @@ class Soak:
             *(self._reads, self._loses_the_connection, self._stops, self._walks_away, self._browses)
         ]
         while time.monotonic() < until:
-            account = Account.sign_up(self.cluster, f"s{next(self._numbers)}")
+            account = Account.sign_up(self.cluster, f"s{next(_numbers)}")
             for _ in range(ACTS_OF_ONE):
                 if time.monotonic() > until:
                     return
@@ -96,7 +97,7 @@ class Soak:
                 self.done[act.__name__.strip("_")] += 1
 
     def _reader(self, account: Account) -> Reader:
-        number = next(self._numbers)
+        number = next(_numbers)
         return Reader(self.cluster, account, f"Send it s{number}", number % 2)
 
     def _reads(self, account: Account) -> None:

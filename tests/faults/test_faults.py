@@ -12,6 +12,11 @@ from tests.faults.cluster import Cluster, Usage
 from tests.faults.rounds import CONTROL, FAULTS, Fault, Model, Round
 from tests.faults.soak import Soak
 
+# Readers whose connections are cut leave sockets to the garbage collector; that is the harness's.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)
+
 SEED = 20
 STREAMS = 12
 SOAK_SECONDS = 60
