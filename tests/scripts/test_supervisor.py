@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -32,11 +33,12 @@ KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def supervising(sources: dict[str, str], grace: float) -> str:
+def supervising(sources: dict[str, str], grace: float, restart: bool = False) -> str:
     """A program that supervises these, each given as Python source by its name."""
     return (
         "import os, sys; from scripts.supervisor import Program, run; "
-        f"programs = [Program(n, (sys.executable, '-c', s)) for n, s in {sources!r}.items()]; "
+        f"programs = [Program(n, (sys.executable, '-c', s), {restart}) "
+        f"for n, s in {sources!r}.items()]; "
         f"sys.exit(run(programs, os.environ, lambda: 'all are there', {grace}))"
     )
 
@@ -47,9 +49,12 @@ def start() -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def start(
-        grace: float = 5.0, output: int = subprocess.PIPE, **sources: str
+        grace: float = 5.0,
+        output: int = subprocess.PIPE,
+        restart: bool = False,
+        **sources: str,
     ) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", supervising(sources, grace)]
+        command = [sys.executable, "-c", supervising(sources, grace, restart)]
         child = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT, text=True
         )
@@ -114,6 +119,29 @@ def test_a_program_that_was_killed_is_said_to_have_been(start: Start) -> None:
     child = start(web=KILLED)
     text, _ = child.communicate()
     assert "web ended by itself (signal SIGKILL)" in text
+
+
+def test_a_program_that_is_to_restart_is_and_the_others_go_on(start: Start) -> None:
+    child = start(restart=True, web=WITH_WORKER, listings=WITH_WORKER)
+    text = read_until(child, "web      | pids", "listings | pids", "all are there")
+    web = next(line for line in text.splitlines() if line.startswith("web"))
+    os.kill(pids(web)[0], signal.SIGKILL)
+    text += read_until(child, "web ended by itself (signal SIGKILL)", "web      | pids")
+    child.send_signal(signal.SIGINT)
+    rest, _ = child.communicate()
+    assert child.returncode == 0
+    assert "listings ended" not in text + rest
+    os.kill(pids(web)[1], signal.SIGKILL)  # its worker, whom nobody led any more
+    assert all_gone(pids(text))
+
+
+def test_a_program_that_ends_again_and_again_ends_all(start: Start) -> None:
+    child = start(restart=True, web=WITH_WORKER, listings=KILLED)
+    text, _ = child.communicate(timeout=60)
+    assert child.returncode == 1
+    assert text.count("and is started again") == 3
+    assert text.splitlines()[-1].startswith("listings ended by itself (signal SIGKILL), and so")
+    assert all_gone(pids(text))
 
 
 def test_a_program_that_will_not_end_is_killed_when_its_time_is_up(start: Start) -> None:
