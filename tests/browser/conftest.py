@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from scripts.browsers import chromium
 from scripts.launch import free_port
-from tests.browser.person import Site
+from tests.browser.person import Person, Site
+from tests.browser.relay import Relay
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
@@ -163,3 +164,28 @@ def context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..., B
     for made in opened:
         made.close()
     assert complaints == []
+
+
+@pytest.fixture
+def ann(context: Callable[..., BrowserContext], demo: Site) -> Person:
+    """A newcomer."""
+    return Person.signs_up(context().new_page(), demo)
+
+
+@pytest.fixture
+def bob(context: Callable[..., BrowserContext], scripted: Site) -> Person:
+    """Whose model does what `[[markers]]` say."""
+    return Person.signs_up(context().new_page(), scripted)
+
+
+@pytest.fixture
+def wire(scripted: Site) -> Iterator[Relay]:
+    with Relay(urlsplit(scripted.url).port or 0) as relay:
+        yield relay
+
+
+@pytest.fixture
+def dora(context: Callable[..., BrowserContext], scripted: Site, wire: Relay) -> Person:
+    """As Bob, on a wire that can be cut."""
+    site = Site(f"http://127.0.0.1:{wire.port}", scripted.model)
+    return Person.signs_up(context().new_page(), site)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import BrowserContext, expect
@@ -17,24 +16,6 @@ from tests.browser.relay import BAD_GATEWAY, Relay
 New = Callable[..., BrowserContext]
 ALL = list(range(50))
 product = contextmanager(started)
-
-
-@pytest.fixture
-def wire(scripted: Site) -> Iterator[Relay]:
-    with Relay(urlsplit(scripted.url).port or 0) as relay:
-        yield relay
-
-
-@pytest.fixture
-def ann(context: New, scripted: Site, wire: Relay) -> Person:
-    """On a wire that can be cut."""
-    site = Site(f"http://127.0.0.1:{wire.port}", scripted.model)
-    return Person.signs_up(context().new_page(), site)
-
-
-@pytest.fixture
-def bob(context: New, scripted: Site) -> Person:
-    return Person.signs_up(context().new_page(), scripted)
 
 
 def comes_as_far_as(person: Person, count: int) -> None:
@@ -101,46 +82,46 @@ def test_a_second_tab_and_a_lost_network_show_the_full_text_once(
 
 @pytest.mark.parametrize("broken", [None, b"", BAD_GATEWAY], ids=["up", "dead", "bad gateway"])
 def test_a_dropped_connection_shows_the_full_text_once(
-    ann: Person, wire: Relay, complaints: list[str], broken: bytes | None
+    dora: Person, wire: Relay, complaints: list[str], broken: bytes | None
 ) -> None:
     """With a server that is back at once, that is away for a while, or a proxy that says so: the
     extension then opens a new connection of its own, without Last-Event-ID."""
     asked: list[str] = []
-    ann.page.on("request", lambda request: asked.append(request.url))
-    ann.asks("[[slow]]")
-    comes_as_far_as(ann, 3)
+    dora.page.on("request", lambda request: asked.append(request.url))
+    dora.asks("[[slow]]")
+    comes_as_far_as(dora, 3)
     wire.broken = broken
     wire.cut()
     if broken is not None:
         eventually(lambda: any("/events" in line for line in wire.refused))
         wire.broken = None
-    ann.waits_for("completed")
-    assert once_each(ann.reads()) == ALL
+    dora.waits_for("completed")
+    assert once_each(dora.reads()) == ALL
     assert sum("/events" in url for url in asked) > 1
-    assert [" ".join(text.split()) for text in stored(ann)] == [ann.reads()]
-    eventually(lambda: ann.site.open_streams() == 0)
+    assert [" ".join(text.split()) for text in stored(dora)] == [dora.reads()]
+    eventually(lambda: dora.site.open_streams() == 0)
     count = len(asked)
-    ann.page.wait_for_timeout(3500)
+    dora.page.wait_for_timeout(3500)
     assert not [url for url in asked[count:] if "/events" in url], "it asks on and on"
     but_of_the_network(complaints)
 
 
 def test_a_question_that_reaches_nobody_stays_and_can_be_sent_again(
-    ann: Person, wire: Relay, complaints: list[str]
+    dora: Person, wire: Relay, complaints: list[str]
 ) -> None:
-    ann.asks("[[say one]]")
-    ann.waits_for("completed")
+    dora.asks("[[say one]]")
+    dora.waits_for("completed")
     wire.broken = b""
     wire.cut()
-    ann.sends("[[say two]]")
-    expect(ann.page.locator("#notice")).to_contain_text("be reached")
-    expect(ann.page.get_by_label("Your question")).to_have_value("[[say two]]")
-    expect(ann.page.locator("#app-state")).to_contain_text("be reached")
+    dora.sends("[[say two]]")
+    expect(dora.page.locator("#notice")).to_contain_text("be reached")
+    expect(dora.page.get_by_label("Your question")).to_have_value("[[say two]]")
+    expect(dora.page.locator("#app-state")).to_contain_text("be reached")
     wire.broken = None
-    ann.page.get_by_role("button", name="Send").click()
-    ann.waits_for("completed", 2)
-    assert ann.reads() == "two"
-    expect(ann.page.locator("#notice")).to_be_empty()
+    dora.page.get_by_role("button", name="Send").click()
+    dora.waits_for("completed", 2)
+    assert dora.reads() == "two"
+    expect(dora.page.locator("#notice")).to_be_empty()
     but_of_the_network(complaints)
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.person import Person, Site, eventually, once_each
@@ -20,23 +18,6 @@ HIDE = """hidden => {
 }"""
 
 
-@pytest.fixture
-def wire(scripted: Site) -> Iterator[Relay]:
-    with Relay(urlsplit(scripted.url).port or 0) as relay:
-        yield relay
-
-
-@pytest.fixture
-def ann(context: New, scripted: Site, wire: Relay) -> Person:
-    site = Site(f"http://127.0.0.1:{wire.port}", scripted.model)
-    return Person.signs_up(context().new_page(), site)
-
-
-@pytest.fixture
-def bob(context: New, scripted: Site) -> Person:
-    return Person.signs_up(context().new_page(), scripted)
-
-
 def asked_for(page: Page) -> list[str]:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -44,19 +25,19 @@ def asked_for(page: Page) -> list[str]:
 
 
 def test_a_connection_that_fell_silent_is_noticed_and_replaced(
-    ann: Person, wire: Relay, complaints: list[str]
+    dora: Person, wire: Relay, complaints: list[str]
 ) -> None:
     """As behind a router that forgot it: nothing ends, and nothing comes."""
-    ann.asks("[[slow]]")
-    comes_as_far_as(ann, 3)
-    pill = ann.page.get_by_role("status").filter(has_text="Reconnecting")
+    dora.asks("[[slow]]")
+    comes_as_far_as(dora, 3)
+    pill = dora.page.get_by_role("status").filter(has_text="Reconnecting")
     expect(pill).to_be_hidden()
     wire.silent = True
     expect(pill).to_be_visible()
     wire.silent = False
-    ann.waits_for("completed")
+    dora.waits_for("completed")
     expect(pill).to_be_hidden()
-    assert once_each(ann.reads()) == ALL
+    assert once_each(dora.reads()) == ALL
     but_of_the_network(complaints)
 
 
@@ -169,9 +150,9 @@ def test_the_self_test_finds_a_good_connection_good(bob: Person) -> None:
     expect(bob.page.locator("#facts")).to_contain_text("20 of 20")
 
 
-def test_the_self_test_finds_what_buffers(ann: Person, wire: Relay) -> None:
+def test_the_self_test_finds_what_buffers(dora: Person, wire: Relay) -> None:
     wire.lumps = 0.7
-    assert "buffers" in verdict_at(ann.page, ann.site.url)
+    assert "buffers" in verdict_at(dora.page, dora.site.url)
 
 
 def test_without_script_the_self_test_is_for_the_eye(context: New, scripted: Site) -> None:

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import BrowserContext, Route, expect
 
 from tests.browser.person import PASSWORD, Person, Site, eventually
 
 New = Callable[..., BrowserContext]
 QUESTION = "Find me 3-bedroom homes in Portland under $900,000"
-
-
-@pytest.fixture
-def ann(context: New, demo: Site) -> Person:
-    return Person.signs_up(context().new_page(), demo)
-
-
-@pytest.fixture
-def bob(context: New, scripted: Site) -> Person:
-    return Person.signs_up(context().new_page(), scripted)
 
 
 def test_a_person_asks_watches_it_work_and_reads_the_answer(ann: Person) -> None:
