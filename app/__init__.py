@@ -19,7 +19,7 @@ from app.event_log import EventLog, MemoryLog
 from app.following import Following
 from app.leases import Leases
 from app.llm import Model
-from app.models import db, migrate
+from app.models import db, migrate, new_id
 from app.redis_log import RedisLog, connect
 from app.runs import Runs
 from app.tokens import TokenIssuer
@@ -48,6 +48,7 @@ def create_app(config: Settings | None = None) -> Flask:
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
+    app.jinja_env.globals["new_id"] = new_id
     db.init_app(app)
     migrate.init_app(app, db, render_as_batch=True)
     security.init_app(app, secure=settings.secure)

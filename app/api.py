@@ -38,7 +38,8 @@ def _ask() -> Run:
         if conversation_id
         else new_conversation(user().id, question)
     )
-    return engine().runs.ask(user().id, conversation, question)
+    key = request.headers.get("Idempotency-Key")
+    return engine().runs.ask(user().id, conversation, question, key)
 
 
 @bp.post("/agents/chat-stream")

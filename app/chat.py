@@ -92,7 +92,8 @@ def conversations() -> ResponseReturnValue:
 def start_conversation() -> ResponseReturnValue:
     """The first question of a new conversation."""
     question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
-    run = engine().runs.ask(user().id, new_conversation(user().id, question), question)
+    conversation = new_conversation(user().id, question)
+    run = engine().runs.ask(user().id, conversation, question, request.form.get("key"))
     if request.headers.get("HX-Request"):
         here = url_for(".conversation", conversation_id=run.conversation_id)
         return "", 204, {"HX-Redirect": here}
@@ -126,7 +127,7 @@ def watch(conversation_id: str) -> ResponseReturnValue:
 def post_message(conversation_id: str) -> ResponseReturnValue:
     found = own_conversation(user().id, conversation_id)
     question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
-    run = engine().runs.ask(user().id, found, question)
+    run = engine().runs.ask(user().id, found, question, request.form.get("key"))
     if request.headers.get("HX-Request"):
         return render_template("chat/_exchange.html", question=question, answer=_begun(run))
     return redirect(url_for(".watch", conversation_id=found.id), 303)

@@ -107,14 +107,19 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
 
     `seq` is that of the last event whose effect is stored here. `worker` holds the run until
     `lease_until` (seconds since 1970 by the database's clock); `attempt` counts the workers that
-    have had it, `takeovers` those of them that took it from one that failed.
+    have had it, `takeovers` those of them that took it from one that failed. `asked_as` is what a
+    question sent twice has in common with itself.
     """
 
     __tablename__ = "runs"
-    __table_args__ = (Index("ix_runs_user_status", "user_id", "status"),)
+    __table_args__ = (
+        Index("ix_runs_user_status", "user_id", "status"),
+        Index("ix_runs_user_asked_as", "user_id", "asked_as", unique=True),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    asked_as: Mapped[str | None] = mapped_column(String(32))
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     answer_id: Mapped[str] = mapped_column(
         ForeignKey("messages.id", ondelete="CASCADE"), unique=True

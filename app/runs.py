@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import blake2s
 
 import gevent
 from flask import Flask
@@ -92,8 +93,22 @@ class Runs:
         self._leases = leases
         self._active: dict[str, Active] = {}
 
-    def ask(self, user_id: str, conversation: Conversation, question: str) -> Run:
-        """Store the question with a queued run and start it. Raises Conflict and TooMany."""
+    def ask(
+        self, user_id: str, conversation: Conversation, question: str, key: str | None = None
+    ) -> Run:
+        """Store the question with a queued run and start it. Raises Conflict and TooMany.
+
+        The same question sent again with the same `key` is not asked again: its run is returned.
+        """
+        self._lock(user_id)
+        asked_as = _asked_as(key, question)
+        if asked_as is not None:
+            known: Run | None = db.session.scalar(
+                select(Run).where(Run.user_id == user_id, Run.asked_as == asked_as)
+            )
+            if known is not None:
+                db.session.commit()
+                return known
         self._admit(user_id)
         if conversation.id is not None:
             _refuse_second(conversation.id)
@@ -106,10 +121,11 @@ class Runs:
                 conversation_id=conversation.id, position=position, role="user", content=question
             )
         )
-        return self._start(user_id, conversation.id, position + 1)
+        return self._start(user_id, conversation.id, position + 1, asked_as)
 
     def retry(self, run: Run) -> Run:
         """Another run for the same question; the answer it had is put aside. Raises Conflict."""
+        self._lock(run.user_id)
         self._admit(run.user_id)
         if run.live or run.answer.superseded or run.status == "completed":
             raise Conflict("Only an answer that failed or was stopped can be tried again.")
@@ -193,14 +209,16 @@ class Runs:
                     with self._app.app_context():
                         self.stop(run_id)
 
-    def _admit(self, user_id: str) -> None:
+    def _lock(self, user_id: str) -> None:
         """The person's row stays locked until the transaction's end, so that of two questions at
-        once, on whatever workers, the second sees the first."""
+        once, on whatever workers, the second sees the first. Raises Away when none can be taken."""
         if self.leaving or not self._log.up:
             raise Away("Answers can't be written just now: try again in a moment.")
         db.session.execute(
             select(User.id).where(User.id == user_id).with_for_update(key_share=True)
         )
+
+    def _admit(self, user_id: str) -> None:
         own = db.session.scalar(select(func.count()).where(Run.user_id == user_id, LIVE)) or 0
         if own >= self._settings.max_runs_per_user:
             raise TooMany(
@@ -215,10 +233,13 @@ class Runs:
                 own=False,
             )
 
-    def _start(self, user_id: str, conversation_id: str, position: int) -> Run:
+    def _start(
+        self, user_id: str, conversation_id: str, position: int, asked_as: str | None = None
+    ) -> Run:
         answer = Message(conversation_id=conversation_id, position=position, role="assistant")
         run = Run(
             user_id=user_id,
+            asked_as=asked_as,
             conversation_id=conversation_id,
             answer=answer,
             **self._leases.terms(),
@@ -328,6 +349,13 @@ def _ending_of_left(run: Run) -> Ending | None:
     if run.takeovers > _MOST_TAKEOVERS:
         return _GIVEN_UP
     return _TOO_LATE if now() - run.created_at > _STALE else None
+
+
+def _asked_as(key: str | None, question: str) -> str | None:
+    """A form that was kept may send another question with the same key: that is another one."""
+    if not key:
+        return None
+    return blake2s(f"{key}\0{question}".encode(), digest_size=16).hexdigest()
 
 
 def _is_live(run_id: str) -> bool:

@@ -318,3 +318,40 @@ def test_the_status_dots_are_a_fragment_of_their_own(alice: Person) -> None:
     assert "<html" not in fragment
     assert fragment.count('class="up"') == 3
     assert fragment.strip() in alice.get("/").text
+
+
+def key_in(html: str) -> str:
+    [key] = re.findall(r'id="ask-key" name="key" value="(\w+)"', html)
+    return str(key)
+
+
+def test_a_form_sent_twice_asks_once(alice: Person, model: ScriptedModel) -> None:
+    """As when the reply was lost, and the person pressed Send again."""
+    model.script(text("One."), text("Two."))
+    key = key_in(alice.get("/").text)
+    first = alice.post("/conversations", message="Hello", key=key)
+    again = alice.post("/conversations", message="Hello", key=key)
+    assert first.headers["Location"] == again.headers["Location"]
+    page = first.headers["Location"].removesuffix("/live")
+    eventually(lambda: "One." in alice.get(page).text)
+    key = key_in(alice.get(page).text)
+    fragments = [alice.post(f"{page}/messages", htmx=True, message="More", key=key) for _ in "12"]
+    assert run_of(fragments[0].text) == run_of(fragments[1].text)
+    eventually(lambda: "Two." in alice.get(page).text)
+    assert len(model.requests) == 2
+    assert alice.get(page).text.count("Hello") >= 1
+    assert alice.get(page).text.count(">More<") == 1
+
+
+def test_each_question_of_a_page_has_a_key_of_its_own(alice: Person, model: ScriptedModel) -> None:
+    model.script(text("One."), text("Two."), text("Three."))
+    start = alice.post("/conversations", message="Hello").headers["Location"].removesuffix("/live")
+    eventually(lambda: "One." in alice.get(start).text)
+    key = key_in(alice.get(start).text)
+    fragment = alice.post(f"{start}/messages", htmx=True, message="More", key=key).text
+    assert key_in(fragment) != key
+    eventually(lambda: "Two." in alice.get(start).text)
+    # A page that was kept, with another question typed into it: that is another question.
+    other = alice.post(f"{start}/messages", htmx=True, message="Other", key=key).text
+    assert run_of(other) != run_of(fragment)
+    eventually(lambda: "Three." in alice.get(start).text)

@@ -12,7 +12,7 @@ import redis
 import requests
 
 from tests.engines import Engines
-from tests.product import Person, Product, eventually, text_of
+from tests.product import Person, Product, Stream, eventually, text_of
 from tests.scripted_model import ScriptedModel
 from tests.scripted_replies import endless, text
 
@@ -86,6 +86,27 @@ def test_a_stop_reaches_the_run_wherever_it_is(nodes: Nodes, model: ScriptedMode
     assert took < 3
     messages += stream.until("done")
     assert messages[-1].json["status"] == "stopped"
+
+
+def test_a_question_sent_twice_at_once_is_asked_once(nodes: Nodes, model: ScriptedModel) -> None:
+    """As by a client that had no reply in time and tried another worker."""
+    alice = nodes[0].sign_up("Alice")
+    model.script(text(*WORDS, pace=0.005))
+
+    def send(node: Product) -> str:
+        answer = at(node, alice).api(
+            "POST",
+            "/agents/chat-stream",
+            json={"userMessage": "Hello"},
+            headers={"Idempotency-Key": "one"},
+            stream=True,
+        )
+        return text_of(Stream(answer).until("done"))
+
+    sent = [gevent.spawn(send, node) for node in nodes * 3]
+    assert {each.get(timeout=20) for each in sent} == {"".join(WORDS)}
+    assert len(model.requests) == 1
+    assert len(alice.api("GET", "/agents/chat-history").json()["messages"]) == 2
 
 
 def test_the_limit_of_answers_counts_those_of_all_workers(

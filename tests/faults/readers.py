@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import socket
 import time
@@ -96,12 +95,12 @@ class Reader:
 
     def _open(self) -> Stream:
         self.connections += 1
-        self.run_id = self.run_id or self._asked_before()
         if self.status == "failed":
             self._try_again()
         if not self.run_id:
             body = {"userMessage": self.question}
-            return self._checked("POST", "/agents/chat-stream", json=body)
+            headers = {"Idempotency-Key": self.question}
+            return self._checked("POST", "/agents/chat-stream", json=body, headers=headers)
         headers = {"Last-Event-ID": str(self._last_id)} if self._last_id else {}
         return self._checked("GET", f"/agents/chat-stream/{self.run_id}", headers=headers)
 
@@ -116,25 +115,6 @@ class Reader:
             raise Gone(f"{response.status_code}")
         self._stream = Stream(response)
         return self._stream
-
-    def _asked_before(self) -> str:
-        """The run of this question if an earlier try to ask it got through."""
-        if self.connections == 1:
-            return ""
-        answer = requests.get(
-            self._url("/agents/chat-history"),
-            headers=self.account.headers,
-            params={"limit": 200},
-            timeout=TIMEOUTS,
-        )
-        if not answer.ok:
-            self.refused += 1
-            raise Gone(f"{answer.status_code}")
-        messages = answer.json()["messages"]
-        for asked, answered in itertools.pairwise(messages):
-            if asked["content"] == self.question and answered["runId"]:
-                return str(answered["runId"])
-        return ""
 
     def _try_again(self) -> None:
         """What the Retry button does."""
