@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import gevent
 import psycopg
 from gevent import monkey
 from sqlalchemy import URL, Dialect, Engine, event, make_url
@@ -48,16 +47,19 @@ class _Bounded(psycopg.Connection[Any]):
     """A connection that gives up a server which takes a question and never answers. Only where
     gevent serves: a command such as `flask db upgrade` may take its time."""
 
-    def wait(self, *arguments: Any) -> Any:
+    def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
         if not monkey.is_module_patched("select"):
-            return super().wait(*arguments)
-        silence = psycopg.OperationalError("the database does not answer")
+            return super().wait(gen, *arguments, **options)
         try:
-            with gevent.Timeout(_PATIENCE, silence):
-                return super().wait(*arguments)
+            # The driver looks for an answer before it looks at the clock: a worker that was too
+            # busy to ask takes what came meanwhile.
+            return super().wait(gen, timeout=_PATIENCE)
+        except psycopg.errors._WaitTimeout:
+            self.pgconn.finish()
+            raise psycopg.OperationalError("the database does not answer") from None
         except BaseException as error:
             # What was under way is in nobody's hands now: the connection is of no use.
-            if error is silence or not isinstance(error, Exception):
+            if not isinstance(error, Exception):
                 self.pgconn.finish()
             raise
 
