@@ -43,16 +43,23 @@ def one(page: Page, site: Site, database: str) -> float:
     eventually(lambda: len(person.reads()) > 100)
     page.evaluate(WATCH)
     page.wait_for_timeout(500)
-    with psycopg.connect(database, autocommit=True) as connection:
-        rows = connection.execute("SELECT worker FROM runs WHERE status = 'running'").fetchall()
-    [(worker,)] = rows
+    worker, attempt = run_under_way(database)
     since = page.evaluate("() => performance.now()")
     os.kill(int(worker.split(":")[1]), signal.SIGKILL)
     page.wait_for_timeout(WATCHED_MS)
     still: float = page.evaluate(LONGEST_STILL, since)
+    assert run_under_way(database)[1] > attempt, "nobody took it over"
     page.get_by_role("button", name="Stop").click()
     person.waits_for("stopped")
     return still / 1000
+
+
+def run_under_way(database: str) -> tuple[str, int]:
+    """The worker that writes the one answer there is, and how many have had it."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        query = "SELECT worker, attempt FROM runs WHERE status = 'running'"
+        [(worker, attempt)] = connection.execute(query).fetchall()
+    return worker, attempt
 
 
 def database_of(cluster: int) -> str:
