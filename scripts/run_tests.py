@@ -18,7 +18,8 @@ from scripts.launch import ROOT
 _PYTEST = (sys.executable, "-m", "pytest", "-q")
 _COVERED = (sys.executable, "-m", "coverage", "run", "-p", "-m", "pytest", "-q")
 _BROWSER = (*_PYTEST, "-c", "tests/browser/pytest.ini")
-# A test's end drops whatever connections to PostgreSQL its greenlets still had.
+_ELSEWHERE = tuple(f"--ignore=tests/{each}" for each in ("app", "workers", "faults"))
+# A test's end drops whatever connections to the engines its greenlets still had.
 _UNCLOSED = (
     "-W",
     "ignore::ResourceWarning",
@@ -81,14 +82,22 @@ def main() -> None:
     passed = side_by_side(
         [
             Lane("app", [(*_COVERED, "tests/app")]),
-            Lane("engines", [(*_PYTEST, *_UNCLOSED, "tests/app", "--engines")]),
+            Lane(
+                "engines",
+                [
+                    (*_COVERED, *_UNCLOSED, "tests/workers"),
+                    (*_PYTEST, *_UNCLOSED, "tests/app", "--engines"),
+                ],
+            ),
             Lane("browser", [(*_BROWSER, "-n", "2", "tests/browser")]),
         ]
     )
     passed &= side_by_side(
         [
             Lane("faults", [(*_PYTEST, "tests/faults")]),
-            Lane("rest", [(*_COVERED, "tests", "--ignore=tests/app", "--ignore=tests/faults")]),
+            Lane(
+                "rest", [(*_COVERED, "tests", *(f"--ignore=tests/{each}" for each in _ELSEWHERE))]
+            ),
         ]
     )
     passed &= covered()
