@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import psycopg
@@ -10,7 +11,11 @@ from sqlalchemy import URL, Dialect, Engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-_PATIENCE = 2  # seconds
+# Seconds. A server under load may need a while; one that was silent just now isn't waited for long.
+_PATIENCE = 5
+_SHORT_PATIENCE = 2
+_MEMORY = 15
+_silent_at = float("-inf")
 # Connection lost, resources gone, shutting down or starting up.
 _PASSING = ("08", "53", "57P")
 
@@ -30,10 +35,9 @@ def options(url: URL, connections: int) -> dict[str, Any]:
     return {
         "pool_size": connections,
         "max_overflow": connections,
-        "pool_timeout": _PATIENCE,
+        "pool_timeout": _SHORT_PATIENCE,
         "pool_pre_ping": True,
         "connect_args": {
-            "connect_timeout": _PATIENCE,
             "tcp_user_timeout": _PATIENCE * 1000,
             "keepalives_idle": 5,
             "keepalives_interval": 2,
@@ -53,9 +57,10 @@ class _Bounded(psycopg.Connection[Any]):
         try:
             # The driver looks for an answer before it looks at the clock: a worker that was too
             # busy to ask takes what came meanwhile.
-            return super().wait(gen, timeout=_PATIENCE)
+            return super().wait(gen, timeout=_patience())
         except psycopg.errors._WaitTimeout:
             self.pgconn.finish()
+            _was_silent()
             raise psycopg.OperationalError("the database does not answer") from None
         except BaseException as error:
             # What was under way is in nobody's hands now: the connection is of no use.
@@ -66,7 +71,22 @@ class _Bounded(psycopg.Connection[Any]):
 
 @event.listens_for(Engine, "do_connect")
 def _connect(dialect: Dialect, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> Any:
-    return _Bounded.connect(**parameters) if dialect.name == "postgresql" else None
+    if dialect.name != "postgresql":
+        return None
+    try:
+        return _Bounded.connect(**{**parameters, "connect_timeout": _patience()})
+    except psycopg.errors.ConnectionTimeout:
+        _was_silent()
+        raise
+
+
+def _patience() -> int:
+    return _SHORT_PATIENCE if time.monotonic() - _silent_at < _MEMORY else _PATIENCE
+
+
+def _was_silent() -> None:
+    global _silent_at
+    _silent_at = time.monotonic()
 
 
 def is_away(error: BaseException) -> bool:

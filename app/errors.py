@@ -178,7 +178,7 @@ def _answer_http(error: HTTPException) -> ResponseReturnValue | Response:
 
 def _answer_unexpected(error: Exception) -> ResponseReturnValue:
     if is_away(error):
-        log.warning("%s %s: the database is away", request.method, request.path)
+        log.warning("%s %s: the database is away: %s", request.method, request.path, error)
         return answer(Away("The database can't be reached just now: try again in a moment."))
     log.error("%s %s failed", request.method, request.path, exc_info=error)
     return answer(HomestreamError("Something went wrong here. It has been noted; try again."))
