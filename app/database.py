@@ -35,7 +35,7 @@ def options(url: URL, connections: int) -> dict[str, Any]:
     return {
         "pool_size": connections,
         "max_overflow": connections,
-        "pool_timeout": _SHORT_PATIENCE,
+        "pool_timeout": _PATIENCE,
         "pool_pre_ping": True,
         "connect_args": {
             "tcp_user_timeout": _PATIENCE * 1000,

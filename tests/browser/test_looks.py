@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Error, Page, expect
 
 from tests.browser.person import PASSWORD, Person, Site, eventually
 
@@ -30,10 +30,21 @@ class Look:
 
     def __call__(self, name: str) -> None:
         SHOTS.mkdir(exist_ok=True)
-        # To hide the caret it would leave style attributes behind, which the policy refuses.
-        self.page.screenshot(path=SHOTS / f"{name}-{self.kind}.png", caret="initial")
+        self._take(SHOTS / f"{name}-{self.kind}.png")
         faults: list[str] = self.page.evaluate(FAULTS)
         assert faults == [], f"on the page {name}"
+
+    def _take(self, path: Path) -> None:
+        """Chromium on a busy machine now and then has no frame to give; a moment later it has."""
+        for left in (2, 1, 0):
+            try:
+                # To hide the caret, styles would be left behind, which the policy refuses.
+                self.page.screenshot(path=path, caret="initial")
+                return
+            except Error:
+                if not left:
+                    raise
+                self.page.wait_for_timeout(500)
 
 
 # Each colour scheme and each width once; which goes with which makes no difference to either.

@@ -161,9 +161,9 @@ def test_a_question_to_the_database_holds_nobody_up(product: Product) -> None:
 def test_streams_hold_no_connection_to_the_database(
     start: Start, model: ScriptedModel, real_engines: Engines
 ) -> None:
-    """Twelve streams with two connections in all, and every other page as ever."""
+    """Twelve streams with four connections in all, and every other page as ever."""
     product = start(
-        **real_engines.fresh(), database_connections=1, ping_interval=0.1, max_runs_per_user=6
+        **real_engines.fresh(), database_connections=2, ping_interval=0.1, max_runs_per_user=6
     )
     alice = product.sign_up("Alice")
     model.script(*[endless(pace=0.02)] * 6)
