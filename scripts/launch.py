@@ -11,8 +11,10 @@ import random
 import socket
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 
 import app.config
@@ -22,8 +24,8 @@ from scripts.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "127.0.0.1"
-# Below what Linux, macOS and others give to outgoing connections.
-_SERVER_PORTS = (20_000, 32_000)
+# Below what Linux, macOS and others give to outgoing connections; this many for each process.
+_SERVER_PORTS = range(20_000, 32_000, 750)
 # What a browser can open instead of "every address of this machine".
 _OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
 _GUNICORN = (
@@ -69,17 +71,38 @@ def _authority(host: str, port: int) -> str:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody has, and that no outgoing connection will be given while
-    its server is being started again."""
+    """A port of this machine that nobody has. While its server is being started, no outgoing
+    connection is given it, and no other process that asks here."""
+    return next(filter(_is_free, _own_ports()))
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """Ports for this process alone, as long as it lives: it listens on the first of them."""
     while True:
-        port = random.SystemRandom().randrange(*_SERVER_PORTS)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
-                continue
-        return port
+        first = random.SystemRandom().choice(_SERVER_PORTS)
+        guard = socket.socket()
+        try:
+            guard.bind((LOOPBACK, first))
+            guard.listen()
+        except OSError:
+            guard.close()
+            continue
+        _guards.append(guard)
+        return cycle(range(first + 1, first + _SERVER_PORTS.step))
+
+
+_guards: list[socket.socket] = []
 
 
 def program_env() -> dict[str, str]:

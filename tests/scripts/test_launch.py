@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -106,6 +109,29 @@ def test_free_ports_are_left_free() -> None:
     wanted = [service(host="127.0.0.1")]
     check_ports(wanted)
     check_ports(wanted)
+
+
+def asking(script: str) -> subprocess.Popen[str]:
+    """A Python that ends when its input does."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=program_env(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def test_processes_that_ask_for_ports_at_the_same_time_get_different_ones() -> None:
+    """Even before anything listens on them."""
+    ask = "from scripts.launch import free_port\n"
+    ask += "print(*[free_port() for _ in range(400)], flush=True); input()"
+    with ExitStack() as running:
+        lines = [running.enter_context(asking(ask)).stdout for _ in range(4)]
+        given = {int(port) for line in lines if line for port in line.readline().split()}
+    assert len(given) == 1600
+    assert all(port < 32_000 for port in given)
 
 
 @pytest.mark.parametrize(
