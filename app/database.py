@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import time
+import logging
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any
 
+import gevent
 import psycopg
 from gevent import monkey
 from sqlalchemy import URL, Dialect, Engine, event, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-# Seconds. A server under load may need a while; one that was silent just now isn't waited for long.
-_PATIENCE = 5
-_SHORT_PATIENCE = 2
-_MEMORY = 15
-_silent_at = float("-inf")
+log = logging.getLogger(__name__)
+
+_Waits = Generator[Any, Any, Any]
+_PATIENCE = 5  # seconds; a server under load may need a while for a commit
+# The driver looks for an answer, and finds none, ten times a second. What waits is counted in such
+# looks: a worker that had no processor for a while, or a machine that slept, has not waited.
+_LOOKS = _PATIENCE * 10
+_PULSE_LOOKS = 12
+_PULSE_SECONDS = 0.3
 # Connection lost, resources gone, shutting down or starting up.
 _PASSING = ("08", "53", "57P")
 
@@ -47,46 +54,103 @@ def options(url: URL, connections: int) -> dict[str, Any]:
     }
 
 
+class Unanswered(psycopg.OperationalError):
+    """The server has taken a question and doesn't answer."""
+
+
 class _Bounded(psycopg.Connection[Any]):
     """A connection that gives up a server which takes a question and never answers. Only where
     gevent serves: a command such as `flask db upgrade` may take its time."""
 
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> Any:
+        return cls._bounded(super()._connect_gen(conninfo))
+
     def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
-        if not monkey.is_module_patched("select"):
-            return super().wait(gen, *arguments, **options)
         try:
-            # The driver looks for an answer before it looks at the clock: a worker that was too
-            # busy to ask takes what came meanwhile.
-            return super().wait(gen, timeout=_patience())
-        except psycopg.errors._WaitTimeout:
-            self.pgconn.finish()
-            _was_silent()
-            raise psycopg.OperationalError("the database does not answer") from None
+            return super().wait(self._bounded(gen), *arguments, **options)
         except BaseException as error:
             # What was under way is in nobody's hands now: the connection is of no use.
-            if not isinstance(error, Exception):
+            if isinstance(error, Unanswered) or not isinstance(error, Exception):
                 self.pgconn.finish()
             raise
+
+    @classmethod
+    def _bounded(cls, gen: Any) -> Any:
+        return _until(cls._is_enough, gen) if monkey.is_module_patched("select") else gen
+
+    @staticmethod
+    def _is_enough(looks: int) -> bool:
+        return pulse.lost or looks > _LOOKS
+
+
+class _Beat(_Bounded):
+    """What asks whether the server is there isn't told so by its own answer."""
+
+    @staticmethod
+    def _is_enough(looks: int) -> bool:
+        return looks > _PULSE_LOOKS
+
+
+def _until(is_enough: Callable[[int], bool], gen: _Waits) -> _Waits:
+    """The driver's `gen`, which asks to be waited for and is told what is ready. Unanswered when
+    nothing was for so many looks, one after the other, that it `is_enough`."""
+    looks = 0
+    with closing(gen):
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted
+                looks = 0 if ready else looks + 1
+                if looks and is_enough(looks):
+                    raise Unanswered("the database does not answer")
+                wanted = gen.send(ready)
+        except StopIteration as end:
+            return end.value
+
+
+class Pulse:
+    """Whether this process's PostgreSQL answers at all: asked all the time, on a connection of its
+    own, the least that can be asked. So a commit that takes long under load is waited for, and that
+    the server hangs is known within two seconds, at once to all that wait for it."""
+
+    def __init__(self) -> None:
+        self.lost = False
+
+    def watch(self, engine: Engine) -> None:
+        """For ever; for a database without a server, not at all."""
+        if engine.dialect.name != "postgresql":
+            return
+        try:
+            while True:
+                try:
+                    self._feel(*engine.dialect.create_connect_args(engine.url))
+                except psycopg.Error as error:
+                    # One that refuses answers: whoever asks is told so without waiting.
+                    self._note(lost=isinstance(error, Unanswered))
+                gevent.sleep(_PULSE_SECONDS)
+        finally:
+            self.lost = False
+
+    def _feel(self, arguments: Any, parameters: Any) -> None:
+        with closing(_Beat.connect(*arguments, **parameters, autocommit=True)) as connection:
+            while True:
+                connection.execute("SELECT 1")
+                self._note(lost=False)
+                gevent.sleep(_PULSE_SECONDS)
+
+    def _note(self, *, lost: bool) -> None:
+        if lost != self.lost:
+            log.warning("the database %s", "does not answer" if lost else "answers again")
+        self.lost = lost
+
+
+pulse = Pulse()
 
 
 @event.listens_for(Engine, "do_connect")
 def _connect(dialect: Dialect, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> Any:
-    if dialect.name != "postgresql":
-        return None
-    try:
-        return _Bounded.connect(**{**parameters, "connect_timeout": _patience()})
-    except psycopg.errors.ConnectionTimeout:
-        _was_silent()
-        raise
-
-
-def _patience() -> int:
-    return _SHORT_PATIENCE if time.monotonic() - _silent_at < _MEMORY else _PATIENCE
-
-
-def _was_silent() -> None:
-    global _silent_at
-    _silent_at = time.monotonic()
+    return _Bounded.connect(**parameters) if dialect.name == "postgresql" else None
 
 
 def is_away(error: BaseException) -> bool:

@@ -11,8 +11,10 @@ from flask import current_app
 
 from app.config import Settings
 from app.connections import Connections
+from app.database import pulse
 from app.event_log import EventLog
 from app.following import Following
+from app.models import db
 from app.runs import Runs
 from app.tokens import TokenIssuer
 from app.tools import Catalogue
@@ -38,6 +40,7 @@ class Engine:
         hold leases, take over what others left, and watch the tool services."""
         self.log.begin()
         watches = [self.catalogue.watch, self.runs.beat_for_ever, self._renew_streams]
+        watches.append(self._watch_database)
         if self.settings.abandoned_run_seconds:
             watches.append(self.runs.stop_abandoned)
         self._watchers += [gevent.spawn(watch) for watch in watches]
@@ -66,6 +69,11 @@ class Engine:
         with self.runs.beating:
             gevent.killall(self._watchers)
         self.log.end()
+
+    def _watch_database(self) -> None:
+        with self.following.app.app_context():
+            database = db.engine
+        pulse.watch(database)
 
     def _renew_streams(self) -> None:
         while True:

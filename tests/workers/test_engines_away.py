@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,8 @@ def hanging(server: Postgres | Valkey) -> Iterator[None]:
         yield
     finally:
         for pid in frozen:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # it was about to end
+                os.kill(pid, signal.SIGCONT)
 
 
 @pytest.fixture
@@ -139,6 +140,24 @@ def gather(stream: Any, seconds: float) -> list[Any]:
         if time.monotonic() > limit:
             break
     return gathered
+
+
+@pytest.mark.parametrize("warm", [True, False], ids=["known connections", "a new connection"])
+def test_the_first_to_meet_a_database_that_hangs_is_told_soon(
+    product: Product, alice: Person, real_engines: Engines, warm: bool
+) -> None:
+    """Before anything has noticed, whether it is a question or the connection that hangs."""
+    if not warm:
+        with product.app.app_context():
+            db.engine.dispose()
+    with hanging(real_engines.postgres):
+        is_refused_soon(alice)
+    eventually(lambda: health(product)["database"] == "up")
+
+
+def test_a_database_that_takes_its_time_is_waited_for(product: Product) -> None:
+    with product.app.app_context():
+        assert db.session.scalar(sql("SELECT 'late' FROM pg_sleep(3)")) == "late"
 
 
 def test_a_question_to_the_database_holds_nobody_up(product: Product) -> None:
