@@ -86,11 +86,13 @@ def _is_free(port: int) -> bool:
     return True
 
 
+_guards: list[socket.socket] = []
+
+
 @cache
 def _own_ports() -> Iterator[int]:
     """Ports for this process alone, as long as it lives: it listens on the first of them."""
-    while True:
-        first = random.SystemRandom().choice(_SERVER_PORTS)
+    for first in random.SystemRandom().sample(_SERVER_PORTS, len(_SERVER_PORTS)):
         guard = socket.socket()
         try:
             guard.bind((LOOPBACK, first))
@@ -100,9 +102,7 @@ def _own_ports() -> Iterator[int]:
             continue
         _guards.append(guard)
         return cycle(range(first + 1, first + _SERVER_PORTS.step))
-
-
-_guards: list[socket.socket] = []
+    raise LaunchError("Too many clusters and test runs use this machine's ports: end one first.")
 
 
 def program_env() -> dict[str, str]:

@@ -22,7 +22,7 @@ from scripts.browsers import chromium
 from scripts.launch import free_port
 from tests.browser.conftest import FLAGS, ROOT, Process, free_ports
 from tests.browser.person import Person, Site, eventually
-from tests.browser.test_deployment import descendants
+from tests.processes import below
 
 WATCH = """() => {
     window.changes = [];
@@ -64,8 +64,8 @@ def run_under_way(database: str) -> tuple[str, int]:
 
 def database_of(cluster: int) -> str:
     """The URL of the PostgreSQL that runs below the process."""
-    for pid in descendants(cluster):
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+    for process in below(cluster):
+        words = process.cmdline()
         if words[0].endswith("postgres") and "-p" in words:
             return f"postgresql://homestream@127.0.0.1:{words[words.index('-p') + 1]}/homestream"
     raise AssertionError("there is no PostgreSQL")

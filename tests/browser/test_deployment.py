@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import requests
 from playwright.sync_api import BrowserContext, expect
@@ -26,6 +27,7 @@ from tests.browser.person import Person, Site, eventually
 from tests.browser.proxies import DEPLOY, caddy, nginx_proxy
 from tests.browser.test_lost_connections import but_of_the_network
 from tests.browser.test_reconnecting import verdict_at
+from tests.processes import all_gone, below, children
 
 New = Callable[..., BrowserContext]
 TABS = 20
@@ -89,35 +91,20 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
         assert ann.reads() == found
         assert ann.answer.get_by_role("row").count() > 3
     finally:
-        below = descendants(process.pid)
+        pids = [each.pid for each in below(process.pid)]
         process.stop()
     but_of_the_network(complaints)
-    assert len(below) > 10
-    eventually(lambda: not [pid for pid in below if Path(f"/proc/{pid}/cmdline").exists()])
+    assert len(pids) > 10
+    assert all_gone(pids)
 
 
 def leader_of(port: int) -> int:
     """The gunicorn that listens at the port."""
-    for each in Path("/proc").glob("[0-9]*/cmdline"):
-        words = each.read_bytes().split(b"\0")
-        if f"127.0.0.1:{port}".encode() in words and b"wsgi:app" in words:
-            pid = int(each.parent.name)
-            if children(pid):
-                return pid
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or ()
+        if f"127.0.0.1:{port}" in words and "wsgi:app" in words and children(process.pid):
+            return process.pid
     raise AssertionError(f"nobody listens at {port}")
-
-
-def children(pid: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except FileNotFoundError:
-        return []
-    return [int(each) for each in text.split()]
-
-
-def descendants(pid: int) -> list[int]:
-    below = children(pid)
-    return below + [each for child in below for each in descendants(child)]
 
 
 def kill_with_workers(leader: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from playwright.sync_api import BrowserContext, Route, expect
+from playwright.sync_api import BrowserContext, Response, Route, expect
 
 from tests.browser.person import PASSWORD, Person, Site, eventually
 
@@ -215,6 +215,20 @@ def test_what_is_typed_while_a_question_is_on_its_way_stays(bob: Person) -> None
     bob.waits_for("completed", 2)
     assert bob.reads() == "two"
     expect(field).to_have_value(" and then")
+
+
+def test_an_example_clicked_again_while_its_page_loads_is_asked_once(bob: Person) -> None:
+    taken: list[Response] = []
+    bob.page.on("response", lambda each: each.url.endswith("/conversations") and taken.append(each))
+    bob.page.route("**/conversations/*", lambda _route: None)  # no page comes
+    bob.page.get_by_role("button", name="How is L001 doing?").evaluate(
+        "button => { document.addEventListener('htmx:afterRequest',"
+        " () => setTimeout(() => button.click()), { once: true }); button.click(); }"
+    )
+    eventually(lambda: len(taken) == 2 or bob.page.wait_for_timeout(20))
+    bob.page.unroute("**/conversations/*")
+    bob.page.goto(f"{bob.site.url}/")
+    expect(bob.page.get_by_label("Conversations").get_by_role("link")).to_have_count(1)
 
 
 def test_a_question_sent_twice_in_haste_is_asked_once(bob: Person) -> None:

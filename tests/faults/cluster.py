@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import psutil
 import psycopg
 import redis
 import requests
@@ -25,6 +26,7 @@ from gevent import sleep
 from scripts.engines import Postgres, Valkey
 from scripts.launch import free_port
 from tests.engines import migrate
+from tests.processes import children
 
 Usage = dict[str, int]
 """Greenlets, open files, and memory in KiB."""
@@ -61,8 +63,7 @@ class Server:
         return self._process.pid
 
     def workers(self) -> list[int]:
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
+        return children(self.pid)
 
     def tell(self, number: signal.Signals) -> None:
         assert self._process
@@ -227,10 +228,9 @@ class Cluster:
 
     def _usage(self, pid: int) -> Usage:
         counts = self.folder / "counts" / str(pid)
-        status = Path(f"/proc/{pid}/status").read_text()
-        memory = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        process = psutil.Process(pid)
         return {
             "greenlets": int(counts.read_text()) if counts.exists() else 0,
-            "files": len(list(Path(f"/proc/{pid}/fd").iterdir())),
-            "memory": int(memory.split()[1]),
+            "files": process.num_fds(),
+            "memory": process.memory_info().rss // 1024,
         }

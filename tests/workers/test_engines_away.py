@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 import gevent
+import psutil
 import pytest
 import requests
 from sqlalchemy import text as sql
@@ -18,6 +16,7 @@ from sqlalchemy import text as sql
 from app.models import db
 from scripts.engines import Postgres, Valkey
 from tests.engines import Engines
+from tests.processes import below
 from tests.product import Person, Product, eventually, text_of
 from tests.scripted_model import ScriptedModel
 from tests.scripted_replies import endless, text
@@ -25,12 +24,6 @@ from tests.scripted_replies import endless, text
 Start = Callable[..., Product]
 Outage = Callable[[Any], Any]
 WORDS = [f"word{number} " for number in range(60)]
-
-
-def processes(leader: int) -> list[int]:
-    """A process and all that it started."""
-    children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
-    return [leader, *(each for child in children for each in processes(int(child)))]
 
 
 @contextmanager
@@ -46,15 +39,18 @@ def stopped(server: Postgres | Valkey) -> Iterator[None]:
 @contextmanager
 def hanging(server: Postgres | Valkey) -> Iterator[None]:
     """It takes connections and questions, and never answers."""
-    frozen = processes(server.pid)
-    for pid in frozen:
-        os.kill(pid, signal.SIGSTOP)
+    leader = psutil.Process(server.pid)
+    leader.suspend()  # first, so that it starts no others
+    frozen = [leader, *below(server.pid)]
+    for process in frozen:
+        with suppress(psutil.NoSuchProcess):  # it was about to end
+            process.suspend()
     try:
         yield
     finally:
-        for pid in frozen:
-            with suppress(ProcessLookupError):  # it was about to end
-                os.kill(pid, signal.SIGCONT)
+        for process in frozen:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @pytest.fixture
@@ -180,9 +176,9 @@ def test_a_question_to_the_database_holds_nobody_up(product: Product) -> None:
 def test_streams_hold_no_connection_to_the_database(
     start: Start, model: ScriptedModel, real_engines: Engines
 ) -> None:
-    """Twelve streams with four connections in all, and every other page as ever."""
+    """Twelve streams with two connections in all, and every other page as ever."""
     product = start(
-        **real_engines.fresh(), database_connections=2, ping_interval=0.1, max_runs_per_user=6
+        **real_engines.fresh(), database_connections=1, ping_interval=0.1, max_runs_per_user=6
     )
     alice = product.sign_up("Alice")
     model.script(*[endless(pace=0.02)] * 6)
