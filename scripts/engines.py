@@ -131,12 +131,17 @@ class Valkey(_Server):
 
 
 class Postgres(_Server):
-    """PostgreSQL refuses to run as root; root runs it as nobody, from a folder of nobody's."""
+    """PostgreSQL refuses to run as root; root runs it as nobody, from a folder of nobody's.
+
+    `durable=False` is for data that nobody needs after the machine has crashed: nothing waits for
+    the disk, and the end not for hundreds of tests' files to be written out.
+    """
 
     name = "PostgreSQL"
     ending = signal.SIGINT  # doesn't wait for the clients to leave
 
-    def __init__(self, folder: Path, port: int) -> None:
+    def __init__(self, folder: Path, port: int, *, durable: bool = True) -> None:
+        self._durable = durable
         super().__init__(folder if _open_to_all(folder) else _elsewhere(folder), port)
 
     @property
@@ -150,6 +155,7 @@ class Postgres(_Server):
             *(str(_programs() / "postgres"), "-D", str(self.folder / "data")),
             *("-h", "127.0.0.1", "-p", str(self.port), "-c", "unix_socket_directories="),
             *("-c", "max_connections=200"),
+            *(() if self._durable else ("-c", "fsync=off")),
         ]
 
     def prepare(self) -> None:

@@ -24,7 +24,7 @@ class Engines:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.postgres = Postgres(folder / "postgres", free_port())
+        self.postgres = Postgres(folder / "postgres", free_port(), durable=False)
         self.valkey = Valkey(folder / "valkey", free_port())
         self._numbers = itertools.count(1)
 
