@@ -109,7 +109,7 @@ def _accept_calls(app: Flask, tools: Sequence[Tool], verifier: TokenVerifier) ->
         record.tool = tool.name
         arguments = body.get("arguments", {})
         check_arguments(tool.input_schema, arguments)
-        return jsonify(result=tool.handler(arguments, _with_idempotency_key(caller)))
+        return jsonify(result=tool.handler(arguments, _with_idempotency_key(caller)).as_json())
 
 
 def _json_object(body: bytes) -> JsonObject:

@@ -6,6 +6,7 @@ from pathlib import Path
 import gevent
 import pytest
 import requests
+from jsonschema import Draft202012Validator
 
 from tests.tool_services.conftest import Answer, World, dispose, start_server, url_of
 from tests.tool_services.issuer import Issuer
@@ -13,7 +14,7 @@ from tool_services.listings.models import db
 from tool_services.service import LARGEST_REQUEST_BYTES, ServiceInfo, make_service
 from tool_services.settings import Settings
 from tool_services.tokens import Caller, TokenVerifier
-from tool_services.tools import JsonObject, Tool, arguments_schema, reading
+from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
 
 
 def send(world: World, body: bytes | str) -> Answer:
@@ -54,8 +55,9 @@ def test_anybody_may_ask_what_the_service_is(world: World) -> None:
 def test_anybody_may_see_the_tools_with_schemas_and_hints(world: World) -> None:
     tools = world.listings.request("GET", "/tools").body["tools"]
     assert [sorted(tool) for tool in tools] == [
-        ["annotations", "description", "inputSchema", "name"]
+        ["annotations", "description", "inputSchema", "name", "outputSchema", "title"]
     ] * 2
+    assert [tool["title"] for tool in tools] == ["Find listings", "Send a listing report"]
     assert [tool["annotations"]["readOnlyHint"] for tool in tools] == [True, False]
     assert tools[1]["annotations"] == {
         "title": "Send a listing report",
@@ -65,6 +67,29 @@ def test_anybody_may_see_the_tools_with_schemas_and_hints(world: World) -> None:
         "openWorldHint": True,
     }
     assert all(tool["inputSchema"]["additionalProperties"] is False for tool in tools)
+
+
+CALLS = {
+    "findListings": {"city": "Portland"},
+    "sendListingReport": {"listingIds": ["L001", "L003"], "recipientEmail": "ann@example.com"},
+    "getListingMetrics": {"listingIds": ["L001"]},
+    "getMarketAnalysis": {"area": "Portland"},
+    "generatePerformanceReport": {"listingIds": ["L001", "L002"]},
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_result_is_what_its_schema_says(world: World, name: str) -> None:
+    for service in (world.listings, world.analytics):
+        for tool in service.request("GET", "/tools").body["tools"]:
+            if tool["name"] == name:
+                result = service.call(name, CALLS[name]).result
+                Draft202012Validator.check_schema(tool["outputSchema"])
+                Draft202012Validator(tool["outputSchema"]).validate(result)
+                named = tool["outputSchema"]["properties"]
+                assert result.keys() == named.keys()
+                return
+    raise AssertionError(f"no service has {name}")
 
 
 @pytest.mark.parametrize(
@@ -137,7 +162,11 @@ def test_answers_are_kept_by_nobody_on_the_way(world: World) -> None:
     assert world.listings.call("findListings", {}).headers["Cache-Control"] == "no-store"
 
 
-def broken_handler(_arguments: JsonObject, _caller: Caller) -> JsonObject:
+class Nothing(ToolResult):
+    pass
+
+
+def broken_handler(_arguments: JsonObject, _caller: Caller) -> Nothing:
     raise RuntimeError("the inside of the service")
 
 
@@ -148,7 +177,8 @@ def test_an_unexpected_error_is_logged_and_told_without_details(
     issuer = Issuer(url=url_of(issuer_server))
     issuer_server.application = issuer.app()
     settings = Settings.model_validate({"app_url": issuer.url})
-    tool = Tool("breakDown", "Breaks.", arguments_schema({}), reading("Break"), broken_handler)
+    schema = arguments_schema({})
+    tool = Tool("breakDown", "Breaks.", schema, Nothing, reading("Break"), broken_handler)
     app = make_service(
         ServiceInfo("broken", __name__, "Breaks.", "http://broken"),
         [tool],

@@ -4,36 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tool_services.errors import UnknownListingError
+from tool_services.homes import Home
 from tool_services.peer import Peer
 from tool_services.tokens import Caller
 
 
-class ListedHome(BaseModel):
-    """One listing as the listings service shows it; `price` in US dollars."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    listingId: str  # noqa: N815
-    address: str
-    city: str
-    state: str
-    zipCode: str  # noqa: N815
-    price: int
-    bedrooms: int
-    bathrooms: int | float
-    status: str
-
-    @property
-    def full_address(self) -> str:
-        """Such as "123 Oak Street, Portland, OR 97201"."""
-        return f"{self.address}, {self.city}, {self.state} {self.zipCode}"
-
-
 class _Answer(BaseModel):
-    listings: list[ListedHome]
+    listings: list[Home]
 
 
 class _Refusal(BaseModel):
@@ -44,7 +24,7 @@ class _Refusal(BaseModel):
     error: Error
 
 
-def listed_homes(peer: Peer, listing_ids: Sequence[str], caller: Caller) -> dict[str, ListedHome]:
+def listed_homes(peer: Peer, listing_ids: Sequence[str], caller: Caller) -> dict[str, Home]:
     """The homes by listing id, every one asked for.
 
     Raises UnknownListingError with the peer's sentence, or UpstreamUnavailableError.
@@ -56,7 +36,7 @@ def listed_homes(peer: Peer, listing_ids: Sequence[str], caller: Caller) -> dict
         homes = _Answer.model_validate_json(answer.content).listings
     except ValidationError as error:
         raise peer.unavailable(f"gave an unusable answer ({answer.status_code})") from error
-    by_id = {home.listingId: home for home in homes}
+    by_id = {home.listing_id: home for home in homes}
     if by_id.keys() != set(listing_ids):
         raise peer.unavailable("answered about other listings than those asked for")
     return by_id

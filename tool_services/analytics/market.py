@@ -4,20 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import Field
 from sqlalchemy import select
 
 from tool_services.analytics.models import MarketArea, db
 from tool_services.errors import UnknownAreaError
+from tool_services.homes import Dollars
 from tool_services.tokens import Caller
-from tool_services.tools import JsonObject, Tool, arguments_schema, reading
+from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
 from tool_services.us_states import state_code
 
 
-def get_market_analysis(arguments: JsonObject, _caller: Caller) -> JsonObject:
+class Trends(ToolResult):
+    price_direction: str
+    market_activity: str
+
+
+class MarketAnalysis(ToolResult):
+    """What getMarketAnalysis answers."""
+
+    area: str
+    average_price: Dollars
+    price_change: Annotated[float, Field(description="Percent in a year")]
+    average_time_on_market: Annotated[int, Field(description="Days")]
+    total_listings: int
+    sold_listings: int
+    pending_listings: int
+    competition_level: str
+    trends: Trends
+
+
+def get_market_analysis(arguments: JsonObject, _caller: Caller) -> MarketAnalysis:
     """The figures of the market that `area` names. Raises UnknownAreaError."""
     areas = db.session.scalars(select(MarketArea).order_by(MarketArea.Area)).all()
-    return _area_json(_named_area(arguments["area"], areas))
+    return _analysis(_named_area(arguments["area"], areas))
 
 
 def _named_area(text: str, areas: Sequence[MarketArea]) -> MarketArea:
@@ -49,21 +71,18 @@ def _spellings(text: str) -> set[str]:
     return as_written | {" ".join([*city, state_code(" ".join(state))]) for city, state in splits}
 
 
-def _area_json(area: MarketArea) -> JsonObject:
-    return {
-        "area": area.Area,
-        "averagePrice": area.AveragePrice,
-        "priceChange": area.PriceChange,
-        "averageTimeOnMarket": area.AverageDaysOnMarket,
-        "totalListings": area.TotalListings,
-        "soldListings": area.SoldListings,
-        "pendingListings": area.PendingListings,
-        "competitionLevel": area.CompetitionLevel,
-        "trends": {
-            "priceDirection": area.PriceDirection,
-            "marketActivity": area.MarketActivity,
-        },
-    }
+def _analysis(area: MarketArea) -> MarketAnalysis:
+    return MarketAnalysis(
+        area=area.Area,
+        average_price=area.AveragePrice,
+        price_change=area.PriceChange,
+        average_time_on_market=area.AverageDaysOnMarket,
+        total_listings=area.TotalListings,
+        sold_listings=area.SoldListings,
+        pending_listings=area.PendingListings,
+        competition_level=area.CompetitionLevel,
+        trends=Trends(price_direction=area.PriceDirection, market_activity=area.MarketActivity),
+    )
 
 
 GET_MARKET_ANALYSIS = Tool(
@@ -83,6 +102,7 @@ GET_MARKET_ANALYSIS = Tool(
         },
         required=("area",),
     ),
+    output=MarketAnalysis,
     annotations=reading("Get market analysis"),
     handler=get_market_analysis,
 )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Self
 
+from pydantic import Field
 from sqlalchemy import select
 
 from tool_services.analytics.models import ListingMetrics, db
 from tool_services.database import iso_utc
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids, require_known
 from tool_services.tokens import Caller
-from tool_services.tools import JsonObject, Tool, arguments_schema, reading
+from tool_services.tools import JsonObject, Moment, Tool, ToolResult, arguments_schema, reading
 
 
 def metrics_by_id(listing_ids: Sequence[str]) -> list[ListingMetrics]:
@@ -22,23 +24,50 @@ def metrics_by_id(listing_ids: Sequence[str]) -> list[ListingMetrics]:
     return [by_id[listing_id] for listing_id in wanted]
 
 
-def metrics_json(figures: ListingMetrics) -> JsonObject:
-    """One listing's figures; `timeOnMarket` in days, rates as fractions from 0 to 1."""
-    return {
-        "listingId": figures.ListingId,
-        "pageViews": figures.PageViews,
-        "saves": figures.Saves,
-        "inquiries": figures.Inquiries,
-        "timeOnMarket": figures.DaysOnMarket,
-        "clickThroughRate": figures.ClickThroughRate,
-        "conversionRate": figures.ConversionRate,
-        "lastUpdated": iso_utc(figures.LastUpdated),
-    }
+Rate = Annotated[float, Field(description="A fraction, from 0 to 1")]
 
 
-def get_listing_metrics(arguments: JsonObject, _caller: Caller) -> JsonObject:
+class Figures(ToolResult):
+    """How a listing is doing."""
+
+    page_views: int
+    saves: int
+    inquiries: int
+    time_on_market: Annotated[int, Field(description="Days")]
+    click_through_rate: Rate
+    conversion_rate: Rate
+    last_updated: Moment
+
+    @classmethod
+    def of(cls, row: ListingMetrics, **more: str) -> Self:
+        return cls(
+            page_views=row.PageViews,
+            saves=row.Saves,
+            inquiries=row.Inquiries,
+            time_on_market=row.DaysOnMarket,
+            click_through_rate=row.ClickThroughRate,
+            conversion_rate=row.ConversionRate,
+            last_updated=iso_utc(row.LastUpdated),
+            **more,
+        )
+
+
+class FiguresOfListing(Figures):
+    listing_id: str
+
+
+class ListingFigures(ToolResult):
+    """What getListingMetrics answers."""
+
+    metrics: list[FiguresOfListing]
+
+
+def get_listing_metrics(arguments: JsonObject, _caller: Caller) -> ListingFigures:
     """The figures of each listing asked for."""
-    return {"metrics": [metrics_json(one) for one in metrics_by_id(arguments["listingIds"])]}
+    rows = metrics_by_id(arguments["listingIds"])
+    return ListingFigures(
+        metrics=[FiguresOfListing.of(row, listing_id=row.ListingId) for row in rows]
+    )
 
 
 GET_LISTING_METRICS = Tool(
@@ -48,6 +77,7 @@ GET_LISTING_METRICS = Tool(
         "of each listing."
     ),
     input_schema=arguments_schema({"listingIds": LISTING_IDS_SCHEMA}, required=("listingIds",)),
+    output=ListingFigures,
     annotations=reading("Get listing metrics"),
     handler=get_listing_metrics,
 )

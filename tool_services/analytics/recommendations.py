@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tool_services.analytics.listed_homes import ListedHome
 from tool_services.analytics.models import ListingMetrics
+from tool_services.homes import Home
 
 LONG_DAYS_ON_MARKET = 30
 LOW_CLICK_THROUGH_RATE = 0.025
@@ -18,7 +18,7 @@ STRONG_CONVERSION_RATE = 0.11
 class Performance:
     """A home and how it is doing."""
 
-    home: ListedHome
+    home: Home
     figures: ListingMetrics
 
 
@@ -53,7 +53,7 @@ def recommendations(performances: Sequence[Performance]) -> list[str]:
     if not unsold:
         return ["All of these homes are sold: use them as examples when pricing similar ones."]
     sentences = [
-        advice.format(homes=", ".join(f"{one.home.address} ({one.home.listingId})" for one in met))
+        advice.format(homes=", ".join(f"{one.home.address} ({one.home.listing_id})" for one in met))
         for meets, advice in _RULES
         if (met := [one for one in unsold if meets(one.figures)])
     ]

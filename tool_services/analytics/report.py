@@ -4,20 +4,59 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean
+from typing import Annotated
+
+from pydantic import Field
 
 from tool_services.analytics.listed_homes import listed_homes
-from tool_services.analytics.metrics import metrics_by_id, metrics_json
+from tool_services.analytics.metrics import Figures, Rate, metrics_by_id
 from tool_services.analytics.recommendations import Performance, recommendations
+from tool_services.homes import Dollars, Status
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids
 from tool_services.peer import Peer
 from tool_services.tokens import Caller
-from tool_services.tools import JsonObject, Tool, arguments_schema, reading
+from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
+
+
+class TopPerformer(ToolResult):
+    listing_id: str
+    conversion_rate: Rate
+    address: str
+
+
+class Summary(ToolResult):
+    """All of the listings together."""
+
+    total_views: int
+    total_inquiries: int
+    average_time_on_market: Annotated[float, Field(description="Days")]
+    top_performer: TopPerformer
+    recommendations: list[str]
+
+
+class Line(ToolResult):
+    """One listing of the report."""
+
+    listing_id: str
+    address: Annotated[str, Field(description="Street, city, state and postal code")]
+    price: Dollars
+    bedrooms: int
+    bathrooms: int | float
+    status: Status
+    metrics: Figures
+
+
+class PerformanceReport(ToolResult):
+    """What generatePerformanceReport answers."""
+
+    summary: Summary
+    listings: list[Line]
 
 
 def performance_report_tool(listings: Peer) -> Tool:
     """The tool, reading homes from the `listings` peer."""
 
-    def generate_performance_report(arguments: JsonObject, caller: Caller) -> JsonObject:
+    def generate_performance_report(arguments: JsonObject, caller: Caller) -> PerformanceReport:
         return _report(listings, normal_ids(arguments["listingIds"]), caller)
 
     return Tool(
@@ -27,45 +66,45 @@ def performance_report_tool(listings: Peer) -> Tool:
             "listing's address, price, rooms, status and metrics."
         ),
         input_schema=arguments_schema({"listingIds": LISTING_IDS_SCHEMA}, required=("listingIds",)),
+        output=PerformanceReport,
         annotations=reading("Generate a performance report"),
         handler=generate_performance_report,
     )
 
 
-def _report(listings: Peer, listing_ids: Sequence[str], caller: Caller) -> JsonObject:
+def _report(listings: Peer, listing_ids: Sequence[str], caller: Caller) -> PerformanceReport:
     # The peer comes first: no database connection may be held while waiting for the network.
     homes = listed_homes(listings, listing_ids, caller)
     performances = [
         Performance(homes[figures.ListingId], figures) for figures in metrics_by_id(listing_ids)
     ]
-    return {"summary": _summary(performances), "listings": [_line(one) for one in performances]}
+    lines = [_line(one) for one in performances]
+    return PerformanceReport(summary=_summary(performances), listings=lines)
 
 
-def _summary(performances: Sequence[Performance]) -> JsonObject:
+def _summary(performances: Sequence[Performance]) -> Summary:
     top = max(performances, key=lambda one: one.figures.ConversionRate)
-    return {
-        "totalViews": sum(one.figures.PageViews for one in performances),
-        "totalInquiries": sum(one.figures.Inquiries for one in performances),
-        "averageTimeOnMarket": round(mean(one.figures.DaysOnMarket for one in performances), 1),
-        "topPerformer": {
-            "listingId": top.home.listingId,
-            "conversionRate": top.figures.ConversionRate,
-            "address": top.home.full_address,
-        },
-        "recommendations": recommendations(performances),
-    }
+    return Summary(
+        total_views=sum(one.figures.PageViews for one in performances),
+        total_inquiries=sum(one.figures.Inquiries for one in performances),
+        average_time_on_market=round(mean(one.figures.DaysOnMarket for one in performances), 1),
+        top_performer=TopPerformer(
+            listing_id=top.home.listing_id,
+            conversion_rate=top.figures.ConversionRate,
+            address=top.home.full_address,
+        ),
+        recommendations=recommendations(performances),
+    )
 
 
-def _line(performance: Performance) -> JsonObject:
+def _line(performance: Performance) -> Line:
     home = performance.home
-    metrics = metrics_json(performance.figures)
-    del metrics["listingId"]
-    return {
-        "listingId": home.listingId,
-        "address": home.full_address,
-        "price": home.price,
-        "bedrooms": home.bedrooms,
-        "bathrooms": home.bathrooms,
-        "status": home.status,
-        "metrics": metrics,
-    }
+    return Line(
+        listing_id=home.listing_id,
+        address=home.full_address,
+        price=home.price,
+        bedrooms=home.bedrooms,
+        bathrooms=home.bathrooms,
+        status=home.status,
+        metrics=Figures.of(performance.figures),
+    )

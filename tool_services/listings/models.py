@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import JSON, UniqueConstraint
+from sqlalchemy import JSON, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tool_services.database import utc_now
+from tool_services.homes import Status
 
 
 class Base(DeclarativeBase):
@@ -31,7 +32,7 @@ class Listing(Base):
     ListPrice: Mapped[int] = mapped_column(index=True)
     BedroomsTotal: Mapped[int]
     BathroomsTotal: Mapped[float]
-    StandardStatus: Mapped[str]
+    StandardStatus: Mapped[Status] = mapped_column(String)
 
     @property
     def full_address(self) -> str:

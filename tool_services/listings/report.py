@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from flask import render_template
+from pydantic import Field
 
 from tool_services.database import iso_utc
 from tool_services.listing_ids import LISTING_IDS_SCHEMA
@@ -12,21 +14,39 @@ from tool_services.listings.models import Listing, OutboxMessage
 from tool_services.listings.outbox import store_once
 from tool_services.listings.search import listings_by_id
 from tool_services.tokens import Caller
-from tool_services.tools import Annotations, JsonObject, Tool, arguments_schema
+from tool_services.tools import (
+    Annotations,
+    JsonObject,
+    Moment,
+    Tool,
+    ToolResult,
+    arguments_schema,
+)
 
 
-def send_listing_report(arguments: JsonObject, caller: Caller) -> JsonObject:
+class SentReport(ToolResult):
+    """What sendListingReport answers."""
+
+    sent: bool
+    recipient_email: str
+    listing_ids: list[str]
+    subject: str
+    sent_at: Moment
+    delivery: Annotated[Literal["outbox"], Field(description="Where it went")]
+
+
+def send_listing_report(arguments: JsonObject, caller: Caller) -> SentReport:
     """Put the report into the caller's outbox; a repeated call answers as the first one did."""
     listings = listings_by_id(arguments["listingIds"])
     sent = store_once(_compose(listings, arguments["recipientEmail"], caller))
-    return {
-        "sent": True,
-        "recipientEmail": sent.Recipient,
-        "listingIds": sent.ListingIds,
-        "subject": sent.Subject,
-        "sentAt": iso_utc(sent.CreatedAt),
-        "delivery": "outbox",
-    }
+    return SentReport(
+        sent=True,
+        recipient_email=sent.Recipient,
+        listing_ids=sent.ListingIds,
+        subject=sent.Subject,
+        sent_at=iso_utc(sent.CreatedAt),
+        delivery="outbox",
+    )
 
 
 def _compose(listings: Sequence[Listing], recipient: str, caller: Caller) -> OutboxMessage:
@@ -66,6 +86,7 @@ SEND_LISTING_REPORT = Tool(
         },
         required=("listingIds", "recipientEmail"),
     ),
+    output=SentReport,
     annotations=Annotations(
         title="Send a listing report",
         readOnlyHint=False,

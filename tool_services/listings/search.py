@@ -3,36 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 from flask import Flask, Response, jsonify, request
+from pydantic import Field
 from sqlalchemy import ColumnElement, func, select
 
+from tool_services.homes import Home
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids, require_known
 from tool_services.listings.models import Listing, db
 from tool_services.schema import check_arguments
 from tool_services.service import CALL_SCOPE
 from tool_services.tokens import Caller, TokenVerifier
-from tool_services.tools import JsonObject, Tool, arguments_schema, reading
+from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
 from tool_services.us_states import state_code
 
 MOST_RESULTS = 50
 _IDS_SCHEMA = arguments_schema({"listingIds": LISTING_IDS_SCHEMA}, required=("listingIds",))
 
 
-def listing_json(listing: Listing) -> JsonObject:
-    """A listing as the tools show it; `price` in US dollars."""
+class FoundListings(ToolResult):
+    """What findListings answers."""
+
+    total: Annotated[int, Field(description="How many match, also those not shown")]
+    listings: list[Home]
+
+
+def home_of(listing: Listing) -> Home:
+    """A listing as the tools show it."""
     bathrooms = listing.BathroomsTotal
-    return {
-        "listingId": listing.ListingId,
-        "address": listing.StreetAddress,
-        "city": listing.City,
-        "state": listing.StateOrProvince,
-        "zipCode": listing.PostalCode,
-        "price": listing.ListPrice,
-        "bedrooms": listing.BedroomsTotal,
-        "bathrooms": int(bathrooms) if bathrooms.is_integer() else bathrooms,
-        "status": listing.StandardStatus,
-    }
+    return Home(
+        listing_id=listing.ListingId,
+        address=listing.StreetAddress,
+        city=listing.City,
+        state=listing.StateOrProvince,
+        zip_code=listing.PostalCode,
+        price=listing.ListPrice,
+        bedrooms=listing.BedroomsTotal,
+        bathrooms=int(bathrooms) if bathrooms.is_integer() else bathrooms,
+        status=listing.StandardStatus,
+    )
 
 
 def listings_by_id(listing_ids: Sequence[str]) -> list[Listing]:
@@ -44,12 +54,12 @@ def listings_by_id(listing_ids: Sequence[str]) -> list[Listing]:
     return [by_id[listing_id] for listing_id in wanted]
 
 
-def find_listings(arguments: JsonObject, _caller: Caller) -> JsonObject:
+def find_listings(arguments: JsonObject, _caller: Caller) -> FoundListings:
     """The cheapest listings that meet every condition given, and how many meet them in all."""
     matching = select(Listing).where(*_conditions(arguments))
-    total = db.session.scalar(select(func.count()).select_from(matching.subquery()))
+    total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
     cheapest = matching.order_by(Listing.ListPrice, Listing.ListingId).limit(MOST_RESULTS)
-    return {"total": total, "listings": [listing_json(one) for one in db.session.scalars(cheapest)]}
+    return FoundListings(total=total, listings=list(map(home_of, db.session.scalars(cheapest))))
 
 
 def _conditions(arguments: JsonObject) -> list[ColumnElement[bool]]:
@@ -75,7 +85,7 @@ def serve_listings(app: Flask, verifier: TokenVerifier) -> None:
         verifier.caller(request.headers.get("Authorization"), CALL_SCOPE)
         listing_ids = normal_ids([part for part in request.args.get("ids", "").split(",") if part])
         check_arguments(_IDS_SCHEMA, {"listingIds": listing_ids})
-        return jsonify(listings=[listing_json(one) for one in listings_by_id(listing_ids)])
+        return jsonify(listings=[home_of(one).as_json() for one in listings_by_id(listing_ids)])
 
 
 FIND_LISTINGS = Tool(
@@ -117,6 +127,7 @@ FIND_LISTINGS = Tool(
             },
         }
     ),
+    output=FoundListings,
     annotations=reading("Find listings"),
     handler=find_listings,
 )
