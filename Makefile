@@ -22,6 +22,7 @@ setup: $(VENV)/.requirements browser-files ## Set up what is missing, and start 
 test: dev ## Set up what is missing, then run every test
 	@$(PY) -m scripts.browsers
 	@$(PY) -m scripts.nginx
+	@$(PY) -m scripts.conformance
 	@$(PY) -m scripts.run_tests
 
 test-faults: dev ## Break everything under load, three times over (some ten minutes)

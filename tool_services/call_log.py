@@ -18,6 +18,8 @@ class CallRecord:
     started: float
     tool: str = "-"
     user_id: str = "-"
+    status: int | None = None
+    """What the call came to where the response's own status doesn't say it."""
 
 
 def begin_call() -> CallRecord:
@@ -37,7 +39,13 @@ def log_calls(app: Flask, service: str) -> None:
             duration = (time.perf_counter() - record.started) * 1000
             calls.info(
                 "%s tool=%s user=%s status=%d duration_ms=%.1f",
-                *(service, record.tool, record.user_id, response.status_code, duration),
+                *(
+                    service,
+                    record.tool,
+                    record.user_id,
+                    record.status or response.status_code,
+                    duration,
+                ),
             )
         return response
 

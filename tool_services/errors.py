@@ -5,8 +5,11 @@ ServiceError
 ├── MissingTokenError          401  no bearer token was sent
 ├── InvalidTokenError          401  a token was sent and refused
 ├── InsufficientScopeError     403  the token does not allow this
+├── ForeignOriginError         403  a page of another site asks
 ├── UnknownToolError           404  no tool has that name
+├── NotAcceptableError         406  the client takes no JSON
 ├── IdempotencyConflictError   409  the key was used before, for something else
+├── NotJsonError               415  the body is not declared as JSON
 ├── InvalidArgumentsError      422  arguments against the schema
 │   ├── UnknownListingError    422  ids that no listing has
 │   └── UnknownAreaError       422  a market area without figures
@@ -71,9 +74,33 @@ class InsufficientScopeError(ServiceError):
         super().__init__(f"The token lacks the scope {scope}.", {"WWW-Authenticate": challenge})
 
 
+class ForeignOriginError(ServiceError):
+    status = 403
+    code = "foreign_origin"
+
+    def __init__(self) -> None:
+        super().__init__("Pages of other sites may not use this.")
+
+
 class UnknownToolError(ServiceError):
     status = 404
     code = "unknown_tool"
+
+
+class NotAcceptableError(ServiceError):
+    status = 406
+    code = "not_acceptable"
+
+    def __init__(self) -> None:
+        super().__init__("Answers come as application/json; the Accept header leaves that out.")
+
+
+class NotJsonError(ServiceError):
+    status = 415
+    code = "not_json"
+
+    def __init__(self) -> None:
+        super().__init__("Send the body with the Content-Type application/json.")
 
 
 class IdempotencyConflictError(ServiceError):

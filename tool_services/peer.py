@@ -10,8 +10,7 @@ import gevent
 import requests
 
 from tool_services.errors import UpstreamTimeoutError, UpstreamUnavailableError
-from tool_services.service import CALL_SCOPE
-from tool_services.tokens import Caller
+from tool_services.tokens import CALL_SCOPE, Caller
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105

@@ -16,11 +16,11 @@ from tool_services import __version__
 from tool_services.call_log import begin_call, log_calls
 from tool_services.error_answers import answer_errors_as_json
 from tool_services.errors import DatabaseUnavailableError, InvalidRequestError, UnknownToolError
+from tool_services.mcp import Server, serve_mcp
 from tool_services.schema import check_arguments
-from tool_services.tokens import Caller, TokenVerifier
+from tool_services.tokens import CALL_SCOPE, LIST_SCOPE, METADATA_PATH, Caller, TokenVerifier
 from tool_services.tools import JsonObject, Tool
 
-CALL_SCOPE = "tools:call"
 LARGEST_REQUEST_BYTES = 64 * 1024
 LONGEST_IDEMPOTENCY_KEY = 200
 
@@ -56,6 +56,8 @@ def make_service(
     _describe(app, info, tools)
     _report_health(app, info, check_database)
     _accept_calls(app, tools, verifier)
+    _speak_mcp(app, info, tools, verifier)
+    _say_who_gives_tokens(app, verifier)
     answer_errors_as_json(app)
     log_calls(app, info.name)
     app.after_request(_keep_private)
@@ -110,6 +112,33 @@ def _accept_calls(app: Flask, tools: Sequence[Tool], verifier: TokenVerifier) ->
         arguments = body.get("arguments", {})
         check_arguments(tool.input_schema, arguments)
         return jsonify(result=tool.handler(arguments, _with_idempotency_key(caller)).as_json())
+
+
+def _speak_mcp(
+    app: Flask, info: ServiceInfo, tools: Sequence[Tool], verifier: TokenVerifier
+) -> None:
+    server = Server(
+        name=info.name,
+        version=__version__,
+        instructions=info.description,
+        tools={tool.name: tool for tool in tools},
+        with_key=_with_idempotency_key,
+    )
+    serve_mcp(app, server, verifier, origins=[info.audience, verifier.issuer])
+
+
+def _say_who_gives_tokens(app: Flask, verifier: TokenVerifier) -> None:
+    """RFC 9728. A client looks beneath the path that it calls, or at the root."""
+
+    @app.get(METADATA_PATH)
+    @app.get(f"{METADATA_PATH}/mcp")
+    def show_metadata() -> Response:
+        return jsonify(
+            resource=verifier.audience,
+            authorization_servers=[verifier.issuer],
+            scopes_supported=[LIST_SCOPE, CALL_SCOPE],
+            bearer_methods_supported=["header"],
+        )
 
 
 def _json_object(body: bytes) -> JsonObject:

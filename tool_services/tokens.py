@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import jwt
 from jwt import PyJWK, PyJWKClient
@@ -24,10 +24,15 @@ from tool_services.errors import (
     InvalidTokenError,
     KeysUnavailableError,
     MissingTokenError,
+    ServiceError,
 )
 from tool_services.settings import Settings
 
 ALGORITHM = "ES256"
+CALL_SCOPE = "tools:call"
+# Enough to see which tools there are.
+LIST_SCOPE = "tools:list"
+METADATA_PATH = "/.well-known/oauth-protected-resource"
 REQUIRED_CLAIMS = ["exp", "iat", "aud", "iss", "sub", "jti"]
 LEEWAY_SECONDS = 5
 LONGEST_LIFE_SECONDS = 300
@@ -35,6 +40,8 @@ LONGEST_LIFE_SECONDS = 300
 REFETCH_PAUSE_SECONDS = 2.0
 # Fetching keys may take this much of the time that a whole tool call has.
 KEYS_TIMEOUT_SHARE = 0.2
+
+Refusal = TypeVar("Refusal", bound=ServiceError)
 
 _REASONS: dict[type[PyJWTError], str] = {
     ExpiredSignatureError: "The token has expired.",
@@ -53,6 +60,7 @@ class Caller:
     user_id: str
     token: str = field(repr=False)
     jti: str
+    scopes: frozenset[str]
     idempotency_key: str | None = None
 
 
@@ -74,16 +82,37 @@ class TokenVerifier:
         )
         return cls(settings.app_url, audience, keys)
 
-    def caller(self, authorization: str | None, scope: str) -> Caller:
-        """The caller whom an Authorization header proves.
+    def caller(self, authorization: str | None, *scopes: str) -> Caller:
+        """The caller whom an Authorization header proves, with at least one of the scopes.
 
         Raises MissingTokenError, InvalidTokenError, InsufficientScopeError or KeysUnavailableError.
         """
-        token = _bearer_token(authorization)
-        claims = self._claims(token)
-        if scope not in str(claims.get("scope", "")).split():
-            raise InsufficientScopeError(scope)
-        return Caller(user_id=claims["sub"], token=token, jti=claims["jti"])
+        try:
+            token = _bearer_token(authorization)
+            claims = self._claims(token)
+        except (MissingTokenError, InvalidTokenError) as error:
+            raise self._with_metadata(error) from error.__cause__
+        granted = frozenset(str(claims.get("scope", "")).split())
+        caller = Caller(claims["sub"], token, claims["jti"], granted)
+        self.require(caller, *scopes)
+        return caller
+
+    def require(self, caller: Caller, *scopes: str) -> None:
+        """Raise InsufficientScopeError unless the caller was granted one of them."""
+        if caller.scopes.isdisjoint(scopes):
+            raise self._with_metadata(InsufficientScopeError(scopes[0]))
+
+    @property
+    def metadata_url(self) -> str:
+        """Where RFC 9728 says who gives tokens for this service."""
+        return f"{self.audience}{METADATA_PATH}"
+
+    def _with_metadata(self, error: Refusal) -> Refusal:
+        challenge = error.headers["WWW-Authenticate"]
+        separator = ", " if "=" in challenge else " "
+        pointer = f'{separator}resource_metadata="{self.metadata_url}"'
+        error.headers["WWW-Authenticate"] = challenge + pointer
+        return error
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:

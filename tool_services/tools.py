@@ -57,7 +57,8 @@ class Annotations(TypedDict):
 class Tool:
     """`handler(arguments, caller)` gets arguments that satisfy `input_schema`.
 
-    It returns an `output`, or raises a ServiceError.
+    It returns an `output`, or raises a ServiceError. `client_capabilities` are those of the Model
+    Context Protocol that a client must have for the tool to work.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Tool:
     output: type[ToolResult]
     annotations: Annotations
     handler: Handler
+    client_capabilities: tuple[str, ...] = ()
 
     def described(self) -> JsonObject:
         """The tool as a catalogue lists it."""

@@ -71,6 +71,10 @@ class Service:
         )
         return Answer(answer.status_code, answer.json(), answer.headers)
 
+    def raw(self, body: Any, headers: dict[str, str]) -> requests.Response:
+        """The response to a message, whatever it holds."""
+        return requests.post(f"{self.url}/mcp", json=body, headers=headers, timeout=30)
+
     def get(self, path: str, user: str = "alice") -> Answer:
         return self.request("GET", path, self.issuer.token(self.url, user))
 

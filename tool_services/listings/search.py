@@ -13,8 +13,7 @@ from tool_services.homes import Home
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids, require_known
 from tool_services.listings.models import Listing, db
 from tool_services.schema import check_arguments
-from tool_services.service import CALL_SCOPE
-from tool_services.tokens import Caller, TokenVerifier
+from tool_services.tokens import CALL_SCOPE, Caller, TokenVerifier
 from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
 from tool_services.us_states import state_code
 
