@@ -11,6 +11,7 @@ from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import api, auth, chat, errors, security, streaming_check, tokens
+from app.catalogue import Catalogue
 from app.config import Settings, load_settings
 from app.connections import Connections, RedisStreams
 from app.database import options, url_of
@@ -23,7 +24,6 @@ from app.models import db, migrate, new_id
 from app.redis_log import RedisLog, connect
 from app.runs import Runs
 from app.tokens import TokenIssuer
-from app.tools import Catalogue
 
 
 def create_app(config: Settings | None = None) -> Flask:
@@ -78,6 +78,7 @@ def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Engine:
     )
     catalogue = Catalogue.of(
         settings.tool_services,
+        settings.mcp_servers,
         issuer.mint,
         timeout=settings.tool_timeout,
         check_interval=settings.service_check_interval,

@@ -36,8 +36,13 @@ class Toolbox(Protocol):
     def specs(self) -> list[dict[str, Any]]:
         """The tools on offer, as the chat completions API wants them."""
 
-    def call(self, call_id: str, name: str, arguments: dict[str, Any]) -> Any:
-        """The tool's result, as JSON values. Raises ToolFailure with a sentence for the model."""
+    def call(
+        self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
+    ) -> Any:
+        """The tool's result, as JSON values. Raises ToolFailure with a sentence for the model.
+
+        `again`: this call was begun before, and nobody knows what became of it.
+        """
 
 
 def respond(
@@ -90,7 +95,7 @@ def _call_all(
     for call in due:
         yield ToolCalled(call.id, call.name, "started", parsed(call.arguments) or {})
     ends: Queue[ToolCalled] = Queue()
-    workers = [gevent.spawn(_put, ends, call, tools) for call in due]
+    workers = [gevent.spawn(_put, ends, call, tools, call.id in past) for call in due]
     try:
         for _ in due:
             end = ends.get()
@@ -101,18 +106,18 @@ def _call_all(
     return {call.id: ended[call.id] for call in calls}
 
 
-def _put(ends: Queue[ToolCalled], call: ToolRequest, tools: Toolbox) -> None:
-    ends.put(_call(call, tools))
+def _put(ends: Queue[ToolCalled], call: ToolRequest, tools: Toolbox, again: bool) -> None:
+    ends.put(_call(call, tools, again))
 
 
-def _call(call: ToolRequest, tools: Toolbox) -> ToolCalled:
+def _call(call: ToolRequest, tools: Toolbox, again: bool) -> ToolCalled:
     started = time.monotonic()
     arguments = parsed(call.arguments)
     result, error = None, None
     try:
         if arguments is None:
             raise ToolFailure("The arguments are not a JSON object; send one.")
-        result = tools.call(call.id, call.name, arguments)
+        result = tools.call(call.id, call.name, arguments, again=again)
     except ToolFailure as failure:
         error = failure.message[:LONGEST_ERROR]
     except Exception:

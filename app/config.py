@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import limits
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.keys import SECRET_KEY_FILE, SIGNING_KEY_FILE
@@ -17,6 +26,21 @@ OPENAI_URL = "https://api.openai.com/v1"
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+# Part of the names of its tools, which may have 64 characters in all.
+ServerName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+
+
+class McpServer(BaseModel):
+    """A server of the Model Context Protocol beside our own services.
+
+    `token` is sent as a bearer token; `tools` are the names of those that may be used, None all.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: Annotated[str, Field(pattern=r"^https?://[^\s]+$")]
+    token: SecretStr | None = None
+    tools: frozenset[str] | None = None
 
 
 class SettingsError(Exception):
@@ -57,6 +81,7 @@ class Settings(BaseSettings):
 
     tool_services: Annotated[dict[str, str], NoDecode] = Field(default_factory=default_urls)
     tool_exchanges: Annotated[dict[str, str], NoDecode] = Field(default_factory=default_exchanges)
+    mcp_servers: Annotated[dict[ServerName, McpServer], NoDecode] = {}
     tool_timeout: Seconds = 10
     service_check_interval: Seconds = 5
 
@@ -86,6 +111,16 @@ class Settings(BaseSettings):
         if not all(name and other for name, other in pairs.items()):
             raise ValueError("must be pairs like name=value, separated by spaces")
         return pairs
+
+    @field_validator("mcp_servers", mode="before")
+    @classmethod
+    def _servers(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError('must be JSON like {"name": {"url": "https://…/mcp"}}') from None
 
     @field_validator("tool_services")
     @classmethod
@@ -148,6 +183,9 @@ class Settings(BaseSettings):
             )
         if not self.uses_demo_model and not self.model:
             raise ValueError("MODEL is missing: name the model to ask for at OPENAI_BASE_URL")
+        twice = sorted(set(self.mcp_servers) & set(self.tool_services))
+        if twice:
+            raise ValueError(f"MCP_SERVERS has {twice[0]}, which TOOL_SERVICES has as well")
         if self.web_workers > 1 and not self.redis_url:
             raise ValueError(
                 f"WEB_WORKERS is {self.web_workers}, but several workers need a REDIS_URL to share"

@@ -9,6 +9,7 @@ from typing import cast
 import gevent
 from flask import current_app
 
+from app.catalogue import Catalogue
 from app.config import Settings
 from app.connections import Connections
 from app.database import pulse
@@ -17,7 +18,6 @@ from app.following import Following
 from app.models import db
 from app.runs import Runs
 from app.tokens import TokenIssuer
-from app.tools import Catalogue
 
 # gunicorn accepts connections for up to a second after it was told to end.
 _ACCEPTS_SECONDS = 1.1

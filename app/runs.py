@@ -20,6 +20,7 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.agent import Model, respond
+from app.catalogue import Catalogue
 from app.config import Settings
 from app.connections import Connections
 from app.database import is_away
@@ -30,7 +31,7 @@ from app.history import messages_for, past_of
 from app.leases import LIVE, Leases
 from app.models import Conversation, Message, Run, User, db, now
 from app.recorder import Ending, LeaseLost, Recorder
-from app.tools import Catalogue, UserTools
+from app.tools import UserTools
 
 log = logging.getLogger(__name__)
 

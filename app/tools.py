@@ -1,161 +1,31 @@
-"""The tool services: which tools there are, and calls to them on a person's behalf.
+"""Calls to tools on a person's behalf.
 
-Each call carries a token of its own, minted for that person and that service.
+A call to one of our own services carries a token of its own, minted for that person and that
+service; one to another server carries the token that the settings have for it.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
 
 import gevent
 import requests
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
 from urllib3.exceptions import NewConnectionError
 
+from app.catalogue import Catalogue, Service, Tool
 from app.errors import ToolFailure
 from app.events import from_json
 
-log = logging.getLogger(__name__)
-
 CALL_SCOPE = "tools:call"
 OUTBOX_SCOPE = "outbox:read"
-RETRY_DOWN_SECONDS = 1.0
 _AGAIN_SECONDS = 0.3
 
-Mint = Callable[[str, str, str], str]
-"""A token for (user id, audience, scope)."""
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A tool as its service describes it; `schema` is the JSON Schema of its arguments."""
-
-    service: str
-    name: str
-    description: str
-    schema: dict[str, Any]
-
-    def spec(self) -> dict[str, Any]:
-        function = {
-            "name": self.name,
-            "description": self.description,
-            "parameters": self.schema,
-        }
-        return {"type": "function", "function": function}
-
-    def mistakes(self, arguments: dict[str, Any]) -> str:
-        """What is wrong with the arguments, in words the model can mend them by; "" if nothing."""
-        errors = Draft202012Validator(self.schema).iter_errors(arguments)
-        return "; ".join(
-            f"{error.json_path.lstrip('$.') or 'arguments'}: {error.message}" for error in errors
-        )
-
-
-@dataclass(frozen=True)
-class Service:
-    """A tool service as it was when last asked; away, it keeps the tools that it had."""
-
-    name: str
-    url: str
-    up: bool = False
-    tools: tuple[Tool, ...] = ()
-    has_outbox: bool = False
-
-
-@dataclass
-class Catalogue:
-    """All tool services, asked for their tools at start and again whenever one comes back."""
-
-    mint: Mint
-    timeout: float
-    check_interval: float
-    services: dict[str, Service] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls, urls: Mapping[str, str], mint: Mint, *, timeout: float, check_interval: float
-    ) -> Catalogue:
-        services = {name: Service(name, url.rstrip("/")) for name, url in urls.items()}
-        return cls(mint, timeout, check_interval, services)
-
-    def watch(self) -> None:
-        """Ask every service for ever: every `check_interval` seconds, sooner while one is away."""
-        while True:
-            self.refresh()
-            away = any(not service.up for service in self.services.values())
-            gevent.sleep(
-                min(RETRY_DOWN_SECONDS, self.check_interval) if away else self.check_interval
-            )
-
-    def refresh(self) -> None:
-        """Ask every service once, side by side."""
-        gevent.joinall([gevent.spawn(self._ask, name) for name in self.services])
-
-    def urls(self) -> list[str]:
-        return [service.url for service in self.services.values()]
-
-    def find(self, tool_name: str) -> Tool | None:
-        return next((tool for tool in self.tools() if tool.name == tool_name), None)
-
-    def tools(self) -> list[Tool]:
-        """The tools of the services that are up."""
-        return [tool for service in self.services.values() if service.up for tool in service.tools]
-
-    def _ask(self, name: str) -> None:
-        before = self.services[name]
-        try:
-            with gevent.Timeout(self.timeout):
-                info = _json(requests.get(f"{before.url}/info", timeout=self.timeout))
-                listed = _json(requests.get(f"{before.url}/tools", timeout=self.timeout))
-            tools = tuple(_tool(name, json.dumps(described)) for described in listed["tools"])
-            outbox = bool(info.get("capabilities", {}).get("outbox"))
-            after = replace(before, up=True, tools=tools, has_outbox=outbox)
-        except (
-            requests.RequestException,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-        ) as error:
-            after = self._away(before, error)
-        except gevent.Timeout as error:
-            after = self._away(before, error)
-        if after.up and not before.up:
-            log.info("%s is up with %d tools", name, len(after.tools))
-        self.services[name] = after
-
-    def _away(self, before: Service, error: BaseException) -> Service:
-        if before.up:
-            log.warning("%s is away: %s", before.name, error)
-        return replace(before, up=False)
-
-    def mark_away(self, name: str) -> None:
-        self.services[name] = replace(self.services[name], up=False)
-
-
-def _json(response: requests.Response) -> Any:
-    response.raise_for_status()
-    return response.json()
-
-
-@lru_cache(maxsize=256)
-def _tool(service: str, text: str) -> Tool:
-    """The tool that the JSON text describes. Checking a schema takes a while, and what a service
-    says hardly ever changes, so each text is checked once."""
-    described = json.loads(text)
-    schema = described["inputSchema"]
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"{described['name']}: {error.message}") from error
-    return Tool(service, described["name"], described["description"], schema)
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -168,7 +38,9 @@ class UserTools:
     def specs(self) -> list[dict[str, Any]]:
         return [tool.spec() for tool in self.catalogue.tools()]
 
-    def call(self, call_id: str, name: str, arguments: dict[str, Any]) -> Any:
+    def call(
+        self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
+    ) -> Any:
         tool = self.catalogue.find(name)
         if tool is None:
             names = ", ".join(tool.name for tool in self.catalogue.tools()) or "none"
@@ -176,52 +48,52 @@ class UserTools:
         mistakes = tool.mistakes(arguments)
         if mistakes:
             raise ToolFailure(f"Wrong arguments, mend them and call again: {mistakes}")
-        return self._post(tool, call_id, arguments)
+        service = self.catalogue.services[tool.service]
+        repeatable = tool.repeatable or service.remembers_keys
+        if again and not repeatable:
+            raise ToolFailure(
+                "The call was interrupted, and nobody knows whether it was obeyed. It isn't made"
+                " again by itself: say so to the person."
+            )
+        headers = self.catalogue.headers(service, self.user_id, CALL_SCOPE)
+        headers["Idempotency-Key"] = call_id
+        answer = self._within_limits(
+            service,
+            lambda: service.client.call(tool.remote_name, arguments, headers),
+            again=repeatable,
+        )
+        return _result(tool, answer)
 
     def outbox(self) -> list[dict[str, Any]]:
         """What was sent for this person, newest first, from every service that keeps an outbox."""
         messages: list[dict[str, Any]] = []
-        for service in self.catalogue.services.values():
+        for service in self.catalogue:
             if service.has_outbox:
-                messages += self._request(service, "GET", "/outbox", OUTBOX_SCOPE)["messages"]
+                messages += self._within_limits(service, partial(self._outbox_of, service))
         return sorted(messages, key=lambda message: str(message["createdAt"]), reverse=True)
 
-    def _post(self, tool: Tool, call_id: str, arguments: dict[str, Any]) -> Any:
-        service = self.catalogue.services[tool.service]
-        body = {"name": tool.name, "arguments": arguments}
-        answer = self._request(service, "POST", "/tools/call", CALL_SCOPE, body, call_id)
-        if "result" not in answer:
-            raise ToolFailure(f"The {service.name} service sent no result.")
-        return answer["result"]
+    def _outbox_of(self, service: Service) -> list[dict[str, Any]]:
+        headers = self.catalogue.headers(service, self.user_id, OUTBOX_SCOPE)
+        limit = self.catalogue.timeout
+        response = requests.get(f"{service.url}/outbox", headers=headers, timeout=limit)
+        try:
+            answer = from_json(response.content)
+            messages: list[dict[str, Any]] = answer["messages"]
+        except (ValueError, LookupError, TypeError):
+            status = response.status_code
+            raise ToolFailure(f"The {service.name} service answered {status}.") from None
+        return messages
 
-    def _request(
-        self,
-        service: Service,
-        method: str,
-        path: str,
-        scope: str,
-        body: dict[str, Any] | None = None,
-        key: str | None = None,
-    ) -> dict[str, Any]:
-        headers = {
-            "Authorization": f"Bearer {self.catalogue.mint(self.user_id, service.url, scope)}"
-        }
-        if key:
-            headers["Idempotency-Key"] = key
+    def _within_limits(
+        self, service: Service, ask: Callable[[], Answer], *, again: bool = False
+    ) -> Answer:
+        """What a server answers within the time-out; ToolFailure where there is no answer."""
         limit = self.catalogue.timeout
         started = time.monotonic()
         # requests' own time-out is for each read; a service that drips needs one for the whole.
         timeout = gevent.Timeout.start_new(limit)
         try:
-            return _answer(
-                service.name,
-                _insist(
-                    lambda: requests.request(
-                        method, service.url + path, json=body, headers=headers, timeout=limit
-                    ),
-                    again=key is not None,
-                ),
-            )
+            return _insist(ask, again=again)
         except gevent.Timeout as caught:
             if caught is not timeout:
                 raise
@@ -236,13 +108,13 @@ class UserTools:
             timeout.close()
 
 
-def _insist(send: Callable[[], requests.Response], *, again: bool) -> requests.Response:
-    """The response to a request. When the connection breaks after the request was sent, nobody
-    knows whether it was obeyed; with an idempotency key it is sent `again` until it is known."""
+def _insist(ask: Callable[[], Answer], *, again: bool) -> Answer:
+    """The answer to a request. When the connection breaks after the request was sent, nobody
+    knows whether it was obeyed; where that does no harm it is sent `again` until it is known."""
     sent = False
     while True:
         try:
-            return send()
+            return ask()
         except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
             sent = sent or not _refused(error)
             if not again or not sent:
@@ -256,16 +128,27 @@ def _refused(error: requests.RequestException) -> bool:
     return isinstance(reason, NewConnectionError)
 
 
-def _answer(service: str, response: requests.Response) -> dict[str, Any]:
-    """The service's answer as a JSON object. Its own account of an error is passed on."""
-    try:
-        answer = from_json(response.content)
-    except ValueError:
-        raise ToolFailure(f"The {service} service answered something that isn't JSON.") from None
-    if not isinstance(answer, dict):
-        raise ToolFailure(f"The {service} service answered something that isn't an object.")
-    error = answer.get("error")
-    if error or not response.ok:
-        message = error.get("message") if isinstance(error, dict) else error
-        raise ToolFailure(str(message or f"The {service} service answered {response.status_code}."))
-    return answer
+def _result(tool: Tool, answer: CallToolResult) -> Any:
+    """What a tool answered, as a JSON value. Raises ToolFailure with its own account of an
+    error."""
+    if answer.is_error:
+        raise ToolFailure(_text(answer) or f"{tool.name} failed and doesn't say why.")
+    if answer.structured_content is None:
+        return _text(answer)
+    broken = tool.broken_promises(answer.structured_content)
+    if broken:
+        raise ToolFailure(f"{tool.name} answered something other than it promised: {broken}")
+    return answer.structured_content
+
+
+def _text(answer: CallToolResult) -> str:
+    """The text that a result's blocks hold; what is no text is named in its place."""
+    return "\n".join(map(_block_text, answer.content))
+
+
+def _block_text(block: Any) -> str:
+    if isinstance(block, TextContent):
+        return block.text
+    if isinstance(block, EmbeddedResource) and isinstance(block.resource, TextResourceContents):
+        return block.resource.text
+    return f"[{block.type}, not shown]"

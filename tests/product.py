@@ -107,9 +107,10 @@ class Product:
         with app.app_context():
             upgrade(MIGRATIONS)
         self.engine: Engine = app.extensions["engine"]
+        # The services fetch the keys of whoever asks for their tools.
+        self.web.begin(app)
         self.engine.catalogue.refresh()
         self.engine.begin()
-        self.web.begin(app)
         return app
 
     def forget_logs(self) -> None:

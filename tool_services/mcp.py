@@ -60,6 +60,8 @@ class Server:
     instructions: str
     tools: Mapping[str, Tool]
     with_key: Callable[[Caller], Caller]
+    extensions: Mapping[str, JsonObject]
+    """What the service does beside tools, by the names that extensions of the protocol have."""
 
     @property
     def info(self) -> JsonObject:
@@ -96,7 +98,7 @@ class Server:
     def _discover(self, _message: Message, _caller: Caller) -> JsonObject:
         return {
             "supportedVersions": [*MODERN_PROTOCOL_VERSIONS, *HANDSHAKE_PROTOCOL_VERSIONS],
-            "capabilities": CAPABILITIES,
+            "capabilities": CAPABILITIES | {"extensions": dict(self.extensions)},
             "instructions": self.instructions,
             "_meta": {SERVER_INFO_META_KEY: self.info},
             **_public_for_a_minute(),

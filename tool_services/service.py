@@ -123,6 +123,9 @@ def _speak_mcp(
         instructions=info.description,
         tools={tool.name: tool for tool in tools},
         with_key=_with_idempotency_key,
+        extensions={
+            f"homestream/{name}": {} for name, offered in info.capabilities.items() if offered
+        },
     )
     serve_mcp(app, server, verifier, origins=[info.audience, verifier.issuer])
 

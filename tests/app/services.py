@@ -16,8 +16,11 @@ ANYTHING = {"type": "object"}
 
 
 class ToolService:
-    """A service with the given tools; `calls` records each call's user, audience and arguments,
-    `listed` how often it was asked for its tools."""
+    """A server with the given tools, of the stateless revision; `calls` records each call's user,
+    key and arguments, `listed` how often it was asked for its tools, which may be kept for
+    `ttl_ms`. A tool that returns a Response has that sent as it is."""
+
+    ttl_ms = 0
 
     def __init__(self, **tools: Callable[[dict[str, Any]], Any]) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -26,15 +29,35 @@ class ToolService:
         self.served = Served()
         self.url = self.served.url
         self.app = Flask("service")
-        self.app.get("/info", endpoint="info")(lambda: {"name": "service"})
-        self.app.get("/tools", endpoint="tools")(self._list)
-        self.app.post("/tools/call", endpoint="call")(self._call)
+        self.app.get("/health", endpoint="health")(lambda: {"status": "ok"})
+        self.app.post("/mcp", endpoint="mcp")(self._mcp)
 
-    def _list(self) -> dict[str, Any]:
+    def _mcp(self) -> Any:
+        message = request.get_json()
+        answers = {
+            "server/discover": self.discovered,
+            "tools/list": self.list,
+            "tools/call": lambda: self._call(message["params"]),
+        }
+        answer = answers[message["method"]]()
+        if isinstance(answer, Response):
+            return answer
+        result = {"resultType": "complete", "cacheScope": "public", "ttlMs": self.ttl_ms} | answer
+        return {"jsonrpc": "2.0", "id": message["id"], "result": result}
+
+    def discovered(self) -> Any:
+        return {"supportedVersions": ["2026-07-28"], "capabilities": {"tools": {}}}
+
+    def list(self) -> Any:
         self.listed += 1
         return {
             "tools": [
-                {"name": name, "description": "A tool.", "inputSchema": self.schema(name)}
+                {
+                    "name": name,
+                    "description": "A tool.",
+                    "inputSchema": self.schema(name),
+                    "annotations": self.annotations(name),
+                }
                 for name in self._tools
             ]
         }
@@ -42,14 +65,20 @@ class ToolService:
     def schema(self, _name: str) -> dict[str, Any]:
         return ANYTHING
 
-    def _call(self) -> Any:
-        body = request.get_json()
-        token = request.headers["Authorization"].removeprefix("Bearer ")
-        claims = jwt.decode(token, options={"verify_signature": False})
+    def annotations(self, _name: str) -> dict[str, Any]:
+        return {"readOnlyHint": True}
+
+    def _call(self, params: dict[str, Any]) -> Any:
+        claims = {"sub": None}
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if token.count(".") == 2:
+            claims = jwt.decode(token, options={"verify_signature": False})
         seen = {"user": claims["sub"], "key": request.headers["Idempotency-Key"]}
-        self.calls.append(seen | body["arguments"])
-        answer = self._tools[body["name"]](body["arguments"])
-        return answer if isinstance(answer, Response) else {"result": answer}
+        self.calls.append(seen | params["arguments"])
+        answer = self._tools[params["name"]](params["arguments"])
+        if isinstance(answer, Response):
+            return answer
+        return {"content": [], "structuredContent": answer}
 
     def __enter__(self) -> ToolService:
         self.served.begin(self.app)

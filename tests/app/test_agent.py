@@ -262,23 +262,30 @@ def test_a_service_that_dies_between_the_check_and_the_call_is_an_error_result(
     assert "can't be reached" in results(model)[0]["error"]
 
 
-@pytest.mark.parametrize("broken", ["not json", "[]", '{"tools": [{"name": "x"}]}'])
+@pytest.mark.parametrize(
+    "broken",
+    ["not json", "[]", '{"jsonrpc": "2.0", "id": 2, "result": {"tools": [{"name": "x"}]}}', "{}"],
+)
 def test_a_service_with_a_broken_catalogue_is_as_if_down(
     start: Start, model: ScriptedModel, broken: str
 ) -> None:
     service = ToolService()
-    service.app.view_functions["tools"] = lambda: Response(broken)
+    service.list = lambda: Response(broken)  # type: ignore[method-assign]
     with service:
         product = start(tool_services={"broken": service.url})
         assert not product.engine.catalogue.services["broken"].up
 
 
-def test_a_schema_that_is_none_is_refused(start: Start) -> None:
-    service = ToolService(act=lambda _: 1)
-    service.schema = lambda _name: {"type": 5}  # type: ignore[method-assign]
+def test_a_tool_whose_schema_is_none_is_left_out(start: Start) -> None:
+    service = ToolService(act=lambda _: 1, other=lambda _: 2)
+    service.schema = (  # type: ignore[method-assign]
+        lambda name: {"type": "object"} | ({"properties": 5} if name == "act" else {})
+    )
     with service:
-        product = start(tool_services={"broken": service.url})
-        assert not product.engine.catalogue.services["broken"].up
+        product = start(tool_services={"half": service.url})
+        half = product.engine.catalogue.services["half"]
+    assert [tool.name for tool in half.tools] == ["other"]
+    assert half.problem.startswith("act is left out: ")
 
 
 def test_a_large_result_is_cut_for_the_model_and_says_so(

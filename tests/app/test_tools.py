@@ -90,7 +90,7 @@ def test_a_schema_that_cannot_be_used_costs_its_tool_and_not_the_answer(
 
 
 def test_a_long_error_is_short_for_the_model(start: Start, model: ScriptedModel) -> None:
-    with ToolService(act=answering(json.dumps({"error": "x" * 100_000}))) as service:
+    with ToolService(act=answering(json.dumps({"error": {"message": "x" * 100_000}}))) as service:
         alice = start(tool_services={"odd": service.url}).sign_up("Alice")
         model.script(tool_call("act", {}), text("I could not."))
         alice.ask("x").until("done")
