@@ -129,6 +129,19 @@ def user() -> User:
     return cast(User, fje.current_user)
 
 
+def bearer(token: str) -> str | None:
+    """The id of the person whose access token this is; None for any other token, a bad one, or
+    one whose session has ended."""
+    try:
+        claims = fje.decode_token(token)
+    except (JWTExtendedException, jwt.PyJWTError):
+        return None
+    if claims.get("type") != "access" or _signed_out({}, claims):
+        return None
+    found = _load_user({}, claims)
+    return found.id if found else None
+
+
 def csrf_token() -> str:
     """The value for a form's `csrf_token` field; "" when nobody is signed in."""
     return str(fje.get_jwt().get("csrf", "")) if "_jwt_extended_jwt" in g else ""

@@ -193,12 +193,18 @@ def status() -> ResponseReturnValue:
     return render_template("chat/_status.html", services=_services())
 
 
+@bp.get("/tools")
+def tools() -> ResponseReturnValue:
+    """Every server and its tools, under the names that the model calls them by."""
+    return _page("chat/tools.html")
+
+
 @bp.get("/outbox")
 def outbox() -> ResponseReturnValue:
     """What was sent on this person's behalf, as the services that sent it tell."""
-    tools = UserTools(engine().catalogue, user().id)
+    person = UserTools(engine().catalogue, user().id)
     db.session.remove()
-    messages = tools.outbox()
+    messages = person.outbox()
     if wants_json():
         return jsonify(messages=messages)
     return _page("chat/outbox.html", messages=messages)

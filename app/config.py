@@ -239,4 +239,9 @@ def _sentence(detail: Any) -> str:
     if not detail["loc"]:
         return f"{message} (in .env or the environment)."
     name = str(detail["loc"][0]).upper()
+    if name == "MCP_SERVERS":
+        # Whatever is wrong with it, there may be tokens in it.
+        place = ".".join(map(str, detail["loc"][1:]))
+        name = f"{name} ({place})" if place else name
+        return f"{name}: {message}. Mend it in .env or the environment."
     return f"{name} is {detail['input']!r}, but: {message}. Mend it in .env or the environment."

@@ -25,7 +25,11 @@ from mcp_types import (
     ServerCapabilities,
     Tool,
 )
-from mcp_types.jsonrpc import METHOD_NOT_FOUND, UNSUPPORTED_PROTOCOL_VERSION
+from mcp_types.jsonrpc import (
+    METHOD_NOT_FOUND,
+    MISSING_REQUIRED_CLIENT_CAPABILITY,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
 from mcp_types.methods import parse_server_result
 from mcp_types.version import (
     HANDSHAKE_PROTOCOL_VERSIONS,
@@ -204,7 +208,7 @@ class McpClient:
                     self._decline(answer, headers)
                 continue
             if answer.get("error"):
-                raise _refusal(answer["error"], response.status_code)
+                raise self._refusal(answer["error"], response.status_code)
             if answer.get("id") == id and isinstance(answer.get("result"), dict):
                 result: JsonObject = answer["result"]
                 return result
@@ -231,6 +235,14 @@ class McpClient:
                 )
             yield message
 
+    def _refusal(self, error: Any, status: int) -> ToolFailure:
+        if not isinstance(error, dict):
+            return Refused(str(error), None, status)
+        message, data = str(error.get("message") or "no reason given"), error.get("data")
+        if error.get("code") == MISSING_REQUIRED_CLIENT_CAPABILITY and isinstance(data, dict):
+            return self._unsupported(data.get("requiredCapabilities") or ())
+        return Refused(message, error.get("code"), status, data)
+
     def _failed(self, response: requests.Response) -> Refused:
         status = response.status_code
         reasons = {
@@ -256,13 +268,6 @@ class McpClient:
         requests.post(
             self.url, json=answer, headers=sent, timeout=self._timeout, allow_redirects=False
         ).close()
-
-
-def _refusal(error: Any, status: int) -> Refused:
-    if not isinstance(error, dict):
-        return Refused(str(error), None, status)
-    message = str(error.get("message") or "no reason given")
-    return Refused(message, error.get("code"), status, error.get("data"))
 
 
 def _may_know_handshakes(refusal: Refused) -> bool:

@@ -21,6 +21,7 @@ from flask import Blueprint, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 from jwt.algorithms import ECAlgorithm
 
+from app import auth
 from app.models import new_id
 
 ALGORITHM = "ES256"
@@ -98,6 +99,13 @@ class TokenIssuer:
         )
         return token, lifetime
 
+    def for_person(self, user_id: str, audience: str) -> tuple[str, int]:
+        """A token with which a person's own program may call the service at `audience`, and its
+        lifetime in seconds. Raises ExchangeError."""
+        if audience.rstrip("/") not in self._services.values():
+            raise ExchangeError("invalid_target", f"There is no service at {audience!r}.")
+        return self.mint(user_id, audience.rstrip("/"), EXCHANGED_SCOPE), LIFETIME
+
     def _verified(self, token: str) -> dict[str, Any]:
         try:
             return jwt.decode(
@@ -133,17 +141,36 @@ def jwks() -> ResponseReturnValue:
     return jsonify(_issuer().jwks)
 
 
+@bp.get("/.well-known/oauth-authorization-server")
+def metadata() -> ResponseReturnValue:
+    """RFC 8414: where the tool services' metadata sends a client that needs a token."""
+    issuer = current_app.extensions["engine"].settings.app_url
+    return jsonify(
+        issuer=issuer,
+        token_endpoint=f"{issuer}/oauth/token",
+        jwks_uri=f"{issuer}/.well-known/jwks.json",
+        grant_types_supported=[GRANT],
+        response_types_supported=[],
+        token_endpoint_auth_methods_supported=["none"],
+        scopes_supported=[EXCHANGED_SCOPE],
+    )
+
+
 @bp.post("/oauth/token")
 def token() -> ResponseReturnValue:
-    """RFC 8693 token exchange, for tool services."""
+    """RFC 8693 token exchange: for a tool service that needs another, and for a person's own
+    program, which shows the access token that it signed in with."""
     try:
         if request.form.get("grant_type") != GRANT:
             raise ExchangeError("unsupported_grant_type", f"The grant_type must be {GRANT}.")
         if not request.form.get("subject_token") or not request.form.get("audience"):
             raise ExchangeError("invalid_request", "Send a subject_token and an audience.")
-        exchanged, lifetime = _issuer().exchange(
-            request.form["subject_token"], request.form["audience"]
-        )
+        subject, audience = request.form["subject_token"], request.form["audience"]
+        person = auth.bearer(subject)
+        if person is not None:
+            exchanged, lifetime = _issuer().for_person(person, audience)
+        else:
+            exchanged, lifetime = _issuer().exchange(subject, audience)
     except ExchangeError as refusal:
         return jsonify(error=refusal.code, error_description=refusal.message), 400
     answer = {

@@ -71,6 +71,23 @@ def test_services_are_pairs_of_name_and_address(settings: pytest.MonkeyPatch) ->
     assert read.tool_exchanges == {"a": "b"}
 
 
+def test_other_servers_are_one_line_and_their_tokens_are_not_shown(
+    settings: pytest.MonkeyPatch,
+) -> None:
+    settings.setenv(
+        "MCP_SERVERS",
+        '{"weather": {"url": "https://x/mcp", "token": "t0ken", "tools": ["forecast"]}}',
+    )
+    [(name, server)] = load_settings().mcp_servers.items()
+    assert (name, server.url, server.tools) == ("weather", "https://x/mcp", {"forecast"})
+    assert "t0ken" not in repr(load_settings())
+    settings.setenv("MCP_SERVERS", '{"weather": {"url": "https://x/mcp", "token": "t0ken"')
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert "MCP_SERVERS" in str(refused.value)
+    assert "t0ken" not in str(refused.value)
+
+
 def test_a_file_is_read_and_the_environment_wins(
     settings: pytest.MonkeyPatch, folder: Path
 ) -> None:
@@ -94,6 +111,12 @@ def test_a_file_is_read_and_the_environment_wins(
         ("TOOL_SERVICES", "listings"),
         ("TOOL_SERVICES", "listings=8001"),
         ("TOOL_EXCHANGES", "a"),
+        ("MCP_SERVERS", "https://x/mcp"),
+        ("MCP_SERVERS", "[]"),
+        ("MCP_SERVERS", '{"A B": {"url": "https://x/mcp"}}'),
+        ("MCP_SERVERS", '{"a": {"url": "x"}}'),
+        ("MCP_SERVERS", '{"a": {"url": "https://x/mcp", "tokens": "t"}}'),
+        ("MCP_SERVERS", '{"listings": {"url": "https://x/mcp"}}'),
         ("SIGN_IN_LIMIT", "often"),
         ("SECRET_KEY", "short"),
         ("SIGNING_KEY_FILE", "/nowhere/key.pem"),

@@ -152,5 +152,32 @@ def test_only_a_good_service_token_can_be_exchanged(product: Product, alice: Per
     forged = jwt.encode(good, "x" * 32, algorithm="HS256")
     expired = product.engine.issuer.mint(alice.id, analytics, "tools:call", exp=now - 1)
     foreign = product.engine.issuer.mint(alice.id, analytics, "tools:call", iss="other")
-    for token in (unsigned, forged, expired, foreign, alice.tokens["access_token"]):
+    for token in (unsigned, forged, expired, foreign, "nonsense"):
         assert exchange(product, token).json()["error"] == "invalid_grant"
+
+
+def test_a_persons_own_program_gets_a_token_for_a_service(product: Product, alice: Person) -> None:
+    metadata = requests.get(f"{product.url}/.well-known/oauth-authorization-server").json()
+    assert metadata["issuer"] == product.settings.app_url
+    assert metadata["token_endpoint"] == f"{product.url}/oauth/token"
+    for service in ("listings", "analytics"):
+        audience = product.settings.tool_services[service]
+        answer = exchange(product, alice.tokens["access_token"], audience=audience)
+        assert answer.status_code == 200
+        assert find(product, answer.json()["access_token"], service).status_code == 200
+        assert claims_of(answer.json()["access_token"])["sub"] == alice.id
+
+
+def test_a_persons_token_is_exchanged_for_known_services_only(
+    product: Product, alice: Person
+) -> None:
+    answer = exchange(product, alice.tokens["access_token"], audience="https://elsewhere.example")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_target")
+
+
+def test_only_a_live_access_token_is_exchanged(product: Product, alice: Person) -> None:
+    assert exchange(product, alice.tokens["refresh_token"]).status_code == 400
+    token = alice.tokens["access_token"]
+    alice.api("POST", "/auth/signout")
+    answer = exchange(product, token)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")

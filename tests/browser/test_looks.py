@@ -89,7 +89,7 @@ def test_the_main_job_fits_and_can_be_read(page: Page, look: Look, demo: Site) -
     ann.asks("send them to ann@example.com")
     ann.waits_for("completed", 2)
     look("sent")
-    for path in ("conversations", "outbox", "auth/profile"):
+    for path in ("conversations", "outbox", "tools", "auth/profile"):
         page.goto(f"{demo.url}/{path}")
         look(path.replace("/", "-"))
 
