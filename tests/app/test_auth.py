@@ -22,6 +22,7 @@ PUBLIC = {
         "/health",
         "/sse/health",
         "/.well-known/jwks.json",
+        "/.well-known/oauth-authorization-server",
         "/oauth/token",
         "/static/<path:filename>",
     ),
