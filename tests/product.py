@@ -26,6 +26,7 @@ from app.engine import Engine
 from app.keys import ensure_secrets
 from app.models import db
 from scripts.launch import free_port
+from tests.seeded import copy_samples
 from tool_services.settings import Settings as ServiceSettings
 
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -90,6 +91,7 @@ class Product:
             analytics_url=self.analytics.url,
             tool_timeout=self.settings.tool_timeout,
         )
+        copy_samples(folder)
         self.start_listings()
         self.start_analytics()
         self.app = self.start_web()

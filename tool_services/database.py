@@ -1,38 +1,65 @@
-"""A service's own database: opened, created and filled, also when several processes start."""
+"""A service's own database: opened, brought up to date and filled, by any number of processes."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
+import flask_migrate
 from flask import Flask
+from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import URL, event, func, inspect, make_url, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    event,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from tool_services.settings import stop
 
+# Any number will do, as long as it is always this one.
+_LOCK = 4_711_001
+
 _FROM_TEXT: dict[type, Callable[[str], Any]] = {
     int: int,
     float: float,
     str: str,
+    date: date.fromisoformat,
     datetime: lambda text: datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None),
 }
 
 
+Rows = Iterable[Mapping[str, Any]]
+
+
 @dataclass(frozen=True)
 class Sample:
-    """The rows that a new table starts with: a CSV file headed by the table's column names."""
+    """The rows that a new table starts with, by column names."""
 
     model: type[DeclarativeBase]
-    file: Path
+    rows: Callable[[], Rows]
+
+
+def from_csv(model: type[DeclarativeBase], file: Path) -> Rows:
+    """The rows of a CSV file headed by the table's column names."""
+    columns = inspect(model).columns
+    with file.open(newline="", encoding="utf-8") as lines:
+        for row in csv.DictReader(lines):
+            yield {name: _FROM_TEXT[columns[name].type.python_type](row[name]) for name in row}
 
 
 def utc_now() -> datetime:
@@ -46,16 +73,24 @@ def iso_utc(moment: datetime) -> str:
 
 
 def open_database(
-    app: Flask, database: SQLAlchemy, *, setting: str, url: str, samples: Sequence[Sample]
+    app: Flask,
+    database: SQLAlchemy,
+    *,
+    setting: str,
+    url: str,
+    samples: Sequence[Sample],
 ) -> None:
-    """Connect `app`, make missing tables, fill empty ones, and add the `seed` command.
+    """Connect `app`, bring the tables up to date, fill empty ones with `samples`, and add the
+    commands `seed` and `db`. The migrations are in `migrations/` beside the app's package.
 
     A database that can't be opened stops the program; the sentence names `setting`.
     """
+    folder = Path(app.root_path) / "migrations"
     try:
         _connect(app, database, make_url(url))
+        Migrate(app, database, directory=str(folder), render_as_batch=True)
         with app.app_context():
-            _create_and_load(database, samples)
+            _bring_up_to_date(database, folder, samples)
     except (SQLAlchemyError, ImportError, OSError) as error:
         reason = getattr(error, "orig", None) or error
         stop(f"The database that {setting} names can't be opened: {reason}. Change {setting}.")
@@ -80,8 +115,8 @@ def _set_pragmas(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _create_and_load(database: SQLAlchemy, samples: Sequence[Sample]) -> None:
-    # Of several processes that start at once, one wins; the others fail, and find its rows then.
+def _bring_up_to_date(database: SQLAlchemy, folder: Path, samples: Sequence[Sample]) -> None:
+    # Processes that start at once wait for each other; one that waited too long tries again.
     for attempt in Retrying(
         retry=retry_if_exception_type(SQLAlchemyError),
         stop=stop_after_attempt(6),
@@ -90,36 +125,58 @@ def _create_and_load(database: SQLAlchemy, samples: Sequence[Sample]) -> None:
     ):
         with attempt:
             database.session.rollback()
-            database.create_all()
-            for sample in samples:
-                _load(database, sample)
+            if _revision(database) != _newest(folder):
+                flask_migrate.upgrade(directory=str(folder))
+            fill(database, samples)
 
 
-def _load(database: SQLAlchemy, sample: Sample) -> None:
-    if _count(database, sample) == 0:
-        database.session.add_all(_rows(sample))
-    database.session.commit()
+def _newest(folder: Path) -> str:
+    return max(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*.py"))
+
+
+def _revision(database: SQLAlchemy) -> str | None:
+    """The revision that the tables have; None for tables from before there were any."""
+    if not inspect(database.engine).has_table("alembic_version"):
+        return None
+    with database.engine.connect() as connection:
+        revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
+
+
+def begin_alone(connection: Connection) -> None:
+    """Begin a transaction beside which no other one of this kind runs, in whatever process."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+def fill(database: SQLAlchemy, samples: Sequence[Sample]) -> None:
+    """Load each sample into its table if that is empty."""
+    session = database.session
+    if all(_has_rows(database, sample) for sample in samples):
+        session.rollback()
+        return
+    session.rollback()
+    begin_alone(session.connection())
+    for sample in samples:
+        if not _has_rows(database, sample):
+            session.execute(insert(sample.model), list(sample.rows()))
+    session.commit()
+
+
+def _has_rows(database: SQLAlchemy, sample: Sample) -> bool:
+    return database.session.scalar(select(1).select_from(sample.model).limit(1)) is not None
 
 
 def _count(database: SQLAlchemy, sample: Sample) -> int:
     return database.session.scalar(select(func.count()).select_from(sample.model)) or 0
 
 
-def _rows(sample: Sample) -> list[DeclarativeBase]:
-    columns = inspect(sample.model).columns
-    with sample.file.open(newline="", encoding="utf-8") as lines:
-        return [
-            sample.model(
-                **{name: _FROM_TEXT[columns[name].type.python_type](row[name]) for name in row}
-            )
-            for row in csv.DictReader(lines)
-        ]
-
-
 def _add_seed_command(app: Flask, database: SQLAlchemy, samples: Sequence[Sample]) -> None:
     @app.cli.command("seed")
     def seed() -> None:
-        """Create missing tables and load the sample rows into empty ones."""
-        _create_and_load(database, samples)
+        """Load the sample rows into empty tables."""
+        fill(database, samples)
         for sample in samples:
             click.echo(f"{sample.model.__tablename__}: {_count(database, sample)} rows")

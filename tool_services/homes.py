@@ -10,6 +10,7 @@ from tool_services.tools import ToolResult
 
 Dollars = Annotated[int, Field(description="US dollars")]
 Status = Literal["Active", "Pending", "Sold"]
+PropertyType = Literal["House", "Townhouse", "Condo", "Multi-family", "Manufactured", "Land"]
 
 
 class Home(ToolResult):
@@ -24,6 +25,7 @@ class Home(ToolResult):
     bedrooms: int
     bathrooms: Annotated[int | float, Field(description="A half bathroom counts as 0.5")]
     status: Status
+    property_type: PropertyType
 
     @property
     def full_address(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tool_services.errors import UnknownListingError
@@ -24,11 +24,7 @@ def normal_ids(listing_ids: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(listing_id.strip().upper() for listing_id in listing_ids))
 
 
-def require_known(listing_ids: Sequence[str], known: Container[str]) -> None:
-    """Raise UnknownListingError that names every id which is not among `known`."""
-    unknown = [listing_id for listing_id in listing_ids if listing_id not in known]
-    if unknown:
-        raise UnknownListingError(
-            f"No listing has the id {', '.join(unknown)}. "
-            "Ids look like L001; findListings shows those that there are."
-        )
+def unknown_listing(unknown: Sequence[str], nearest: Sequence[str]) -> UnknownListingError:
+    """The error that names the ids which no listing has, and those `nearest` to them."""
+    suggestion = f"The nearest ids: {', '.join(nearest)}." if nearest else "There are no listings."
+    return UnknownListingError(f"No listing has the id {', '.join(unknown)}. {suggestion}")

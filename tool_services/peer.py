@@ -4,16 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import gevent
 import requests
+from pydantic import BaseModel, ValidationError
 
-from tool_services.errors import UpstreamTimeoutError, UpstreamUnavailableError
+from tool_services.errors import (
+    ServiceError,
+    UpstreamTimeoutError,
+    UpstreamUnavailableError,
+)
 from tool_services.tokens import CALL_SCOPE, Caller
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
+
+
+Answer = TypeVar("Answer", bound=BaseModel)
+
+
+class _Refusal(BaseModel):
+    class Error(BaseModel):
+        code: str
+        message: str
+
+    error: Error
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,31 @@ class Peer:
                 )
         except requests.RequestException as error:
             raise self.unavailable("can't be reached") from error
+
+    def ask(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        caller: Caller,
+        expected: type[Answer],
+        *refusals: type[ServiceError],
+    ) -> Answer:
+        """The peer's answer as a value.
+
+        Raises the one of `refusals` whose code the peer gives, with the peer's own sentence;
+        otherwise as `get`.
+        """
+        answer = self.get(path, params, caller)
+        try:
+            if answer.status_code in {refusal.status for refusal in refusals}:
+                told = _Refusal.model_validate_json(answer.content).error
+                for refusal in refusals:
+                    if refusal.code == told.code:
+                        raise refusal(told.message)
+            return expected.model_validate_json(answer.content)
+        except ValidationError as error:
+            trouble = f"gave an unusable answer ({answer.status_code})"
+            raise self.unavailable(trouble) from error
 
     def unavailable(self, trouble: str) -> UpstreamUnavailableError:
         """The error that says what is the matter with this peer."""

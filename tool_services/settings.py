@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     )
     listings_database_url: str = _sqlite_file("listings.db")
     analytics_database_url: str = _sqlite_file("analytics.db")
+    sample_data: bool = True
     tool_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
 
 

@@ -12,6 +12,7 @@ import requests
 from flask import Flask
 from gevent.pywsgi import WSGIServer
 
+from tests.seeded import copy_samples
 from tests.tool_services.issuer import Issuer
 from tool_services import analytics, listings
 from tool_services.analytics.models import db as analytics_db
@@ -115,6 +116,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             "tool_timeout": 2,
         }
     )
+    copy_samples(settings.instance_dir)
     apps = [issuer.app(), listings.create_app(settings), analytics.create_app(settings)]
     for server, app in zip(servers, apps, strict=True):
         server.application = app

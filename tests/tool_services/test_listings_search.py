@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import insert, select
 
 from tests.tool_services.conftest import World
 from tool_services.listings.models import Listing, db
-from tool_services.listings.search import MOST_RESULTS
+from tool_services.listings.search import MOST_COUNTED, MOST_RESULTS
 
 
 def ids(world: World, **arguments: Any) -> list[str]:
@@ -19,6 +21,9 @@ def test_a_listing_is_shown_with_its_whole_address_price_rooms_and_status(world:
     result = world.listings.call("findListings", {"city": "Seattle", "status": "Sold"}).result
     assert result == {
         "total": 1,
+        "totalIsExact": True,
+        "page": 1,
+        "nextPage": None,
         "listings": [
             {
                 "listingId": "L013",
@@ -30,6 +35,7 @@ def test_a_listing_is_shown_with_its_whole_address_price_rooms_and_status(world:
                 "bedrooms": 3,
                 "bathrooms": 3,
                 "status": "Sold",
+                "propertyType": "House",
             }
         ],
     }
@@ -73,28 +79,118 @@ def test_hostile_text_is_only_a_city_that_is_not_there(world: World, city: str) 
     assert ids(world, city=city) == []
 
 
-def test_a_long_result_is_cut_and_counted(world: World) -> None:
+def boise(world: World, count: int) -> None:
     with world.listings.app.app_context():
-        db.session.add_all(
-            Listing(
-                ListingId=f"B{number:03}",
-                StreetAddress=f"{number} Long Road",
-                City="Boise",
-                StateOrProvince="ID",
-                PostalCode="83701",
-                ListPrice=300_000 + number,
-                BedroomsTotal=2,
-                BathroomsTotal=1.0,
-                StandardStatus="Active",
-            )
-            for number in range(60)
+        db.session.execute(
+            insert(Listing),
+            [
+                {
+                    "ListingId": f"B{number:05}",
+                    "StreetAddress": f"{number} Long Road",
+                    "City": "Boise",
+                    "CityKey": "boise",
+                    "StateOrProvince": "ID",
+                    "PostalCode": "83701",
+                    "ListPrice": 300_000 + number,
+                    "BedroomsTotal": 2,
+                    "BathroomsTotal": 1.0,
+                    "StandardStatus": "Active",
+                    "PropertyType": "House",
+                    "PublicRemarks": "Like the others.",
+                    "OnMarketDate": date(2024, 1, 1) + timedelta(days=number % 7),
+                }
+                for number in range(count)
+            ],
         )
         db.session.commit()
-    result = world.listings.call("findListings", {"state": "idaho"}).result
-    assert result["total"] == 60
-    assert [one["listingId"] for one in result["listings"]] == [
-        f"B{number:03}" for number in range(MOST_RESULTS)
-    ]
+
+
+def test_a_long_result_comes_in_pages_and_is_counted(world: World) -> None:
+    boise(world, 60)
+    search = {"state": "idaho", "limit": 25}
+    seen = []
+    for page, following in ((1, 2), (2, 3), (3, None)):
+        result = world.listings.call("findListings", search | {"page": page}).result
+        assert (result["total"], result["totalIsExact"]) == (60, True)
+        assert (result["page"], result["nextPage"]) == (page, following)
+        seen += [one["listingId"] for one in result["listings"]]
+    assert seen == [f"B{number:05}" for number in range(60)]
+    beyond = world.listings.call("findListings", search | {"page": 9}).result
+    assert (beyond["total"], beyond["listings"], beyond["nextPage"]) == (60, [], None)
+
+
+def test_a_page_has_at_most_so_many(world: World) -> None:
+    boise(world, MOST_RESULTS + 1)
+    result = world.listings.call("findListings", {"state": "ID"}).result
+    assert len(result["listings"]) == MOST_RESULTS
+    assert result["total"] == MOST_RESULTS + 1
+
+
+def test_more_than_anybody_counts_is_said_to_be_more(world: World) -> None:
+    boise(world, MOST_COUNTED + 1)
+    result = world.listings.call("findListings", {"city": "Boise", "limit": 1}).result
+    assert (result["total"], result["totalIsExact"]) == (MOST_COUNTED, False)
+
+
+def found(world: World, **arguments: Any) -> list[str]:
+    result = world.listings.call("findListings", arguments).result
+    return [listing["listingId"] for listing in result["listings"]]
+
+
+def test_each_further_condition_narrows_the_search(world: World) -> None:
+    assert found(world, maxBedrooms=2, maxPrice=600_000) == ["L012", "L016"]
+    assert found(world, minPrice=1_800_000) == ["L007", "L011"]
+    assert found(world, minBathrooms=3.5) == ["L003", "L015", "L007", "L011"]
+    assert found(world, propertyType="Townhouse") == ["L020", "L014"]
+
+
+def test_sorting_turns_the_order_round(world: World) -> None:
+    assert found(world, sort="dearest", limit=2) == ["L011", "L007"]
+    assert found(world, sort="newest", limit=2) == ["L009", "L003"]
+    assert found(world, sort="cheapest", limit=1) == ["L012"]
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("view of the lake", ["L011"]),
+        ("LAKE", ["L015", "L007", "L011"]),
+        ("gardens", ["L012", "L008", "L020", "L018", "L001"]),
+        ("oak street", ["L001"]),
+        ("97217", ["L020"]),
+        ("roof-terrace", ["L014", "L003"]),
+        ("unicorn", []),
+        ('" OR 1=1 --', []),
+        ("lake NOT view", []),
+    ],
+)
+def test_words_are_looked_for_in_description_and_address(
+    world: World, query: str, ids: list[str]
+) -> None:
+    assert found(world, query=query) == ids
+
+
+@pytest.mark.parametrize("query", ["...", "🏠", '"*"'])
+def test_a_search_for_words_needs_a_word(world: World, query: str) -> None:
+    answer = world.listings.call("findListings", {"query": query})
+    assert answer.message == f"query must hold a word, not {query!r}."
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [("minPrice", "maxPrice"), ("minBedrooms", "maxBedrooms")]
+)
+def test_a_range_that_holds_nothing_is_refused(world: World, low: str, high: str) -> None:
+    answer = world.listings.call("findListings", {low: 3, high: 2})
+    assert (answer.status, answer.message) == (422, f"{low} must not be more than {high}.")
+
+
+def test_changed_words_are_found_and_the_old_ones_are_not(world: World) -> None:
+    with world.listings.app.app_context():
+        home = db.session.scalars(select(Listing).where(Listing.ListingId == "L011")).one()
+        home.PublicRemarks = "Now with a helipad."
+        db.session.commit()
+    assert found(world, query="helipad") == ["L011"]
+    assert found(world, query="cellar") == []
 
 
 def test_other_services_read_listings_by_id_in_the_order_asked(world: World) -> None:
@@ -106,8 +202,7 @@ def test_unknown_ids_are_each_named(world: World) -> None:
     answer = world.listings.get("/listings?ids=L001,L099,X1")
     assert (answer.status, answer.code) == (422, "unknown_listing")
     assert answer.message == (
-        "No listing has the id L099, X1. "
-        "Ids look like L001; findListings shows those that there are."
+        "No listing has the id L099, X1. The nearest ids: L019, L020, L018, L017, L016."
     )
 
 

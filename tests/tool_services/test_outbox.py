@@ -52,7 +52,7 @@ def test_a_report_on_one_home_is_headed_by_its_address(world: World) -> None:
 
 def test_what_a_listing_says_cannot_become_markup_in_the_mail(world: World) -> None:
     with world.listings.app.app_context():
-        db.session.get_one(Listing, "L001").StreetAddress = "<script>alert(1)</script> & Sons"
+        db.session.get_one(Listing, 1).StreetAddress = "<script>alert(1)</script> & Sons"
         db.session.commit()
     world.listings.call("sendListingReport", REPORT)
     [message] = messages(world)

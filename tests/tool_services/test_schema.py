@@ -27,7 +27,8 @@ MANY = [f"L{number:03}" for number in range(51)]
         ({"status": "active"}, 'status must be one of Active, Pending, Sold, not "active".'),
         (
             {"price": 1, "beds": 2},
-            "unknown: price, beds (the fields are city, state, minBedrooms, maxPrice, status).",
+            "unknown: price, beds (the fields are city, state, minBedrooms, maxBedrooms,"
+            " minBathrooms, minPrice, maxPrice, propertyType, status, query, sort, limit, page).",
         ),
         (
             {"maxPrice": 0, "minBedrooms": -1},

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from flask import Flask
 from sqlalchemy import select
 
-from tool_services.analytics.market import GET_MARKET_ANALYSIS
-from tool_services.analytics.metrics import GET_LISTING_METRICS
-from tool_services.analytics.models import ListingMetrics, MarketArea, db
+from tool_services.analytics.market import market_analysis_tool
+from tool_services.analytics.metrics import listing_metrics_tool
+from tool_services.analytics.models import Interaction, db
 from tool_services.analytics.report import performance_report_tool
-from tool_services.database import Sample, open_database
+from tool_services.analytics.sample import SAMPLES
+from tool_services.database import open_database
 from tool_services.peer import Peer
 from tool_services.service import ServiceInfo, make_service
 from tool_services.settings import Settings, load_settings
@@ -19,16 +18,13 @@ from tool_services.tokens import TokenVerifier
 
 # The rest of the time that a tool call has is for this service's own work and the way back.
 PEER_TIMEOUT_SHARE = 0.6
-_SAMPLE_DIR = Path(__file__).parent / "sample"
-_SAMPLES = [
-    Sample(ListingMetrics, _SAMPLE_DIR / "listing_metrics.csv"),
-    Sample(MarketArea, _SAMPLE_DIR / "market_areas.csv"),
-]
+_TOOLS = (listing_metrics_tool, market_analysis_tool, performance_report_tool)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The service as a WSGI app, its database created and filled where that is still to do."""
     settings = settings or load_settings()
+    listings = _listings(settings)
     app = make_service(
         ServiceInfo(
             name="analytics",
@@ -36,9 +32,9 @@ def create_app(settings: Settings | None = None) -> Flask:
             description="Knows how listings perform and how their markets move.",
             audience=settings.analytics_url,
         ),
-        [GET_LISTING_METRICS, GET_MARKET_ANALYSIS, performance_report_tool(_listings(settings))],
+        [make(listings) for make in _TOOLS],
         verifier=TokenVerifier.for_service(settings, settings.analytics_url),
-        check_database=lambda: db.session.scalar(select(ListingMetrics.ListingId).limit(1)),
+        check_database=lambda: db.session.scalar(select(Interaction.Id).limit(1)),
         instance_dir=settings.instance_dir,
     )
     open_database(
@@ -46,7 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         db,
         setting="ANALYTICS_DATABASE_URL",
         url=settings.analytics_database_url,
-        samples=_SAMPLES,
+        samples=SAMPLES if settings.sample_data else (),
     )
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tool_services.errors import UnknownListingError
 from tool_services.homes import Home
@@ -16,26 +16,13 @@ class _Answer(BaseModel):
     listings: list[Home]
 
 
-class _Refusal(BaseModel):
-    class Error(BaseModel):
-        code: str
-        message: str
-
-    error: Error
-
-
 def listed_homes(peer: Peer, listing_ids: Sequence[str], caller: Caller) -> dict[str, Home]:
     """The homes by listing id, every one asked for.
 
     Raises UnknownListingError with the peer's sentence, or UpstreamUnavailableError.
     """
-    answer = peer.get("/listings", {"ids": ",".join(listing_ids)}, caller)
-    try:
-        if answer.status_code == UnknownListingError.status:
-            raise UnknownListingError(_Refusal.model_validate_json(answer.content).error.message)
-        homes = _Answer.model_validate_json(answer.content).listings
-    except ValidationError as error:
-        raise peer.unavailable(f"gave an unusable answer ({answer.status_code})") from error
+    ids = {"ids": ",".join(listing_ids)}
+    homes = peer.ask("/listings", ids, caller, _Answer, UnknownListingError).listings
     by_id = {home.listing_id: home for home in homes}
     if by_id.keys() != set(listing_ids):
         raise peer.unavailable("answered about other listings than those asked for")

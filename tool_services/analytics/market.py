@@ -1,25 +1,33 @@
-"""The getMarketAnalysis tool."""
+"""The getMarketAnalysis tool: what the figures of a market, which listings has, mean."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
-from sqlalchemy import select
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
-from tool_services.analytics.models import MarketArea, db
 from tool_services.errors import UnknownAreaError
 from tool_services.homes import Dollars
+from tool_services.peer import Peer
 from tool_services.tokens import Caller
 from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
-from tool_services.us_states import state_code
+
+Level = Literal["High", "Medium", "Low"]
+Direction = Literal["Up", "Stable", "Down"]
+Activity = Literal["Hot", "Warm", "Cool"]
+
+# From so many percent in a year on, prices are going somewhere.
+MOVING_PERCENT = 5.0
+# A market is contested where homes go this fast, and most of them do; hot, where faster still.
+CONTESTED_DAYS, CONTESTED_SHARE = 24, 0.75
+HOT_DAYS = 22
+SLOW_DAYS = 45
 
 
 class Trends(ToolResult):
-    price_direction: str
-    market_activity: str
+    price_direction: Direction
+    market_activity: Activity
 
 
 class MarketAnalysis(ToolResult):
@@ -27,82 +35,97 @@ class MarketAnalysis(ToolResult):
 
     area: str
     average_price: Dollars
-    price_change: Annotated[float, Field(description="Percent in a year")]
+    price_change: Annotated[
+        float | None, Field(description="Percent in a year; null without an earlier year")
+    ]
     average_time_on_market: Annotated[int, Field(description="Days")]
-    total_listings: int
+    total_listings: Annotated[int, Field(description="Of the last year, as are the next two")]
     sold_listings: int
     pending_listings: int
-    competition_level: str
+    competition_level: Level
     trends: Trends
 
 
-def get_market_analysis(arguments: JsonObject, _caller: Caller) -> MarketAnalysis:
-    """The figures of the market that `area` names. Raises UnknownAreaError."""
-    areas = db.session.scalars(select(MarketArea).order_by(MarketArea.Area)).all()
-    return _analysis(_named_area(arguments["area"], areas))
+class Market(BaseModel):
+    """The figures as the listings service gives them."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+    area: str
+    average_price: float
+    previous_average_price: float | None
+    average_time_on_market: float
+    total_listings: int
+    sold_listings: int
+    pending_listings: int
+
+    @property
+    def price_change(self) -> float | None:
+        """Percent from the year before; None without one."""
+        if not self.previous_average_price:
+            return None
+        return round((self.average_price / self.previous_average_price - 1) * 100, 1)
+
+    @property
+    def competition(self) -> Level:
+        gone = (self.sold_listings + self.pending_listings) / self.total_listings
+        if self.average_time_on_market <= CONTESTED_DAYS and gone >= CONTESTED_SHARE:
+            return "High"
+        return "Medium" if self.average_time_on_market <= SLOW_DAYS else "Low"
+
+    @property
+    def direction(self) -> Direction:
+        change = self.price_change or 0.0
+        if abs(change) < MOVING_PERCENT:
+            return "Stable"
+        return "Up" if change > 0 else "Down"
+
+    @property
+    def activity(self) -> Activity:
+        if self.average_time_on_market <= HOT_DAYS:
+            return "Hot"
+        return "Warm" if self.average_time_on_market <= SLOW_DAYS else "Cool"
 
 
-def _named_area(text: str, areas: Sequence[MarketArea]) -> MarketArea:
-    spellings = _spellings(text)
-    matching = [area for area in areas if spellings & {_plain(area.Area)}]
-    matching = matching or [area for area in areas if _city(area) == _plain(text)]
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        names = "; ".join(area.Area for area in matching)
-        raise UnknownAreaError(f"{text!r} could be any of these: {names}. Add the state.")
-    names = "; ".join(area.Area for area in areas)
-    raise UnknownAreaError(f"There are no figures for {text!r}. The areas known are: {names}.")
+def market_analysis_tool(listings: Peer) -> Tool:
+    """The tool, reading the figures from the `listings` peer."""
 
+    def get_market_analysis(arguments: JsonObject, caller: Caller) -> MarketAnalysis:
+        area = {"area": arguments["area"]}
+        return _analysis(listings.ask("/market", area, caller, Market, UnknownAreaError))
 
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text)).upper()
-
-
-def _city(area: MarketArea) -> str:
-    return _plain(area.Area.rpartition(",")[0])
-
-
-def _spellings(text: str) -> set[str]:
-    """The text as it is, and with its last words read as a state: PORTLAND OREGON, PORTLAND OR."""
-    words = _plain(text).split()
-    splits = ((words[:at], words[at:]) for at in range(1, len(words)))
-    as_written = {" ".join(words)}
-    return as_written | {" ".join([*city, state_code(" ".join(state))]) for city, state in splits}
-
-
-def _analysis(area: MarketArea) -> MarketAnalysis:
-    return MarketAnalysis(
-        area=area.Area,
-        average_price=area.AveragePrice,
-        price_change=area.PriceChange,
-        average_time_on_market=area.AverageDaysOnMarket,
-        total_listings=area.TotalListings,
-        sold_listings=area.SoldListings,
-        pending_listings=area.PendingListings,
-        competition_level=area.CompetitionLevel,
-        trends=Trends(price_direction=area.PriceDirection, market_activity=area.MarketActivity),
+    return Tool(
+        name="getMarketAnalysis",
+        description=(
+            "Average price, price change in percent, days on the market, supply, competition and "
+            "trends of one city's market."
+        ),
+        input_schema=arguments_schema(
+            {
+                "area": {
+                    "type": "string",
+                    "description": "City and state, such as Portland, OR",
+                    "minLength": 1,
+                    "maxLength": 100,
+                }
+            },
+            required=("area",),
+        ),
+        output=MarketAnalysis,
+        annotations=reading("Get market analysis"),
+        handler=get_market_analysis,
     )
 
 
-GET_MARKET_ANALYSIS = Tool(
-    name="getMarketAnalysis",
-    description=(
-        "Average price, price change in percent, days on the market, supply, competition and "
-        "trends of one city's market."
-    ),
-    input_schema=arguments_schema(
-        {
-            "area": {
-                "type": "string",
-                "description": "City and state, such as Portland, OR",
-                "minLength": 1,
-                "maxLength": 100,
-            }
-        },
-        required=("area",),
-    ),
-    output=MarketAnalysis,
-    annotations=reading("Get market analysis"),
-    handler=get_market_analysis,
-)
+def _analysis(market: Market) -> MarketAnalysis:
+    return MarketAnalysis(
+        area=market.area,
+        average_price=round(market.average_price),
+        price_change=market.price_change,
+        average_time_on_market=round(market.average_time_on_market),
+        total_listings=market.total_listings,
+        sold_listings=market.sold_listings,
+        pending_listings=market.pending_listings,
+        competition_level=market.competition,
+        trends=Trends(price_direction=market.direction, market_activity=market.activity),
+    )

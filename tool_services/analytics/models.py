@@ -1,11 +1,15 @@
-"""Tables of the analytics service; rates are fractions from 0 to 1, prices in US dollars."""
+"""Tables of the analytics service."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
+from typing import Literal
 
 from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Index, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Kind = Literal["view", "save", "inquiry"]
 
 
 class Base(DeclarativeBase):
@@ -15,33 +19,24 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(metadata=Base.metadata)
 
 
-class ListingMetrics(Base):
-    """How one listing is doing with the public, since it came on the market."""
+class Interaction(Base):
+    """Somebody did something with a listing. `VisitorId` says who, without saying who that is."""
 
-    __tablename__ = "listing_metrics"
+    __tablename__ = "interactions"
+    __table_args__ = (Index("ix_interactions_listing", "ListingId", "Kind", "VisitorId", "At"),)
 
-    ListingId: Mapped[str] = mapped_column(primary_key=True)
-    PageViews: Mapped[int]
-    Saves: Mapped[int]
-    Inquiries: Mapped[int]
-    DaysOnMarket: Mapped[int]
-    ClickThroughRate: Mapped[float]
-    ConversionRate: Mapped[float]
-    LastUpdated: Mapped[datetime]
+    Id: Mapped[int] = mapped_column(primary_key=True)
+    ListingId: Mapped[str] = mapped_column(String(40))
+    Kind: Mapped[Kind] = mapped_column(String)
+    VisitorId: Mapped[str] = mapped_column(String(64))
+    At: Mapped[datetime]
 
 
-class MarketArea(Base):
-    """The market of one city; `PriceChange` is in percent, `Area` looks like "Portland, OR"."""
+class Exposure(Base):
+    """How often a listing was shown among others on one day, whether or not it was opened."""
 
-    __tablename__ = "market_areas"
+    __tablename__ = "exposures"
 
-    Area: Mapped[str] = mapped_column(primary_key=True)
-    AveragePrice: Mapped[int]
-    PriceChange: Mapped[float]
-    AverageDaysOnMarket: Mapped[int]
-    TotalListings: Mapped[int]
-    SoldListings: Mapped[int]
-    PendingListings: Mapped[int]
-    CompetitionLevel: Mapped[str]
-    PriceDirection: Mapped[str]
-    MarketActivity: Mapped[str]
+    ListingId: Mapped[str] = mapped_column(String(40), primary_key=True)
+    Day: Mapped[date] = mapped_column(primary_key=True)
+    Impressions: Mapped[int]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tool_services.analytics.models import ListingMetrics
+from tool_services.analytics.metrics import Metrics
 from tool_services.homes import Home
 
 LONG_DAYS_ON_MARKET = 30
@@ -19,28 +19,28 @@ class Performance:
     """A home and how it is doing."""
 
     home: Home
-    figures: ListingMetrics
+    figures: Metrics
 
 
-_Rule = tuple[Callable[[ListingMetrics], bool], str]
+_Rule = tuple[Callable[[Metrics], bool], str]
 
 _RULES: list[_Rule] = [
     (
-        lambda figures: figures.DaysOnMarket > LONG_DAYS_ON_MARKET,
+        lambda figures: figures.days_on_market > LONG_DAYS_ON_MARKET,
         f"Review the asking price of {{homes}}: over {LONG_DAYS_ON_MARKET} days on the market.",
     ),
     (
-        lambda figures: figures.ClickThroughRate < LOW_CLICK_THROUGH_RATE,
+        lambda figures: figures.click_through_rate < LOW_CLICK_THROUGH_RATE,
         "Renew the photos and headline of {homes}: "
         f"fewer than {LOW_CLICK_THROUGH_RATE:.1%} of those who see the listing open it.",
     ),
     (
-        lambda figures: figures.ConversionRate < LOW_CONVERSION_RATE,
+        lambda figures: figures.conversion_rate < LOW_CONVERSION_RATE,
         "Offer viewings and a fuller description for {homes}: "
         f"the conversion rate is below {LOW_CONVERSION_RATE:.0%}.",
     ),
     (
-        lambda figures: figures.ConversionRate >= STRONG_CONVERSION_RATE,
+        lambda figures: figures.conversion_rate >= STRONG_CONVERSION_RATE,
         "Answer inquiries about {homes} first: "
         f"the conversion rate is {STRONG_CONVERSION_RATE:.0%} or more.",
     ),

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tool_services.analytics.listed_homes import listed_homes
-from tool_services.analytics.metrics import Figures, Rate, metrics_by_id
+from tool_services.analytics.metrics import Figures, Metrics, Rate, metrics_by_id
 from tool_services.analytics.recommendations import Performance, recommendations
 from tool_services.homes import Dollars, Status
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids
@@ -75,22 +75,21 @@ def performance_report_tool(listings: Peer) -> Tool:
 def _report(listings: Peer, listing_ids: Sequence[str], caller: Caller) -> PerformanceReport:
     # The peer comes first: no database connection may be held while waiting for the network.
     homes = listed_homes(listings, listing_ids, caller)
-    performances = [
-        Performance(homes[figures.ListingId], figures) for figures in metrics_by_id(listing_ids)
-    ]
+    known = metrics_by_id(listing_ids)
+    performances = [Performance(homes[one], known.get(one, Metrics(one))) for one in listing_ids]
     lines = [_line(one) for one in performances]
     return PerformanceReport(summary=_summary(performances), listings=lines)
 
 
 def _summary(performances: Sequence[Performance]) -> Summary:
-    top = max(performances, key=lambda one: one.figures.ConversionRate)
+    top = max(performances, key=lambda one: one.figures.conversion_rate)
     return Summary(
-        total_views=sum(one.figures.PageViews for one in performances),
-        total_inquiries=sum(one.figures.Inquiries for one in performances),
-        average_time_on_market=round(mean(one.figures.DaysOnMarket for one in performances), 1),
+        total_views=sum(one.figures.views for one in performances),
+        total_inquiries=sum(one.figures.inquiries for one in performances),
+        average_time_on_market=round(mean(one.figures.days_on_market for one in performances), 1),
         top_performer=TopPerformer(
             listing_id=top.home.listing_id,
-            conversion_rate=top.figures.ConversionRate,
+            conversion_rate=top.figures.conversion_rate,
             address=top.home.full_address,
         ),
         recommendations=recommendations(performances),

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from flask import Flask
 from sqlalchemy import select
 
-from tool_services.database import Sample, open_database
+from tool_services.database import open_database
+from tool_services.listings.importing import add_listings_import
+from tool_services.listings.market import serve_market
 from tool_services.listings.models import Listing, db
 from tool_services.listings.outbox import serve_outbox
 from tool_services.listings.report import SEND_LISTING_REPORT
+from tool_services.listings.sample import SAMPLES
 from tool_services.listings.search import FIND_LISTINGS, serve_listings
 from tool_services.service import ServiceInfo, make_service
 from tool_services.settings import Settings, load_settings
 from tool_services.tokens import TokenVerifier
-
-_SAMPLES = [Sample(Listing, Path(__file__).parent / "sample" / "listings.csv")]
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -37,12 +36,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         instance_dir=settings.instance_dir,
     )
     serve_listings(app, verifier)
+    serve_market(app, verifier)
+    add_listings_import(app)
     serve_outbox(app, verifier)
     open_database(
         app,
         db,
         setting="LISTINGS_DATABASE_URL",
         url=settings.listings_database_url,
-        samples=_SAMPLES,
+        samples=SAMPLES if settings.sample_data else (),
     )
     return app

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from itertools import chain, zip_longest
+from typing import Annotated, Any, get_args
 
 from flask import Flask, Response, jsonify, request
 from pydantic import Field
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, UnaryExpression, func, select
+from sqlalchemy.orm import InstrumentedAttribute
 
-from tool_services.homes import Home
-from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids, require_known
-from tool_services.listings.models import Listing, db
+from tool_services.errors import InvalidArgumentsError
+from tool_services.homes import Home, PropertyType, Status
+from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids, unknown_listing
+from tool_services.listings.models import Listing, city_key, db
+from tool_services.listings.words import has_words
 from tool_services.schema import check_arguments
 from tool_services.tokens import CALL_SCOPE, Caller, TokenVerifier
 from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
 from tool_services.us_states import state_code
 
 MOST_RESULTS = 50
+# Counting on would take longer than anybody wants to wait, for a number that nobody reads.
+MOST_COUNTED = 10_000
+MOST_PAGES = 200
+MOST_SUGGESTIONS = 5
 _IDS_SCHEMA = arguments_schema({"listingIds": LISTING_IDS_SCHEMA}, required=("listingIds",))
+
+_ORDERS: dict[str, tuple[UnaryExpression[Any] | InstrumentedAttribute[Any], ...]] = {
+    "cheapest": (Listing.ListPrice, Listing.ListingId),
+    "dearest": (Listing.ListPrice.desc(), Listing.ListingId.desc()),
+    "newest": (Listing.OnMarketDate.desc(), Listing.ListingId.desc()),
+}
 
 
 class FoundListings(ToolResult):
     """What findListings answers."""
 
     total: Annotated[int, Field(description="How many match, also those not shown")]
+    total_is_exact: Annotated[bool, Field(description="False where there are even more")]
+    page: int
+    next_page: Annotated[int | None, Field(description="Ask for this page to see more")]
     listings: list[Home]
 
 
@@ -41,6 +59,7 @@ def home_of(listing: Listing) -> Home:
         bedrooms=listing.BedroomsTotal,
         bathrooms=int(bathrooms) if bathrooms.is_integer() else bathrooms,
         status=listing.StandardStatus,
+        property_type=listing.PropertyType,
     )
 
 
@@ -49,31 +68,69 @@ def listings_by_id(listing_ids: Sequence[str]) -> list[Listing]:
     wanted = normal_ids(listing_ids)
     found = db.session.scalars(select(Listing).where(Listing.ListingId.in_(wanted)))
     by_id = {listing.ListingId: listing for listing in found}
-    require_known(wanted, by_id)
+    unknown = [one for one in wanted if one not in by_id]
+    if unknown:
+        raise unknown_listing(unknown, _nearest_ids(unknown))
     return [by_id[listing_id] for listing_id in wanted]
 
 
+def _nearest_ids(unknown: Sequence[str]) -> list[str]:
+    """Ids that there are: of those beside each unknown one in order, the most alike."""
+    beside: set[str] = set()
+    for one in unknown[:MOST_SUGGESTIONS]:
+        for condition, order in (
+            (Listing.ListingId > one, Listing.ListingId.asc()),
+            (Listing.ListingId < one, Listing.ListingId.desc()),
+        ):
+            ids = select(Listing.ListingId).where(condition).order_by(order)
+            beside.update(db.session.scalars(ids.limit(MOST_SUGGESTIONS)))
+    alike = [get_close_matches(one, beside, MOST_SUGGESTIONS, 0.0) for one in unknown]
+    best = dict.fromkeys(chain.from_iterable(zip_longest(*alike)))
+    return [one for one in best if one][:MOST_SUGGESTIONS]
+
+
 def find_listings(arguments: JsonObject, _caller: Caller) -> FoundListings:
-    """The cheapest listings that meet every condition given, and how many meet them in all."""
-    matching = select(Listing).where(*_conditions(arguments))
-    total = db.session.scalar(select(func.count()).select_from(matching.subquery())) or 0
-    cheapest = matching.order_by(Listing.ListPrice, Listing.ListingId).limit(MOST_RESULTS)
-    return FoundListings(total=total, listings=list(map(home_of, db.session.scalars(cheapest))))
+    """One page of the listings that meet every condition given, and how many meet them in all."""
+    limit, page = arguments.get("limit", MOST_RESULTS), arguments.get("page", 1)
+    conditions = _conditions(arguments)
+    order = _ORDERS[arguments.get("sort", "cheapest")]
+    matching = select(Listing).where(*conditions).order_by(*order)
+    rows = db.session.scalars(matching.limit(limit + 1).offset((page - 1) * limit)).all()
+    there_is_more = len(rows) > limit and page < MOST_PAGES
+    total = (page - 1) * limit + len(rows)
+    if len(rows) > limit or (page > 1 and not rows):
+        counted = select(Listing.ListingId).where(*conditions).limit(MOST_COUNTED + 1)
+        total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
+    return FoundListings(
+        total=min(total, MOST_COUNTED),
+        total_is_exact=total <= MOST_COUNTED,
+        page=page,
+        next_page=page + 1 if there_is_more else None,
+        listings=list(map(home_of, rows[:limit])),
+    )
 
 
 def _conditions(arguments: JsonObject) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    if "city" in arguments:
-        conditions.append(func.lower(Listing.City) == arguments["city"].strip().lower())
-    if "state" in arguments:
-        conditions.append(func.upper(Listing.StateOrProvince) == state_code(arguments["state"]))
-    if "minBedrooms" in arguments:
-        conditions.append(Listing.BedroomsTotal >= arguments["minBedrooms"])
-    if "maxPrice" in arguments:
-        conditions.append(Listing.ListPrice <= arguments["maxPrice"])
-    if "status" in arguments:
-        conditions.append(Listing.StandardStatus == arguments["status"])
-    return conditions
+    for low, high in (("minPrice", "maxPrice"), ("minBedrooms", "maxBedrooms")):
+        if low in arguments and high in arguments and arguments[low] > arguments[high]:
+            raise InvalidArgumentsError(f"{low} must not be more than {high}.")
+    return [
+        condition(arguments[name]) for name, condition in _CONDITIONS.items() if name in arguments
+    ]
+
+
+_CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+    "city": lambda city: Listing.CityKey == city_key(city),
+    "state": lambda state: Listing.StateOrProvince == state_code(state),
+    "minBedrooms": lambda fewest: Listing.BedroomsTotal >= fewest,
+    "maxBedrooms": lambda most: Listing.BedroomsTotal <= most,
+    "minBathrooms": lambda fewest: Listing.BathroomsTotal >= fewest,
+    "minPrice": lambda lowest: Listing.ListPrice >= lowest,
+    "maxPrice": lambda highest: Listing.ListPrice <= highest,
+    "propertyType": lambda kind: Listing.PropertyType == kind,
+    "status": lambda status: Listing.StandardStatus == status,
+    "query": lambda words: has_words(words),
+}
 
 
 def serve_listings(app: Flask, verifier: TokenVerifier) -> None:
@@ -87,42 +144,58 @@ def serve_listings(app: Flask, verifier: TokenVerifier) -> None:
         return jsonify(listings=[home_of(one).as_json() for one in listings_by_id(listing_ids)])
 
 
+_SENTENCE = {"type": "string", "minLength": 1, "maxLength": 100}
+_ROOMS = {"type": "integer", "minimum": 0, "maximum": 100}
+_PRICE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000_000}
+
 FIND_LISTINGS = Tool(
     name="findListings",
     description=(
-        "Finds homes by any mix of city, state, bedrooms, price and status, cheapest first. "
-        f"Shows at most {MOST_RESULTS}; total counts all that match."
+        "Finds homes by any mix of city, state, rooms, price, type, status and words. Shows one "
+        f"page of at most {MOST_RESULTS}; total counts all that match."
     ),
     input_schema=arguments_schema(
         {
-            "city": {
-                "type": "string",
-                "description": "City, such as Portland",
-                "minLength": 1,
-                "maxLength": 100,
-            },
-            "state": {
-                "type": "string",
-                "description": "State, such as OR or Oregon",
-                "minLength": 1,
-                "maxLength": 100,
-            },
-            "minBedrooms": {
-                "type": "integer",
-                "description": "Fewest bedrooms",
+            "city": _SENTENCE | {"description": "City, such as Portland"},
+            "state": _SENTENCE | {"description": "State, such as OR or Oregon"},
+            "minBedrooms": _ROOMS | {"description": "Fewest bedrooms"},
+            "maxBedrooms": _ROOMS | {"description": "Most bedrooms"},
+            "minBathrooms": {
+                "type": "number",
+                "description": "Fewest bathrooms; a half one counts as 0.5",
                 "minimum": 0,
                 "maximum": 100,
             },
-            "maxPrice": {
-                "type": "number",
-                "description": "Highest price in US dollars",
-                "exclusiveMinimum": 0,
-                "maximum": 1_000_000_000_000,
+            "minPrice": _PRICE | {"description": "Lowest price in US dollars"},
+            "maxPrice": _PRICE | {"description": "Highest price in US dollars"},
+            "propertyType": {
+                "type": "string",
+                "description": "Kind of home",
+                "enum": list(get_args(PropertyType)),
             },
             "status": {
                 "type": "string",
                 "description": "Where the sale stands",
-                "enum": ["Active", "Pending", "Sold"],
+                "enum": list(get_args(Status)),
+            },
+            "query": _SENTENCE
+            | {"description": "Words that the description or address must have, such as lake view"},
+            "sort": {
+                "type": "string",
+                "description": "Which come first; cheapest unless told",
+                "enum": list(_ORDERS),
+            },
+            "limit": {
+                "type": "integer",
+                "description": f"Listings on a page; {MOST_RESULTS} unless told",
+                "minimum": 1,
+                "maximum": MOST_RESULTS,
+            },
+            "page": {
+                "type": "integer",
+                "description": "Which page, from 1; nextPage of a result is the one after it",
+                "minimum": 1,
+                "maximum": MOST_PAGES,
             },
         }
     ),

@@ -1,0 +1,142 @@
+"""Listings that can be searched, the history of their markets, and the outbox.
+
+Databases from before there were migrations have the listings and the outbox already.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+SEARCHED = ("StreetAddress", "City", "PostalCode", "PropertyType", "PublicRemarks")
+
+
+def upgrade() -> None:
+    tables = sa.inspect(op.get_bind()).get_table_names()
+    if "listings" in tables:
+        op.rename_table("listings", "listings_before")
+        op.execute('DROP INDEX IF EXISTS "ix_listings_ListPrice"')
+    _create_listings()
+    if "listings" in tables:
+        _take_over()
+    _make_searchable()
+    _create_history()
+    if "outbox" not in tables:
+        _create_outbox()
+
+
+def _create_listings() -> None:
+    op.create_table(
+        "listings",
+        sa.Column("Key", sa.Integer(), primary_key=True),
+        sa.Column("ListingId", sa.String(40), nullable=False, unique=True),
+        sa.Column("StreetAddress", sa.String(), nullable=False),
+        sa.Column("City", sa.String(), nullable=False),
+        sa.Column("CityKey", sa.String(), nullable=False),
+        sa.Column("StateOrProvince", sa.String(), nullable=False),
+        sa.Column("PostalCode", sa.String(), nullable=False),
+        sa.Column("ListPrice", sa.BigInteger(), nullable=False),
+        sa.Column("BedroomsTotal", sa.Integer(), nullable=False),
+        sa.Column("BathroomsTotal", sa.Float(), nullable=False),
+        sa.Column("StandardStatus", sa.String(), nullable=False),
+        sa.Column("PropertyType", sa.String(), nullable=False),
+        sa.Column("PublicRemarks", sa.Text(), nullable=False),
+        sa.Column("OnMarketDate", sa.Date(), nullable=False),
+    )
+    # What a search may ask for beside the first columns is in the index as well, so that most
+    # rows that don't match are never read.
+    asked = ["BedroomsTotal", "BathroomsTotal", "StandardStatus", "PropertyType", "ListingId"]
+    op.create_index("ix_listings_city", "listings", ["CityKey", "ListPrice", *asked])
+    op.create_index("ix_listings_state", "listings", ["StateOrProvince", "ListPrice", *asked])
+    op.create_index("ix_listings_price", "listings", ["ListPrice", *asked])
+    op.create_index("ix_listings_newest", "listings", ["OnMarketDate", "ListingId"])
+
+
+def _take_over() -> None:
+    kept = (
+        '"ListingId", "StreetAddress", "City", "StateOrProvince", "PostalCode", "ListPrice",'
+        ' "BedroomsTotal", "BathroomsTotal", "StandardStatus"'
+    )
+    op.execute(
+        f'INSERT INTO listings ({kept}, "CityKey", "PropertyType", "PublicRemarks",'  # noqa: S608
+        f" \"OnMarketDate\") SELECT {kept}, lower(\"City\"), 'House', '', CURRENT_DATE"
+        " FROM listings_before"
+    )
+    op.drop_table("listings_before")
+
+
+def _make_searchable() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        _make_searchable_on_sqlite()
+        return
+    words = " || ' ' || ".join(f'"{column}"' for column in SEARCHED)
+    op.execute(
+        'ALTER TABLE listings ADD COLUMN "Words" tsvector'
+        f" GENERATED ALWAYS AS (to_tsvector('english', {words})) STORED"
+    )
+    op.execute('CREATE INDEX ix_listings_words ON listings USING gin ("Words")')
+
+
+def _make_searchable_on_sqlite() -> None:
+    columns = ", ".join(f'"{column}"' for column in SEARCHED)
+    old, new = (", ".join(f'{row}."{c}"' for c in SEARCHED) for row in ("old", "new"))
+    remove = (
+        f"INSERT INTO listing_words(listing_words, rowid, {columns})"  # noqa: S608
+        f" VALUES ('delete', old.\"Key\", {old});"
+    )
+    add = f'INSERT INTO listing_words(rowid, {columns}) VALUES (new."Key", {new});'  # noqa: S608
+    op.execute(
+        f"CREATE VIRTUAL TABLE listing_words USING fts5({columns}, content='listings',"
+        " content_rowid='Key', tokenize='porter unicode61')"
+    )
+    on = "listings BEGIN"
+    changed = ", ".join(f'"{column}"' for column in SEARCHED)
+    op.execute(f"CREATE TRIGGER listing_added AFTER INSERT ON {on} {add} END")
+    op.execute(f"CREATE TRIGGER listing_removed AFTER DELETE ON {on} {remove} END")
+    op.execute(
+        f"CREATE TRIGGER listing_changed AFTER UPDATE OF {changed} ON {on} {remove} {add} END"
+    )
+    op.execute("INSERT INTO listing_words(listing_words) VALUES ('rebuild')")
+
+
+def _create_history() -> None:
+    op.create_table(
+        "listing_history",
+        sa.Column("ListingId", sa.String(40), primary_key=True),
+        sa.Column("City", sa.String(), nullable=False),
+        sa.Column("CityKey", sa.String(), nullable=False),
+        sa.Column("StateOrProvince", sa.String(), nullable=False),
+        sa.Column("ListPrice", sa.BigInteger(), nullable=False),
+        sa.Column("StandardStatus", sa.String(), nullable=False),
+        sa.Column("OnMarketDate", sa.Date(), nullable=False),
+        sa.Column("DaysOnMarket", sa.Integer(), nullable=False),
+    )
+    covered = ["ListPrice", "StandardStatus", "DaysOnMarket"]
+    columns = ["CityKey", "StateOrProvince", "OnMarketDate", *covered]
+    op.create_index("ix_listing_history_area", "listing_history", columns)
+    op.create_table(
+        "areas",
+        sa.Column("CityKey", sa.String(), primary_key=True),
+        sa.Column("StateOrProvince", sa.String(), primary_key=True),
+        sa.Column("City", sa.String(), nullable=False),
+    )
+
+
+def _create_outbox() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("Id", sa.Integer(), primary_key=True),
+        sa.Column("UserId", sa.String(), nullable=False),
+        sa.Column("IdempotencyKey", sa.String(), nullable=True),
+        sa.Column("Recipient", sa.String(), nullable=False),
+        sa.Column("ListingIds", sa.JSON(), nullable=False),
+        sa.Column("Subject", sa.String(), nullable=False),
+        sa.Column("Text", sa.String(), nullable=False),
+        sa.Column("Html", sa.String(), nullable=False),
+        sa.Column("CreatedAt", sa.DateTime(), nullable=False),
+        sa.UniqueConstraint("UserId", "IdempotencyKey"),
+    )
+    op.create_index("ix_outbox_UserId", "outbox", ["UserId"])
