@@ -93,7 +93,7 @@ def main() -> None:
                 "rest",
                 [
                     (*_COVERED, "tests", *_ELSEWHERE),
-                    (*_PYTEST, *_UNCLOSED, "tests/app", "--engines"),
+                    (*_PYTEST, *_UNCLOSED, "tests/app", "tests/tool_services", "--engines"),
                 ],
             ),
         ]

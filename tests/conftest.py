@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     wanted = [
         item
         for item in items
-        if "start" in getattr(item, "fixturenames", ())
+        if ("start" in getattr(item, "fixturenames", ()) or item.get_closest_marker("databases"))
         and "real_engines" not in getattr(item, "fixturenames", ())
         and not item.get_closest_marker("embedded")
     ]

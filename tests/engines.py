@@ -17,6 +17,12 @@ from app.models import db
 from scripts.engines import Postgres, Valkey
 from scripts.launch import free_port
 from tests.product import MIGRATIONS
+from tool_services import analytics, listings
+from tool_services.analytics.models import db as analytics_db
+from tool_services.listings.models import db as listings_db
+from tool_services.settings import Settings as ServiceSettings
+
+SERVICES = {"listings": (listings, listings_db), "analytics": (analytics, analytics_db)}
 
 
 class Engines:
@@ -32,6 +38,7 @@ class Engines:
         self.postgres.start()
         self.valkey.start()
         migrate(self.folder, self.postgres.url)
+        self._make_templates()
         return self
 
     def __exit__(
@@ -46,13 +53,36 @@ class Engines:
 
     def fresh(self) -> dict[str, str]:
         """Settings that name an empty database with the tables in it, and an empty Valkey."""
-        name = f"test_{next(self._numbers)}"
-        where, _, template = self.postgres.url.rpartition("/")
-        with psycopg.connect(f"{where}/postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         with redis.Redis.from_url(self.valkey.url) as client:
             client.flushall()
-        return {"database_url": f"{where}/{name}", "redis_url": self.valkey.url}
+        own = self.postgres.url.rpartition("/")[2]
+        return {"database_url": self._copy_of(own), "redis_url": self.valkey.url}
+
+    def fresh_services(self) -> dict[str, str]:
+        """Settings that name databases of the tool services, with the sample rows in them."""
+        return {f"{name}_database_url": self._copy_of(f"{name}_samples") for name in SERVICES}
+
+    def empty(self) -> str:
+        """The URL of a database without any tables."""
+        return self._copy_of("template1")
+
+    def _copy_of(self, template: str) -> str:
+        name = f"test_{next(self._numbers)}"
+        where = self.postgres.url.rpartition("/")[0]
+        with psycopg.connect(f"{where}/postgres", autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return f"{where}/{name}"
+
+    def _make_templates(self) -> None:
+        where = self.postgres.url.rpartition("/")[0]
+        with psycopg.connect(f"{where}/postgres", autocommit=True) as connection:
+            for name in SERVICES:
+                connection.execute(f"CREATE DATABASE {name}_samples")
+        urls = {f"{name}_database_url": f"{where}/{name}_samples" for name in SERVICES}
+        settings = ServiceSettings.model_validate({"instance_dir": self.folder, **urls})
+        for service, database in SERVICES.values():
+            with service.create_app(settings).app_context():
+                database.engine.dispose()
 
 
 def migrate(folder: Path, url: str) -> None:

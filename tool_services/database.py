@@ -31,6 +31,8 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from tool_services.settings import stop
 
+# So much of a SQLite file is read where the system has it in memory, and not copied once more.
+_MAPPED = 2**30
 # Any number will do, as long as it is always this one.
 _LOCK = 4_711_001
 
@@ -98,6 +100,8 @@ def open_database(
 
 
 def _connect(app: Flask, database: SQLAlchemy, url: URL) -> None:
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
     on_sqlite = url.get_backend_name() == "sqlite"
     if on_sqlite and url.database and Path(url.database).is_absolute():
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -111,7 +115,8 @@ def _connect(app: Flask, database: SQLAlchemy, url: URL) -> None:
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"mmap_size={_MAPPED}")
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}")
 
 

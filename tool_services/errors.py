@@ -13,6 +13,8 @@ ServiceError
 ├── InvalidArgumentsError      422  arguments against the schema
 │   ├── UnknownListingError    422  ids that no listing has
 │   └── UnknownAreaError       422  a market area without figures
+├── DeliveryFailedError        502  a message was not sent
+├── DeliveryUnknownError       502  a message may have been sent or not
 ├── UpstreamUnavailableError   502  a service that this one needs is down or talks nonsense
 │   └── UpstreamTimeoutError   504  … or takes too long
 ├── KeysUnavailableError       503  the issuer's public keys can't be fetched
@@ -119,6 +121,16 @@ class UnknownListingError(InvalidArgumentsError):
 
 class UnknownAreaError(InvalidArgumentsError):
     code = "unknown_area"
+
+
+class DeliveryFailedError(ServiceError):
+    status = 502
+    code = "delivery_failed"
+
+
+class DeliveryUnknownError(ServiceError):
+    status = 502
+    code = "delivery_unknown"
 
 
 class UpstreamUnavailableError(ServiceError):

@@ -45,10 +45,21 @@ def _is_email(value: object) -> bool:
 
 def check_arguments(schema: Mapping[str, Any], arguments: object) -> None:
     """Raise InvalidArgumentsError, its sentence naming each wrong field and what would do."""
+    if _holds_nul(arguments):
+        raise InvalidArgumentsError("The arguments must not hold the character NUL.")
     validator = Draft202012Validator(schema, format_checker=FORMATS)
     errors = sorted(validator.iter_errors(arguments), key=lambda error: error.json_path)
     if errors:
         raise InvalidArgumentsError("; ".join(dict.fromkeys(map(_explain, errors))) + ".")
+
+
+def _holds_nul(value: object) -> bool:
+    """Whether there is a character somewhere that PostgreSQL can't store."""
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(map(_holds_nul, (*value, *value.values())))
+    return isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def _explain(error: ValidationError) -> str:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import sys
+from email.utils import formataddr, parseaddr
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
-from pydantic import AfterValidator, Field, HttpUrl, TypeAdapter, ValidationError
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tool_services.mail import MailServer
 
 # gunicorn gives up on this exit code; with any other it would start the worker again for ever.
 STOP_EXIT_CODE = 3
@@ -34,8 +39,25 @@ def _sqlite_file(file_name: str) -> Any:
     return Field(default_factory=lambda known: f"sqlite:///{known['instance_dir'] / file_name}")
 
 
+def _sender(value: str) -> str:
+    name, address = parseaddr(value)
+    try:
+        validate_email(address, check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"must be like Homes <homes@example.com>: {error}") from None
+    return formataddr((name, address))
+
+
+def _smtp_url(value: SecretStr) -> SecretStr:
+    MailServer.of(value.get_secret_value(), "", 1)
+    return value
+
+
 Port = Annotated[int, Field(ge=1, le=65535)]
 Url = Annotated[str, AfterValidator(_http_url)]
+SmtpUrl = Annotated[SecretStr, AfterValidator(_smtp_url)]
+# The rest of the time that a tool call has is for the service's own work and the way back.
+MAIL_TIMEOUT_SHARE = 0.7
 
 
 class Settings(BaseSettings):
@@ -62,7 +84,17 @@ class Settings(BaseSettings):
     listings_database_url: str = _sqlite_file("listings.db")
     analytics_database_url: str = _sqlite_file("analytics.db")
     sample_data: bool = True
+    smtp_url: SmtpUrl | None = None
+    smtp_from: Annotated[str, AfterValidator(_sender)] = "Homestream <homestream@example.com>"
     tool_timeout: Annotated[float, Field(gt=0, le=600)] = 10.0
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The server that sends reports; None where they stay in the outbox."""
+        if self.smtp_url is None:
+            return None
+        timeout = self.tool_timeout * MAIL_TIMEOUT_SHARE
+        return MailServer.of(self.smtp_url.get_secret_value(), self.smtp_from, timeout)
 
 
 def load_settings() -> Settings:
@@ -95,9 +127,16 @@ def stop(sentence: str) -> NoReturn:
 
 def _sentences(error: ValidationError) -> list[str]:
     return [
-        f"{str(problem['loc'][0]).upper()} is {problem['input']!r}, which will not do: "
-        f"{problem['msg']}. Change it in .env or in the environment."
+        f"{_refused(problem)}: {problem['msg'].removeprefix('Value error, ')}. "
+        "Change it in .env or in the environment."
         for problem in error.errors()
         # A default that builds on a refused setting is no mistake of its own.
         if problem["type"] != "default_factory_not_called"
     ]
+
+
+def _refused(problem: ErrorDetails) -> str:
+    name = str(problem["loc"][0]).upper()
+    # Whatever is wrong with it, there may be a password in it.
+    shown = "" if name == "SMTP_URL" else f"is {problem['input']!r}, which "
+    return f"{name} {shown}will not do"

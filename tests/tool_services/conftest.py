@@ -12,6 +12,7 @@ import requests
 from flask import Flask
 from gevent.pywsgi import WSGIServer
 
+from tests.engines import Engines
 from tests.seeded import copy_samples
 from tests.tool_services.issuer import Issuer
 from tool_services import analytics, listings
@@ -103,7 +104,7 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path, engines: Engines | None) -> Iterator[World]:
     servers = [start_server(), start_server(), start_server()]
     app_url, listings_url, analytics_url = map(url_of, servers)
     issuer = Issuer(url=app_url)
@@ -114,6 +115,7 @@ def world(tmp_path: Path) -> Iterator[World]:
             "analytics_url": analytics_url,
             "instance_dir": tmp_path / "instance",
             "tool_timeout": 2,
+            **(engines.fresh_services() if engines else {}),
         }
     )
     copy_samples(settings.instance_dir)

@@ -13,6 +13,9 @@ from tool_services.analytics.models import Exposure, Interaction, db
 from tool_services.listings.models import Area, ListingHistory
 from tool_services.listings.models import db as listings_db
 
+# On PostgreSQL as well.
+pytestmark = pytest.mark.databases
+
 
 def test_metrics_are_the_figures_of_each_listing_in_the_order_asked(world: World) -> None:
     result = world.analytics.call("getListingMetrics", {"listingIds": ["L008", "l001"]}).result

@@ -12,12 +12,16 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import func, select
 
+from tests.engines import Engines
 from tests.tool_services.conftest import dispose
 from tool_services import listings
 from tool_services.listings.models import Area, Listing, ListingHistory, db
 from tool_services.listings.search import find_listings
 from tool_services.settings import Settings
 from tool_services.tokens import Caller
+
+# On PostgreSQL as well.
+pytestmark = pytest.mark.databases
 
 HOME = {
     "ListingId": "r1",
@@ -37,10 +41,11 @@ HOME = {
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
-    app = listings.create_app(
-        Settings.model_validate({"instance_dir": tmp_path, "sample_data": False})
-    )
+def app(tmp_path: Path, engines: Engines | None) -> Iterator[Flask]:
+    settings: dict[str, Any] = {"instance_dir": tmp_path, "sample_data": False}
+    if engines:
+        settings["listings_database_url"] = engines.empty()
+    app = listings.create_app(Settings.model_validate(settings))
     yield app
     dispose(db, app)
 

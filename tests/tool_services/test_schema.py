@@ -17,6 +17,9 @@ MANY = [f"L{number:03}" for number in range(51)]
     [
         ([], "arguments must be an object, not []."),
         ({"city": 5}, "city must be a text, not 5."),
+        ({"city": "Port\0land"}, "The arguments must not hold the character NUL."),
+        ({"ci\0ty": ["x"]}, "The arguments must not hold the character NUL."),
+        ({"city": ["\0"]}, "The arguments must not hold the character NUL."),
         ({"city": ""}, 'city must have at least 1 character(s), not "".'),
         ({"minBedrooms": 1.5}, "minBedrooms must be a whole number, not 1.5."),
         ({"minBedrooms": True}, "minBedrooms must be a whole number, not true."),

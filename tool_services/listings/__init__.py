@@ -10,7 +10,7 @@ from tool_services.listings.importing import add_listings_import
 from tool_services.listings.market import serve_market
 from tool_services.listings.models import Listing, db
 from tool_services.listings.outbox import serve_outbox
-from tool_services.listings.report import SEND_LISTING_REPORT
+from tool_services.listings.report import listing_report_tool
 from tool_services.listings.sample import SAMPLES
 from tool_services.listings.search import FIND_LISTINGS, serve_listings
 from tool_services.service import ServiceInfo, make_service
@@ -30,7 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
             audience=settings.listings_url,
             capabilities={"outbox": True},
         ),
-        [FIND_LISTINGS, SEND_LISTING_REPORT],
+        [FIND_LISTINGS, listing_report_tool(settings.mail_server)],
         verifier=verifier,
         check_database=lambda: db.session.scalar(select(Listing.ListingId).limit(1)),
         instance_dir=settings.instance_dir,

@@ -7,6 +7,7 @@ which the migrations make.
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Literal
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, BigInteger, Index, String, UniqueConstraint
@@ -15,7 +16,16 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from tool_services.database import utc_now
 from tool_services.homes import PropertyType, Status
 
-_ALSO_ASKED = ("BedroomsTotal", "BathroomsTotal", "StandardStatus", "PropertyType", "ListingId")
+# What a search may ask for is in the indexes as well, so that rows are read only to be shown.
+_ALSO_ASKED = (
+    *("BedroomsTotal", "BathroomsTotal", "StandardStatus", "PropertyType"),
+    *("CityKey", "StateOrProvince"),
+)
+
+
+def _index(name: str, *columns: str) -> Index:
+    covered = [column for column in (*_ALSO_ASKED, "ListPrice") if column not in columns]
+    return Index(f"ix_listings_{name}", *columns, *covered)
 
 
 class Base(DeclarativeBase):
@@ -35,10 +45,11 @@ class Listing(Base):
 
     __tablename__ = "listings"
     __table_args__ = (
-        Index("ix_listings_city", "CityKey", "ListPrice", *_ALSO_ASKED),
-        Index("ix_listings_state", "StateOrProvince", "ListPrice", *_ALSO_ASKED),
-        Index("ix_listings_price", "ListPrice", *_ALSO_ASKED),
-        Index("ix_listings_newest", "OnMarketDate", "ListingId"),
+        _index("city", "CityKey", "ListPrice", "ListingId"),
+        _index("city_newest", "CityKey", "OnMarketDate", "ListingId"),
+        _index("state", "StateOrProvince", "ListPrice", "ListingId"),
+        _index("price", "ListPrice", "ListingId"),
+        _index("newest", "OnMarketDate", "ListingId"),
     )
 
     Key: Mapped[int] = mapped_column(primary_key=True)
@@ -100,8 +111,16 @@ class Area(Base):
         return f"{self.City}, {self.StateOrProvince}"
 
 
+Delivery = Literal["kept", "waiting", "claimed", "going", "sent", "failed", "unknown"]
+"""kept: for its sender to read, not to be sent. waiting, claimed (by who is about to send it),
+going (it may be gone any moment), and what became of it."""
+
+
 class OutboxMessage(Base):
-    """A report that was sent, and at once the memory of the call that sent it."""
+    """A report that was sent, and at once the memory of the call that sent it.
+
+    `Reason` is a sentence on what went wrong; `ClaimedAt` is when `Delivery` last changed.
+    """
 
     __tablename__ = "outbox"
     # The database itself makes sure that a call told twice is done once.
@@ -116,3 +135,6 @@ class OutboxMessage(Base):
     Text: Mapped[str]
     Html: Mapped[str]
     CreatedAt: Mapped[datetime] = mapped_column(default=utc_now)
+    Delivery: Mapped[Delivery] = mapped_column(String, server_default="kept")
+    Reason: Mapped[str] = mapped_column(server_default="")
+    ClaimedAt: Mapped[datetime | None]

@@ -8,12 +8,17 @@ from sqlalchemy.exc import IntegrityError
 
 from tool_services.database import iso_utc
 from tool_services.errors import IdempotencyConflictError
-from tool_services.listings.models import OutboxMessage, db
+from tool_services.listings.models import Delivery, OutboxMessage, db
 from tool_services.tokens import TokenVerifier
 from tool_services.tools import JsonObject
 
 READ_SCOPE = "outbox:read"
 MOST_MESSAGES = 100
+# Who reads it need not know in whose hands it is just now.
+_TOLD: dict[Delivery, str] = {
+    **dict.fromkeys(("waiting", "claimed", "going"), "under way"),
+    **{state: state for state in ("kept", "sent", "failed", "unknown")},
+}
 
 
 def store_once(message: OutboxMessage) -> OutboxMessage:
@@ -71,4 +76,6 @@ def _message_json(message: OutboxMessage) -> JsonObject:
         "text": message.Text,
         "html": message.Html,
         "createdAt": iso_utc(message.CreatedAt),
+        "delivery": _TOLD[message.Delivery],
+        "reason": message.Reason,
     }

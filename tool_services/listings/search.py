@@ -94,19 +94,21 @@ def find_listings(arguments: JsonObject, _caller: Caller) -> FoundListings:
     limit, page = arguments.get("limit", MOST_RESULTS), arguments.get("page", 1)
     conditions = _conditions(arguments)
     order = _ORDERS[arguments.get("sort", "cheapest")]
-    matching = select(Listing).where(*conditions).order_by(*order)
-    rows = db.session.scalars(matching.limit(limit + 1).offset((page - 1) * limit)).all()
-    there_is_more = len(rows) > limit and page < MOST_PAGES
-    total = (page - 1) * limit + len(rows)
-    if len(rows) > limit or (page > 1 and not rows):
-        counted = select(Listing.ListingId).where(*conditions).limit(MOST_COUNTED + 1)
+    # The index has all that is needed to find the page; rows are read for what is on it.
+    keys = select(Listing.Key).where(*conditions).order_by(*order)
+    found = db.session.scalars(keys.limit(limit + 1).offset((page - 1) * limit)).all()
+    shown = select(Listing).where(Listing.Key.in_(found[:limit])).order_by(*order)
+    there_is_more = len(found) > limit
+    total = (page - 1) * limit + len(found)
+    if there_is_more or (page > 1 and not found):
+        counted = select(Listing.Key).where(*conditions).limit(MOST_COUNTED + 1)
         total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
     return FoundListings(
         total=min(total, MOST_COUNTED),
         total_is_exact=total <= MOST_COUNTED,
         page=page,
-        next_page=page + 1 if there_is_more else None,
-        listings=list(map(home_of, rows[:limit])),
+        next_page=page + 1 if there_is_more and page < MOST_PAGES else None,
+        listings=list(map(home_of, db.session.scalars(shown))),
     )
 
 
@@ -114,9 +116,14 @@ def _conditions(arguments: JsonObject) -> list[ColumnElement[bool]]:
     for low, high in (("minPrice", "maxPrice"), ("minBedrooms", "maxBedrooms")):
         if low in arguments and high in arguments and arguments[low] > arguments[high]:
             raise InvalidArgumentsError(f"{low} must not be more than {high}.")
-    return [
+    conditions = [
         condition(arguments[name]) for name, condition in _CONDITIONS.items() if name in arguments
     ]
+    if "query" in arguments:
+        city, state = arguments.get("city"), arguments.get("state")
+        places = {"city": city and city_key(city), "state": state and state_code(state)}
+        conditions.append(has_words(arguments["query"], **places))
+    return conditions
 
 
 _CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
@@ -129,7 +136,6 @@ _CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "maxPrice": lambda highest: Listing.ListPrice <= highest,
     "propertyType": lambda kind: Listing.PropertyType == kind,
     "status": lambda status: Listing.StandardStatus == status,
-    "query": lambda words: has_words(words),
 }
 
 

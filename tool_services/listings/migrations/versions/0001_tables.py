@@ -11,7 +11,17 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-SEARCHED = ("StreetAddress", "City", "PostalCode", "PropertyType", "PublicRemarks")
+SEARCHED = (
+    *("StreetAddress", "City", "StateOrProvince", "PostalCode"),
+    *("PropertyType", "PublicRemarks"),
+)
+INDEXES = {
+    "city": ("CityKey", "ListPrice", "ListingId"),
+    "city_newest": ("CityKey", "OnMarketDate", "ListingId"),
+    "state": ("StateOrProvince", "ListPrice", "ListingId"),
+    "price": ("ListPrice", "ListingId"),
+    "newest": ("OnMarketDate", "ListingId"),
+}
 
 
 def upgrade() -> None:
@@ -46,13 +56,12 @@ def _create_listings() -> None:
         sa.Column("PublicRemarks", sa.Text(), nullable=False),
         sa.Column("OnMarketDate", sa.Date(), nullable=False),
     )
-    # What a search may ask for beside the first columns is in the index as well, so that most
-    # rows that don't match are never read.
-    asked = ["BedroomsTotal", "BathroomsTotal", "StandardStatus", "PropertyType", "ListingId"]
-    op.create_index("ix_listings_city", "listings", ["CityKey", "ListPrice", *asked])
-    op.create_index("ix_listings_state", "listings", ["StateOrProvince", "ListPrice", *asked])
-    op.create_index("ix_listings_price", "listings", ["ListPrice", *asked])
-    op.create_index("ix_listings_newest", "listings", ["OnMarketDate", "ListingId"])
+    # What a search may ask for is in the indexes as well, so that rows are read only to be shown.
+    asked = ["BedroomsTotal", "BathroomsTotal", "StandardStatus", "PropertyType"]
+    asked += ["CityKey", "StateOrProvince", "ListPrice"]
+    for name, columns in INDEXES.items():
+        covered = [column for column in asked if column not in columns]
+        op.create_index(f"ix_listings_{name}", "listings", [*columns, *covered])
 
 
 def _take_over() -> None:
@@ -73,9 +82,11 @@ def _make_searchable() -> None:
         _make_searchable_on_sqlite()
         return
     words = " || ' ' || ".join(f'"{column}"' for column in SEARCHED)
+    # The places once more, whole: a search for words in a city reads little of the index then.
+    places = "ARRAY['city:' || \"CityKey\", 'state:' || \"StateOrProvince\"]"
     op.execute(
-        'ALTER TABLE listings ADD COLUMN "Words" tsvector'
-        f" GENERATED ALWAYS AS (to_tsvector('english', {words})) STORED"
+        'ALTER TABLE listings ADD COLUMN "Words" tsvector GENERATED ALWAYS AS'
+        f" (to_tsvector('english', {words}) || array_to_tsvector({places})) STORED"
     )
     op.execute('CREATE INDEX ix_listings_words ON listings USING gin ("Words")')
 
