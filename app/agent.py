@@ -15,7 +15,18 @@ import gevent
 from gevent.queue import Queue
 
 from app.errors import RunFailed, ToolFailure
-from app.events import Content, Event, Past, Thinking, ToolCalled, ToolRequest, Turn, from_json
+from app.events import (
+    ApprovalNeeded,
+    Content,
+    Decision,
+    Event,
+    Past,
+    Thinking,
+    ToolCalled,
+    ToolRequest,
+    Turn,
+    from_json,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +46,15 @@ class Toolbox(Protocol):
 
     def specs(self) -> list[dict[str, Any]]:
         """The tools on offer, as the chat completions API wants them."""
+
+    def ask_first(
+        self, call_id: str, name: str, arguments: dict[str, Any]
+    ) -> ApprovalNeeded | None:
+        """What a person has to be asked before this call is made; None if nothing. Raises
+        ToolFailure for a call that can't be made anyway."""
+
+    def decision(self, call_id: str) -> Decision:
+        """What the person has decided, once they have."""
 
     def call(
         self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
@@ -90,33 +110,41 @@ def _call_all(
     end by its id, in the order asked."""
     ended = {id: call for id, call in past.items() if call.status != "started"}
     due = [call for call in calls if call.id not in ended]
+    left = {call.id for call in due}
     if due:
         yield Thinking(f"Calling {', '.join(dict.fromkeys(call.name for call in due))}…")
     for call in due:
         yield ToolCalled(call.id, call.name, "started", parsed(call.arguments) or {})
-    ends: Queue[ToolCalled] = Queue()
-    workers = [gevent.spawn(_put, ends, call, tools, call.id in past) for call in due]
+    told: Queue[Event] = Queue()
+    workers = [gevent.spawn(_call, call, tools, call.id in past, told) for call in due]
     try:
-        for _ in due:
-            end = ends.get()
-            ended[end.id] = end
-            yield end
+        while left:
+            event = told.get()
+            if isinstance(event, ToolCalled) and event.status != "started":
+                ended[event.id] = event
+                left.remove(event.id)
+            yield event
     finally:
         gevent.killall(workers)
     return {call.id: ended[call.id] for call in calls}
 
 
-def _put(ends: Queue[ToolCalled], call: ToolRequest, tools: Toolbox, again: bool) -> None:
-    ends.put(_call(call, tools, again))
-
-
-def _call(call: ToolRequest, tools: Toolbox, again: bool) -> ToolCalled:
+def _call(call: ToolRequest, tools: Toolbox, again: bool, told: Queue[Event]) -> None:
+    """Make one call and tell its end; before, if a person has to be asked, that it waits."""
     started = time.monotonic()
     arguments = parsed(call.arguments)
     result, error = None, None
     try:
         if arguments is None:
             raise ToolFailure("The arguments are not a JSON object; send one.")
+        asked = tools.ask_first(call.id, call.name, arguments)
+        if asked is not None:
+            told.put(asked)
+            told.put(Thinking("Waiting for your approval…"))
+            arguments = _approved(tools.decision(call.id))
+            told.put(ToolCalled(call.id, call.name, "started", arguments))
+            told.put(Thinking(f"Calling {call.name}…"))
+            started = time.monotonic()
         result = tools.call(call.id, call.name, arguments, again=again)
     except ToolFailure as failure:
         error = failure.message[:LONGEST_ERROR]
@@ -124,15 +152,27 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool) -> ToolCalled:
         # Without an end of this call its run would wait for ever.
         log.exception("the call of %s failed", call.name)
         error = "The tool failed in an unexpected way."
-    return ToolCalled(
-        id=call.id,
-        tool=call.name,
-        status="completed" if error is None else "failed",
-        arguments=arguments or {},
-        result=result,
-        error=error,
-        duration_ms=round((time.monotonic() - started) * 1000),
+    told.put(
+        ToolCalled(
+            id=call.id,
+            tool=call.name,
+            status="completed" if error is None else "failed",
+            arguments=arguments or {},
+            result=result,
+            error=error,
+            duration_ms=round((time.monotonic() - started) * 1000),
+        )
     )
+
+
+def _approved(decision: Decision) -> dict[str, Any]:
+    """The arguments to call with. Raises ToolFailure where the person doesn't want the call."""
+    if decision.status == "approved":
+        return decision.arguments
+    if decision.status == "expired":
+        raise ToolFailure("The person didn't approve this in time, so it was not done.")
+    why = f' They said: "{decision.reason}"' if decision.reason else ""
+    raise ToolFailure(f"The person declined this, so it was not done.{why}")
 
 
 def parsed(arguments: str) -> dict[str, Any] | None:
@@ -163,10 +203,22 @@ def for_model(
             for call in calls
         ]
     results = [
-        {"role": "tool", "tool_call_id": call.id, "content": _told(ended.get(call.id))}
+        {
+            "role": "tool",
+            "tool_call_id": call.id,
+            "content": _changed(call, ended.get(call.id)) + _told(ended.get(call.id)),
+        }
         for call in calls
     ]
     return [turn, *results]
+
+
+def _changed(call: ToolRequest, end: ToolCalled | None) -> str:
+    """What the model has to know when the call that was made is not the one it asked for."""
+    if end is None or end.arguments == (parsed(call.arguments) or {}):
+        return ""
+    made = json.dumps(end.arguments, ensure_ascii=False)
+    return f"(The person changed the arguments to {made}.) "
 
 
 def _told(end: ToolCalled | None) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from app.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCalled
+from app.approvals import needed, waiting_of
+from app.events import (
+    ApprovalNeeded,
+    Content,
+    Done,
+    Event,
+    Failed,
+    RunStarted,
+    Thinking,
+    ToolCalled,
+)
 from app.history import ended
 from app.markdown import Patch, StreamedMarkdown, to_html
 from app.models import Run
@@ -53,6 +63,13 @@ class ToolChange:
 
 
 @dataclass(frozen=True)
+class ApprovalsChange:
+    """What is waited for is now all of this."""
+
+    approvals: list[ApprovalNeeded]
+
+
+@dataclass(frozen=True)
 class StatusChange:
     message: str
 
@@ -62,7 +79,7 @@ class Begun:
     """All of the answer is told anew: what is shown of it goes."""
 
 
-Change = TextChange | TextOpened | ToolChange | StatusChange | Begun
+Change = TextChange | TextOpened | ToolChange | ApprovalsChange | StatusChange | Begun
 
 
 @dataclass
@@ -74,6 +91,7 @@ class Answer:
     thinking: str = ""
     parts: list[TextPart | ToolPart] = field(default_factory=list)
     failure: Failed | None = None
+    approvals: list[ApprovalNeeded] = field(default_factory=list)
 
     @property
     def live(self) -> bool:
@@ -98,12 +116,17 @@ class Answer:
             case Content():
                 return self._write(event)
             case ToolCalled():
-                return self._tool(event)
+                return [*self._tool(event), *self._settled(event.id)]
+            case ApprovalNeeded():
+                self._settled(event.id)
+                self.approvals.append(event)
+                return [ApprovalsChange(list(self.approvals))]
             case Failed():
                 self.failure = event
                 return []
             case Done(status=status):
                 self.status, self.thinking = status, ""
+                self.approvals.clear()
                 return []
 
     def apply_all(self, events: Iterable[Event]) -> Answer:
@@ -116,6 +139,7 @@ class Answer:
         if event.replace:
             # The calls too: another worker tells them again, each at its place in the text.
             self.parts.clear()
+            self.approvals.clear()
             changes.append(Begun())
         if self.thinking:
             self.thinking = ""
@@ -141,6 +165,13 @@ class Answer:
         self.parts.append(new)
         return [*changes, ToolChange(new, new=True)]
 
+    def _settled(self, call_id: str) -> list[Change]:
+        """This call waits no more."""
+        before = len(self.approvals)
+        self.approvals = [one for one in self.approvals if one.id != call_id]
+        changed = len(self.approvals) < before
+        return [ApprovalsChange(list(self.approvals))] if changed else []
+
     def close_text(self) -> list[Change]:
         """The last part of text is complete."""
         part = self.parts[-1] if self.parts else None
@@ -158,6 +189,8 @@ def stored_events(run: Run) -> list[Event]:
             events.append(Content(f"\n\n{step.text}" if written else step.text))
             written = True
         events += [ended(call) for call in step.calls]
+    if run.live:
+        events += map(needed, waiting_of(run.id))
     if run.error_code:
         events.append(Failed(run.error_code, run.error_message or "", run.retryable))
     if not run.live:

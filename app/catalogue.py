@@ -74,6 +74,25 @@ class Tool:
         """Where a result is other than the tool said it would be; "" if nowhere."""
         return _mistakes(self.output_schema, result, "result") if self.output_schema else ""
 
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """The schema of each argument by its name, as far as it is an ordinary one."""
+        named = self.schema.get("properties")
+        fields = named if isinstance(named, dict) else {}
+        return {name: field for name, field in fields.items() if isinstance(field, dict)}
+
+    @property
+    def title(self) -> str:
+        """What to call it before people."""
+        return self.annotations.title or self.remote_name
+
+    @property
+    def reaches_out(self) -> bool:
+        """Whether calling it may change something, or be seen, outside of what it belongs to.
+        A server that doesn't say is taken to."""
+        hints = self.annotations
+        harmless = hints.destructive_hint is False and hints.open_world_hint is False
+        return not (hints.read_only_hint or harmless)
+
     @property
     def repeatable(self) -> bool:
         """Whether calling it twice does no more than calling it once."""

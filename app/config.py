@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import limits
 from pydantic import (
@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     tool_exchanges: Annotated[dict[str, str], NoDecode] = Field(default_factory=default_exchanges)
     mcp_servers: Annotated[dict[ServerName, McpServer], NoDecode] = {}
     tool_timeout: Seconds = 10
+    approvals: Annotated[dict[str, Literal["always", "never"]], NoDecode] = {}
+    approval_minutes: Annotated[float, Field(gt=0)] = 60
     service_check_interval: Seconds = 5
 
     max_steps: Count = 8
@@ -101,7 +103,7 @@ class Settings(BaseSettings):
     refresh_token_days: Count = 30
     sign_in_limit: str = "20 per minute"
 
-    @field_validator("tool_services", "tool_exchanges", mode="before")
+    @field_validator("tool_services", "tool_exchanges", "approvals", mode="before")
     @classmethod
     def _pairs(cls, value: Any) -> Any:
         """`name=value name=value` as a mapping, in the order given."""

@@ -42,6 +42,19 @@ class ToolCalled:
 
 
 @dataclass(frozen=True, slots=True)
+class ApprovalNeeded:
+    """A tool call that was told as started waits for the person. `url` is where they decide,
+    `expires_at` is ISO 8601 in UTC. Then the call is told as started once more, or as failed."""
+
+    name: ClassVar[str] = "approval"
+    id: str
+    tool: str
+    arguments: dict[str, Any]
+    url: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Content:
     """Text from the model. With `replace` it stands for all text of the answer so far."""
 
@@ -68,7 +81,16 @@ class Done:
     usage: dict[str, int] | None = None
 
 
-Event = RunStarted | Thinking | ToolCalled | Content | Failed | Done
+Event = RunStarted | Thinking | ToolCalled | ApprovalNeeded | Content | Failed | Done
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What came of asking a person. `arguments` are those to call with, as they left them."""
+
+    status: Literal["approved", "declined", "expired"]
+    arguments: dict[str, Any]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +120,7 @@ _WIRE_NAMES = {
     "conversation_id": "conversationId",
     "message_id": "messageId",
     "duration_ms": "durationMs",
+    "expires_at": "expiresAt",
     "tool": "name",
 }
 # Left out unless they say something; 0 and "" are results like any other.
@@ -140,7 +163,8 @@ def to_json(event: Event) -> dict[str, Any]:
 
 
 _EVENTS: dict[str, type[Event]] = {
-    kind.name: kind for kind in (RunStarted, Thinking, ToolCalled, Content, Failed, Done)
+    kind.name: kind
+    for kind in (RunStarted, Thinking, ToolCalled, ApprovalNeeded, Content, Failed, Done)
 }
 
 

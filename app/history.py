@@ -79,7 +79,7 @@ def ended(call: ToolCall) -> ToolCalled:
         id=call.id,
         tool=call.name,
         status=call.status,  # type: ignore[arg-type]
-        arguments=parsed(call.arguments) or {},
+        arguments=(parsed(call.arguments) or {}) if call.changed is None else call.changed,
         result=call.result,
         error=call.error,
         duration_ms=call.duration_ms,

@@ -23,7 +23,7 @@ from sqlalchemy import Float, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.models import Run, db
+from app.models import Approval, Run, db
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,13 @@ class Leases:
 
     def _take(self, run_id: str, worker: str | None, attempt: int) -> bool:
         """True for the one worker that gets it, of all that try."""
-        failed = 0 if worker is None else 1
+        # One that only waited for its person can't have been what brought its workers down.
+        waits = db.session.scalar(
+            select(Approval.id)
+            .where(Approval.run_id == run_id, Approval.status == "waiting")
+            .limit(1)
+        )
+        failed = 0 if worker is None or waits else 1
         done = db.session.execute(
             update(Run)
             .where(Run.id == run_id, Run.attempt == attempt, LIVE)

@@ -163,10 +163,34 @@ class Step(db.Model):  # type: ignore[name-defined, misc]
     )
 
 
+class Approval(db.Model):  # type: ignore[name-defined, misc]
+    """A call that waits for its person. `status`: waiting, approved, declined or expired.
+
+    `arguments` are those that were shown, `decided` what the person made of them, if they did.
+    """
+
+    __tablename__ = "approvals"
+    __table_args__ = (Index("ix_approvals_run_status", "run_id", "status"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    call_id: Mapped[str] = mapped_column(String(40), unique=True)
+    tool: Mapped[str] = mapped_column(String(100))
+    arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
+    status: Mapped[str] = mapped_column(String(10), default="waiting")
+    decided: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+    decided_at: Mapped[datetime | None]
+    run: Mapped[Run] = relationship()
+
+
 class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     """A call that the model asked for, stored before it is made. `status` as in events.ToolStatus.
 
-    `arguments` is the text as the model wrote it, since it need not be valid JSON.
+    `arguments` is the text as the model wrote it, since it need not be valid JSON; `changed` is
+    what the person made of it before approving, if they did.
     """
 
     __tablename__ = "tool_calls"
@@ -187,4 +211,5 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     result: Mapped[Any | None] = mapped_column(JSON)
     error: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None]
+    changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")

@@ -14,6 +14,8 @@ import gevent
 from flask import Flask
 from sqlalchemy import delete, update
 
+from app.agent import parsed
+from app.approvals import close_all
 from app.database import is_away
 from app.errors import HomestreamError, RunFailed
 from app.event_log import EventLog
@@ -283,16 +285,11 @@ def retold(past: Iterable[Past]) -> list[Event]:
 
 
 def _save_call(end: ToolCalled) -> None:
-    db.session.execute(
-        update(ToolCall)
-        .where(ToolCall.id == end.id)
-        .values(
-            status=end.status,
-            result=end.result,
-            error=end.error,
-            duration_ms=end.duration_ms,
-        )
-    )
+    call = db.session.get_one(ToolCall, end.id)
+    call.status, call.error, call.duration_ms = end.status, end.error, end.duration_ms
+    call.result = end.result
+    if end.arguments != (parsed(call.arguments) or {}):
+        call.changed = end.arguments
 
 
 def end_run(run_id: str, ending: Ending) -> None:
@@ -314,3 +311,4 @@ def end_run(run_id: str, ending: Ending) -> None:
         .where(ToolCall.run_id == run_id, ToolCall.status == "started")
         .values(status="failed", error=NO_RESULT)
     )
+    close_all(run_id)

@@ -20,13 +20,14 @@ from flask import Flask
 from sqlalchemy import func, select, update
 
 from app.agent import Model, respond
+from app.approvals import RunApprovals, waiting_of
 from app.catalogue import Catalogue
 from app.config import Settings
 from app.connections import Connections
 from app.database import is_away
 from app.errors import Away, Conflict, HomestreamError, RunFailed, TooMany
 from app.event_log import EventLog
-from app.events import Past
+from app.events import ApprovalNeeded, Event, Past, ToolCalled, Turn
 from app.history import messages_for, past_of
 from app.leases import LIVE, Leases
 from app.models import Conversation, Message, Run, User, db, now
@@ -68,6 +69,30 @@ class Active:
     worker: gevent.Greenlet[..., Ending]
     keeper: gevent.Greenlet[..., None] | None = None
     unread_since: float | None = field(default=None)
+
+
+class Clock:
+    """The time that a run may take, in seconds; it stands still while a person is waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+        self._waiting: set[str] = set()
+        self._go()
+
+    def _go(self) -> None:
+        self._since = time.monotonic()
+        self.timeout = gevent.Timeout.start_new(self._left)
+
+    def heed(self, event: Event | Turn) -> None:
+        if isinstance(event, ApprovalNeeded):
+            if not self._waiting:
+                self.timeout.close()
+                self._left -= time.monotonic() - self._since
+            self._waiting.add(event.id)
+        elif isinstance(event, ToolCalled) and event.id in self._waiting:
+            self._waiting.remove(event.id)
+            if not self._waiting:
+                self._go()
 
 
 class Runs:
@@ -295,27 +320,33 @@ class Runs:
         ending: Ending | None,
     ) -> Ending:
         limit = self._settings.run_timeout
-        timeout = gevent.Timeout.start_new(limit)
+        clock = Clock(limit)
         try:
             if past is not None:
                 recorder.resume(past)
             if ending is not None:
                 return ending
             messages = self._begin(recorder)
-            tools = UserTools(self._catalogue, user_id)
+            tools = UserTools(
+                self._catalogue,
+                user_id,
+                RunApprovals(self._app, recorder.run_id, self._settings.approval_minutes),
+                self._settings.approvals,
+            )
             steps = respond(
                 messages, self._model, tools, max_steps=self._settings.max_steps, past=past or ()
             )
             with closing(steps) as events:  # type: ignore[type-var]
                 for event in events:
                     recorder.record(event)
+                    clock.heed(event)
             return Ending("completed")
         except LeaseLost:
             raise Left from None
         except HomestreamError as error:
             return Ending("failed", error)
         except gevent.Timeout as caught:
-            if caught is not timeout:
+            if caught is not clock.timeout:
                 raise
             message = f"The answer took over {limit:g} seconds and was ended."
             return Ending("failed", RunFailed(message, code="run_timeout"))
@@ -323,7 +354,7 @@ class Runs:
             log.exception("run %s failed", recorder.run_id)
             return Ending("failed", RunFailed("Something went wrong here.", code="internal"))
         finally:
-            timeout.close()
+            clock.timeout.close()
 
     def _begin(self, recorder: Recorder) -> list[dict[str, object]]:
         away = [service.name for service in self._catalogue.services.values() if not service.up]
@@ -349,6 +380,8 @@ def _ending_of_left(run: Run) -> Ending | None:
         return Ending("stopped")
     if run.takeovers > _MOST_TAKEOVERS:
         return _GIVEN_UP
+    if any(approval.expires_at > now() for approval in waiting_of(run.id)):
+        return None
     return _TOO_LATE if now() - run.created_at > _STALE else None
 
 

@@ -6,17 +6,26 @@ Each is a plain generator over batches of log entries and touches neither reques
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, render_template
 from markupsafe import escape
 
-from app.answer import Answer, Begun, Change, StatusChange, TextChange, TextOpened, ToolChange
+from app.answer import (
+    Answer,
+    ApprovalsChange,
+    Begun,
+    Change,
+    StatusChange,
+    TextChange,
+    TextOpened,
+    ToolChange,
+)
 from app.connections import Connection, Connections
 from app.event_log import Entry
-from app.events import Done, ToolCalled, to_json
+from app.events import ApprovalNeeded, Done, ToolCalled, to_json
 
 RETRY_MS = 3000
 # For a stream that ends before its run does: the reader is to come back, to another worker.
@@ -103,6 +112,8 @@ class _HeldOpen:
                 return self._text(patch.finished, part.markdown.opened)
             case ToolChange(part=part) if part.call.status != "started":
                 return self._beside_text(self._html.tool(part.call))
+            case ApprovalsChange(approvals=approvals) if approvals:
+                return self._beside_text(self._html.approvals(approvals[-1:]))
             case StatusChange(message=message) if message:
                 return self._beside_text(self._html.progress(message))
             case Begun():
@@ -166,6 +177,8 @@ class Html:
         match change:
             case Begun():
                 return ""
+            case ApprovalsChange(approvals=approvals):
+                return partial(f"#w-{run_id}", "innerHTML", self.approvals(approvals))
             case StatusChange(message=message):
                 return partial(f"#s-{run_id}", "innerHTML", str(escape(message)))
             case TextOpened(part=part):
@@ -188,6 +201,9 @@ class Html:
 
     def tool(self, call: ToolCalled) -> str:
         return self._render("chat/_tool.html", call=call)
+
+    def approvals(self, approvals: Sequence[ApprovalNeeded]) -> str:
+        return self._render("chat/_approvals.html", approvals=approvals)
 
     def progress(self, message: str) -> str:
         return self._render("chat/_progress.html", message=message)

@@ -7,8 +7,8 @@ service; one to another server carries the token that the settings have for it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -17,9 +17,10 @@ import requests
 from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
 from urllib3.exceptions import NewConnectionError
 
+from app.approvals import RunApprovals
 from app.catalogue import Catalogue, Service, Tool
 from app.errors import ToolFailure
-from app.events import from_json
+from app.events import ApprovalNeeded, Decision, from_json
 
 CALL_SCOPE = "tools:call"
 OUTBOX_SCOPE = "outbox:read"
@@ -34,6 +35,8 @@ class UserTools:
 
     catalogue: Catalogue
     user_id: str
+    approvals: RunApprovals | None = None
+    rules: Mapping[str, str] = field(default_factory=dict)
 
     def specs(self) -> list[dict[str, Any]]:
         return [tool.spec() for tool in self.catalogue.tools()]
@@ -41,13 +44,7 @@ class UserTools:
     def call(
         self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
     ) -> Any:
-        tool = self.catalogue.find(name)
-        if tool is None:
-            names = ", ".join(tool.name for tool in self.catalogue.tools()) or "none"
-            raise ToolFailure(f"There is no tool {name!r} now; there are: {names}.")
-        mistakes = tool.mistakes(arguments)
-        if mistakes:
-            raise ToolFailure(f"Wrong arguments, mend them and call again: {mistakes}")
+        tool = self._fitting(name, arguments)
         service = self.catalogue.services[tool.service]
         repeatable = tool.repeatable or service.remembers_keys
         if again and not repeatable:
@@ -63,6 +60,31 @@ class UserTools:
             again=repeatable,
         )
         return _result(tool, answer)
+
+    def ask_first(
+        self, call_id: str, name: str, arguments: dict[str, Any]
+    ) -> ApprovalNeeded | None:
+        tool = self._fitting(name, arguments)
+        rule = self.rules.get(name)
+        if self.approvals is None or rule == "never" or not (rule == "always" or tool.reaches_out):
+            return None
+        return self.approvals.ask(call_id, name, arguments)
+
+    def decision(self, call_id: str) -> Decision:
+        if self.approvals is None:
+            raise ToolFailure("There is nobody to ask.")
+        return self.approvals.decision(call_id)
+
+    def _fitting(self, name: str, arguments: dict[str, Any]) -> Tool:
+        """The tool, if there is one and it takes these arguments."""
+        tool = self.catalogue.find(name)
+        if tool is None:
+            names = ", ".join(tool.name for tool in self.catalogue.tools()) or "none"
+            raise ToolFailure(f"There is no tool {name!r} now; there are: {names}.")
+        mistakes = tool.mistakes(arguments)
+        if mistakes:
+            raise ToolFailure(f"Wrong arguments, mend them and call again: {mistakes}")
+        return tool
 
     def outbox(self) -> list[dict[str, Any]]:
         """What was sent for this person, newest first, from every service that keeps an outbox."""

@@ -288,7 +288,10 @@ def test_what_was_sent_can_be_read_in_the_outbox_by_its_sender_alone(
 ) -> None:
     arguments = {"listingIds": ["L001"], "recipientEmail": "bob@example.com"}
     model.script(tool_call("sendListingReport", arguments), text("Sent."))
-    alice.ask("Send it").until("done")
+    stream = alice.ask("Send it")
+    approval = stream.until("approval")[-1].json
+    alice.api("POST", approval["url"], json={"decision": "approve"})
+    stream.until("done")
     page = alice.get("/outbox").text
     assert "to bob@example.com" in page
     assert "123 Oak Street" in page

@@ -252,7 +252,9 @@ def test_a_call_is_repeated_only_where_that_does_no_harm(
     service = ToolService(act=act)
     service.annotations = lambda _name: hints  # type: ignore[method-assign]
     with service:
-        alice = start(mcp_servers={"other": {"url": f"{service.url}/mcp"}}).sign_up("Alice")
+        servers = {"other": {"url": f"{service.url}/mcp"}}
+        product = start(mcp_servers=servers, approvals={"other__act": "never"})
+        alice = product.sign_up("Alice")
         model.script(tool_call("other__act", {}), text("Hm."))
         alice.ask("x").until("done")
     assert len(service.calls) == made

@@ -87,6 +87,13 @@ def test_the_main_job_fits_and_can_be_read(page: Page, look: Look, demo: Site) -
     ann.answer.locator("summary").click()
     look("done")
     ann.asks("send them to ann@example.com")
+    page.get_by_role("button", name="Approve", exact=True).wait_for()
+    look("approval")
+    own_page = page.get_by_role("link", name="A page of its own").get_attribute("href")
+    page.goto(f"{demo.url}{own_page}")
+    look("approval-page")
+    page.go_back()
+    page.get_by_role("button", name="Approve", exact=True).click()
     ann.waits_for("completed", 2)
     look("sent")
     for path in ("conversations", "outbox", "tools", "auth/profile"):

@@ -112,6 +112,8 @@ class Cluster:
             "REDIS_URL": self.valkey.url,
             "WEB_WORKERS": "2",
             "OPENAI_BASE_URL": model,
+            # Nobody is there to be asked.
+            "APPROVALS": "sendListingReport=never",
             "MODEL": "scripted",
             "PING_INTERVAL": "1",
             "SERVICE_CHECK_INTERVAL": "0.5",

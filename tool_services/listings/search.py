@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 
 from flask import Flask, Response, jsonify, request
 from pydantic import Field
-from sqlalchemy import ColumnElement, UnaryExpression, func, select
+from sqlalchemy import ColumnElement, UnaryExpression, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from tool_services.errors import InvalidArgumentsError
@@ -95,12 +95,17 @@ def find_listings(arguments: JsonObject, _caller: Caller) -> FoundListings:
     conditions = _conditions(arguments)
     order = _ORDERS[arguments.get("sort", "cheapest")]
     # The index has all that is needed to find the page; rows are read for what is on it.
-    keys = select(Listing.Key).where(*conditions).order_by(*order)
-    found = db.session.scalars(keys.limit(limit + 1).offset((page - 1) * limit)).all()
-    shown = select(Listing).where(Listing.Key.in_(found[:limit])).order_by(*order)
-    there_is_more = len(found) > limit
-    total = (page - 1) * limit + len(found)
-    if there_is_more or (page > 1 and not found):
+    # With words every match has to be found anyway to know which come first.
+    every: ColumnElement[int] = func.count().over() if "query" in arguments else literal(0)
+    keys = select(Listing.Key, every).where(*conditions).order_by(*order)
+    rows = db.session.execute(keys.limit(limit + 1).offset((page - 1) * limit)).all()
+    found = [row[0] for row in rows[:limit]]
+    shown = select(Listing).where(Listing.Key.in_(found)).order_by(*order)
+    there_is_more = len(rows) > limit
+    total = (page - 1) * limit + len(rows)
+    if rows and "query" in arguments:
+        total = rows[0][1]
+    elif there_is_more or (page > 1 and not rows):
         counted = select(Listing.Key).where(*conditions).limit(MOST_COUNTED + 1)
         total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
     return FoundListings(
