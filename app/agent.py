@@ -27,11 +27,11 @@ from app.events import (
     Turn,
     from_json,
 )
+from app.told import tokens, told
 
 log = logging.getLogger(__name__)
 
 FAILURES_IN_A_ROW = 3
-LONGEST_RESULT = 20_000  # characters of a tool's result that the model is shown
 LONGEST_ERROR = 1_000
 
 
@@ -115,11 +115,11 @@ def _call_all(
         yield Thinking(f"Calling {', '.join(dict.fromkeys(call.name for call in due))}…")
     for call in due:
         yield ToolCalled(call.id, call.name, "started", parsed(call.arguments) or {})
-    told: Queue[Event] = Queue()
-    workers = [gevent.spawn(_call, call, tools, call.id in past, told) for call in due]
+    events: Queue[Event] = Queue()
+    workers = [gevent.spawn(_call, call, tools, call.id in past, events) for call in due]
     try:
         while left:
-            event = told.get()
+            event = events.get()
             if isinstance(event, ToolCalled) and event.status != "started":
                 ended[event.id] = event
                 left.remove(event.id)
@@ -129,7 +129,7 @@ def _call_all(
     return {call.id: ended[call.id] for call in calls}
 
 
-def _call(call: ToolRequest, tools: Toolbox, again: bool, told: Queue[Event]) -> None:
+def _call(call: ToolRequest, tools: Toolbox, again: bool, events: Queue[Event]) -> None:
     """Make one call and tell its end; before, if a person has to be asked, that it waits."""
     started = time.monotonic()
     arguments = parsed(call.arguments)
@@ -139,11 +139,11 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, told: Queue[Event]) ->
             raise ToolFailure("The arguments are not a JSON object; send one.")
         asked = tools.ask_first(call.id, call.name, arguments)
         if asked is not None:
-            told.put(asked)
-            told.put(Thinking("Waiting for your approval…"))
+            events.put(asked)
+            events.put(Thinking("Waiting for your approval…"))
             arguments = _approved(tools.decision(call.id))
-            told.put(ToolCalled(call.id, call.name, "started", arguments))
-            told.put(Thinking(f"Calling {call.name}…"))
+            events.put(ToolCalled(call.id, call.name, "started", arguments))
+            events.put(Thinking(f"Calling {call.name}…"))
             started = time.monotonic()
         result = tools.call(call.id, call.name, arguments, again=again)
     except ToolFailure as failure:
@@ -152,7 +152,7 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, told: Queue[Event]) ->
         # Without an end of this call its run would wait for ever.
         log.exception("the call of %s failed", call.name)
         error = "The tool failed in an unexpected way."
-    told.put(
+    events.put(
         ToolCalled(
             id=call.id,
             tool=call.name,
@@ -161,6 +161,7 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, told: Queue[Event]) ->
             result=result,
             error=error,
             duration_ms=round((time.monotonic() - started) * 1000),
+            tokens=None if error else tokens(told(result)),
         )
     )
 
@@ -206,28 +207,25 @@ def for_model(
         {
             "role": "tool",
             "tool_call_id": call.id,
-            "content": _changed(call, ended.get(call.id)) + _told(ended.get(call.id)),
+            "content": _told(ended.get(call.id), _changed(call, ended.get(call.id))),
         }
         for call in calls
     ]
     return [turn, *results]
 
 
-def _changed(call: ToolRequest, end: ToolCalled | None) -> str:
+def _changed(call: ToolRequest, end: ToolCalled | None) -> list[str]:
     """What the model has to know when the call that was made is not the one it asked for."""
     if end is None or end.arguments == (parsed(call.arguments) or {}):
-        return ""
+        return []
     made = json.dumps(end.arguments, ensure_ascii=False)
-    return f"(The person changed the arguments to {made}.) "
+    return [f"The person changed the arguments to {made}."]
 
 
-def _told(end: ToolCalled | None) -> str:
+def _told(end: ToolCalled | None, notes: list[str]) -> str:
     """A call's end as the model reads it."""
     if end is None or end.status == "started":
-        return json.dumps({"error": "The call was stopped before it had a result."})
+        return told({"error": "The call was stopped before it had a result."})
     if end.status == "failed":
-        return json.dumps({"error": end.error})
-    text = json.dumps(end.result, ensure_ascii=False)
-    if len(text) <= LONGEST_RESULT:
-        return text
-    return f"{text[:LONGEST_RESULT]}… (cut: {len(text)} characters in all; ask for less)"
+        return told({"error": end.error}, notes)
+    return told(end.result, notes)

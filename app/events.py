@@ -29,7 +29,8 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class ToolCalled:
-    """A tool call's start or end. `result` is the JSON the tool gave; `duration_ms` at the end."""
+    """A tool call's start or end. `result` is the JSON the tool gave; `duration_ms` at the end.
+    `tokens` is about what the model's view of the result costs."""
 
     name: ClassVar[str] = "tool"
     id: str
@@ -39,6 +40,7 @@ class ToolCalled:
     result: Any = None
     error: str | None = None
     duration_ms: int | None = None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,10 @@ _WIRE_NAMES = {
     "tool": "name",
 }
 # Left out unless they say something; 0 and "" are results like any other.
-_LEFT_OUT = {"result": None, "error": None, "duration_ms": None, "usage": None, "replace": False}
+_LEFT_OUT = {
+    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage")),
+    "replace": False,
+}
 
 
 def from_json(text: str | bytes) -> Any:

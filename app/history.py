@@ -13,6 +13,7 @@ from sqlalchemy.orm import selectinload
 from app.agent import for_model, parsed
 from app.events import Past, ToolCalled, ToolRequest, Turn
 from app.models import Message, Run, Step, ToolCall, User, db
+from app.told import tokens, told
 
 _MOST_MESSAGES = 400
 
@@ -83,6 +84,7 @@ def ended(call: ToolCall) -> ToolCalled:
         result=call.result,
         error=call.error,
         duration_ms=call.duration_ms,
+        tokens=tokens(told(call.result)) if call.status == "completed" else None,
     )
 
 
@@ -98,6 +100,4 @@ def _newest(turns: list[list[dict[str, Any]]], budget: int) -> list[dict[str, An
 
 
 def _tokens(turn: list[dict[str, Any]]) -> int:
-    # Every endpoint counts with a tokenizer of its own; four bytes a token errs on the safe
-    # side for English, and UTF-8's longer characters are counted as the more tokens they are.
-    return len(json.dumps(turn, ensure_ascii=False).encode()) // 4
+    return tokens(json.dumps(turn, ensure_ascii=False))

@@ -11,6 +11,7 @@ MOST_LISTINGS = 50
 
 LISTING_IDS_SCHEMA: dict[str, Any] = {
     "type": "array",
+    "title": "Listings",
     "description": 'Ids of the listings, such as ["L001", "L005"]',
     "items": {"type": "string", "minLength": 1, "maxLength": 40},
     "minItems": 1,

@@ -11,6 +11,7 @@ import pytest
 from flask import Response
 from gevent.event import Event
 
+from app.told import RESULT_TOKENS, tokens
 from tests.app.services import ToolService
 from tests.app.test_runs import assert_well_formed
 from tests.product import Person, Product, eventually, text_of
@@ -296,8 +297,11 @@ def test_a_large_result_is_cut_for_the_model_and_says_so(
         model.script(tool_call("many", {}), text("Many."))
         messages = alice.ask("x").until("done")
     content = told(model)[-1]["content"]
-    assert len(content) < 21_000
-    assert "ask for less" in content
+    assert tokens(content) < RESULT_TOKENS + 100
+    read = json.loads(content)
+    assert read["note"].startswith(f"Only the first {len(read['result'])} of 10000 rows are here")
+    ended = next(m.json for m in messages if m.json.get("status") == "completed")
+    assert 0 < ended["tokens"] < RESULT_TOKENS + 100
     shown = next(m.json["result"] for m in messages if m.json.get("status") == "completed")
     assert len(shown) == 10_000
 

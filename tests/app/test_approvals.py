@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from app.leases import LIVE
 from app.models import Approval, Run, db, now
 from tests.app.services import ToolService
-from tests.app.test_agent import results, told
+from tests.app.test_agent import results
 from tests.product import Person, Product, eventually
 from tests.scripted_model import ScriptedModel, call, text, tool_call, tool_calls
 
@@ -77,7 +77,8 @@ def test_what_was_changed_is_sent_and_the_model_knows(alice: Person, model: Scri
     rest = stream.until("done")
     assert next(m for m in rest if m.event == "tool").json["arguments"] == changed
     assert [message["recipient"] for message in sent(alice)] == ["bob@example.com"]
-    assert told(model)[-1]["content"].startswith("(The person changed the arguments to ")
+    note = results(model)[-1]["note"]
+    assert note.startswith("The person changed the arguments to ")
     history = alice.get(f"/conversations/{conversation_of(alice)}").text
     assert "bob@example.com" in history
 
@@ -234,7 +235,7 @@ def test_a_page_asks_and_takes_the_answer_without_script(
     page = alice.get(approval["url"]).text
     assert "Send a listing report?" in page
     assert "ann@example.com" in page
-    assert "E-mail address of the recipient" in page
+    assert "<dt>To</dt>" in page
     conversation = alice.get(f"/conversations/{conversation_of(alice)}").text
     assert approval["url"] in conversation
     assert "Approve" in conversation

@@ -72,6 +72,7 @@ def listing_report_tool(server: MailServer | None) -> Tool:
                 "listingIds": LISTING_IDS_SCHEMA,
                 "recipientEmail": {
                     "type": "string",
+                    "title": "To",
                     "description": "E-mail address of the recipient",
                     "format": "email",
                     "maxLength": 254,
