@@ -105,7 +105,8 @@ def test_whatever_a_tool_does_the_model_gets_a_short_result_and_answers(
 ) -> None:
     act, expected = MISBEHAVIOUR[how]
     with ToolService(act=act) as service:
-        alice = start(tool_services={"odd": service.url}, tool_timeout=1).sign_up("Alice")
+        limit = {"tool_timeout": 1} if "took over" in expected else {}
+        alice = start(tool_services={"odd": service.url}, **limit).sign_up("Alice")
         model.script(tool_call("act", {}), text("I could not."))
         messages = alice.ask("x").until("done")
     assert messages[-1].json["status"] == "completed"

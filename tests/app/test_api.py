@@ -125,6 +125,7 @@ def test_silence_is_filled_with_pings_that_a_script_can_see(
     alice = start(ping_interval=0.05).sign_up("Alice")
     model.script(stall_after("Wait"))
     stream = alice.ask("x")
+    stream.until("content")
     ping = stream.until("ping")[-1]
     assert ping.json == {}
     assert ping.id is not None

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from tool_services.errors import InvalidArgumentsError
-from tool_services.listings.report import SEND_LISTING_REPORT
+from tool_services.listings.report import listing_report_tool
 from tool_services.listings.search import FIND_LISTINGS
 from tool_services.schema import check_arguments
 
+SEND_LISTING_REPORT = listing_report_tool(None)
 MANY = [f"L{number:03}" for number in range(51)]
 
 
