@@ -16,7 +16,7 @@ from app.keys import ensure_secrets
 from app.models import db
 from scripts.engines import Postgres, Valkey
 from scripts.launch import free_port
-from tests.product import MIGRATIONS
+from tests.seeded import MIGRATIONS
 from tool_services import analytics, listings
 from tool_services.analytics.models import db as analytics_db
 from tool_services.listings.models import db as listings_db

@@ -14,7 +14,6 @@ import argon2
 import redis
 import requests
 from flask import Flask
-from flask_migrate import upgrade
 from gevent import sleep, socket
 from gevent.pywsgi import WSGIServer
 
@@ -31,7 +30,6 @@ from tool_services.settings import Settings as ServiceSettings
 
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "correct horse battery"
-MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
 
 
 class Served:
@@ -106,8 +104,6 @@ class Product:
         app = create_app(self.settings)
         # As strong as they are, the real ones would take most of the tests' time.
         passwords.init_app(app, QUICK_HASHER)
-        with app.app_context():
-            upgrade(MIGRATIONS)
         self.engine: Engine = app.extensions["engine"]
         # The services fetch the keys of whoever asks for their tools.
         self.web.begin(app)

@@ -1,5 +1,5 @@
-"""The tool services' databases with their sample rows, made once for all the tests of a process:
-filling them takes longer than most tests."""
+"""Databases with their tables and sample rows, made once for all the tests of a process: making
+them takes longer than most tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from flask_migrate import upgrade
+
+from app import create_app
+from app.config import Settings as AppSettings
+from app.keys import ensure_secrets
+from app.models import db as app_db
 from tool_services import analytics, listings
 from tool_services.analytics.models import db as analytics_db
 from tool_services.listings.models import db as listings_db
@@ -15,8 +21,11 @@ from tool_services.settings import Settings
 
 
 def copy_samples(folder: Path) -> None:
-    """Put both databases into an instance folder."""
+    """Put the tool services' databases, and the app's without any rows, into an instance folder."""
     shutil.copytree(_samples(), folder, dirs_exist_ok=True)
+
+
+MIGRATIONS = str(Path(__file__).parent.parent / "migrations")
 
 
 @cache
@@ -29,4 +38,23 @@ def _samples() -> Path:
     ):
         with make(settings).app_context():
             database.engine.dispose()
+    _make_app_database(folder)
     return folder
+
+
+def _make_app_database(folder: Path) -> None:
+    """With secrets of its own that nobody gets to see."""
+    with tempfile.TemporaryDirectory() as secrets:
+        ensure_secrets(Path(secrets))
+        app = create_app(
+            AppSettings(
+                _env_file=None,
+                instance_dir=Path(secrets),
+                database_url=f"sqlite:///{folder / 'homestream.db'}",
+                openai_base_url="http://x",
+                model="x",
+            )
+        )
+        with app.app_context():
+            upgrade(MIGRATIONS)
+            app_db.engine.dispose()

@@ -11,7 +11,8 @@ from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
 
 from app.models import db
-from tests.product import MIGRATIONS, Product
+from tests.product import Product
+from tests.seeded import MIGRATIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOMAIN = re.compile(r"(?i)\b(bedroom|listing|real.?estate|realtor)")
