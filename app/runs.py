@@ -22,12 +22,13 @@ from sqlalchemy import func, select, update
 from app.agent import Model, respond
 from app.approvals import RunApprovals, waiting_of
 from app.catalogue import Catalogue
+from app.clock import Clock
 from app.config import Settings
 from app.connections import Connections
 from app.database import is_away
 from app.errors import Away, Conflict, HomestreamError, RunFailed, TooMany
 from app.event_log import EventLog
-from app.events import ApprovalNeeded, Event, Past, ToolCalled, Turn
+from app.events import Past
 from app.history import messages_for, past_of
 from app.leases import LIVE, Leases
 from app.models import Conversation, Message, Run, User, db, now
@@ -69,30 +70,6 @@ class Active:
     worker: gevent.Greenlet[..., Ending]
     keeper: gevent.Greenlet[..., None] | None = None
     unread_since: float | None = field(default=None)
-
-
-class Clock:
-    """The time that a run may take, in seconds; it stands still while a person is waited for."""
-
-    def __init__(self, seconds: float) -> None:
-        self._left = seconds
-        self._waiting: set[str] = set()
-        self._go()
-
-    def _go(self) -> None:
-        self._since = time.monotonic()
-        self.timeout = gevent.Timeout.start_new(self._left)
-
-    def heed(self, event: Event | Turn) -> None:
-        if isinstance(event, ApprovalNeeded):
-            if not self._waiting:
-                self.timeout.close()
-                self._left -= time.monotonic() - self._since
-            self._waiting.add(event.id)
-        elif isinstance(event, ToolCalled) and event.id in self._waiting:
-            self._waiting.remove(event.id)
-            if not self._waiting:
-                self._go()
 
 
 class Runs:
