@@ -1,8 +1,7 @@
 """How long a search takes among a million listings: python -m bench.search
 
 Listings are generated (always the same), imported by the command that imports real ones, and
-searched for by the function that the findListings tool calls, on SQLite and on PostgreSQL. The
-table it prints is the one in docs/search.md.
+searched for by the function that the findListings tool calls, on SQLite and on PostgreSQL.
 """
 
 from __future__ import annotations

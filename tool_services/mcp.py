@@ -21,7 +21,6 @@ from mcp_types.methods import serialize_server_result
 from mcp_types.version import (
     HANDSHAKE_PROTOCOL_VERSIONS,
     LATEST_HANDSHAKE_VERSION,
-    MODERN_PROTOCOL_VERSIONS,
 )
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
@@ -34,7 +33,12 @@ from tool_services.errors import (
     NotJsonError,
     ServiceError,
 )
-from tool_services.mcp_message import Message, ProtocolError, read_message
+from tool_services.mcp_message import (
+    SUPPORTED_VERSIONS,
+    Message,
+    ProtocolError,
+    read_message,
+)
 from tool_services.schema import check_arguments
 from tool_services.tokens import CALL_SCOPE, LIST_SCOPE, Caller, TokenVerifier
 from tool_services.tools import JsonObject, Tool
@@ -97,7 +101,7 @@ class Server:
 
     def _discover(self, _message: Message, _caller: Caller) -> JsonObject:
         return {
-            "supportedVersions": [*MODERN_PROTOCOL_VERSIONS, *HANDSHAKE_PROTOCOL_VERSIONS],
+            "supportedVersions": list(SUPPORTED_VERSIONS),
             "capabilities": CAPABILITIES | {"extensions": dict(self.extensions)},
             "instructions": self.instructions,
             "_meta": {SERVER_INFO_META_KEY: self.info},

@@ -36,12 +36,13 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from werkzeug.datastructures import Headers
 
+from tool_services.tools import JsonObject
+
 VERSION_HEADER = "MCP-Protocol-Version"
 METHOD_HEADER = "Mcp-Method"
 NAME_HEADER = "Mcp-Name"
+SUPPORTED_VERSIONS = (*MODERN_PROTOCOL_VERSIONS, *HANDSHAKE_PROTOCOL_VERSIONS)
 _ENCODED = ("=?base64?", "?=")
-
-JsonObject = dict[str, Any]
 
 
 class ProtocolError(Exception):
@@ -156,12 +157,11 @@ def _handshake_version(method: str, sent: str | None, request_id: Any) -> str:
 
 
 def _unsupported(version: str, request_id: Any) -> ProtocolError:
-    supported = [*MODERN_PROTOCOL_VERSIONS, *HANDSHAKE_PROTOCOL_VERSIONS]
     return ProtocolError(
         400,
         UNSUPPORTED_PROTOCOL_VERSION,
         f"The revision {version[:40]!r} is not spoken here.",
-        {"supported": supported, "requested": version},
+        {"supported": SUPPORTED_VERSIONS, "requested": version},
         request_id,
     )
 
