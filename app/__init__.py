@@ -10,7 +10,17 @@ from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import api, approval_pages, auth, chat, errors, security, streaming_check, tokens
+from app import (
+    api,
+    approval_pages,
+    auth,
+    chat,
+    errors,
+    security,
+    shown_pages,
+    streaming_check,
+    tokens,
+)
 from app.catalogue import Catalogue
 from app.config import Settings, load_settings
 from app.connections import Connections, RedisStreams
@@ -60,7 +70,7 @@ def create_app(config: Settings | None = None) -> Flask:
     )
     errors.init_app(app)
     approval_pages.init_app(app)
-    for blueprint in (chat.bp, api.bp, api.public, streaming_check.bp, tokens.bp):
+    for blueprint in (chat.bp, shown_pages.bp, api.bp, api.public, streaming_check.bp, tokens.bp):
         app.register_blueprint(blueprint)
     app.extensions["engine"] = _engine(app, settings, redis)
     if settings.trusted_proxies:

@@ -22,6 +22,7 @@ from app.events import (
     Event,
     Past,
     Thinking,
+    ToolAnswer,
     ToolCalled,
     ToolRequest,
     Turn,
@@ -58,8 +59,8 @@ class Toolbox(Protocol):
 
     def call(
         self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
-    ) -> Any:
-        """The tool's result, as JSON values. Raises ToolFailure with a sentence for the model.
+    ) -> ToolAnswer:
+        """The tool's answer. Raises ToolFailure with a sentence for the model.
 
         `again`: this call was begun before, and nobody knows what became of it.
         """
@@ -133,7 +134,7 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, events: Queue[Event]) 
     """Make one call and tell its end; before, if a person has to be asked, that it waits."""
     started = time.monotonic()
     arguments = parsed(call.arguments)
-    result, error = None, None
+    answer, error = ToolAnswer(None), None
     try:
         if arguments is None:
             raise ToolFailure("The arguments are not a JSON object; send one.")
@@ -145,7 +146,7 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, events: Queue[Event]) 
             events.put(ToolCalled(call.id, call.name, "started", arguments))
             events.put(Thinking(f"Calling {call.name}…"))
             started = time.monotonic()
-        result = tools.call(call.id, call.name, arguments, again=again)
+        answer = tools.call(call.id, call.name, arguments, again=again)
     except ToolFailure as failure:
         error = failure.message[:LONGEST_ERROR]
     except Exception:
@@ -158,10 +159,11 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, events: Queue[Event]) 
             tool=call.name,
             status="completed" if error is None else "failed",
             arguments=arguments or {},
-            result=result,
+            result=answer.result,
             error=error,
             duration_ms=round((time.monotonic() - started) * 1000),
-            tokens=None if error else tokens(told(result)),
+            tokens=None if error else tokens(told(answer.result)),
+            shown=answer.shown,
         )
     )
 

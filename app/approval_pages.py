@@ -12,7 +12,7 @@ from app.auth import StaleForm, load_again, require_user, to_login, user
 from app.catalogue import Tool
 from app.engine import engine
 from app.errors import HomestreamError, InputError, Unauthenticated, answer, wants_json
-from app.events import ApprovalNeeded, from_json, to_json
+from app.events import ApprovalNeeded, from_json, shown_from, to_json
 from app.models import Approval, db
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
@@ -111,6 +111,7 @@ def context(found: Approval, tool: Tool | None) -> dict[str, Any]:
         "shown": digest(found),
         "title": tool.title if tool else found.tool,
         "fields": tool.fields() if tool else {},
+        "preview": shown_from(found.preview),
     }
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from app.catalogue import Tool
 from app.database import is_away
 from app.errors import Conflict, InputError, NotFound
-from app.events import ApprovalNeeded, Decision
+from app.events import ApprovalNeeded, Decision, Shown
 from app.leases import LIVE
 from app.models import Approval, Run, db, now
 
@@ -45,17 +46,27 @@ class RunApprovals:
     run_id: str
     minutes: float
 
-    def ask(self, call_id: str, tool: str, arguments: dict[str, Any]) -> ApprovalNeeded:
+    def ask(
+        self,
+        call_id: str,
+        tool: str,
+        arguments: dict[str, Any],
+        preview: Callable[[], Sequence[Shown]] = tuple,
+    ) -> ApprovalNeeded:
         """Ask for this call to be approved, unless that was done before: by this worker, or by
-        the one that had the run until it failed."""
+        the one that had the run until it failed. `preview` shows what would come of it."""
         with self.app.app_context():
             found = _of_call(call_id)
             if found is None:
+                # No connection may be held while a service is asked.
+                db.session.remove()
+                shown = [asdict(one) for one in preview()]
                 found = Approval(
                     run_id=self.run_id,
                     call_id=call_id,
                     tool=tool,
                     arguments=arguments,
+                    preview=shown or None,
                     expires_at=now() + timedelta(minutes=self.minutes),
                 )
                 db.session.add(found)

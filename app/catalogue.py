@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 LIST_SCOPE = "tools:list"
 OUTBOX_CAPABILITY = "homestream/outbox"
+PREVIEW_CAPABILITY = "homestream/preview"
 # Who asks a service for its tools: the app itself, on nobody's behalf.
 APP_ITSELF = "homestream"
 RETRY_DOWN_SECONDS = 1.0
@@ -121,6 +122,7 @@ class Service:
     up: bool = False
     tools: tuple[Tool, ...] = ()
     has_outbox: bool = False
+    has_preview: bool = False
     problem: str = ""
     fresh_until: float = 0.0
 
@@ -216,10 +218,11 @@ class Catalogue:
                 requests.get(f"{before.url}/health", timeout=self.timeout).close()
             return before
         headers = self.headers(before, APP_ITSELF, LIST_SCOPE)
-        has_outbox = before.has_outbox
+        has_outbox, has_preview = before.has_outbox, before.has_preview
         if not before.up:
             extensions = before.client.connect(headers).extensions or {}
             has_outbox = before.outside is None and OUTBOX_CAPABILITY in extensions
+            has_preview = before.outside is None and PREVIEW_CAPABILITY in extensions
         described, ttl = before.client.list_tools(headers)
         tools, left_out = self._accepted(before, described)
         kept = KEPT_SECONDS if ttl is None else min(ttl / 1000, LONGEST_KEPT_SECONDS)
@@ -231,6 +234,7 @@ class Catalogue:
             up=True,
             tools=tuple(tools),
             has_outbox=has_outbox,
+            has_preview=has_preview,
             problem=problem,
             fresh_until=time.monotonic() + kept,
         )

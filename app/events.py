@@ -28,9 +28,28 @@ class Thinking:
 
 
 @dataclass(frozen=True, slots=True)
+class Shown:
+    """Something for a person to look at, safe to be put into a page as it is: HTML, a picture as
+    a data: URL, plain text, or a table as CSV. `name` is a file's name, or ""."""
+
+    kind: Literal["html", "picture", "text", "csv"]
+    text: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """What a tool gave: a JSON value, and what it shows the person."""
+
+    result: Any
+    shown: tuple[Shown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCalled:
-    """A tool call's start or end. `result` is the JSON the tool gave; `duration_ms` at the end.
-    `tokens` is about what the model's view of the result costs."""
+    """A tool call's start or end. `result` is the JSON the tool gave, and `shown` what it shows
+    the person; `duration_ms` at the end. `tokens` is about what the model's view of the result
+    costs."""
 
     name: ClassVar[str] = "tool"
     id: str
@@ -41,6 +60,7 @@ class ToolCalled:
     error: str | None = None
     duration_ms: int | None = None
     tokens: int | None = None
+    shown: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +149,9 @@ _WIRE_NAMES = {
 _LEFT_OUT = {
     **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage")),
     "replace": False,
+    "shown": (),
 }
+_MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 
 
 def from_json(text: str | bytes) -> Any:
@@ -159,12 +181,21 @@ def _within(value: Any) -> Iterable[Any]:
 
 
 def to_json(event: Event) -> dict[str, Any]:
-    """The event's JSON data as the API sends it, in camelCase."""
-    return {
+    """The event's JSON data as the API sends it, in camelCase. Of what a tool shows it says where
+    that is: few readers want all of it, and it can be large."""
+    data = {
         _WIRE_NAMES.get(key, key): value
         for key, value in asdict(event).items()
         if key not in _LEFT_OUT or value is not _LEFT_OUT[key]
     }
+    if isinstance(event, ToolCalled) and event.shown:
+        data["shown"] = [_address(event.id, at, one) for at, one in enumerate(event.shown)]
+    return data
+
+
+def _address(call_id: str, at: int, shown: Shown) -> dict[str, str]:
+    kind = _MEDIA_TYPES.get(shown.kind) or shown.text[len("data:") :].partition(";")[0]
+    return {"mimeType": kind, "name": shown.name, "url": f"/calls/{call_id}/shown/{at}"}
 
 
 _EVENTS: dict[str, type[Event]] = {
@@ -176,10 +207,17 @@ _EVENTS: dict[str, type[Event]] = {
 def to_text(event: Event) -> str:
     """The event as `from_text` reads it again."""
     data = {field.name: getattr(event, field.name) for field in fields(event)}
-    return json.dumps([event.name, data], ensure_ascii=False, separators=(",", ":"))
+    return json.dumps([event.name, data], ensure_ascii=False, separators=(",", ":"), default=asdict)
 
 
 def from_text(text: str) -> Event:
     """The event that `to_text` wrote down."""
     name, data = json.loads(text)
+    if "shown" in data:
+        data["shown"] = shown_from(data["shown"])
     return _EVENTS[name](**data)
+
+
+def shown_from(stored: Iterable[dict[str, Any]] | None) -> tuple[Shown, ...]:
+    """What was shown, from its JSON."""
+    return tuple(Shown(**one) for one in stored or ())

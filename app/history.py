@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from app.agent import for_model, parsed
-from app.events import Past, ToolCalled, ToolRequest, Turn
+from app.events import Past, ToolCalled, ToolRequest, Turn, shown_from
 from app.models import Message, Run, Step, ToolCall, User, db
 from app.told import tokens, told
 
@@ -36,7 +36,13 @@ def _turns(run: Run) -> list[list[dict[str, Any]]]:
         )
         .order_by(Message.position.desc())
         .limit(_MOST_MESSAGES)
-        .options(selectinload(Message.run).selectinload(Run.steps).selectinload(Step.calls))
+        .options(
+            # What a person was shown the model never sees, and it can be large.
+            selectinload(Message.run)
+            .selectinload(Run.steps)
+            .selectinload(Step.calls)
+            .defer(ToolCall.shown)
+        )
     )
     turns: list[list[dict[str, Any]]] = []
     answer: list[dict[str, Any]] = []
@@ -60,13 +66,13 @@ def _answer(message: Message) -> list[dict[str, Any]]:
 def _step(step: Step) -> list[dict[str, Any]]:
     if not step.text and not step.calls:
         return []
-    turn, calls = _past(step)
+    turn, calls = _past(step, shown=False)
     return for_model(turn.text, turn.calls, calls)
 
 
-def _past(step: Step) -> Past:
+def _past(step: Step, *, shown: bool = True) -> Past:
     calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in step.calls)
-    return Turn(step.text, calls), {call.id: ended(call) for call in step.calls}
+    return Turn(step.text, calls), {call.id: ended(call, shown=shown) for call in step.calls}
 
 
 def past_of(run: Run, *, unfinished: bool) -> list[Past]:
@@ -74,8 +80,8 @@ def past_of(run: Run, *, unfinished: bool) -> list[Past]:
     return [_past(step) for step in run.steps if step.finished or unfinished]
 
 
-def ended(call: ToolCall) -> ToolCalled:
-    """A stored call as the event that last told of it."""
+def ended(call: ToolCall, *, shown: bool = True) -> ToolCalled:
+    """A stored call as the event that last told of it, with what it showed if that is wanted."""
     return ToolCalled(
         id=call.id,
         tool=call.name,
@@ -85,6 +91,7 @@ def ended(call: ToolCall) -> ToolCalled:
         error=call.error,
         duration_ms=call.duration_ms,
         tokens=tokens(told(call.result)) if call.status == "completed" else None,
+        shown=shown_from(call.shown) if shown else (),
     )
 
 

@@ -167,6 +167,7 @@ class Approval(db.Model):  # type: ignore[name-defined, misc]
     """A call that waits for its person. `status`: waiting, approved, declined or expired.
 
     `arguments` are those that were shown, `decided` what the person made of them, if they did.
+    `preview` is what would come of it, as events.Shown as JSON.
     """
 
     __tablename__ = "approvals"
@@ -180,6 +181,7 @@ class Approval(db.Model):  # type: ignore[name-defined, misc]
     status: Mapped[str] = mapped_column(String(10), default="waiting")
     decided: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     reason: Mapped[str] = mapped_column(Text, default="")
+    preview: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=now)
     expires_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
@@ -190,7 +192,7 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     """A call that the model asked for, stored before it is made. `status` as in events.ToolStatus.
 
     `arguments` is the text as the model wrote it, since it need not be valid JSON; `changed` is
-    what the person made of it before approving, if they did.
+    what the person made of it before approving, if they did. `shown` is events.Shown as JSON.
     """
 
     __tablename__ = "tool_calls"
@@ -212,4 +214,5 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     error: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None]
     changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    shown: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")

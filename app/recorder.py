@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import gevent
@@ -288,6 +288,7 @@ def _save_call(end: ToolCalled) -> None:
     call = db.session.get_one(ToolCall, end.id)
     call.status, call.error, call.duration_ms = end.status, end.error, end.duration_ms
     call.result = end.result
+    call.shown = [asdict(one) for one in end.shown] or None
     if end.arguments != (parsed(call.arguments) or {}):
         call.changed = end.arguments
 

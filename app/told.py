@@ -1,7 +1,9 @@
-"""A tool's result as the model reads it: within a budget, and saying what is left out.
+"""A tool's result as the model reads it: within a budget, and marked as what it is.
 
 The person is shown all of it; what the model needs is how many there are, the first of them, and
-how to get at the others.
+how to get at the others. It comes from outside, and may hold sentences that try to pass for
+instructions, or for this program's own. So all of it stands in one place, which the system prompt
+names, and nothing in it can end that place: it is a value within JSON.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 RESULT_TOKENS = 2_000
+# The one place in a tool message for what others say.
+DATA = "untrusted_data"
 
 Path = tuple[str | int, ...]
 
@@ -22,16 +26,12 @@ def tokens(text: str) -> int:
 
 
 def told(result: Any, notes: Sequence[str] = (), budget: int = RESULT_TOKENS) -> str:
-    """The result as JSON of at most `budget` tokens, plus what the notes cost."""
+    """The result as JSON of at most `budget` tokens beneath `DATA`, and beside it this program's
+    own notes, as `note`."""
     if tokens(_dumps(result)) > budget:
         result, note = _shortened(result, budget)
         notes = [*notes, note]
-    if not notes:
-        return _dumps(result)
-    note = " ".join(notes)
-    if isinstance(result, dict) and "note" not in result:
-        return _dumps(result | {"note": note})
-    return _dumps({"result": result, "note": note})
+    return _dumps({DATA: result} | ({"note": " ".join(notes)} if notes else {}))
 
 
 def _shortened(result: Any, budget: int) -> tuple[Any, str]:

@@ -6,6 +6,7 @@ service; one to another server carries the token that the settings have for it.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +21,10 @@ from urllib3.exceptions import NewConnectionError
 from app.approvals import RunApprovals
 from app.catalogue import Catalogue, Service, Tool
 from app.errors import ToolFailure
-from app.events import ApprovalNeeded, Decision, from_json
+from app.events import ApprovalNeeded, Decision, Shown, ToolAnswer, from_json
+from app.shown import for_person, is_for_person_only
+
+log = logging.getLogger(__name__)
 
 CALL_SCOPE = "tools:call"
 OUTBOX_SCOPE = "outbox:read"
@@ -43,7 +47,7 @@ class UserTools:
 
     def call(
         self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
-    ) -> Any:
+    ) -> ToolAnswer:
         tool = self._fitting(name, arguments)
         service = self.catalogue.services[tool.service]
         repeatable = tool.repeatable or service.remembers_keys
@@ -59,7 +63,7 @@ class UserTools:
             lambda: service.client.call(tool.remote_name, arguments, headers),
             again=repeatable,
         )
-        return _result(tool, answer)
+        return ToolAnswer(_result(tool, answer), for_person(answer.content))
 
     def ask_first(
         self, call_id: str, name: str, arguments: dict[str, Any]
@@ -68,7 +72,24 @@ class UserTools:
         rule = self.rules.get(name)
         if self.approvals is None or rule == "never" or not (rule == "always" or tool.reaches_out):
             return None
-        return self.approvals.ask(call_id, name, arguments)
+        return self.approvals.ask(call_id, name, arguments, lambda: self._preview(tool, arguments))
+
+    def _preview(self, tool: Tool, arguments: dict[str, Any]) -> tuple[Shown, ...]:
+        """What the call would do, for the person to look at before they decide; nothing where
+        its service can't say."""
+        service = self.catalogue.services[tool.service]
+        if not service.has_preview:
+            return ()
+        call = {"name": tool.remote_name, "arguments": arguments}
+        try:
+            answer = self._within_limits(
+                service, lambda: self._asked(service, CALL_SCOPE, "POST", "/tools/preview", call)
+            )
+            blocks = {"content": answer["content"]}
+            return for_person(CallToolResult.model_validate(blocks, by_name=False).content)
+        except (ToolFailure, LookupError, ValueError) as error:
+            log.warning("%s gave no preview of %s: %r", service.name, tool.name, error)
+            return ()
 
     def decision(self, call_id: str) -> Decision:
         if self.approvals is None:
@@ -95,16 +116,29 @@ class UserTools:
         return sorted(messages, key=lambda message: str(message["createdAt"]), reverse=True)
 
     def _outbox_of(self, service: Service) -> list[dict[str, Any]]:
-        headers = self.catalogue.headers(service, self.user_id, OUTBOX_SCOPE)
-        limit = self.catalogue.timeout
-        response = requests.get(f"{service.url}/outbox", headers=headers, timeout=limit)
+        answer = self._asked(service, OUTBOX_SCOPE, "GET", "/outbox")
+        messages: list[dict[str, Any]] = answer.get("messages", [])
+        return messages
+
+    def _asked(
+        self, service: Service, scope: str, method: str, path: str, body: Any = None
+    ) -> dict[str, Any]:
+        """The JSON object that one of our own services answers, beside what it does over MCP."""
+        response = requests.request(
+            method,
+            service.url + path,
+            json=body,
+            headers=self.catalogue.headers(service, self.user_id, scope),
+            timeout=self.catalogue.timeout,
+            allow_redirects=False,
+        )
         try:
             answer = from_json(response.content)
-            messages: list[dict[str, Any]] = answer["messages"]
-        except (ValueError, LookupError, TypeError):
-            status = response.status_code
-            raise ToolFailure(f"The {service.name} service answered {status}.") from None
-        return messages
+        except ValueError:
+            answer = None
+        if not response.ok or not isinstance(answer, dict):
+            raise ToolFailure(f"The {service.name} service answered {response.status_code}.")
+        return answer
 
     def _within_limits(
         self, service: Service, ask: Callable[[], Answer], *, again: bool = False
@@ -164,8 +198,10 @@ def _result(tool: Tool, answer: CallToolResult) -> Any:
 
 
 def _text(answer: CallToolResult) -> str:
-    """The text that a result's blocks hold; what is no text is named in its place."""
-    return "\n".join(map(_block_text, answer.content))
+    """The text that a result's blocks hold for the model; what is no text is named in its place."""
+    return "\n".join(
+        _block_text(block) for block in answer.content if not is_for_person_only(block)
+    )
 
 
 def _block_text(block: Any) -> str:
@@ -173,4 +209,5 @@ def _block_text(block: Any) -> str:
         return block.text
     if isinstance(block, EmbeddedResource) and isinstance(block.resource, TextResourceContents):
         return block.resource.text
-    return f"[{block.type}, not shown]"
+    shown = "which the person sees" if block.type == "image" else "not shown"
+    return f"[{block.type}, {shown}]"

@@ -132,15 +132,19 @@ class Server:
         arguments = message.params.get("arguments") or {}
         try:
             check_arguments(tool.input_schema, arguments)
-            result = tool.handler(arguments, self.with_key(caller)).as_json()
+            answer = tool.handler(arguments, self.with_key(caller))
+            result = answer.as_json()
+            parts = [part.block(self.name) for part in answer.shown()]
         except OperationalError as error:
             logger.error("The database can't be reached: %s", error.orig)
             failure: ServiceError = DatabaseUnavailableError()
         except ServiceError as error:
             failure = error
         else:
-            text = json.dumps(result, ensure_ascii=False)
-            return {"content": [_text(text)], "structuredContent": result, "isError": False}
+            text = _text(json.dumps(result, ensure_ascii=False))
+            if parts:
+                text["annotations"] = {"audience": ["assistant"]}
+            return {"content": [text, *parts], "structuredContent": result, "isError": False}
         record.status = failure.status
         return {"content": [_text(failure.message)], "isError": True}
 

@@ -56,6 +56,7 @@ def make_service(
     _describe(app, info, tools)
     _report_health(app, info, check_database)
     _accept_calls(app, tools, verifier)
+    _show_previews(app, tools, verifier)
     _speak_mcp(app, info, tools, verifier)
     _say_who_gives_tokens(app, verifier)
     answer_errors_as_json(app)
@@ -114,6 +115,21 @@ def _accept_calls(app: Flask, tools: Sequence[Tool], verifier: TokenVerifier) ->
         return jsonify(result=tool.handler(arguments, _with_idempotency_key(caller)).as_json())
 
 
+def _show_previews(app: Flask, tools: Sequence[Tool], verifier: TokenVerifier) -> None:
+    """POST /tools/preview: what a call would do, as content blocks for the person to look at."""
+    known = {tool.name: tool for tool in tools}
+
+    @app.post("/tools/preview")
+    def preview_call() -> Response:
+        caller = verifier.caller(request.headers.get("Authorization"), CALL_SCOPE)
+        body = _json_object(request.get_data())
+        tool = _named_tool(known, body.get("name"))
+        arguments = body.get("arguments", {})
+        check_arguments(tool.input_schema, arguments)
+        parts = tool.preview(arguments, caller) if tool.preview else ()
+        return jsonify(content=[part.block(tool.name) for part in parts])
+
+
 def _speak_mcp(
     app: Flask, info: ServiceInfo, tools: Sequence[Tool], verifier: TokenVerifier
 ) -> None:
@@ -124,7 +140,12 @@ def _speak_mcp(
         tools={tool.name: tool for tool in tools},
         with_key=_with_idempotency_key,
         extensions={
-            f"homestream/{name}": {} for name, offered in info.capabilities.items() if offered
+            f"homestream/{name}": {}
+            for name, offered in {
+                **info.capabilities,
+                "preview": any(tool.preview for tool in tools),
+            }.items()
+            if offered
         },
     )
     serve_mcp(app, server, verifier, origins=[info.audience, verifier.issuer])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -26,6 +26,31 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
+@dataclass(frozen=True)
+class Part:
+    """Something that a tool shows people, while its result is for models. `name` is a file's.
+
+    HTML may lay out and emphasise, and name the classes that docs/tools.md has; pictures are in it
+    as data: URLs. Nothing else survives the app's cleaning.
+    """
+
+    name: str
+    media_type: Literal["text/html", "text/csv"]
+    text: str
+
+    def block(self, service: str) -> JsonObject:
+        """A content block of the Model Context Protocol."""
+        return {
+            "type": "resource",
+            "resource": {
+                "uri": f"ui://{service}/{self.name}",
+                "mimeType": self.media_type,
+                "text": self.text,
+            },
+            "annotations": {"audience": ["user"]},
+        }
+
+
 class ToolResult(BaseModel):
     """Base of what tools answer, checked as it is made; its JSON has names in camelCase."""
 
@@ -39,8 +64,13 @@ class ToolResult(BaseModel):
     def as_json(self) -> JsonObject:
         return self.model_dump(mode="json", by_alias=True)
 
+    def shown(self) -> Sequence[Part]:
+        """What people are shown of it. Called while its service's app context is there."""
+        return ()
+
 
 Handler = Callable[[JsonObject, Caller], ToolResult]
+Preview = Callable[[JsonObject, Caller], Sequence[Part]]
 
 
 class Annotations(TypedDict):
@@ -57,7 +87,8 @@ class Annotations(TypedDict):
 class Tool:
     """`handler(arguments, caller)` gets arguments that satisfy `input_schema`.
 
-    It returns an `output`, or raises a ServiceError. `client_capabilities` are those of the Model
+    It returns an `output`, or raises a ServiceError. `preview`, with the same arguments, shows what
+    a call would do, and does nothing. `client_capabilities` are those of the Model
     Context Protocol that a client must have for the tool to work.
     """
 
@@ -67,6 +98,7 @@ class Tool:
     output: type[ToolResult]
     annotations: Annotations
     handler: Handler
+    preview: Preview | None = None
     client_capabilities: tuple[str, ...] = ()
 
     def described(self) -> JsonObject:

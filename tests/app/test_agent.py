@@ -27,7 +27,15 @@ def told(model: ScriptedModel, request: int = -1) -> list[dict[str, Any]]:
 
 def results(model: ScriptedModel) -> list[Any]:
     """The tool results that the model read last."""
-    return [json.loads(m["content"]) for m in told(model) if m["role"] == "tool"]
+    return [data(m["content"]) for m in told(model) if m["role"] == "tool"]
+
+
+def data(content: str) -> Any:
+    """What a tool message holds of what the tool gave, with the program's note among it."""
+    read = json.loads(content)
+    note = {"note": read["note"]} if "note" in read else {}
+    held = read["untrusted_data"]
+    return held | note if isinstance(held, dict) else held
 
 
 def test_the_model_reads_the_result_and_its_own_words(alice: Person, model: ScriptedModel) -> None:
@@ -300,7 +308,8 @@ def test_a_large_result_is_cut_for_the_model_and_says_so(
     content = told(model)[-1]["content"]
     assert tokens(content) < RESULT_TOKENS + 100
     read = json.loads(content)
-    assert read["note"].startswith(f"Only the first {len(read['result'])} of 10000 rows are here")
+    kept = len(read["untrusted_data"])
+    assert read["note"].startswith(f"Only the first {kept} of 10000 rows are here")
     ended = next(m.json for m in messages if m.json.get("status") == "completed")
     assert 0 < ended["tokens"] < RESULT_TOKENS + 100
     shown = next(m.json["result"] for m in messages if m.json.get("status") == "completed")

@@ -81,7 +81,7 @@ def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     assert greeting == "Hello Ann"
     assert find == {"from": "weather"}
     assert ours["total"] == 11
-    assert picture == "[image, not shown]"
+    assert picture == "[image, which the person sees]"
     assert failure["error"] == "Error executing tool fail"
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from pydantic.alias_generators import to_camel
 
+from tool_services.analytics.pages import market_page
 from tool_services.errors import UnknownAreaError
 from tool_services.homes import Dollars
 from tool_services.peer import Peer
 from tool_services.tokens import Caller
-from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
+from tool_services.tools import JsonObject, Part, Tool, ToolResult, arguments_schema, reading
 
 Level = Literal["High", "Medium", "Low"]
 Direction = Literal["Up", "Stable", "Down"]
@@ -44,12 +46,31 @@ class MarketAnalysis(ToolResult):
     pending_listings: int
     competition_level: Level
     trends: Trends
+    # What the charts need is for people alone: a model has no use for it, and would pay for it.
+    _market: Market | None = PrivateAttr(None)
+
+    def shown(self) -> Sequence[Part]:
+        return [market_page(self, self._market)] if self._market else ()
 
 
-class Market(BaseModel):
-    """The figures as the listings service gives them."""
-
+class _FromListings(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Quarter(_FromListings):
+    name: str
+    average_price: float
+
+
+class PriceBand(_FromListings):
+    """How many homes cost `lowest` dollars or more, but less than the next band's."""
+
+    lowest: int
+    homes: int
+
+
+class Market(_FromListings):
+    """The figures as the listings service gives them."""
 
     area: str
     average_price: float
@@ -58,6 +79,8 @@ class Market(BaseModel):
     total_listings: int
     sold_listings: int
     pending_listings: int
+    quarters: list[Quarter] = []
+    price_bands: list[PriceBand] = []
 
     @property
     def price_change(self) -> float | None:
@@ -118,7 +141,7 @@ def market_analysis_tool(listings: Peer) -> Tool:
 
 
 def _analysis(market: Market) -> MarketAnalysis:
-    return MarketAnalysis(
+    analysis = MarketAnalysis(
         area=market.area,
         average_price=round(market.average_price),
         price_change=market.price_change,
@@ -129,3 +152,5 @@ def _analysis(market: Market) -> MarketAnalysis:
         competition_level=market.competition,
         trends=Trends(price_direction=market.direction, market_activity=market.activity),
     )
+    analysis._market = market
+    return analysis

@@ -12,11 +12,20 @@ from sqlalchemy import func, select
 
 from tool_services.analytics.listed_homes import listed_homes
 from tool_services.analytics.models import Exposure, Interaction, db
+from tool_services.analytics.pages import metrics_page
 from tool_services.database import iso_utc
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids
 from tool_services.peer import Peer
 from tool_services.tokens import Caller
-from tool_services.tools import JsonObject, Moment, Tool, ToolResult, arguments_schema, reading
+from tool_services.tools import (
+    JsonObject,
+    Moment,
+    Part,
+    Tool,
+    ToolResult,
+    arguments_schema,
+    reading,
+)
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,9 @@ class ListingFigures(ToolResult):
     """What getListingMetrics answers."""
 
     metrics: list[FiguresOfListing]
+
+    def shown(self) -> Sequence[Part]:
+        return [metrics_page(self.metrics)]
 
 
 def listing_metrics_tool(listings: Peer) -> Tool:

@@ -10,12 +10,13 @@ from pydantic import Field
 
 from tool_services.analytics.listed_homes import listed_homes
 from tool_services.analytics.metrics import Figures, Metrics, Rate, metrics_by_id
+from tool_services.analytics.pages import report_page, report_table
 from tool_services.analytics.recommendations import Performance, recommendations
 from tool_services.homes import Dollars, Status
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids
 from tool_services.peer import Peer
 from tool_services.tokens import Caller
-from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
+from tool_services.tools import JsonObject, Part, Tool, ToolResult, arguments_schema, reading
 
 
 class TopPerformer(ToolResult):
@@ -51,6 +52,9 @@ class PerformanceReport(ToolResult):
 
     summary: Summary
     listings: list[Line]
+
+    def shown(self) -> Sequence[Part]:
+        return [report_page(self), report_table(self)]
 
 
 def performance_report_tool(listings: Peer) -> Tool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, extract, func, select
 
 from tool_services.errors import UnknownAreaError
 from tool_services.listings.models import Area, ListingHistory, city_key, db
@@ -19,6 +20,9 @@ from tool_services.us_states import state_code
 YEAR = timedelta(days=365)
 MOST_SUGGESTIONS = 5
 LONGEST_AREA = 100
+# Of fewer homes an average says nothing.
+FEWEST_IN_QUARTER = 3
+MOST_BANDS = 7
 
 
 def serve_market(app: Flask, verifier: TokenVerifier) -> None:
@@ -64,7 +68,49 @@ def market_of(area: Area) -> dict[str, Any]:
         "averagePrice": float(row[3]),
         "averageTimeOnMarket": float(row[4]),
         "previousAveragePrice": None if before is None else float(before),
+        "quarters": _quarters(*here, day > newest - 2 * YEAR),
+        "priceBands": _price_bands(*here, day > newest - YEAR),
     }
+
+
+def _quarters(*where: ColumnElement[bool]) -> list[dict[str, Any]]:
+    """The average price of each quarter of a year, in order."""
+    day, price = ListingHistory.OnMarketDate, ListingHistory.ListPrice
+    year, month = extract("year", day), extract("month", day)
+    rows = db.session.execute(
+        select(year, month, func.count(), func.sum(price)).where(*where).group_by(year, month)
+    )
+    counts: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0, 0])
+    for in_year, in_month, count, dollars in rows:
+        quarter = counts[int(in_year), (int(in_month) + 2) // 3]
+        quarter[0] += count
+        quarter[1] += int(dollars)
+    return [
+        {"name": f"Q{quarter} {year % 100}", "averagePrice": dollars / count}
+        for (year, quarter), (count, dollars) in sorted(counts.items())
+        if count >= FEWEST_IN_QUARTER
+    ]
+
+
+def _price_bands(*where: ColumnElement[bool]) -> list[dict[str, int]]:
+    """How many homes there are in each band of prices, all of one round width."""
+    price = ListingHistory.ListPrice
+    least, most = db.session.execute(select(func.min(price), func.max(price)).where(*where)).one()
+    width = next(width for width in _round_widths() if (most - least) / width <= MOST_BANDS)
+    band = price // width
+    rows = db.session.execute(select(band, func.count()).where(*where).group_by(band)).all()
+    homes = {int(row[0]): int(row[1]) for row in rows}
+    return [
+        {"lowest": at * width, "homes": homes.get(at, 0)}
+        for at in range(least // width, most // width + 1)
+    ]
+
+
+def _round_widths() -> Iterator[int]:
+    width = 10_000
+    while True:
+        yield from (width, 2 * width, 5 * width)
+        width *= 10
 
 
 def named_area(text: str) -> Area:

@@ -20,6 +20,7 @@ from tool_services.tools import (
     Annotations,
     JsonObject,
     Moment,
+    Part,
     Tool,
     ToolResult,
     arguments_schema,
@@ -61,6 +62,17 @@ def listing_report_tool(server: MailServer | None) -> Tool:
             delivery="email" if sent.Delivery == "sent" else "outbox",
         )
 
+    def preview(arguments: JsonObject, caller: Caller) -> Sequence[Part]:
+        message = _compose(
+            listings_by_id(arguments["listingIds"]), arguments["recipientEmail"], caller
+        )
+        return [Part("letter.html", "text/html", render_template(
+            "preview.html",
+            subject=message.Subject,
+            recipient=message.Recipient,
+            text=message.Text.strip(),
+        ))]  # fmt: skip
+
     return Tool(
         name="sendListingReport",
         description=(
@@ -89,6 +101,7 @@ def listing_report_tool(server: MailServer | None) -> Tool:
             openWorldHint=True,
         ),
         handler=send_listing_report,
+        preview=preview,
     )
 
 

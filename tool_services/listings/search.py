@@ -15,11 +15,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 from tool_services.errors import InvalidArgumentsError
 from tool_services.homes import Home, PropertyType, Status
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids, unknown_listing
+from tool_services.listings.cards import cards
 from tool_services.listings.models import Listing, city_key, db
 from tool_services.listings.words import has_words
 from tool_services.schema import check_arguments
 from tool_services.tokens import CALL_SCOPE, Caller, TokenVerifier
-from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
+from tool_services.tools import JsonObject, Part, Tool, ToolResult, arguments_schema, reading
 from tool_services.us_states import state_code
 
 MOST_RESULTS = 50
@@ -44,6 +45,17 @@ class FoundListings(ToolResult):
     page: int
     next_page: Annotated[int | None, Field(description="Ask for this page to see more")]
     listings: list[Home]
+
+    def shown(self) -> Sequence[Part]:
+        return [cards(self.listings, self._count())] if self.listings else ()
+
+    def _count(self) -> str:
+        """How many there are, and which of them these are."""
+        here = len(self.listings)
+        if self.page == 1 and self.next_page is None:
+            return f"{here} home{'' if here == 1 else 's'}"
+        every = f"{self.total:,}" if self.total_is_exact else f"more than {self.total:,}"
+        return f"{here} of {every} homes, page {self.page}"
 
 
 def home_of(listing: Listing) -> Home:
