@@ -12,7 +12,7 @@ from app.auth import StaleForm, load_again, require_user, to_login, user
 from app.catalogue import Tool
 from app.engine import engine
 from app.errors import HomestreamError, InputError, Unauthenticated, answer, wants_json
-from app.events import ApprovalNeeded, from_json, shown_from, to_json
+from app.events import ApprovalNeeded, from_json, media_type, shown_from, to_json
 from app.models import Approval, db
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
@@ -130,4 +130,6 @@ def init_app(app: Flask) -> None:
 
 def _json(found: Approval) -> dict[str, Any]:
     told = to_json(needed(found))
-    return told | {"approvalId": found.id, "status": found.status, "changed": found.decided}
+    preview = [{"mimeType": media_type(one), "text": one.text} for one in shown_from(found.preview)]
+    decided = {"approvalId": found.id, "status": found.status, "changed": found.decided}
+    return told | decided | {"preview": preview}

@@ -194,8 +194,13 @@ def to_json(event: Event) -> dict[str, Any]:
 
 
 def _address(call_id: str, at: int, shown: Shown) -> dict[str, str]:
-    kind = _MEDIA_TYPES.get(shown.kind) or shown.text[len("data:") :].partition(";")[0]
-    return {"mimeType": kind, "name": shown.name, "url": f"/calls/{call_id}/shown/{at}"}
+    url = f"/calls/{call_id}/shown/{at}"
+    return {"mimeType": media_type(shown), "name": shown.name, "url": url}
+
+
+def media_type(shown: Shown) -> str:
+    """Such as text/html or image/png."""
+    return _MEDIA_TYPES.get(shown.kind) or shown.text[len("data:") :].partition(";")[0]
 
 
 _EVENTS: dict[str, type[Event]] = {

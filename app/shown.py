@@ -67,7 +67,7 @@ _CLEANER = nh3.Cleaner(
 )
 _PICTURE = re.compile(r"data:(image/(?:png|jpeg|gif|webp|svg\+xml));base64,([A-Za-z0-9+/=\s]+)")
 # What begins a formula in a spreadsheet, but for a plain number.
-_FORMULA = re.compile(r"[=+\-@\t\r](?!\d+(?:\.\d+)?$)")
+_FORMULA = re.compile(r"[=@\t\r]|[+\-](?!\d+(?:\.\d+)?$)")
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
@@ -147,8 +147,16 @@ def _drawable(kind: str, data: str) -> bool:
         decoded = base64.b64decode(data, validate=True)
     except binascii.Error:
         return False
-    # A drawing is code that is run by a drawing machine: entities could make it grow without end.
-    return kind != "image/svg+xml" or b"<!" not in decoded
+    return kind != "image/svg+xml" or _is_drawing(decoded)
+
+
+def _is_drawing(svg: bytes) -> bool:
+    """Whether it is plain SVG: what it declares could make it grow without end."""
+    try:
+        text = svg.decode()
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in text and "<!entity" not in text.lower()
 
 
 def _picture(kind: str, data: str, name: str = "") -> Shown:

@@ -18,6 +18,9 @@ from pygal.graph.line import Line
 sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, PluginImportFixer)]
 
 _WIDTH, _HEIGHT = 440, 270
+# A bar that ends where the drawing does looks cut.
+_ROOM_ABOVE = 1.06
+MILLION = 1_000_000
 # In place of pygal's own: that one knows a single ground, and what moves only where scripts run.
 _LOOK = """
 text{font:12px system-ui,sans-serif;fill:#5a615c;stroke:none}
@@ -41,14 +44,16 @@ def whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def thousands(value: float) -> str:
-    """An amount of dollars, such as $825k."""
+def dollars(value: float) -> str:
+    """An amount of dollars, such as $825k or $1.25M."""
+    if value >= MILLION:
+        return f"${value / MILLION:.2f}".rstrip("0").rstrip(".") + "M"
     return f"${value / 1000:,.0f}k"
 
 
 def bars(labels: Sequence[str], values: Sequence[float], amount: Amount = whole) -> str:
     """A bar for each label, as SVG. `amount` writes a value for people."""
-    return _drawn(Bar, labels, values, amount)
+    return _drawn(Bar, labels, values, amount, range=(0, max(values) * _ROOM_ABOVE))
 
 
 def line(labels: Sequence[str], values: Sequence[float], amount: Amount = whole) -> str:
@@ -69,7 +74,11 @@ def in_words(labels: Sequence[str], values: Sequence[float], amount: Amount = wh
 
 
 def _drawn(
-    kind: type[Graph], labels: Sequence[str], values: Sequence[float], amount: Amount
+    kind: type[Graph],
+    labels: Sequence[str],
+    values: Sequence[float],
+    amount: Amount,
+    **options: Any,
 ) -> str:
     chart: Any = kind(
         width=_WIDTH,
@@ -85,6 +94,7 @@ def _drawn(
         js=(),
         no_prefix=True,
         value_formatter=amount,
+        **options,
     )
     chart.x_labels = list(labels)
     chart.add("", list(values))

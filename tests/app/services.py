@@ -15,6 +15,10 @@ from tests.product import Served
 ANYTHING = {"type": "object"}
 
 
+class Blocks(list[dict[str, Any]]):
+    """What a tool answers that gives content and no structure."""
+
+
 class ToolService:
     """A server with the given tools, of the stateless revision; `calls` records each call's user,
     key and arguments, `listed` how often it was asked for its tools, which may be kept for
@@ -78,6 +82,8 @@ class ToolService:
         answer = self._tools[params["name"]](params["arguments"])
         if isinstance(answer, Response):
             return answer
+        if isinstance(answer, Blocks):
+            return {"content": answer}
         return {"content": [], "structuredContent": answer}
 
     def __enter__(self) -> ToolService:

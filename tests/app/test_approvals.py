@@ -57,6 +57,29 @@ def test_nothing_leaves_before_it_is_approved_and_then_exactly_that(
     assert message["recipient"] == "ann@example.com"
 
 
+def test_the_letter_is_there_to_read_before_it_goes(alice: Person, model: ScriptedModel) -> None:
+    stream, approval = waiting(alice, model)
+    [preview] = alice.api("GET", approval["url"]).json()["preview"]
+    assert preview["mimeType"] == "text/html"
+    page = alice.get(approval["url"]).text
+    assert preview["text"] in page
+    decide(alice, approval, decision="approve")
+    stream.until("done")
+    [message] = sent(alice)
+    assert f"<h2>{message['subject']}</h2>" in preview["text"]
+    assert message["text"].strip() in preview["text"]
+    assert "To <strong>ann@example.com</strong>" in preview["text"]
+
+
+def test_what_cant_be_previewed_is_asked_all_the_same(alice: Person, model: ScriptedModel) -> None:
+    unknown = {"listingIds": ["L777"], "recipientEmail": "ann@example.com"}
+    stream, approval = waiting(alice, model, unknown)
+    assert alice.api("GET", approval["url"]).json()["preview"] == []
+    decide(alice, approval, decision="approve")
+    stream.until("done")
+    assert "No listing has the id L777" in results(model)[-1]["error"]
+
+
 def test_declining_tells_the_model_why(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
     assert decide(alice, approval, decision="decline", reason="Wrong Ann").status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -100,20 +101,29 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The product with a model that does what `[[markers]]` in the question say."""
+    """The product with a model that does what `[[markers]]` in the question say, and with a
+    hostile server among those it takes tools from."""
     folder = tmp_path_factory.mktemp("scripted")
-    port = free_port()
+    port, hostile_port = free_port(), free_port()
     model = Process(["tests.scripted_model", "--port", str(port)], {}, ROOT)
+    hostile = Process(["tests.browser.hostile_server", str(hostile_port)], {}, ROOT)
     try:
         model.until("listening")
+        hostile.until("listening")
         url = f"http://127.0.0.1:{port}/v1"
         for site in started(
-            folder, OPENAI_BASE_URL=url, MODEL="scripted", PING_INTERVAL="2", MODEL_ATTEMPTS="1"
+            folder,
+            OPENAI_BASE_URL=url,
+            MODEL="scripted",
+            PING_INTERVAL="2",
+            MODEL_ATTEMPTS="1",
+            MCP_SERVERS=json.dumps({"hostile": {"url": f"http://127.0.0.1:{hostile_port}/mcp"}}),
         ):
             site.model = url
             yield site
     finally:
         model.stop()
+        hostile.stop()
 
 
 @pytest.fixture(scope="session")

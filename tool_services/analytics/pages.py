@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from flask import render_template
 
-from tool_services.charts import Amount, bars, data_url, in_words, line, thousands, whole
+from tool_services.charts import Amount, bars, data_url, dollars, in_words, line, whole
 from tool_services.tools import Part
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ def market_page(analysis: MarketAnalysis, market: Market) -> Part:
     if len(market.quarters) > 1:
         names = [quarter.name for quarter in market.quarters]
         prices = [quarter.average_price for quarter in market.quarters]
-        charts.append(Chart.line("Average price by quarter", names, prices, thousands))
+        charts.append(Chart.line("Average price by quarter", names, prices, dollars))
     if market.price_bands:
-        names = [f"${band.lowest / 1000:,.0f}k+" for band in market.price_bands]
+        names = [dollars(band.lowest) for band in market.price_bands]
         counts = [band.homes for band in market.price_bands]
-        charts.append(Chart.bars("Homes by price, last year", names, counts))
+        charts.append(Chart.bars("Homes from each price up, last year", names, counts))
     html = render_template("market.html", analysis=analysis, charts=charts)
     return Part("market.html", "text/html", html)
 
@@ -89,7 +89,7 @@ def report_page(report: PerformanceReport) -> Part:
 def report_table(report: PerformanceReport) -> Part:
     """A line for each listing, with the names that the result's JSON has for its figures."""
     rows = [line.as_json() for line in report.listings]
-    flat = [{**row, **row.pop("metrics")} for row in rows]
+    flat = [row | row.pop("metrics") for row in rows]
     text = io.StringIO()
     table = csv.DictWriter(text, list(flat[0]))
     table.writeheader()
