@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
@@ -356,7 +357,7 @@ def test_every_page_fragment_and_stream_needs_sign_in(product: Product) -> None:
     routes = every_route(product)
     assert len(routes) >= 18
     for method, rule in routes:
-        url = product.url + rule.replace("<conversation_id>", "x").replace("<run_id>", "x")
+        url = product.url + re.sub(r"<(?:int:)?\w+>", "1", rule)
         for headers in ({}, {"Authorization": "Bearer x"}, {"Cookie": "access_token_cookie=x"}):
             answer = requests.request(method, url, headers=headers, allow_redirects=False)
             if rule == "/runs/<run_id>/events":
