@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import re
+import time
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
