@@ -5,7 +5,7 @@ COMPILE := $(PY) -m uv --quiet pip compile --universal --python-version 3.11 --n
 	--no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup dev browser-files test test-faults soak lint format lock clean
+.PHONY: help run run-cluster setup dev browser-files test coverage test-faults soak lint format lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,10 @@ test: dev ## Set up what is missing, then run every test
 	@$(PY) -m scripts.nginx
 	@$(PY) -m scripts.conformance
 	@$(PY) -m scripts.run_tests
+
+coverage: dev ## Count what the tests cover; at least 95 % it must be
+	@$(PY) -m scripts.conformance
+	@$(PY) -m scripts.run_tests --coverage
 
 test-faults: dev ## Break everything under load, three times over (some ten minutes)
 	@$(PY) -m tests.faults

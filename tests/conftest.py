@@ -47,6 +47,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if ("start" in getattr(item, "fixturenames", ()) or item.get_closest_marker("databases"))
         and "real_engines" not in getattr(item, "fixturenames", ())
         and not item.get_closest_marker("embedded")
+        and not item.get_closest_marker("engineless")
     ]
     config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
     items[:] = wanted

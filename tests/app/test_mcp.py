@@ -22,6 +22,8 @@ from tests.app.test_agent import results
 from tests.product import Product, eventually
 from tests.scripted_model import ScriptedModel, text, tool_call
 
+pytestmark = pytest.mark.engineless
+
 Start = Callable[..., Product]
 
 TOKEN = "the weather's token"

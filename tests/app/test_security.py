@@ -9,6 +9,8 @@ from app.security import CONTENT_SECURITY_POLICY
 from tests.product import PASSWORD, Person, Product
 from tests.scripted_model import ScriptedModel
 
+pytestmark = pytest.mark.engineless
+
 
 def test_the_policy_lets_only_this_site_act() -> None:
     rules = dict(rule.split(" ", 1) for rule in CONTENT_SECURITY_POLICY.split("; "))

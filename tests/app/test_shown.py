@@ -18,6 +18,8 @@ from tests.app.test_agent import data, results, told
 from tests.product import Person, Product
 from tests.scripted_model import ScriptedModel, text, tool_call
 
+pytestmark = pytest.mark.engineless
+
 Start = Callable[..., Product]
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>'

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import requests
 
 from tests.product import Person, Product, Stream
+
+pytestmark = pytest.mark.engineless
 
 EVENTS = "/streaming-check/events"
 

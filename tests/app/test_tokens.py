@@ -11,6 +11,8 @@ import requests
 
 from tests.product import Person, Product
 
+pytestmark = pytest.mark.engineless
+
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 

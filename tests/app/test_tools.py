@@ -16,6 +16,8 @@ from tests.app.test_runs import assert_well_formed, last
 from tests.product import Product
 from tests.scripted_model import ScriptedModel, text, tool_call
 
+pytestmark = pytest.mark.engineless
+
 Start = Callable[..., Product]
 
 DEEP = "[" * 20_000
