@@ -4,11 +4,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 
 from tests.tool_services.conftest import World
 from tool_services.listings.models import Listing, db
 from tool_services.listings.search import MOST_COUNTED, MOST_RESULTS
+from tool_services.listings.words import MANY
 
 # On PostgreSQL as well.
 pytestmark = pytest.mark.databases
@@ -133,6 +134,26 @@ def test_more_than_anybody_counts_is_said_to_be_more(world: World) -> None:
     boise(world, MOST_COUNTED + 1)
     result = world.listings.call("findListings", {"city": "Boise", "limit": 1}).result
     assert (result["total"], result["totalIsExact"]) == (MOST_COUNTED, False)
+
+
+@pytest.mark.parametrize("sort", ["cheapest", "dearest", "newest"])
+def test_words_that_many_have_come_in_order_and_about_so_many(world: World, sort: str) -> None:
+    count = 2 * MANY
+    boise(world, count)
+    with world.listings.app.app_context():
+        db.session.execute(text("ANALYZE listings"))
+        db.session.commit()
+    search = {"state": "ID", "sort": sort, "limit": 50}
+    for page in (1, 2, count // 50 + 1):
+        with_words = world.listings.call(
+            "findListings", search | {"page": page, "query": "others"}
+        ).result
+        without = world.listings.call("findListings", search | {"page": page}).result
+        assert with_words["listings"] == without["listings"]
+        assert with_words["nextPage"] == without["nextPage"]
+        assert with_words["totalIsExact"] or with_words["nextPage"]
+        assert count / 2 < with_words["total"] < count * 2
+        assert with_words["total"] == count or not with_words["totalIsExact"]
 
 
 def found(world: World, **arguments: Any) -> list[str]:

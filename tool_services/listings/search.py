@@ -9,15 +9,14 @@ from typing import Annotated, Any, get_args
 
 from flask import Flask, Response, jsonify, request
 from pydantic import Field
-from sqlalchemy import ColumnElement, UnaryExpression, func, literal, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, func, select
 
 from tool_services.errors import InvalidArgumentsError
 from tool_services.homes import Home, PropertyType, Status
 from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids, unknown_listing
 from tool_services.listings.cards import cards
 from tool_services.listings.models import Listing, city_key, db
-from tool_services.listings.words import has_words
+from tool_services.listings.words import Conditions, Found, Order, found_with_words, has_words
 from tool_services.schema import check_arguments
 from tool_services.tokens import CALL_SCOPE, Caller, TokenVerifier
 from tool_services.tools import JsonObject, Part, Tool, ToolResult, arguments_schema, reading
@@ -30,7 +29,7 @@ MOST_PAGES = 200
 MOST_SUGGESTIONS = 5
 _IDS_SCHEMA = arguments_schema({"listingIds": LISTING_IDS_SCHEMA}, required=("listingIds",))
 
-_ORDERS: dict[str, tuple[UnaryExpression[Any] | InstrumentedAttribute[Any], ...]] = {
+_ORDERS: dict[str, Order] = {
     "cheapest": (Listing.ListPrice, Listing.ListingId),
     "dearest": (Listing.ListPrice.desc(), Listing.ListingId.desc()),
     "newest": (Listing.OnMarketDate.desc(), Listing.ListingId.desc()),
@@ -41,7 +40,9 @@ class FoundListings(ToolResult):
     """What findListings answers."""
 
     total: Annotated[int, Field(description="How many match, also those not shown")]
-    total_is_exact: Annotated[bool, Field(description="False where there are even more")]
+    total_is_exact: Annotated[
+        bool, Field(description="False where there are about so many, or even more")
+    ]
     page: int
     next_page: Annotated[int | None, Field(description="Ask for this page to see more")]
     listings: list[Home]
@@ -54,7 +55,7 @@ class FoundListings(ToolResult):
         here = len(self.listings)
         if self.page == 1 and self.next_page is None:
             return f"{here} home{'' if here == 1 else 's'}"
-        every = f"{self.total:,}" if self.total_is_exact else f"more than {self.total:,}"
+        every = f"{self.total:,}" if self.total_is_exact else f"about {self.total:,} or more"
         return f"{here} of {every} homes, page {self.page}"
 
 
@@ -106,41 +107,46 @@ def find_listings(arguments: JsonObject, _caller: Caller) -> FoundListings:
     limit, page = arguments.get("limit", MOST_RESULTS), arguments.get("page", 1)
     conditions = _conditions(arguments)
     order = _ORDERS[arguments.get("sort", "cheapest")]
+    offset = (page - 1) * limit
     # The index has all that is needed to find the page; rows are read for what is on it.
-    # With words every match has to be found anyway to know which come first.
-    every: ColumnElement[int] = func.count().over() if "query" in arguments else literal(0)
-    keys = select(Listing.Key, every).where(*conditions).order_by(*order)
-    rows = db.session.execute(keys.limit(limit + 1).offset((page - 1) * limit)).all()
-    found = [row[0] for row in rows[:limit]]
-    shown = select(Listing).where(Listing.Key.in_(found)).order_by(*order)
-    there_is_more = len(rows) > limit
-    total = (page - 1) * limit + len(rows)
-    if rows and "query" in arguments:
-        total = rows[0][1]
-    elif there_is_more or (page > 1 and not rows):
-        counted = select(Listing.Key).where(*conditions).limit(MOST_COUNTED + 1)
-        total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
+    if "query" in arguments:
+        found = found_with_words(conditions, _words(arguments), order, offset, limit)
+    else:
+        found = _found(conditions, order, offset, limit)
+    shown = select(Listing).where(Listing.Key.in_(found.keys[:limit])).order_by(*order)
+    there_is_more = len(found.keys) > limit
     return FoundListings(
-        total=min(total, MOST_COUNTED),
-        total_is_exact=total <= MOST_COUNTED,
+        total=min(found.total, MOST_COUNTED),
+        total_is_exact=found.exact and found.total <= MOST_COUNTED,
         page=page,
         next_page=page + 1 if there_is_more and page < MOST_PAGES else None,
         listings=list(map(home_of, db.session.scalars(shown))),
     )
 
 
+def _found(conditions: Conditions, order: Order, offset: int, limit: int) -> Found:
+    keys = select(Listing.Key).where(*conditions).order_by(*order)
+    found = list(db.session.scalars(keys.limit(limit + 1).offset(offset)))
+    total = offset + len(found)
+    if len(found) > limit or (offset and not found):
+        counted = select(Listing.Key).where(*conditions).limit(MOST_COUNTED + 1)
+        total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
+    return Found(found, total)
+
+
 def _conditions(arguments: JsonObject) -> list[ColumnElement[bool]]:
     for low, high in (("minPrice", "maxPrice"), ("minBedrooms", "maxBedrooms")):
         if low in arguments and high in arguments and arguments[low] > arguments[high]:
             raise InvalidArgumentsError(f"{low} must not be more than {high}.")
-    conditions = [
+    return [
         condition(arguments[name]) for name, condition in _CONDITIONS.items() if name in arguments
     ]
-    if "query" in arguments:
-        city, state = arguments.get("city"), arguments.get("state")
-        places = {"city": city and city_key(city), "state": state and state_code(state)}
-        conditions.append(has_words(arguments["query"], **places))
-    return conditions
+
+
+def _words(arguments: JsonObject) -> ColumnElement[bool]:
+    city, state = arguments.get("city"), arguments.get("state")
+    places = {"city": city and city_key(city), "state": state and state_code(state)}
+    return has_words(arguments["query"], **places)
 
 
 _CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {

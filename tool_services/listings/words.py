@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, literal_column, text
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    Select,
+    UnaryExpression,
+    func,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.expression import ClauseElement
 
 from tool_services.errors import InvalidArgumentsError
 from tool_services.listings.models import Listing, db
@@ -15,6 +30,11 @@ _SMALL_WORDS = frozenset(
     a an and are as at by for from in is it not of on or the to with
     """.split()  # noqa: SIM905 - a line of words reads better
 )
+# Of so many matches or more the first are soon met by going through the listings in order; of
+# fewer it is quicker to find all of them, and to put these in order.
+MANY = 2_000
+# So many listings are gone through at most, before it is done the other way after all.
+FARTHEST = 6_000
 _ON_SQLITE = text("SELECT rowid FROM listing_words WHERE listing_words MATCH :words")
 _ON_POSTGRES = text("(plainto_tsquery('english', :words) && CAST(:places AS tsquery))")
 
@@ -52,3 +72,75 @@ def _phrase(place: str) -> str:
 
 def _quoted(word: str) -> str:
     return word.replace("\\", "\\\\").replace("'", "''")
+
+
+Conditions = Sequence[ColumnElement[bool]]
+Order = tuple[UnaryExpression[Any] | InstrumentedAttribute[Any], ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The keys of a page and one more where there is one, and how many listings match in all."""
+
+    keys: Sequence[int]
+    total: int
+    exact: bool = True
+
+
+def found_with_words(
+    conditions: Conditions, words: ColumnElement[bool], order: Order, offset: int, limit: int
+) -> Found:
+    """The page of those that meet the conditions and have the words."""
+    if db.engine.dialect.name == "postgresql":
+        about = _estimated(select(Listing.Key).where(*conditions, words))
+        if about >= MANY:
+            keys = _met_in_order(conditions, words, order, offset, limit)
+            if len(keys) > limit:
+                return Found(keys, about, exact=False)
+    every = func.count().over()
+    keys_of_all = select(Listing.Key, every).where(*conditions, words).order_by(*order)
+    rows = db.session.execute(keys_of_all.limit(limit + 1).offset(offset)).all()
+    if rows or not offset:
+        return Found([row[0] for row in rows], rows[0][1] if rows else 0)
+    counted = select(func.count()).select_from(Listing).where(*conditions, words)
+    return Found([], db.session.scalar(counted) or 0)
+
+
+def _met_in_order(
+    conditions: Conditions, words: ColumnElement[bool], order: Order, offset: int, limit: int
+) -> Sequence[int]:
+    """The page as far as it is among the first listings in order."""
+    columns = [getattr(one, "element", one) for one in order]
+    first = (
+        select(Listing.Key, *columns, words.label("has_words"))
+        .where(*conditions)
+        .order_by(*order)
+        .limit(FARTHEST)
+        .subquery()
+    )
+    # The rows come in order anyway, which the database knows; without this it might forget it.
+    same = [
+        first.c[str(column.key)].desc() if one is not column else first.c[str(column.key)]
+        for one, column in zip(order, columns, strict=True)
+    ]
+    met = select(first.c.Key).where(first.c.has_words).order_by(*same)
+    return db.session.scalars(met.limit(limit + 1).offset(offset)).all()
+
+
+class _Plan(Executable, ClauseElement):
+    inherit_cache = False
+
+    def __init__(self, query: Select[Any]) -> None:
+        self.query = query
+
+
+@compiles(_Plan, "postgresql")
+def _compile_plan(plan: _Plan, compiler: Any, **options: Any) -> str:
+    return f"EXPLAIN (FORMAT JSON) {compiler.process(plan.query, **options)}"
+
+
+def _estimated(query: Select[Any]) -> int:
+    """How many rows the database expects, from its statistics: to two digits, it knows no more."""
+    [plan] = db.session.execute(_Plan(query)).scalar_one()
+    rows = int(plan["Plan"]["Plan Rows"])
+    return int(float(f"{rows:.1e}"))
