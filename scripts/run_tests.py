@@ -1,7 +1,7 @@
 """Runs every test, in lanes side by side: `make test`; or counts what they cover: `make coverage`.
 
 Much of a test's time is waiting, so a lane that had the machine to itself would leave it idle. The
-fault suite waits most; the browsers, which it would starve, have their turn before.
+fault suite would starve the browsers, so these have their turn before it.
 """
 
 from __future__ import annotations
@@ -71,16 +71,14 @@ def side_by_side(lanes: Sequence[Lane]) -> bool:
 
 def run_all() -> bool:
     """Whether every test passed."""
-    passed = side_by_side(
-        [
-            Lane("app", [(*_PYTEST, "tests/app"), (*_PYTEST, "tests", *_ELSEWHERE)]),
-            Lane("workers", [(*_PYTEST, *_UNCLOSED, "tests/workers")]),
-            Lane("browser", [(*_BROWSER, "-n", "2", "tests/browser")]),
-        ]
-    )
     engines = (*_PYTEST, *_UNCLOSED, "tests/app", "tests/tool_services", "--engines")
-    return passed & side_by_side(
-        [Lane("faults", [(*_PYTEST, "tests/faults")]), Lane("engines", [engines])]
+    faults = (*_PYTEST, "tests/faults")
+    return side_by_side(
+        [
+            Lane("app", [(*_PYTEST, "tests/app"), (*_PYTEST, "tests", *_ELSEWHERE), engines]),
+            Lane("workers", [(*_PYTEST, *_UNCLOSED, "tests/workers")]),
+            Lane("browser", [(*_BROWSER, "-n", "2", "tests/browser"), faults]),
+        ]
     )
 
 

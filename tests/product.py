@@ -16,6 +16,7 @@ import requests
 from flask import Flask
 from gevent import sleep, socket
 from gevent.pywsgi import WSGIServer
+from jinja2.bccache import Bucket, BytecodeCache
 
 import tool_services.analytics
 import tool_services.listings
@@ -30,6 +31,23 @@ from tool_services.settings import Settings as ServiceSettings
 
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "correct horse battery"
+
+
+class Templates(BytecodeCache):
+    """Compiled templates, shared by all the apps of a test run: compiling them takes a while."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+TEMPLATES = Templates()
 
 
 class Served:
@@ -104,6 +122,7 @@ class Product:
         app = create_app(self.settings)
         # As strong as they are, the real ones would take most of the tests' time.
         passwords.init_app(app, QUICK_HASHER)
+        app.jinja_env.bytecode_cache = TEMPLATES
         self.engine: Engine = app.extensions["engine"]
         # The services fetch the keys of whoever asks for their tools.
         self.web.begin(app)

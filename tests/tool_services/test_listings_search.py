@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, text
 from tests.tool_services.conftest import World
 from tool_services.listings.models import Listing, db
 from tool_services.listings.search import MOST_COUNTED, MOST_RESULTS
-from tool_services.listings.words import MANY
+from tool_services.listings.words import FARTHEST
 
 # On PostgreSQL as well.
 pytestmark = pytest.mark.databases
@@ -138,7 +138,7 @@ def test_more_than_anybody_counts_is_said_to_be_more(world: World) -> None:
 
 @pytest.mark.parametrize("sort", ["cheapest", "dearest", "newest"])
 def test_words_that_many_have_come_in_order_and_about_so_many(world: World, sort: str) -> None:
-    count = 2 * MANY
+    count = FARTHEST + 500
     boise(world, count)
     with world.listings.app.app_context():
         db.session.execute(text("ANALYZE listings"))

@@ -30,10 +30,8 @@ _SMALL_WORDS = frozenset(
     a an and are as at by for from in is it not of on or the to with
     """.split()  # noqa: SIM905 - a line of words reads better
 )
-# Of so many matches or more the first are soon met by going through the listings in order; of
-# fewer it is quicker to find all of them, and to put these in order.
-MANY = 2_000
-# So many listings are gone through at most, before it is done the other way after all.
+# Words that many listings have are soon met by going through these in order. When so many have
+# been gone through, few have the words, and it is quicker to find all that do.
 FARTHEST = 6_000
 _ON_SQLITE = text("SELECT rowid FROM listing_words WHERE listing_words MATCH :words")
 _ON_POSTGRES = text("(plainto_tsquery('english', :words) && CAST(:places AS tsquery))")
@@ -92,11 +90,12 @@ def found_with_words(
 ) -> Found:
     """The page of those that meet the conditions and have the words."""
     if db.engine.dialect.name == "postgresql":
-        about = _estimated(select(Listing.Key).where(*conditions, words))
-        if about >= MANY:
-            keys = _met_in_order(conditions, words, order, offset, limit)
-            if len(keys) > limit:
-                return Found(keys, about, exact=False)
+        among = _estimated(select(Listing.Key).where(*conditions))
+        met = _met_in_order(conditions, words, order, offset, limit) if among > FARTHEST else []
+        if len(met) > limit:
+            share = (offset + len(met)) / met[-1].place
+            about = float(f"{among * share:.1e}")
+            return Found([row.Key for row in met], int(about), exact=False)
     every = func.count().over()
     keys_of_all = select(Listing.Key, every).where(*conditions, words).order_by(*order)
     rows = db.session.execute(keys_of_all.limit(limit + 1).offset(offset)).all()
@@ -108,11 +107,14 @@ def found_with_words(
 
 def _met_in_order(
     conditions: Conditions, words: ColumnElement[bool], order: Order, offset: int, limit: int
-) -> Sequence[int]:
-    """The page as far as it is among the first listings in order."""
+) -> Sequence[Any]:
+    """The page as far as it is among the first listings in order: each one's key, and its place
+    among all that meet the conditions, with or without the words."""
     columns = [getattr(one, "element", one) for one in order]
     first = (
-        select(Listing.Key, *columns, words.label("has_words"))
+        select(
+            Listing.Key, *columns, words.label("has_words"), func.row_number().over().label("place")
+        )
         .where(*conditions)
         .order_by(*order)
         .limit(FARTHEST)
@@ -123,8 +125,8 @@ def _met_in_order(
         first.c[str(column.key)].desc() if one is not column else first.c[str(column.key)]
         for one, column in zip(order, columns, strict=True)
     ]
-    met = select(first.c.Key).where(first.c.has_words).order_by(*same)
-    return db.session.scalars(met.limit(limit + 1).offset(offset)).all()
+    met = select(first.c.Key, first.c.place).where(first.c.has_words).order_by(*same)
+    return db.session.execute(met.limit(limit + 1).offset(offset)).all()
 
 
 class _Plan(Executable, ClauseElement):
@@ -140,7 +142,7 @@ def _compile_plan(plan: _Plan, compiler: Any, **options: Any) -> str:
 
 
 def _estimated(query: Select[Any]) -> int:
-    """How many rows the database expects, from its statistics: to two digits, it knows no more."""
+    """How many rows the database expects, from its statistics. It is good at that but for words:
+    it thinks that those which often come together don't."""
     [plan] = db.session.execute(_Plan(query)).scalar_one()
-    rows = int(plan["Plan"]["Plan Rows"])
-    return int(float(f"{rows:.1e}"))
+    return int(plan["Plan"]["Plan Rows"])
