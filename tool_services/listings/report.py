@@ -62,17 +62,6 @@ def listing_report_tool(server: MailServer | None) -> Tool:
             delivery="email" if sent.Delivery == "sent" else "outbox",
         )
 
-    def preview(arguments: JsonObject, caller: Caller) -> Sequence[Part]:
-        message = _compose(
-            listings_by_id(arguments["listingIds"]), arguments["recipientEmail"], caller
-        )
-        return [Part("letter.html", "text/html", render_template(
-            "preview.html",
-            subject=message.Subject,
-            recipient=message.Recipient,
-            text=message.Text.strip(),
-        ))]  # fmt: skip
-
     return Tool(
         name="sendListingReport",
         description=(
@@ -101,8 +90,19 @@ def listing_report_tool(server: MailServer | None) -> Tool:
             openWorldHint=True,
         ),
         handler=send_listing_report,
-        preview=preview,
+        preview=_preview,
     )
+
+
+def _preview(arguments: JsonObject, caller: Caller) -> Sequence[Part]:
+    message = _compose(listings_by_id(arguments["listingIds"]), arguments["recipientEmail"], caller)
+    html = render_template(
+        "preview.html",
+        subject=message.Subject,
+        recipient=message.Recipient,
+        text=message.Text.strip(),
+    )
+    return [Part("letter.html", "text/html", html)]
 
 
 def _compose(listings: Sequence[Listing], recipient: str, caller: Caller) -> OutboxMessage:
