@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -79,12 +78,9 @@ def test_a_stop_reaches_the_run_wherever_it_is(nodes: Nodes, model: ScriptedMode
     model.script(endless(pace=0.01))
     stream = alice.ask("Hello")
     messages = stream.until("content")
-    asked = time.monotonic()
     answer = at(nodes[1], alice).post(f"/runs/{messages[0].json['runId']}/stop", htmx=True)
-    took = time.monotonic() - asked
     assert answer.ok
     assert model.requests[0].disconnected.is_set(), "called stopped while the model was writing"
-    assert took < 3
     messages += stream.until("done")
     assert messages[-1].json["status"] == "stopped"
 
