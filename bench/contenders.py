@@ -1,0 +1,219 @@
+"""What is measured: the product twice (as browsers and as programs read it), and two relays.
+
+Each is started anew for every measurement, the product on a copy of one prepared instance folder,
+so that no measurement finds what another one left.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import requests
+
+from bench.load import Ask, Follow, Reader
+from scripts.launch import ROOT, free_port
+
+_CONNECT = re.compile(rb'sse-connect="([^"]+)"')
+_PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live for a minute
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account and a conversation that has begun."""
+
+    token: str
+    conversation_id: str
+
+    @property
+    def csrf(self) -> str:
+        claims = self.token.split(".")[1]
+        return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["csrf"])
+
+
+@dataclass
+class Contender:
+    """One program under load. `started` runs it; `pids` are the processes that count."""
+
+    name: str
+    upstream: str
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    port: int = 0
+
+    def start(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            process.kill()
+        self.processes = []
+
+    def counted(self) -> list[psutil.Process]:
+        """The processes whose CPU and memory count."""
+        parent = psutil.Process(self.processes[0].pid)
+        return [parent, *parent.children(recursive=True)]
+
+    def cpu(self) -> float:
+        """Seconds of all cores, in user code and in the kernel on its behalf."""
+        return sum(sum(process.cpu_times()[:2]) for process in self.counted())
+
+    def memory(self) -> int:
+        """Bytes that belong to the processes alone."""
+        return sum(process.memory_full_info().uss for process in self.counted())
+
+    def readers(self, count: int) -> list[Reader]:
+        return [Reader(number, self.ask_of(number), self.follow_of(number)) for number in range(count)]
+
+    def ask_of(self, number: int) -> Ask:
+        def ask(_: Reader) -> bytes:
+            return post("/chat", json.dumps({"userMessage": f"What is there? #{number}"}))
+
+        return ask
+
+    def follow_of(self, _number: int) -> Follow | None:
+        return None
+
+    def _run(self, command: Sequence[str], ready: str, env: dict[str, str] | None = None) -> None:
+        self.processes.append(
+            subprocess.Popen(  # noqa: S603
+                command,
+                cwd=ROOT,
+                env={**os.environ, "OPENAI_BASE_URL": self.upstream, **(env or {})},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        )
+        _wait_for(ready)
+
+
+@dataclass
+class FastApi(Contender):
+    def start(self) -> None:
+        self.port = free_port()
+        command = (*(sys.executable, "-m", "uvicorn", "bench.relays.fastapi_relay:app"),)
+        options = ("--port", str(self.port), "--no-access-log", "--backlog", "4096")
+        self._run((*command, *options), f"http://127.0.0.1:{self.port}/docs")
+
+
+@dataclass
+class Flask(Contender):
+    def start(self) -> None:
+        self.port = free_port()
+        command = (sys.executable, "-m", "gunicorn", "-k", "gevent", "--no-control-socket")
+        options = ("-c", "scripts/gunicorn_services.py", "-b", f"127.0.0.1:{self.port}")
+        limit = ("--worker-connections", "2000", "--backlog", "4096")
+        application = "bench.relays.flask_relay:app"
+        self._run((*command, *options, *limit, application), f"http://127.0.0.1:{self.port}/")
+
+
+@dataclass
+class Homestream(Contender):
+    """`make run` with another model; `people` must be prepared before."""
+
+    folder: Path = Path()
+    fragments: bool = True
+    settings: dict[str, str] = field(default_factory=dict)
+    people: list[Person] = field(default_factory=list)
+
+    def start(self) -> None:
+        self.port = free_port()
+        working = self.folder.with_name("working")
+        shutil.rmtree(working, ignore_errors=True)
+        shutil.copytree(self.folder, working)
+        env = {
+            "INSTANCE_DIR": str(working),
+            "WEB_PORT": str(self.port),
+            "LISTINGS_PORT": str(free_port()),
+            "ANALYTICS_PORT": str(free_port()),
+            "MODEL": "scripted",
+            # One answer of 50,000 tokens takes a quarter of an hour.
+            "RUN_TIMEOUT": "3600",
+            **self.settings,
+        }
+        command = (sys.executable, "-m", "scripts.serve")
+        self._run(command, f"http://127.0.0.1:{self.port}/health", env)
+        time.sleep(1.5)  # the tool services have told their tools by then
+
+    def counted(self) -> list[psutil.Process]:
+        everything = psutil.Process(self.processes[0].pid).children(recursive=True)
+        return [process for process in everything if "wsgi:app" in process.cmdline()]
+
+    def prepare(self, count: int) -> None:
+        """Sign people up, and let each begin a conversation."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.start()
+        try:
+            with requests.Session() as session:
+                self.people += [self._sign_up(session, number) for number in range(count)]
+        finally:
+            self.stop()
+        shutil.rmtree(self.folder)
+        shutil.move(self.folder.with_name("working"), self.folder)
+
+    def _sign_up(self, session: requests.Session, number: int) -> Person:
+        url = f"http://127.0.0.1:{self.port}"
+        account = {"name": "Reader", "email": f"r{number}@example.com", "password": _PASSWORD}
+        token = session.post(f"{url}/auth/signup", json=account).json()["access_token"]
+        answer = session.post(
+            f"{url}/agents/chat",
+            json={"userMessage": "Hello"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+        return Person(token, answer.json()["conversationId"])
+
+    def ask_of(self, number: int) -> Ask:
+        person = self.people[number]
+        question = f"What is there for me? #{number}"
+        if not self.fragments:
+            body = {"userMessage": question, "conversationId": person.conversation_id}
+            bearer = f"Authorization: Bearer {person.token}\r\n"
+            return lambda _: post("/agents/chat-stream", json.dumps(body), bearer)
+        form = f"csrf_token={person.csrf}&message={question.replace('#', '%23')}&key={os.urandom(8).hex()}"
+        headers = f"Cookie: access_token_cookie={person.token}\r\nHX-Request: true\r\n"
+        path = f"/conversations/{person.conversation_id}/messages"
+        kind = "application/x-www-form-urlencoded"
+        return lambda _: post(path, form.replace(" ", "+"), headers, kind)
+
+    def follow_of(self, number: int) -> Follow | None:
+        if not self.fragments:
+            return None
+        cookie = f"Cookie: access_token_cookie={self.people[number].token}"
+
+        def follow(_: Reader, reply: bytes) -> bytes:
+            found = _CONNECT.search(reply)
+            assert found, reply  # noqa: S101
+            return b"GET %s HTTP/1.1\r\nHost: bench\r\n%s\r\n\r\n" % (found[1], cookie.encode())
+
+        return follow
+
+
+def post(path: str, body: str, headers: str = "", kind: str = "application/json") -> bytes:
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {kind}\r\n{headers}"
+        f"Content-Length: {len(body.encode())}\r\n\r\n{body}"
+    ).encode()
+
+
+def _wait_for(url: str, patience: float = 60) -> None:
+    limit = time.monotonic() + patience
+    while time.monotonic() < limit:
+        with suppress(requests.RequestException):
+            requests.get(url, timeout=2)
+            return
+        time.sleep(0.05)
+    raise TimeoutError(f"{url} does not answer")

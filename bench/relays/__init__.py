@@ -1,0 +1,1 @@
+"""What others would write: relays without accounts, storage or limits, to compare with."""
