@@ -31,9 +31,11 @@ from app.following import Following
 from app.leases import Leases
 from app.llm import Model
 from app.models import db, migrate, new_id
+from app.pace import Pace
 from app.redis_log import RedisLog, connect
 from app.runs import Runs
 from app.tokens import TokenIssuer
+from app.transport import ArrivalTransport
 
 
 def create_app(config: Settings | None = None) -> Flask:
@@ -100,22 +102,26 @@ def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Engine:
         log = RedisLog(settings.redis_url, redis, most=settings.most_events)
         streams = RedisStreams(redis, lambda: log.up)
     connections = Connections(settings.max_streams, settings.max_streams_per_user, streams)
+    pace = Pace(settings.flush_interval, settings.longest_flush_interval)
     leases = Leases(app, settings.lease_seconds)
-    runs = Runs(app, settings, log, connections, _model(settings), catalogue, leases)
+    runs = Runs(app, settings, log, connections, _model(settings, pace), catalogue, leases)
     following = Following(app, log, connections, settings.ping_interval)
-    return Engine(settings, log, connections, runs, catalogue, issuer, following)
+    return Engine(settings, log, connections, runs, catalogue, issuer, following, pace)
 
 
-def _model(settings: Settings) -> Model:
+def _model(settings: Settings, pace: Pace) -> Model:
     client = openai.OpenAI(
         base_url=settings.model_base_url,
         # Many local endpoints need no key, but the client insists on a value.
         api_key=settings.openai_api_key.get_secret_value() or "none",
         max_retries=0,
+        # Where the environment names a proxy, the client's own transport goes by it.
+        http_client=openai.DefaultHttpxClient(mounts={"all://": ArrivalTransport()}),
     )
     return Model(
         client,
         settings.models,
+        pace=pace,
         first_token_timeout=settings.first_token_timeout,
         attempts=settings.model_attempts,
     )

@@ -6,24 +6,27 @@ so that no reader sees a word twice. Every way out closes the connection upstrea
 
 from __future__ import annotations
 
+import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import gevent
+import httpx2
 import openai
 import tenacity
-from openai.types.chat import ChatCompletionChunk
-from openai.types.chat.chat_completion_chunk import ChoiceDelta
 
+from app.chunks import CallPart, Chunk, Unreadable, chunks_of
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.events import Content, ToolRequest, Turn
 from app.models import new_id
-
-Chunks = Iterator[ChatCompletionChunk]
+from app.pace import Pace
+from app.transport import CONNECT_SECONDS
 
 _TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
 _LONGEST_WAIT = 20.0
+# Tells the openai client to leave the body of a response unread.
+_UNREAD = {"X-Stainless-Raw-Response": "stream"}
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Model:
 
     client: openai.OpenAI
     names: Sequence[str]
+    pace: Pace = field(default_factory=lambda: Pace(0, 0))
     first_token_timeout: float = 60
     attempts: int = 3
     backoff: float = 0.5
@@ -86,7 +90,7 @@ class Model:
         reply = None
         timeout = gevent.Timeout.start_new(self.first_token_timeout)
         try:
-            reply = _Reply(self._request(name, messages, tools))
+            reply = _Reply(self._request(name, messages, tools), self.pace)
             reply.wait_for_first()
             return reply
         except BaseException as error:
@@ -103,83 +107,100 @@ class Model:
 
     def _request(
         self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
-    ) -> openai.Stream[ChatCompletionChunk]:
+    ) -> httpx2.Response:
+        """The response, of which nothing but its head was read."""
+        body = {
+            "model": name,
+            "messages": messages,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **({"tools": tools} if tools else {}),
+        }
         with _mapped_errors():
-            return self.client.chat.completions.create(
-                model=name,
-                messages=cast(Any, messages),
-                tools=cast(Any, tools) if tools else openai.omit,
-                stream=True,
-                stream_options={"include_usage": True},
-                timeout=openai.Timeout(self.first_token_timeout, connect=10),
+            return self.client.post(
+                "/chat/completions",
+                cast_to=httpx2.Response,
+                body=body,
+                options=self._options,
             )
+
+    @property
+    def _options(self) -> openai.RequestOptions:
+        timeout = openai.Timeout(self.first_token_timeout, connect=CONNECT_SECONDS)
+        return {"timeout": timeout, "headers": _UNREAD}
 
 
 @dataclass
 class _Reply:
     """A completion being read: what has come of it so far."""
 
-    stream: openai.Stream[ChatCompletionChunk]
-    first: ChatCompletionChunk | None = None
+    response: httpx2.Response
+    pace: Pace
+    first: str = ""
     text: list[str] = field(default_factory=list)
     calls: dict[int, _CallParts] = field(default_factory=dict)
     half: str = ""
     usage: dict[str, int] | None = None
     finish_reason: str | None = None
 
+    def __post_init__(self) -> None:
+        self._chunks = chunks_of(self.response)
+
     def wait_for_first(self) -> None:
         """Read up to the first token. A reply that ends before one is a transient failure."""
         with _mapped_errors():
-            for chunk in self.stream:
-                self._note(chunk)
-                if any(_says_something(choice.delta) for choice in chunk.choices):
-                    self.first = chunk
+            for chunks in self._chunks:
+                self.first += self._take(chunks)
+                if any(map(_says_something, chunks)):
                     return
         if self.finish_reason == "content_filter":
             raise ModelRefused("The model declined to answer this.", code="model_declined")
         raise ModelUnavailable("The model sent an empty answer.", code="model_empty")
 
     def read(self) -> Generator[Content, None, Turn]:
-        if self.first is not None:
-            yield from self._take(self.first)
-        with _mapped_errors():
-            for chunk in self.stream:
-                self._note(chunk)
-                yield from self._take(chunk)
+        """The first token at once, then what has arrived at each look."""
+        looked = time.monotonic()
+        yield from self._say(self.first)
+        while True:
+            looked = self.pace.wait(looked)
+            with _mapped_errors():
+                chunks = next(self._chunks, None)
+            if chunks is None:
+                break
+            yield from self._say(self._take(chunks))
         if self.half:
             yield from self._say("\0")
         return self._turn()
 
     def close(self) -> None:
-        self.stream.close()
+        self.response.close()
 
-    def _note(self, chunk: ChatCompletionChunk) -> None:
-        if chunk.usage is not None:
-            usage = chunk.usage
-            self.usage = {
-                "prompt_tokens": usage.prompt_tokens or 0,
-                "completion_tokens": usage.completion_tokens or 0,
-                "total_tokens": usage.total_tokens or 0,
-            }
-        for choice in chunk.choices:
-            self.finish_reason = choice.finish_reason or self.finish_reason
+    def _take(self, chunks: list[Chunk]) -> str:
+        """Note what the chunks say; their text."""
+        text = []
+        for chunk in chunks:
+            if chunk.usage is not None:
+                self.usage = chunk.usage.counted()
+            for choice in chunk.choices or ():
+                self.finish_reason = choice.finish_reason or self.finish_reason
+                if choice.delta is None:
+                    continue
+                if choice.delta.content:
+                    text.append(choice.delta.content)
+                for part in choice.delta.tool_calls or ():
+                    self._add_to_call(part)
+        return "".join(text)
 
-    def _take(self, chunk: ChatCompletionChunk) -> Iterator[Content]:
-        for choice in chunk.choices:
-            if choice.delta is None:
-                continue
-            for part in choice.delta.tool_calls or []:
-                call = self.calls.setdefault(part.index or 0, _CallParts())
-                if part.function is not None:
-                    call.name += part.function.name or ""
-                    call.arguments.append(part.function.arguments or "")
-            if choice.delta.content:
-                yield from self._say(choice.delta.content)
+    def _add_to_call(self, part: CallPart) -> None:
+        call = self.calls.setdefault(part.index or 0, _CallParts())
+        if part.function is not None:
+            call.name += part.function.name or ""
+            call.arguments.append(part.function.arguments or "")
 
     def _say(self, chunk: str) -> Iterator[Content]:
         text = self.half + chunk
         # Some endpoints cut a character beyond the basic plane into two chunks.
-        self.half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
+        self.half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
         whole = whole_characters(text.removesuffix(self.half))
         if whole:
             self.text.append(whole)
@@ -211,16 +232,19 @@ class _CallParts:
 def whole_characters(text: str) -> str:
     """The text as it can be stored and sent: surrogate pairs joined, half ones marked with the
     replacement character, and without NUL, which PostgreSQL takes in no text."""
+    if text.isascii() and "\0" not in text:
+        return text
     joined = text.replace("\0", "").encode("utf-16-le", "surrogatepass")
     return joined.decode("utf-16-le", "replace")
 
 
-def _says_something(delta: ChoiceDelta | None) -> bool:
+def _says_something(chunk: Chunk) -> bool:
     """Text or a tool call; or thoughts, which some endpoints send in a field of their own."""
-    if delta is None:
-        return False
-    thoughts = getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)
-    return bool(delta.content or delta.tool_calls or thoughts)
+    return any(
+        delta.content or delta.tool_calls or delta.reasoning_content or delta.reasoning
+        for choice in chunk.choices or ()
+        if (delta := choice.delta) is not None
+    )
 
 
 class _mapped_errors:  # noqa: N801 - used like a statement
@@ -232,14 +256,13 @@ class _mapped_errors:  # noqa: N801 - used like a statement
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, openai.APIStatusError):
             raise _from_status(error) from error
-        if isinstance(error, openai.APITimeoutError):
+        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
             raise ModelUnavailable("The model stopped sending.", code="model_timeout") from error
-        if isinstance(error, openai.APIConnectionError):
+        if isinstance(error, openai.APIConnectionError | httpx2.RequestError):
             raise ModelUnavailable(
                 "The connection to the model's endpoint failed.", code="model_connection"
             ) from error
-        # An error event within the stream, or a line in it that isn't JSON.
-        if isinstance(error, openai.APIError | ValueError):
+        if isinstance(error, openai.APIError | Unreadable):
             raise ModelUnavailable("The model's endpoint failed in mid-answer.") from error
 
 

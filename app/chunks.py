@@ -1,0 +1,115 @@
+"""A streamed completion's chunks, from bytes that may be cut anywhere: between two events, within a
+line, within a character."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx2
+import msgspec
+
+
+class Unreadable(Exception):
+    """The endpoint sent something that is no chunk: an error, or what nobody can read."""
+
+
+class Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class CallPart(msgspec.Struct):
+    index: int | None = None
+    function: Function | None = None
+
+
+class Delta(msgspec.Struct):
+    content: str | None = None
+    tool_calls: list[CallPart] | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+
+
+class Choice(msgspec.Struct):
+    delta: Delta | None = None
+    finish_reason: str | None = None
+
+
+class Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+    def counted(self) -> dict[str, int]:
+        return {name: getattr(self, name) or 0 for name in self.__struct_fields__}
+
+
+class Chunk(msgspec.Struct):
+    """What this program reads of a chunk; whatever else is in one is passed over."""
+
+    choices: list[Choice] | None = None
+    usage: Usage | None = None
+    error: Any = None
+
+
+_decode = msgspec.json.Decoder(Chunk).decode
+
+
+def chunks_of(response: httpx2.Response) -> Iterator[list[Chunk]]:
+    """The chunks as they come, those that came together in one list. Raises Unreadable, and what
+    httpx2 raises."""
+    events = Events()
+    for piece in response.iter_bytes():
+        data = events.feed(piece)
+        if events.done:
+            yield [_chunk(one) for one in data]
+            return
+        if data:
+            yield [_chunk(one) for one in data]
+    yield [_chunk(one) for one in events.feed(b"\n\n")]
+
+
+def _chunk(data: bytes) -> Chunk:
+    try:
+        chunk = _decode(data)
+    except msgspec.ValidationError as error:
+        raise Unreadable(str(error)) from error
+    except msgspec.DecodeError:
+        # Half characters are valid JSON, if in escapes, but not for every parser.
+        chunk = _half_characters(data)
+    if chunk.error:
+        raise Unreadable(str(chunk.error))
+    return chunk
+
+
+def _half_characters(data: bytes) -> Chunk:
+    try:
+        return msgspec.convert(json.loads(data), Chunk)
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+        raise Unreadable(str(error)) from error
+
+
+class Events:
+    """Server-sent events' data, as far as it is complete. `done` once the last one has come."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self._rest = b""
+        self._data: list[bytes] = []
+
+    def feed(self, piece: bytes) -> list[bytes]:
+        """The data of the events that this completes, up to the one that ends them all."""
+        *lines, self._rest = (self._rest + piece).split(b"\n")
+        complete: list[bytes] = []
+        for line in lines:
+            if line.startswith(b"data:"):
+                self._data.append(line[5:].strip())
+            elif self._data and not line.strip():
+                data, self._data = b"\n".join(self._data), []
+                if data.startswith(b"[DONE]"):
+                    self.done = True
+                    break
+                complete.append(data)
+        return complete

@@ -1,0 +1,44 @@
+"""How often what has arrived is sent on: often enough to look smooth, seldom enough to be cheap."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+
+_LOOK_SECONDS = 0.5
+# Of one core. The rest is for questions, pages, and for what else the machine does.
+_MOST_BUSY = 0.45
+
+
+class Pace:
+    """The time between two looks at one answer, in seconds: `shortest` while this process has
+    little to do, and up to `longest` as it has more. What has arrived by then goes on together."""
+
+    def __init__(self, shortest: float, longest: float) -> None:
+        self.shortest, self.longest = shortest, longest
+        self.interval = shortest
+
+    def fit_for_ever(self) -> None:
+        """Fit the interval to how busy this process is."""
+        used, at = time.process_time(), time.monotonic()
+        while True:
+            gevent.sleep(_LOOK_SECONDS)
+            used_now, now = time.process_time(), time.monotonic()
+            self.fit((used_now - used) / (now - at))
+            used, at = used_now, now
+
+    def fit(self, busy: float) -> None:
+        """`busy` is the share of one core that this process has used of late. A look costs about
+        the same however much has arrived, so half as many looks are half the work."""
+        wanted = self.interval * min(max(busy / _MOST_BUSY, 0.5), 2.0)
+        self.interval = min(max(wanted, self.shortest), self.longest)
+
+    def wait(self, since: float) -> float:
+        """Wait until the next look is due after the one at `since`; when it is, on the monotonic
+        clock. Due times follow from each other, so that lateness doesn't add up."""
+        now = time.monotonic()
+        due = max(since + self.interval, now)
+        if due > now:
+            gevent.sleep(due - now)
+        return due
