@@ -183,15 +183,6 @@ def _decide(approval: Approval, status: str, **values: Any) -> None:
         raise Conflict(_OVER.get(approval.status, _OVER["expired"]))
 
 
-def close_all(run_id: str) -> None:
-    """Nothing of this run can be approved any more, in the current transaction."""
-    db.session.execute(
-        update(Approval)
-        .where(Approval.run_id == run_id, Approval.status == "waiting")
-        .values(status="expired")
-    )
-
-
 def _close(approval_id: str, status: str) -> None:
     db.session.execute(
         update(Approval)

@@ -41,8 +41,8 @@ class Engine:
         """What a serving process does once at its start, and a command like `flask db` must not:
         hold leases, take over what others left, and watch the tool services."""
         self.log.begin()
-        watches = [self.catalogue.watch, self.runs.beat_for_ever, self._renew_streams]
-        watches += [self._watch_database, self.pace.fit_for_ever]
+        watches = [self.catalogue.watch, self.runs.beat_for_ever, self.runs.save_for_ever]
+        watches += [self._renew_streams, self._watch_database, self.pace.fit_for_ever]
         if self.settings.abandoned_run_seconds:
             watches.append(self.runs.stop_abandoned)
         self._watchers += [gevent.spawn(watch) for watch in watches]

@@ -28,8 +28,13 @@ _CLEANER = nh3.Cleaner(
 _ALIGNED = re.compile(r' style="text-align: (right|center)"')
 _LESS = "\x01"  # stands for a "<" that is to be shown; what comes in never holds it
 _TAG = re.compile(r"<(/?)(?!br\b|hr\b)[a-z]")
+_ANY_TAG = re.compile(r"<(/?)([a-z0-9]+)")
 _CLOSING_TAG = re.compile(r"</[a-z0-9]+>")
 _CLOSING_TAGS = re.compile(r"(?:</[a-z0-9]+>\s*)+$")
+# What plain text consists of: none of it means anything to Markdown in the middle of a line.
+_PLAIN = re.compile(r"(?:[^\W_]|[ .,;:?!'\"()%$/@=+-])+")
+_LETTER = re.compile(r"[^\W\d_]")
+_SWALLOWING = re.compile(r"[\[<&|\\]|\A *(?:```|~~~)")
 
 # An open block beyond this many characters is rendered again only when it has grown by a
 # sixteenth, so that the work and the bytes for one endless block stay linear in its length.
@@ -64,15 +69,16 @@ def _without_html(source: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """How what is shown changes: `finished` goes before the open block for good; then the open
-    block is replaced by `opened`, or (when that is None) `appended` goes to the end of its
-    innermost last element, `depth` levels down.
+    """How what is shown of a text changes: `dropped` elements go from its end; then `added` comes
+    to the end of its innermost last element, `depth` levels down.
+
+    `finished` are the blocks that can't change any more, for readers who take nothing back.
     """
 
-    finished: str = ""
-    opened: str | None = None
-    appended: str = ""
+    added: str = ""
     depth: int = 0
+    dropped: int = 0
+    finished: str = ""
 
 
 class StreamedMarkdown:
@@ -83,11 +89,18 @@ class StreamedMarkdown:
         self.opened = ""
         self._tail = ""
         self._rendered_at = 0
+        # Where plain text can be put into `opened` as it is, counted from its end; 0 where it can't
+        # without parsing all that is open. `_spaces` of the tail show only before what follows.
+        self._growing = 0
+        self._spaces = ""
 
     def feed(self, text: str) -> Patch | None:
         """Take more text, cut anywhere; how the page changes, or None when it doesn't."""
+        if self._growing and _PLAIN.fullmatch(text):
+            return self._grow(text)
         self._tail += text.replace(_LESS, "")
         if len(self._tail) > _LARGE and len(self._tail) < self._rendered_at * 17 // 16:
+            self._growing = 0
             return None
         self._rendered_at = len(self._tail)
         # Raw HTML is told by what surrounds it, so the tail itself is kept as it came.
@@ -95,22 +108,57 @@ class StreamedMarkdown:
         cut = _end_of_finished(source)
         self._tail = self._tail[cut:]
         finished = _render(source[:cut]) if cut else ""
-        return self._patch(finished, _render(_presentable(source[cut:])))
+        patch = self._patch(finished, _render(_presentable(source[cut:])))
+        self._growing = _growing_end(self._tail, self.opened)
+        self._spaces = self._tail[len(self._tail.rstrip(" ")) :]
+        return patch
 
     def close(self) -> Patch | None:
         """The text has ended: what was open is finished."""
         finished = _render(_without_html(self._tail))
-        self._tail, self._rendered_at = "", 0
+        self._tail, self._rendered_at, self._growing = "", 0, 0
         return self._patch(finished, "")
+
+    def _grow(self, text: str) -> Patch | None:
+        """Plain text after plain text, which is most of an answer: it shows as it is."""
+        self._tail += text
+        added = (self._spaces + text).rstrip(" ")
+        self._spaces = (self._spaces + text)[len(added) :]
+        if not added:
+            return None
+        end = len(self.opened) - self._growing
+        self.opened = self.opened[:end] + added + self.opened[end:]
+        return Patch(added, self._depth)
+
+    @property
+    def _depth(self) -> int:
+        return len(_CLOSING_TAG.findall(self.opened, len(self.opened) - self._growing))
 
     def _patch(self, finished: str, opened: str) -> Patch | None:
         before, self.opened = self.opened, opened
         self.finished += finished
-        if finished:
-            return Patch(finished=finished, opened=opened)
-        if opened == before:
-            return None
-        return _appending(before, opened) or Patch(opened=opened)
+        after = finished + opened
+        if after.strip() == before.strip():
+            return Patch(finished=finished) if finished else None
+        added, depth = _appending(before, after) or (after, -1)
+        if depth < 0:
+            return Patch(added, 0, _elements(before), finished)
+        return Patch(added, depth, 0, finished)
+
+
+def _growing_end(tail: str, opened: str) -> int:
+    """How far from the end of `opened` plain text goes that follows `tail`, if it shows as it is;
+    else 0. It does in a line with a letter in it, so that it is no marker of a list, where nothing
+    is open that could swallow it: a link, an entity, a table, raw HTML, code."""
+    line = tail[tail.rfind("\n") + 1 :].rstrip(" ")
+    if not (line and _PLAIN.fullmatch(line[-1]) and _LETTER.search(line)):
+        return 0
+    if _SWALLOWING.search(tail) or "<pre>" in opened:
+        return 0
+    closing = _CLOSING_TAGS.search(opened)
+    if closing is None or opened[closing.start() - 1] != line[-1]:
+        return 0
+    return len(opened) - closing.start()
 
 
 def _end_of_finished(source: str) -> int:
@@ -141,8 +189,9 @@ def _presentable(source: str) -> str:
     return complete if complete.count("\n") > 1 else ""
 
 
-def _appending(before: str, after: str) -> Patch | None:
-    """The patch that only adds to one of the elements that are open at the end, if there is one."""
+def _appending(before: str, after: str) -> tuple[str, int] | None:
+    """What only has to be added, and how many levels down from the end, if that is all there is
+    to do."""
     trailing = _CLOSING_TAGS.search(before)
     starts = (
         [tag.start() for tag in _CLOSING_TAG.finditer(before, trailing.start())] if trailing else []
@@ -151,8 +200,22 @@ def _appending(before: str, after: str) -> Patch | None:
         closing = before[start:]
         added = after[start : -len(closing)]
         if after == before[:start] + added + closing and _balanced(added):
-            return Patch(appended=added, depth=depth)
+            return added, depth
+    if after.startswith(before):
+        return after[len(before) :], 0
     return None
+
+
+def _elements(html: str) -> int:
+    """How many elements it consists of, next to each other."""
+    level = found = 0
+    for tag in _ANY_TAG.finditer(html):
+        if tag[2] in ("br", "hr"):
+            found += level == 0
+            continue
+        level += -1 if tag[1] else 1
+        found += level == 0
+    return found
 
 
 def _balanced(html: str) -> bool:

@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import gevent
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 
+from app import run_rows
 from app.agent import parsed
-from app.approvals import close_all
 from app.database import is_away
 from app.errors import HomestreamError, RunFailed
 from app.event_log import EventLog
-from app.events import Content, Done, Event, Failed, Outcome, Past, RunStarted, ToolCalled, Turn
-from app.leases import LIVE
-from app.models import Conversation, Message, Run, Step, ToolCall, db, now
+from app.events import (
+    Content,
+    Done,
+    Event,
+    Failed,
+    Outcome,
+    Past,
+    RunStarted,
+    ToolCalled,
+    ToolRequest,
+    Turn,
+)
+from app.models import Run, Step, ToolCall, db
 
 log = logging.getLogger(__name__)
 
-_SAVE_INTERVAL = 1.0
 _TRY_AGAIN = 0.5
 _END_PATIENCE = 60.0  # seconds that an answer's end waits for a database that is away
 
@@ -48,27 +56,20 @@ class LeaseLost(Exception):
 
 
 class Recorder:
-    """One run's record. Text goes to the log in one event for what came within `flush_interval`
-    seconds (the first at once), and to the database at least once a second.
+    """One run's record. Text goes to the log as it comes, and to the database by `save_texts`.
 
     What is stored is stored for the run's `attempt` alone: LeaseLost once another worker has it.
     """
 
-    def __init__(self, app: Flask, log: EventLog, run: Run, flush_interval: float) -> None:
+    def __init__(self, app: Flask, log: EventLog, run: Run) -> None:
         self.run_id = run.id
         self.attempt = run.attempt
         self._message_id = run.answer_id
         self._conversation_id = run.conversation_id
         self._app = app
         self._log = log
-        self._interval = flush_interval
-        self._lock = threading.RLock()
-        self._storing = threading.RLock()
-        self._timer: gevent.Greenlet[..., None] | None = None
-        self._saver: gevent.Greenlet[..., None] | None = None
-        self._pending: list[str] = []
-        self._flushed_at = 0.0
-        self._saved_at = time.monotonic()
+        self._saved_seq = 0
+        self._finished = False  # the step in hand is the last one, and complete
         self._texts: list[str] = []  # of the steps that have ended
         self._text: list[str] = []  # of the step in hand
         self._usage: Counter[str] = Counter(run.usage or {})
@@ -96,9 +97,8 @@ class Recorder:
 
     def record(self, event: Event | Turn) -> None:
         if isinstance(event, Content):
-            self._take(event.chunk)
+            self._take(event)
             return
-        self.flush()
         if isinstance(event, Turn):
             self._end_step(event)
             return
@@ -106,17 +106,20 @@ class Recorder:
             self._note_call(event)
         self._tell([event])
 
-    def flush(self) -> None:
-        """Send what is pending to the log, and the text so far to the database when it is time."""
-        self._send()
-        idle = self._saver is None or self._saver.dead
-        if idle and self._flushed_at - self._saved_at >= _SAVE_INTERVAL:
-            # In a greenlet of its own: no reader waits for the database.
-            self._saver = gevent.spawn(self._save_text)
+    def unsaved(self) -> tuple[str, int, int, int, str] | None:
+        """The text of the step in hand, as run_rows.save_texts takes it; None when it is
+        stored already."""
+        if not self._text or self._saved_seq == self._seq:
+            return None
+        number = len(self._texts) + 1
+        return self.run_id, self.attempt, self._seq, number, self._whole_text()
+
+    def note_saved(self, seq: int) -> None:
+        """What was unsaved at this seq is stored."""
+        self._saved_seq = seq
 
     def finish(self, ending: Ending) -> None:
         """Store how the run ended, then tell the readers. Raises LeaseLost."""
-        self._settle()
         try:
             self.store(lambda: self._save_ending(ending), patience=_END_PATIENCE)
         except LeaseLost:
@@ -135,40 +138,23 @@ class Recorder:
         self._tell(last)
 
     def leave(self) -> None:
-        """Send and store what there is, for the worker that goes on."""
-        self._settle()
-        self._save_text()
-
-    def _settle(self) -> None:
-        if self._timer is not None:
-            self._timer.kill()
-        if self._saver is not None:
-            self._saver.join()
-        self._send()
+        """Store what there is, for the worker that goes on."""
+        save_texts(self._app, [self])
 
     def _tell(self, events: list[Event]) -> None:
-        with self._lock:
-            self._seq = self._log.append(self.run_id, events)
+        self._seq = self._log.append(self.run_id, events)
 
-    def _send(self) -> None:
-        """What is pending to the log."""
-        with self._lock:
-            if self._pending:
-                text, self._pending = "".join(self._pending), []
-                self._flushed_at = time.monotonic()
-                self._tell([Content(text)])
+    def _take(self, event: Content) -> None:
+        if not self._text and any(self._texts):
+            self._tell([Content(f"\n\n{event.chunk}")])
+        else:
+            self._tell([event])
+        self._text.append(event.chunk)
 
-    def _take(self, chunk: str) -> None:
-        with self._lock:
-            if not self._text and any(self._texts):
-                self._pending.append("\n\n")
-            self._text.append(chunk)
-            self._pending.append(chunk)
-        wait = self._flushed_at + self._interval - time.monotonic()
-        if wait <= 0:
-            self.flush()
-        elif self._timer is None or self._timer.dead:
-            self._timer = gevent.spawn_later(wait, self.flush)
+    def _whole_text(self) -> str:
+        """The text of the step in hand, put together once."""
+        self._text = ["".join(self._text)]
+        return self._text[0]
 
     def store(self, work: Callable[[], Any], patience: float | None = None) -> None:
         """Do `work` in a transaction of this attempt, again while the database is away: for
@@ -176,7 +162,7 @@ class Recorder:
         limit = None if patience is None else time.monotonic() + patience
         while True:
             try:
-                with self._storing, self._app.app_context():
+                with self._app.app_context():
                     self._claim_row()
                     work()
                     db.session.commit()
@@ -188,59 +174,31 @@ class Recorder:
 
     def _claim_row(self) -> None:
         """The row stays locked until the transaction's end, so no other worker gets between."""
-        found = db.session.execute(
-            update(Run)
-            .where(Run.id == self.run_id, Run.attempt == self.attempt, LIVE)
-            .values(seq=self._seq, usage=dict(self._usage) or None)
-        )
-        if not found.rowcount:  # type: ignore[attr-defined]
+        if not run_rows.claim(self.run_id, self.attempt, self._seq, dict(self._usage) or None):
             raise LeaseLost(self.run_id)
 
-    def _save_text(self) -> None:
-        with self._storing:
-            self._saved_at = time.monotonic()
-            try:
-                with self._app.app_context():
-                    with self._lock:
-                        self._send()
-                        step = self._step() if self._text else None
-                        seq = self._seq
-                    if step is not None:
-                        self._claim_row()
-                        db.session.merge(step)
-                        db.session.execute(update(Run).where(Run.id == self.run_id).values(seq=seq))
-                        db.session.commit()
-            except LeaseLost:
-                return  # the next beat of the leases ends the run here
-            except Exception as error:
-                # The text is with the readers and here; it is stored a second later, or at the end.
-                if not is_away(error):
-                    log.exception("the text of run %s could not be stored", self.run_id)
-
-    def _step(self, *, finished: bool = False) -> Step:
-        return Step(
-            run_id=self.run_id,
-            number=len(self._texts) + 1,
-            text="".join(self._text),
-            finished=finished,
-        )
-
     def _end_step(self, turn: Turn) -> None:
-        """Store the turn and the calls it asks for, before any of them is made."""
+        """Store the turn and the calls it asks for, before any of them is made. A turn without
+        calls ends the run, and is stored with its end."""
         self._usage.update(turn.usage or {})
-        self.store(lambda: self._save_step(turn))
-        with self._lock:
-            self._texts.append("".join(self._text))
+        if turn.calls:
+            self.store(lambda: self._save_step(turn.calls))
+            self._texts.append(self._whole_text())
             self._text = []
+        else:
+            self._finished = True
 
-    def _save_step(self, turn: Turn) -> None:
-        step = db.session.merge(self._step(finished=True))
-        for position, call in enumerate(turn.calls, 1):
+    def _save_step(self, calls: Sequence[ToolRequest] = (), *, finished: bool = True) -> None:
+        number = len(self._texts) + 1
+        run_rows.save_step(
+            self.run_id, self.attempt, number, self._whole_text(), finished=finished
+        )
+        for position, call in enumerate(calls, 1):
             db.session.merge(
                 ToolCall(
                     id=call.id,
                     run_id=self.run_id,
-                    step_number=step.number,
+                    step_number=number,
                     position=position,
                     name=call.name,
                     arguments=call.arguments,
@@ -255,21 +213,12 @@ class Recorder:
             del self._started[call.id]
 
     def _save_ending(self, ending: Ending) -> None:
-        texts = list(self._texts)
-        if self._text:
-            db.session.merge(self._step())
-            texts.append("".join(self._text))
+        texts = [*self._texts, self._whole_text()]
+        if texts[-1] or self._finished:
+            self._save_step(finished=self._finished)
         end_run(self.run_id, ending)
-        db.session.execute(
-            update(Message)
-            .where(Message.id == self._message_id)
-            .values(content="\n\n".join(filter(None, texts)))
-        )
-        db.session.execute(
-            update(Conversation)
-            .where(Conversation.id == self._conversation_id)
-            .values(updated_at=now())
-        )
+        content = "\n\n".join(filter(None, texts))
+        run_rows.save_answer(self._message_id, self._conversation_id, content)
 
 
 def retold(past: Iterable[Past]) -> list[Event]:
@@ -296,20 +245,24 @@ def _save_call(end: ToolCalled) -> None:
 def end_run(run_id: str, ending: Ending) -> None:
     """Set how a run ended, in the current transaction. Calls without a result have failed."""
     error = ending.error
-    db.session.execute(
-        update(Run)
-        .where(Run.id == run_id)
-        .values(
-            status=ending.outcome,
-            error_code=error and error.code,
-            error_message=error and error.message,
-            retryable=bool(error and error.retryable),
-            finished_at=now(),
-        )
+    run_rows.end(
+        run_id,
+        ending.outcome,
+        error and error.code,
+        error and error.message,
+        retryable=bool(error and error.retryable),
     )
-    db.session.execute(
-        update(ToolCall)
-        .where(ToolCall.run_id == run_id, ToolCall.status == "started")
-        .values(status="failed", error=NO_RESULT)
-    )
-    close_all(run_id)
+    run_rows.fail_calls(run_id, NO_RESULT)
+
+
+def save_texts(app: Flask, recorders: Iterable[Recorder]) -> None:
+    """Store the text so far of many runs, each for the attempt that wrote it, in one transaction:
+    one for each run would keep a worker with many of them busy."""
+    unsaved = [(recorder, text) for recorder in recorders if (text := recorder.unsaved())]
+    if not unsaved:
+        return
+    with app.app_context():
+        run_rows.save_texts([text for _, text in unsaved])
+        db.session.commit()
+    for recorder, (_, _, seq, _, _) in unsaved:
+        recorder.note_saved(seq)

@@ -32,12 +32,13 @@ from app.events import Past
 from app.history import messages_for, past_of
 from app.leases import LIVE, Leases
 from app.models import Conversation, Message, Run, User, db, now
-from app.recorder import Ending, LeaseLost, Recorder
+from app.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.tools import UserTools
 
 log = logging.getLogger(__name__)
 
 _STOP_WAIT = 5.0
+_SAVE_SECONDS = 0.9
 _MOST_TAKEOVERS = 2
 # An answer that was left this long ago is not waited for any more.
 _STALE = timedelta(hours=1)
@@ -173,6 +174,19 @@ class Runs:
                     log.exception("the leases could not be renewed")
             gevent.sleep(min(0.5, self._leases.seconds / 6))
 
+    def save_for_ever(self) -> None:
+        """Store, about once a second, the text so far of every run of this process."""
+        while True:
+            gevent.sleep(_SAVE_SECONDS)
+            try:
+                # Not while the leases are renewed: that locks the same rows in another order.
+                with self.beating:
+                    save_texts(self._app, [run.recorder for run in self._active.values()])
+            except Exception as error:
+                # The text is with the readers and here; it is stored a second later, or at the end.
+                if not is_away(error):
+                    log.exception("the texts so far could not be stored")
+
     def _beat(self) -> None:
         # Taken before the question: a run that begins meanwhile isn't in the answer.
         active = dict(self._active)
@@ -190,7 +204,7 @@ class Runs:
     def _take_over(self, run_id: str) -> None:
         with self._app.app_context():
             run = db.session.get_one(Run, run_id)
-            recorder = Recorder(self._app, self._log, run, self._settings.flush_interval)
+            recorder = Recorder(self._app, self._log, run)
             ending = _ending_of_left(run)
             # One that ends here keeps every word that was written.
             past = past_of(run, unfinished=ending is not None)
@@ -249,7 +263,7 @@ class Runs:
         )
         db.session.add(run)
         db.session.commit()
-        self._spawn(Recorder(self._app, self._log, run, self._settings.flush_interval), user_id)
+        self._spawn(Recorder(self._app, self._log, run), user_id)
         return run
 
     def _spawn(

@@ -17,27 +17,25 @@ def _parse(html: str) -> ET.Element:
 
 
 class Page:
-    """The finished part, and the open block as a tree."""
+    """The element of a text, as a tree."""
 
     def __init__(self, html: str = "") -> None:
-        self._finished = html
-        self._open = _parse("")
+        self._root = _parse(html)
 
     def apply(self, patch: Patch) -> None:
-        if patch.appended:
-            target = self._open
-            for _ in range(patch.depth):
-                target = list(target)[-1]
-            self._append(target, _parse(patch.appended))
-            return
-        self._finished += patch.finished
-        self._open = _parse(patch.opened or "")
+        for _ in range(patch.dropped):
+            last = list(self._root)[-1]
+            assert not (last.tail or "").strip()
+            self._root.remove(last)
+        target = self._root
+        for _ in range(patch.depth):
+            target = list(target)[-1]
+        self._append(target, _parse(patch.added))
 
     def text(self) -> str:
         """Every element and text, in order, without white space between blocks."""
-        whole = _parse(self._finished)
-        self._append(whole, self._open)
-        return " ".join(ET.tostring(whole, encoding="unicode").split()).replace("> <", "><")
+        whole = ET.tostring(self._root, encoding="unicode")
+        return " ".join(whole.split()).replace("> <", "><")
 
     @staticmethod
     def _append(target: ET.Element, added: ET.Element) -> None:

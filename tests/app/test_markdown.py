@@ -127,7 +127,7 @@ def test_a_finished_block_is_sent_once_and_never_again() -> None:
 
 def test_a_table_comes_row_by_row() -> None:
     _, patches = fed(list("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n"))
-    assert [patch.appended for patch in patches if patch.appended] == [
+    assert [patch.added for patch in patches if patch.added.startswith("<tr>")] == [
         "<tr><td>1</td><td>2</td></tr>\n",
         "<tr><td>3</td><td>4</td></tr>\n",
     ]
@@ -135,7 +135,7 @@ def test_a_table_comes_row_by_row() -> None:
 
 def test_plain_text_is_only_ever_added_to() -> None:
     _, patches = fed(["One ", "paragraph ", "that ", "grows"])
-    assert [(patch.appended, patch.depth) for patch in patches[1:-1]] == [
+    assert [(patch.added, patch.depth) for patch in patches[1:-1]] == [
         (" paragraph", 1),
         (" that", 1),
         (" grows", 1),
@@ -146,8 +146,7 @@ def cost(source: str, size: int = 8) -> int:
     """The bytes of HTML that a reader is sent for it."""
     pieces = [source[at : at + size] for at in range(0, len(source), size)]
     return sum(
-        len(patch.finished) + len(patch.opened or "") + len(patch.appended)
-        for patch in fed(pieces)[1]
+        len(patch.added) for patch in fed(pieces)[1]
     )
 
 
@@ -208,7 +207,7 @@ ALLOWED = re.compile(
 def test_nothing_but_plain_formatting_gets_through(source: str, size: int) -> None:
     pieces = [source[at : at + size] for at in range(0, len(source), size)]
     streamed, patches = fed(pieces)
-    sent = [streamed.finished, *(p.finished + (p.opened or "") + p.appended for p in patches)]
+    sent = [streamed.finished, *(p.finished + p.added for p in patches)]
     for html in sent:
         assert "<" not in ALLOWED.sub("", html)
 
@@ -217,7 +216,7 @@ def test_nothing_but_plain_formatting_gets_through(source: str, size: int) -> No
 @settings(max_examples=200)
 def test_whatever_is_streamed_is_plain_formatting(pieces: list[str]) -> None:
     for patch in fed(pieces)[1]:
-        assert "<" not in ALLOWED.sub("", patch.finished + (patch.opened or "") + patch.appended)
+        assert "<" not in ALLOWED.sub("", patch.finished + patch.added)
 
 
 def test_raw_html_is_shown_as_the_text_it_is_and_swallows_nothing() -> None:
@@ -232,3 +231,34 @@ def test_columns_keep_their_alignment_without_inline_styles() -> None:
     html = to_html("| a | b | c |\n|:--|:-:|--:|\n| 1 | 2 | 3 |")
     assert '<td>1</td><td class="center">2</td><td class="right">3</td>' in html
     assert "style" not in html
+
+
+PLAIN_PIECES = st.lists(
+    st.sampled_from(
+        [
+            *("word ", "Wort", " and", " more", ", ", ". ", "1", "2.", " 3", ")", "(", "- ", "a"),
+            *("**", "*", "_", "`", "[", "](", "<", "&", ";", "amp", "|", "#", "\\", "~", "!"),
+            *("\n", "\n\n", "  ", "    ", "> ", "```", "é", "ß", "x=", "---", ": ", "'", '"'),
+        ]
+    ),
+    max_size=40,
+)
+
+
+@given(PLAIN_PIECES)
+@settings(max_examples=3000)
+def test_what_is_shown_of_plain_text_is_what_parsing_all_of_it_would_show(
+    pieces: list[str],
+) -> None:
+    """The short way for plain text goes the long one's way, at every step."""
+    streamed = StreamedMarkdown()
+    page = Page()
+    so_far = ""
+    for piece in pieces:
+        patch = streamed.feed(piece)
+        so_far += piece
+        page.apply(patch or Patch())
+        at_once = StreamedMarkdown()
+        at_once.feed(so_far)
+        assert page.text() == Page(streamed.finished + streamed.opened).text()
+        assert page.text() == Page(at_once.finished + at_once.opened).text()
