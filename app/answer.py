@@ -26,10 +26,20 @@ class TextPart:
     """A stretch of text between tool calls. `number` tells it from the others of its answer."""
 
     number: int
-    source: str = ""
     markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
+    _pieces: list[str] = field(default_factory=list)
 
     kind = "text"
+
+    @property
+    def source(self) -> str:
+        self._pieces = ["".join(self._pieces)]
+        return self._pieces[0]
+
+    def write(self, chunk: str) -> Patch | None:
+        """More of it; how the page changes, if it does."""
+        self._pieces.append(chunk)
+        return self.markdown.feed(chunk)
 
     @property
     def html(self) -> str:
@@ -98,6 +108,13 @@ class Answer:
         return self.status == "running"
 
     @property
+    def shown_as_written(self) -> bool:
+        """Whether what was shown while it was written is what the whole text looks like. Few texts
+        say something at their end that changes how their beginning reads."""
+        texts = [part for part in self.parts if isinstance(part, TextPart)]
+        return all(part.markdown.finished == part.html for part in texts)
+
+    @property
     def text(self) -> str:
         return "".join(part.source for part in self.parts if isinstance(part, TextPart))
 
@@ -127,7 +144,7 @@ class Answer:
             case Done(status=status):
                 self.status, self.thinking = status, ""
                 self.approvals.clear()
-                return []
+                return self.close_text()
 
     def apply_all(self, events: Iterable[Event]) -> Answer:
         for event in events:
@@ -151,8 +168,7 @@ class Answer:
             part = TextPart(len(self.parts))
             self.parts.append(part)
             changes.append(TextOpened(part))
-        part.source += event.chunk
-        patch = part.markdown.feed(event.chunk)
+        patch = part.write(event.chunk)
         return [*changes, TextChange(part, patch)] if patch else changes
 
     def _tool(self, event: ToolCalled) -> list[Change]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from flask import Flask, Response, render_template
@@ -25,9 +26,12 @@ from app.answer import (
 )
 from app.connections import Connection, Connections
 from app.event_log import Entry
-from app.events import ApprovalNeeded, Done, ToolCalled, to_json
+from app.events import ApprovalNeeded, Content, Done, Event, ToolCalled, to_json
+from app.markdown import Patch
 
 RETRY_MS = 3000
+# How deep in a text's elements there are slots for what is added (_live.html).
+DEEPEST_SLOT = 4
 # For a stream that ends before its run does: the reader is to come back, to another worker.
 BACK_MS = 200
 
@@ -69,17 +73,38 @@ def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
             yield sse("ping", "{}", id=seq)
             continue
         first, seq = seq == 0, entries[-1].seq
-        changes = [change for entry in entries for change in answer.apply(entry.event)]
-        if first or not answer.live or any(isinstance(change, Begun) for change in changes):
-            whole = html.answer(answer)
-            yield sse("message", partial(f"#a-{answer.run_id}", "outerHTML", whole), id=seq)
-        elif changes:
-            yield sse("message", "".join(html.change(answer.run_id, c) for c in changes), id=seq)
+        changes = [change for event in _joined(entries) for change in answer.apply(event)]
+        if first or any(isinstance(change, Begun) for change in changes):
+            told = html.snapshot(answer) if answer.live else html.whole(answer)
+            yield sse("message", told, id=seq)
+        elif answer.live or answer.shown_as_written:
+            if changes:
+                yield "".join(html.message(answer.run_id, change) for change in changes)
+            if not answer.live:
+                yield sse("message", html.end(answer), id=seq)
+        else:
+            yield sse("message", html.whole(answer), id=seq)
         last = entries[-1].event
         if isinstance(last, Done):
-            yield sse("done", _dumps(to_json(last)), id=seq)
+            yield sse("done", _dumps({"status": last.status, "messageId": last.message_id}), id=seq)
     if answer.live:
         yield f"retry: {BACK_MS}\n\n"
+
+
+def _joined(entries: list[Entry]) -> list[Event]:
+    """The events, those that only add text put together: a reader who comes late or falls behind
+    costs no more than one who doesn't."""
+    if len(entries) == 1:
+        return [entries[0].event]
+    events: list[Event] = []
+    for is_text, run in groupby((entry.event for entry in entries), key=_only_adds):
+        texts = list(run)
+        events += [Content("".join(text.chunk for text in texts))] if is_text else texts  # type: ignore[union-attr]
+    return events
+
+
+def _only_adds(event: Event) -> bool:
+    return isinstance(event, Content) and not event.replace
 
 
 def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) -> Iterator[str]:
@@ -144,6 +169,19 @@ class _HeldOpen:
         return end + html
 
 
+def _text_messages(run_id: str, patch: Patch) -> str:
+    if patch.dropped == 0:
+        if not patch.added:
+            return ""
+        if patch.depth <= DEEPEST_SLOT:
+            return sse(str(patch.depth), patch.added)
+        within = f"#p-{run_id} > :last-child" + " > :last-child" * patch.depth
+        return sse("message", partial(within, "beforeend", patch.added))
+    last = f"#p-{run_id} > :last-child > :last-child"
+    dropped = partial(last, "delete", "") * (patch.dropped - 1)
+    return (sse("message", dropped) if dropped else "") + sse("last", patch.added)
+
+
 def busy() -> Iterator[str]:
     """A stream that asks its reader to poll: there are too many streams already."""
     yield sse("busy", "{}")
@@ -172,32 +210,44 @@ class Html:
     def outcome(self, answer: Answer) -> str:
         return self._render("chat/_outcome.html", answer=answer)
 
-    def change(self, run_id: str, change: Change) -> str:
-        """The change as an instruction to htmx. Plain strings, since it happens for every token."""
+    def whole(self, answer: Answer) -> str:
+        """The answer in the place of all that is shown of it."""
+        return partial(f"#a-{answer.run_id}", "outerHTML", self.answer(answer))
+
+    def snapshot(self, answer: Answer) -> str:
+        """What changes of an answer while it is written, in the place of what is shown of that."""
+        parts = self._render("chat/_parts.html", answer=answer)
+        return (
+            partial(f"#p-{answer.run_id}", "innerHTML", parts)
+            + partial(f"#w-{answer.run_id}", "innerHTML", self.approvals(answer.approvals))
+            + partial(f"#s-{answer.run_id}", "innerHTML", str(escape(answer.thinking)))
+        )
+
+    def end(self, answer: Answer) -> str:
+        """What stands beneath the answer from now on."""
+        foot = self._render("chat/_foot.html", answer=answer)
+        return partial(f"#f-{answer.run_id}", "outerHTML", foot)
+
+    def message(self, run_id: str, change: Change) -> str:
+        """The change as an event for one of the slots that _live.html has; without an id, since
+        each connection begins with a snapshot. Plain strings, for it happens all the time."""
         match change:
+            case TextChange(patch=patch):
+                return _text_messages(run_id, patch)
+            case StatusChange(message=message):
+                return sse("status", str(escape(message)))
+            case TextOpened():
+                return sse("part", '<div class="prose"></div>')
+            case ToolChange(part=part, new=True):
+                return sse("part", self.tool(part.call))
+            case ToolChange(part=part):
+                line = self.tool(part.call)
+                return sse("message", partial(f"#c-{part.call.id}", "outerHTML", line))
+            case ApprovalsChange(approvals=approvals):
+                waiting = self.approvals(approvals)
+                return sse("message", partial(f"#w-{run_id}", "innerHTML", waiting))
             case Begun():
                 return ""
-            case ApprovalsChange(approvals=approvals):
-                return partial(f"#w-{run_id}", "innerHTML", self.approvals(approvals))
-            case StatusChange(message=message):
-                return partial(f"#s-{run_id}", "innerHTML", str(escape(message)))
-            case TextOpened(part=part):
-                shell = f'<div class="prose" id="t-{run_id}-{part.number}">'
-                shell += f'<div class="open" id="o-{run_id}-{part.number}"></div></div>'
-                return partial(f"#p-{run_id}", "beforeend", shell)
-            case TextChange(part=part, patch=patch):
-                opened = f"#o-{run_id}-{part.number}"
-                if patch.appended:
-                    return partial(
-                        opened + " > :last-child" * patch.depth, "beforeend", patch.appended
-                    )
-                before = partial(opened, "beforebegin", patch.finished) if patch.finished else ""
-                return before + partial(opened, "innerHTML", patch.opened or "")
-            case ToolChange(part=part, new=new):
-                line = self.tool(part.call)
-                if new:
-                    return partial(f"#p-{run_id}", "beforeend", line)
-                return partial(f"#c-{part.call.id}", "outerHTML", line)
 
     def tool(self, call: ToolCalled) -> str:
         return self._render("chat/_tool.html", call=call)

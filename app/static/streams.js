@@ -17,7 +17,11 @@
     listeners = [];
     tries = 0;
     constructor(url) { this.url = url; htmx.streams.add(this); this.open(); }
-    addEventListener(...listener) { this.listeners.push(listener); this.source?.addEventListener(...listener); }
+    addEventListener(name, listener) {
+      const hears = [name, (event) => { this.heard(); listener(event); }];
+      this.listeners.push(hears);
+      this.source?.addEventListener(...hears);
+    }
     removeEventListener() {} // a listener checks by itself whether it is still in the page
     tell(event, data) {
       this.listeners.forEach(([name, listener]) => name === event && listener(new MessageEvent(event, { data })));
@@ -39,7 +43,7 @@
       if (!release) return this.poll(turn);
       Object.assign(this, { release, heardAt: Date.now(), source: new EventSource(this.url) });
       this.source.onerror = () => this.lost();
-      for (const name of ["message", "ping"]) this.source.addEventListener(name, () => this.heard());
+      this.source.addEventListener("ping", () => this.heard());
       this.source.addEventListener("busy", () => { this.source.close(); this.poll(turn); });
       this.listeners.forEach((listener) => this.source.addEventListener(...listener));
     }

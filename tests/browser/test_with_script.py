@@ -16,7 +16,7 @@ def test_a_person_asks_watches_it_work_and_reads_the_answer(ann: Person) -> None
     ann.asks(QUESTION)
     expect(ann.answer).to_contain_text("findListings")
     seen = {eventually(lambda: ann.reads())}
-    while ann.page.locator(".answer.running").count():
+    while ann.page.locator(".foot.running").count():
         seen.add(ann.reads())
     assert len(seen) > 5, "the text did not come bit by bit"
     ann.waits_for("completed")
@@ -63,7 +63,7 @@ def test_a_tool_call_opens_to_show_arguments_and_result(ann: Person) -> None:
 def test_a_tool_call_that_was_opened_stays_open_to_the_end(ann: Person) -> None:
     ann.asks("Performance report for L001, L003 and L009")
     ann.answer.locator("summary").click()
-    expect(ann.page.locator(".answer.running")).to_have_count(1)
+    expect(ann.page.locator(".foot.running")).to_have_count(1)
     ann.waits_for("completed")
     expect(ann.answer.locator("pre").first).to_be_visible()
     ann.answer.locator("summary").click()
