@@ -30,7 +30,7 @@ from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from pydantic import BaseModel, EmailStr, Field, ValidationError, field_validator
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from werkzeug.utils import redirect as _redirect
 
@@ -90,14 +90,32 @@ _SENTENCES = {
 }
 
 
-@tokens.user_lookup_loader
-def _load_user(_header: dict[str, Any], claims: dict[str, Any]) -> User | None:
-    return db.session.get(User, claims["sub"])
+# Both things that the database knows of a token, in one question.
+_KNOWN = (
+    select(User, EndedSession.id)
+    .outerjoin(EndedSession, EndedSession.id == bindparam("session"))
+    .where(User.id == bindparam("person"))
+)
+
+
+def _known(claims: dict[str, Any]) -> tuple[User | None, bool]:
+    """The token's person, if there is one, and whether they signed out of its session."""
+    asked = {"person": claims["sub"], "session": claims.get("sid", "")}
+    found = db.session.execute(_KNOWN, asked).one_or_none()
+    return (None, False) if found is None else (found[0], found[1] is not None)
 
 
 @tokens.token_in_blocklist_loader
 def _signed_out(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
-    return db.session.get(EndedSession, claims.get("sid", "")) is not None
+    """The first question that the extension asks of a token; the second one follows at once."""
+    person, ended = _known(claims)
+    g.token_person = person
+    return ended
+
+
+@tokens.user_lookup_loader
+def _load_user(_header: dict[str, Any], _claims: dict[str, Any]) -> User | None:
+    return cast("User | None", g.pop("token_person"))
 
 
 def require_user() -> None:
@@ -136,10 +154,8 @@ def bearer(token: str) -> str | None:
         claims = fje.decode_token(token)
     except (JWTExtendedException, jwt.PyJWTError):
         return None
-    if claims.get("type") != "access" or _signed_out({}, claims):
-        return None
-    found = _load_user({}, claims)
-    return found.id if found else None
+    person, ended = _known(claims)
+    return person.id if person and not ended and claims.get("type") == "access" else None
 
 
 def csrf_token() -> str:

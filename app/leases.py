@@ -70,7 +70,7 @@ class Leases:
     @property
     def worker(self) -> str:
         """This worker's name. Asked for after the fork, since the process is part of it."""
-        return f"{_node()}:{os.getpid()}:{_started(os.getpid())}:{self._uid}"
+        return f"{_own_name(os.getpid())}:{self._uid}"
 
     def terms(self) -> dict[str, Any]:
         """The column values that give a run to this worker."""
@@ -155,6 +155,12 @@ def is_dead(worker: str) -> bool:
     another machine, or of another container, can't be told."""
     node, pid, started = worker.split(":")[:3]
     return node == _node() and _started(int(pid)) != started
+
+
+@cache
+def _own_name(pid: int) -> str:
+    """This process among all that there ever were."""
+    return f"{_node()}:{pid}:{_started(pid)}"
 
 
 @cache

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam, literal, select, update
+from sqlalchemy import Table, bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.events import Outcome
-from app.models import Run, db, now
+from app.models import Run, db, new_id, now
 
 _TABLES = Run.metadata.tables
 _RUNS: Table = _TABLES["runs"]
@@ -64,6 +64,52 @@ _TOUCH = (
 )
 
 
+_LIVE = _RUNS.c.status.in_(("queued", "running"))
+_ALL_LIVE = select(func.count()).select_from(_RUNS).where(_LIVE)
+_COUNTED = select(
+    _ALL_LIVE.where(_RUNS.c.user_id == bindparam("person")).scalar_subquery(),
+    _ALL_LIVE.scalar_subquery(),
+    _ALL_LIVE.where(_RUNS.c.conversation_id == bindparam("conversation")).scalar_subquery(),
+    select(func.max(_MESSAGES.c.position))
+    .where(_MESSAGES.c.conversation_id == bindparam("conversation"))
+    .scalar_subquery(),
+)
+
+
+def counted(user_id: str, conversation_id: str) -> tuple[int, int, int, int]:
+    """How many answers are being written: the person's, everybody's, and the conversation's; and
+    the last position in the conversation."""
+    asked = {"person": user_id, "conversation": conversation_id}
+    own, every, here, last = db.session.execute(_COUNTED, asked).one()
+    return own, every, here, last or 0
+
+
+def add_question(conversation_id: str, position: int, text: str) -> None:
+    db.session.execute(insert(_MESSAGES), _message(new_id(), conversation_id, position, text))
+    db.session.execute(_TOUCH, {"conversation": conversation_id, "at": now()})
+
+
+def add_run(run: Run, position: int, terms: dict[str, Any]) -> None:
+    """The run, with the lease's `terms`, and the message that is to hold its answer."""
+    message = _message(run.answer_id, run.conversation_id, position, "", role="assistant")
+    db.session.execute(insert(_MESSAGES), message)
+    names = ("id", "user_id", "asked_as", "conversation_id", "answer_id", "status", "attempt")
+    row = {name: getattr(run, name) for name in names}
+    db.session.execute(insert(_RUNS).values(terms), row)
+
+
+def _message(
+    id: str, conversation_id: str, position: int, text: str, role: str = "user"
+) -> dict[str, Any]:
+    return {
+        "id": id,
+        "conversation_id": conversation_id,
+        "position": position,
+        "role": role,
+        "content": text,
+    }
+
+
 def claim(run_id: str, attempt: int, seq: int, usage: dict[str, int] | None) -> bool:
     """Lock the run's row for this attempt until the transaction's end; False when another attempt
     has it, or it has ended."""
@@ -95,17 +141,17 @@ def _upsert(finished: bool) -> Any:
 
 @cache
 def _upserts(dialect: str) -> dict[bool, Any]:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return {finished: _upsert_by(insert, finished) for finished in (False, True)}
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return {finished: _upsert_by(make, finished) for finished in (False, True)}
 
 
-def _upsert_by(insert: Any, finished: bool) -> Any:
+def _upsert_by(make: Any, finished: bool) -> Any:
     """A step that has finished stays as it is: its text was stored while an older one waited."""
     of_attempt = select(
         _RUNS.c.id, bindparam("step", type_=_STEPS.c.number.type),
         bindparam("so_far", type_=_STEPS.c.text.type), literal(finished),
     ).where(*_OF_ATTEMPT)
-    given = insert(_STEPS).from_select(["run_id", "number", "text", "finished"], of_attempt)
+    given = make(_STEPS).from_select(["run_id", "number", "text", "finished"], of_attempt)
     return given.on_conflict_do_update(
         index_elements=[_STEPS.c.run_id, _STEPS.c.number],
         set_={"text": given.excluded.text, "finished": given.excluded.finished},

@@ -17,8 +17,9 @@ from hashlib import blake2s
 
 import gevent
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
+from app import run_rows
 from app.agent import Model, respond
 from app.approvals import RunApprovals, waiting_of
 from app.catalogue import Catalogue
@@ -31,7 +32,7 @@ from app.event_log import EventLog
 from app.events import Past
 from app.history import messages_for, past_of
 from app.leases import LIVE, Leases
-from app.models import Conversation, Message, Run, User, db, now
+from app.models import Conversation, Run, User, db, new_id, now
 from app.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.tools import UserTools
 
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _STOP_WAIT = 5.0
 _SAVE_SECONDS = 0.9
+_TRY_AGAIN = 0.5
 _MOST_TAKEOVERS = 2
 # An answer that was left this long ago is not waited for any more.
 _STALE = timedelta(hours=1)
@@ -71,6 +73,16 @@ class Active:
     worker: gevent.Greenlet[..., Ending]
     keeper: gevent.Greenlet[..., None] | None = None
     unread_since: float | None = field(default=None)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whose question is to be answered, and where the answer goes."""
+
+    user_id: str
+    conversation_id: str
+    position: int
+    asked_as: str | None = None
 
 
 class Runs:
@@ -106,37 +118,27 @@ class Runs:
         """
         self._lock(user_id)
         asked_as = _asked_as(key, question)
-        if asked_as is not None:
-            known: Run | None = db.session.scalar(
-                select(Run).where(Run.user_id == user_id, Run.asked_as == asked_as)
-            )
-            if known is not None:
-                db.session.commit()
-                return known
-        self._admit(user_id)
-        if conversation.id is not None:
-            _refuse_second(conversation.id)
-        db.session.add(conversation)
-        db.session.flush()
-        position = _last_position(conversation.id) + 1
-        conversation.updated_at = now()
-        db.session.add(
-            Message(
-                conversation_id=conversation.id, position=position, role="user", content=question
-            )
-        )
-        return self._start(user_id, conversation.id, position + 1, asked_as)
+        known = _asked_already(user_id, asked_as)
+        if known is not None:
+            db.session.commit()
+            return known
+        if conversation.id is None:
+            db.session.add(conversation)
+            db.session.flush()
+        position = 1 + self._admit(user_id, conversation.id, fresh=True)
+        run_rows.add_question(conversation.id, position, question)
+        return self._start(Asked(user_id, conversation.id, position + 1, asked_as))
 
     def retry(self, run: Run) -> Run:
         """Another run for the same question; the answer it had is put aside. Raises Conflict."""
         self._lock(run.user_id)
-        self._admit(run.user_id)
+        last = self._admit(run.user_id, run.conversation_id)
         if run.live or run.answer.superseded or run.status == "completed":
             raise Conflict("Only an answer that failed or was stopped can be tried again.")
-        if run.answer.position != _last_position(run.conversation_id):
+        if run.answer.position != last:
             raise Conflict("The conversation has gone on since: ask the question again instead.")
         run.answer.superseded = True
-        return self._start(run.user_id, run.conversation_id, run.answer.position)
+        return self._start(Asked(run.user_id, run.conversation_id, run.answer.position))
 
     def stop(self, run_id: str) -> None:
         """Stop a run, whoever produces it, and wait until its end is recorded (some seconds at
@@ -235,35 +237,39 @@ class Runs:
             select(User.id).where(User.id == user_id).with_for_update(key_share=True)
         )
 
-    def _admit(self, user_id: str) -> None:
-        own = db.session.scalar(select(func.count()).where(Run.user_id == user_id, LIVE)) or 0
+    def _admit(self, user_id: str, conversation_id: str, *, fresh: bool = False) -> int:
+        """The last position in the conversation, if one more answer may be written. A `fresh`
+        question may not come while another one's answer is. Raises TooMany and Conflict."""
+        own, every, in_conversation, last = run_rows.counted(user_id, conversation_id)
         if own >= self._settings.max_runs_per_user:
             raise TooMany(
                 f"You have {own} answers being written: wait for one, or stop it.",
                 code="too_many_runs",
                 own=True,
             )
-        if (db.session.scalar(select(func.count()).where(LIVE)) or 0) >= self._settings.max_runs:
+        if every >= self._settings.max_runs:
             raise TooMany(
                 "Too many answers are being written just now: try again in a moment.",
                 code="too_many_runs",
                 own=False,
             )
+        if fresh and in_conversation:
+            raise Conflict("The last answer is still being written: wait for it, or stop it first.")
+        return last
 
-    def _start(
-        self, user_id: str, conversation_id: str, position: int, asked_as: str | None = None
-    ) -> Run:
-        answer = Message(conversation_id=conversation_id, position=position, role="assistant")
+    def _start(self, asked: Asked) -> Run:
         run = Run(
-            user_id=user_id,
-            asked_as=asked_as,
-            conversation_id=conversation_id,
-            answer=answer,
-            **self._leases.terms(),
+            id=new_id(),
+            user_id=asked.user_id,
+            asked_as=asked.asked_as,
+            conversation_id=asked.conversation_id,
+            answer_id=new_id(),
+            status="running",
+            attempt=1,
         )
-        db.session.add(run)
+        run_rows.add_run(run, asked.position, self._leases.terms())
         db.session.commit()
-        self._spawn(Recorder(self._app, self._log, run), user_id)
+        self._spawn(Recorder(self._app, self._log, run), asked.user_id)
         return run
 
     def _spawn(
@@ -348,16 +354,17 @@ class Runs:
             clock.timeout.close()
 
     def _begin(self, recorder: Recorder) -> list[dict[str, object]]:
+        """What to ask the model. Waits while the database is away."""
         away = [service.name for service in self._catalogue.services.values() if not service.up]
-        messages: list[dict[str, object]] = []
-
-        def begin() -> None:
-            run = db.session.get_one(Run, recorder.run_id)
-            messages[:] = messages_for(run, self._settings.history_tokens, away)
-            run.status = "running"
-
-        recorder.store(begin)
-        return messages
+        while True:
+            try:
+                with self._app.app_context():
+                    run = db.session.get_one(Run, recorder.run_id)
+                    return messages_for(run, self._settings.history_tokens, away)
+            except Exception as error:
+                if not is_away(error):
+                    raise
+            gevent.sleep(_TRY_AGAIN)
 
 
 def _ending(value: object) -> Ending:
@@ -383,18 +390,15 @@ def _asked_as(key: str | None, question: str) -> str | None:
     return blake2s(f"{key}\0{question}".encode(), digest_size=16).hexdigest()
 
 
+def _asked_already(user_id: str, asked_as: str | None) -> Run | None:
+    if asked_as is None:
+        return None
+    known = select(Run).where(Run.user_id == user_id, Run.asked_as == asked_as)
+    found: Run | None = db.session.scalar(known)
+    return found
+
+
 def _is_live(run_id: str) -> bool:
     live = db.session.scalar(select(Run.id).where(Run.id == run_id, LIVE)) is not None
     db.session.remove()
     return live
-
-
-def _last_position(conversation_id: str) -> int:
-    query = select(func.max(Message.position)).where(Message.conversation_id == conversation_id)
-    return db.session.scalar(query) or 0
-
-
-def _refuse_second(conversation_id: str) -> None:
-    live = select(Run.id).where(Run.conversation_id == conversation_id, LIVE)
-    if db.session.scalar(live.limit(1)):
-        raise Conflict("The last answer is still being written: wait for it, or stop it first.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree as ET
 
 from app.markdown import Patch
@@ -9,10 +10,12 @@ from app.markdown import Patch
 _NAMED = {"&nbsp;": "\N{NO-BREAK SPACE}"}
 
 
-def _parse(html: str) -> ET.Element:
+def parse(html: str) -> ET.Element:
+    """An element that holds the HTML."""
     for name, character in _NAMED.items():
         html = html.replace(name, character)
-    html = html.replace("<br>", "<br/>").replace("<hr>", "<hr/>")
+    html = html.replace("<br>", "<br/>").replace("<hr>", "<hr/>").replace(" hx-disable>", ">")
+    html = re.sub(r"<(img [^>]*[^/>])>", r"<\1/>", html)
     return ET.fromstring(f"<div>{html}</div>")  # noqa: S314 - made by the code under test
 
 
@@ -20,7 +23,7 @@ class Page:
     """The element of a text, as a tree."""
 
     def __init__(self, html: str = "") -> None:
-        self._root = _parse(html)
+        self._root = parse(html)
 
     def apply(self, patch: Patch) -> None:
         for _ in range(patch.dropped):
@@ -30,19 +33,20 @@ class Page:
         target = self._root
         for _ in range(patch.depth):
             target = list(target)[-1]
-        self._append(target, _parse(patch.added))
+        append(target, parse(patch.added))
 
     def text(self) -> str:
         """Every element and text, in order, without white space between blocks."""
         whole = ET.tostring(self._root, encoding="unicode")
         return " ".join(whole.split()).replace("> <", "><")
 
-    @staticmethod
-    def _append(target: ET.Element, added: ET.Element) -> None:
-        children = list(target)
-        if added.text:
-            if children:
-                children[-1].tail = (children[-1].tail or "") + added.text
-            else:
-                target.text = (target.text or "") + added.text
-        target.extend(list(added))
+
+def append(target: ET.Element, added: ET.Element) -> None:
+    """Move what one element holds to the end of another."""
+    children = list(target)
+    if added.text:
+        if children:
+            children[-1].tail = (children[-1].tail or "") + added.text
+        else:
+            target.text = (target.text or "") + added.text
+    target.extend(list(added))

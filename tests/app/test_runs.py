@@ -260,10 +260,13 @@ def test_only_the_last_answer_and_only_a_bad_one_can_be_retried(
 
 
 def test_an_unexpected_fault_is_an_honest_end_and_no_stack_trace(
-    alice: Person, model: ScriptedModel
+    product: Product, alice: Person
 ) -> None:
-    model.script(raw_bytes([b'data: {"choices": 5}\n\n']))
-    messages = alice.ask("Hello").until("done")
+    conversation_id = alice.ask("Hello").until("done")[0].json["conversationId"]
+    with product.app.app_context():
+        db.session.execute(db.text("ALTER TABLE steps RENAME TO mislaid"))
+        db.session.commit()
+    messages = alice.ask("And now?", conversation_id).until("done")
     assert messages[-2].json == {
         "code": "internal",
         "message": "Something went wrong here.",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.answer import Answer, stored_events
+from app.event_log import Entry
 from app.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCalled
 from app.following import entries_of
 from app.markdown import to_html
 from app.models import Run, db
 from app.stream import BACK_MS, Html, as_fragments, as_json, as_page, sse
+from tests.app.live_page import LivePage
+from tests.app.test_markdown import PIECES
 from tests.product import Message, Product, Stream, text_of
 
 CALL = ToolCalled("call_1", "find", "started", {"q": "<b>"})
@@ -79,32 +82,69 @@ def html(product: Product) -> Html:
     return Html(product.app, "csrf-value")
 
 
-def test_fragments_begin_with_a_snapshot_and_end_with_the_whole_answer(html: Html) -> None:
+def followed(html: Html, batches: list[list[Entry]]) -> LivePage:
+    """What a page shows that has followed these batches."""
+    return LivePage("r1").heed(parsed("".join(as_fragments(batches, Answer("r1"), html))))
+
+
+def at_once(html: Html, events: list[Event]) -> LivePage:
+    """The same, of a page that is loaded then."""
+    answer = Answer("r1").apply_all(events)
+    return LivePage("r1").heed([Message(lines=[html.whole(answer)])])
+
+
+def test_fragments_begin_with_a_snapshot_and_end_with_what_stands_beneath(html: Html) -> None:
     entries = entries_of(EVENTS)
-    messages = parsed(
-        "".join(as_fragments([entries[:3], entries[3:8], entries[8:]], Answer("r1"), html))
-    )
-    first, middle, last, done = messages
-    assert 'hx-target="#a-r1" hx-swap="outerHTML"' in first.data
-    assert "Let me" in first.data
-    assert "<article" not in middle.data
-    assert 'hx-target="#c-call_1" hx-swap="outerHTML"' in middle.data
-    assert "<strong>one</strong>" in last.data
-    assert 'class="answer completed"' in last.data
-    assert (done.event, done.json["status"]) == ("done", "completed")
+    batches = [entries[:3], entries[3:8], entries[8:]]
+    messages = parsed("".join(as_fragments(batches, Answer("r1"), html)))
+    assert 'hx-target="#p-r1" hx-swap="innerHTML"' in messages[0].data
+    assert "Let me" in messages[0].data
+    assert 'hx-target="#c-call_1" hx-swap="outerHTML"' in "".join(m.data for m in messages)
+    last, done = messages[-2:]
+    assert 'class="foot completed"' in last.data
+    assert "Let me" not in "".join(message.data for message in messages[1:])
+    assert (done.event, done.json) == ("done", {"status": "completed", "messageId": "m1"})
 
 
 @pytest.mark.parametrize("cut", range(1, len(EVENTS)))
 def test_a_snapshot_at_any_moment_holds_everything_until_then(html: Html, cut: int) -> None:
     entries = entries_of(EVENTS)
-    text = "".join(as_fragments([entries[:cut]], Answer("r1"), html))
-    expected = Answer("r1").apply_all(EVENTS[:cut])
-    assert html.answer(expected) in "\n".join(m.data for m in parsed(text))
+    assert followed(html, [entries[:cut]]).shown() == at_once(html, EVENTS[:cut]).shown()
+
+
+@given(st.data())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_however_an_answer_comes_its_page_is_the_one_that_is_loaded_later(
+    html: Html, data: st.DataObject
+) -> None:
+    texts: list[Event] = [Content(piece) for piece in data.draw(PIECES)]
+    calls = data.draw(st.sampled_from([[], [CALL, ENDED], [CALL]]))
+    events = [*EVENTS[:4], *calls, *texts, EVENTS[-1]]
+    entries = entries_of(events)
+    cuts = sorted(data.draw(st.sets(st.integers(1, len(entries) - 1))))
+    starts, ends = [0, *cuts], [*cuts, len(entries)]
+    batches = [entries[start:end] for start, end in zip(starts, ends, strict=True)]
+    for seen in range(1, len(batches) + 1):
+        shown = followed(html, batches[:seen]).shown()
+        assert shown == at_once(html, events[: ends[seen - 1]]).shown()
+
+
+def test_an_end_that_changes_how_the_beginning_reads_replaces_the_whole(html: Html) -> None:
+    events: list[Event] = [
+        RunStarted("r1", "c1"),
+        Content("See [the map][1].\n\nMore.\n\n"),
+        Content("[1]: https://example.com/map\n"),
+        Done("completed", "m1"),
+    ]
+    page = followed(html, [[entry] for entry in entries_of(events)])
+    assert '<a href="https://example.com/map"' in page.shown()
+    assert page.shown() == at_once(html, events).shown()
 
 
 def test_a_finished_run_is_one_message_and_done(html: Html) -> None:
     messages = parsed("".join(as_fragments([entries_of(EVENTS)], Answer("r1"), html)))
     assert [message.event for message in messages] == ["message", "done"]
+    assert "<article" in messages[0].data
     assert "Stop" not in messages[0].data
 
 
