@@ -11,6 +11,7 @@ from tests.app.dom import append, parse
 from tests.product import Message
 
 _PARTIAL = re.compile(r'<hx-partial hx-target="([^"]+)" hx-swap="(\w+)">(.*?)</hx-partial>', re.S)
+_BESIDE_BLOCKS = re.compile(r" ?(</?(?:div|p|pre|ul|ol|li|h\d|table|t\w+|blockquote|hr)\b[^>]*>) ?")
 _PARTS = re.compile(r'<div class="parts"[^>]*>(.*)</div>\s*<div class="foot', re.S)
 
 
@@ -43,7 +44,7 @@ class LivePage:
     def shown(self) -> str:
         """What stands there, without white space between elements."""
         text = " ".join(_text_of(self.parts).split())
-        return text.replace("> <", "><").replace("> ", ">").replace(" <", "<")
+        return _BESIDE_BLOCKS.sub(r"\1", text)
 
     def _partial(self, target: str, swap: str, html: str) -> None:
         if target == self._at:
