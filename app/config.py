@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     max_message_chars: Count = 8_000
 
     ping_interval: Seconds = 15
-    flush_interval: Seconds = 0.06
+    flush_interval: Seconds = 0.08
     longest_flush_interval: Seconds = 0.4
     max_streams: Count = 500
     max_streams_per_user: Count = 20

@@ -26,9 +26,14 @@ _CLEANER = nh3.Cleaner(
     link_rel="noopener noreferrer nofollow",
 )
 _ALIGNED = re.compile(r' style="text-align: (right|center)"')
+# Line breaks that no browser shows, and that every stream would carry.
+_BESIDE_BLOCKS = re.compile(
+    r"(</(?:p|h\d|[uo]l|li|blockquote|pre|table|thead|tbody|tr|t[dh])>|<hr>"
+    r"|<(?:[uo]l|li|blockquote|table|thead|tbody|tr)\b[^>]*>)\n"
+)
 _LESS = "\x01"  # stands for a "<" that is to be shown; what comes in never holds it
 _TAG = re.compile(r"<(/?)(?!br\b|hr\b)[a-z]")
-_ANY_TAG = re.compile(r"<(/?)([a-z0-9]+)")
+_ANY_TAG = re.compile(r"<(/?)([a-z0-9]+)[^>]*>")
 _CLOSING_TAG = re.compile(r"</[a-z0-9]+>")
 _CLOSING_TAGS = re.compile(r"(?:</[a-z0-9]+>\s*)+$")
 # What plain text consists of: none of it means anything to Markdown in the middle of a line.
@@ -49,7 +54,7 @@ def to_html(source: str) -> Markup:
 def _render(source: str) -> str:
     # The policy allows no inline style, so a column's alignment becomes a class.
     html = _ALIGNED.sub(r' class="\1"', pyromark.html(source, options=_OPTIONS))
-    return _CLEANER.clean(html).replace(_LESS, "&lt;")
+    return _BESIDE_BLOCKS.sub(r"\1", _CLEANER.clean(html)).replace(_LESS, "&lt;")
 
 
 def _without_html(source: str) -> str:
@@ -140,10 +145,11 @@ class StreamedMarkdown:
         after = finished + opened
         if after.strip() == before.strip():
             return Patch(finished=finished) if finished else None
-        added, depth = _appending(before, after) or (after, -1)
-        if depth < 0:
-            return Patch(added, 0, _elements(before), finished)
-        return Patch(added, depth, 0, finished)
+        added, depth = _appending(before, after) or (None, 0)
+        if added is not None:
+            return Patch(added, depth, 0, finished)
+        kept, left = _common_blocks(before, after)
+        return Patch(after[kept:], 0, left, finished)
 
 
 def _growing_end(tail: str, opened: str) -> int:
@@ -206,16 +212,22 @@ def _appending(before: str, after: str) -> tuple[str, int] | None:
     return None
 
 
-def _elements(html: str) -> int:
-    """How many elements it consists of, next to each other."""
-    level = found = 0
-    for tag in _ANY_TAG.finditer(html):
-        if tag[2] in ("br", "hr"):
-            found += level == 0
+def _common_blocks(before: str, after: str) -> tuple[int, int]:
+    """How much of the beginning stays as it is, up to the end of a block, and how many blocks of
+    `before` follow it."""
+    kept = left = level = 0
+    for tag in _ANY_TAG.finditer(before):
+        if tag[2] not in ("br", "hr"):
+            level += -1 if tag[1] else 1
+        elif level:
             continue
-        level += -1 if tag[1] else 1
-        found += level == 0
-    return found
+        if level == 0:
+            end = tag.end()
+            if left == 0 and after.startswith(before[kept:end], kept):
+                kept = end
+            else:
+                left += 1
+    return kept, left
 
 
 def _balanced(html: str) -> bool:

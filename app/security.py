@@ -22,7 +22,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -31,9 +30,10 @@ _HEADERS = {
 
 
 def init_app(app: Flask, *, secure: bool) -> None:
-    headers = dict(_HEADERS)
+    always = {"X-Content-Type-Options": "nosniff"}
     if secure:
-        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        always["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    headers = _HEADERS | always
 
     @app.before_request
     def refuse_other_sites() -> None:
@@ -48,7 +48,9 @@ def init_app(app: Flask, *, secure: bool) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        for name, value in headers.items():
+        # An event stream is no document: with nosniff it can't become one.
+        named = always if response.mimetype == "text/event-stream" else headers
+        for name, value in named.items():
             response.headers.setdefault(name, value)
         if request.endpoint != "static":
             response.headers.setdefault("Cache-Control", "no-store")

@@ -30,8 +30,9 @@ from app.events import ApprovalNeeded, Content, Done, Event, ToolCalled, to_json
 from app.markdown import Patch
 
 RETRY_MS = 3000
-# How deep in a text's elements there are slots for what is added (_live.html).
-DEEPEST_SLOT = 4
+# The events that add to a text, by how deep in its elements; _live.html has a slot for each. Most
+# of what comes goes to the end of a paragraph.
+_SLOTS = ("0", "message", "2", "3", "4")
 # For a stream that ends before its run does: the reader is to come back, to another worker.
 BACK_MS = 200
 
@@ -76,14 +77,14 @@ def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
         changes = [change for event in _joined(entries) for change in answer.apply(event)]
         if first or any(isinstance(change, Begun) for change in changes):
             told = html.snapshot(answer) if answer.live else html.whole(answer)
-            yield sse("message", told, id=seq)
+            yield sse("swap", told, id=seq)
         elif answer.live or answer.shown_as_written:
             if changes:
                 yield "".join(html.message(answer.run_id, change) for change in changes)
             if not answer.live:
-                yield sse("message", html.end(answer), id=seq)
+                yield sse("swap", html.end(answer), id=seq)
         else:
-            yield sse("message", html.whole(answer), id=seq)
+            yield sse("swap", html.whole(answer), id=seq)
         last = entries[-1].event
         if isinstance(last, Done):
             yield sse("done", _dumps({"status": last.status, "messageId": last.message_id}), id=seq)
@@ -173,13 +174,13 @@ def _text_messages(run_id: str, patch: Patch) -> str:
     if patch.dropped == 0:
         if not patch.added:
             return ""
-        if patch.depth <= DEEPEST_SLOT:
-            return sse(str(patch.depth), patch.added)
+        if patch.depth < len(_SLOTS):
+            return sse(_SLOTS[patch.depth], patch.added)
         within = f"#p-{run_id} > :last-child" + " > :last-child" * patch.depth
-        return sse("message", partial(within, "beforeend", patch.added))
+        return sse("swap", partial(within, "beforeend", patch.added))
     last = f"#p-{run_id} > :last-child > :last-child"
     dropped = partial(last, "delete", "") * (patch.dropped - 1)
-    return (sse("message", dropped) if dropped else "") + sse("last", patch.added)
+    return (sse("swap", dropped) if dropped else "") + sse("last", patch.added)
 
 
 def busy() -> Iterator[str]:
@@ -189,7 +190,7 @@ def busy() -> Iterator[str]:
 
 def closing_notice(run_id: str, notice: str) -> Iterator[str]:
     """A stream that only says why there is nothing to stream, in a way that ends it for good."""
-    yield sse("message", partial(f"#a-{run_id}", "outerHTML", notice), id=0)
+    yield sse("swap", partial(f"#a-{run_id}", "outerHTML", notice), id=0)
     yield sse("done", _dumps({"status": "failed", "messageId": ""}), id=0)
 
 
@@ -242,10 +243,10 @@ class Html:
                 return sse("part", self.tool(part.call))
             case ToolChange(part=part):
                 line = self.tool(part.call)
-                return sse("message", partial(f"#c-{part.call.id}", "outerHTML", line))
+                return sse("swap", partial(f"#c-{part.call.id}", "outerHTML", line))
             case ApprovalsChange(approvals=approvals):
                 waiting = self.approvals(approvals)
-                return sse("message", partial(f"#w-{run_id}", "innerHTML", waiting))
+                return sse("swap", partial(f"#w-{run_id}", "innerHTML", waiting))
             case Begun():
                 return ""
 

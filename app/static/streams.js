@@ -54,7 +54,7 @@
       if (this.turn !== turn) return;
       if (!answer?.ok || text == null) return this.lost();
       this.heard();
-      this.tell("message", text);
+      this.tell("swap", text);
       if (answer.headers.get("Run-Status") === "running") this.again(2000); else this.tell("done", "{}");
     }
   }

@@ -27,7 +27,7 @@ class LivePage:
 
     def heed(self, messages: Iterable[Message]) -> LivePage:
         for message in messages:
-            if message.event == "message":
+            if message.event == "swap":
                 for target, swap, html in _PARTIAL.findall(message.data):
                     self._partial(target, swap, html)
             elif message.event == "status":
@@ -37,8 +37,8 @@ class LivePage:
             elif message.event == "last":
                 self._drop()
                 append(list(self.parts)[-1], parse(message.data))
-            elif message.event.isdigit():
-                self._add(int(message.event), message.data)
+            elif message.event == "message" or message.event.isdigit():
+                self._add(int(message.event.replace("message", "1")), message.data)
         return self
 
     def shown(self) -> str:

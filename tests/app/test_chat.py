@@ -181,7 +181,7 @@ def test_a_page_opened_in_mid_answer_has_the_text_so_far(
 
 def test_an_unknown_answers_stream_ends_for_good(alice: Person) -> None:
     messages = alice.watch("0" * 32).all()
-    assert [message.event for message in messages] == ["message", "done"]
+    assert [message.event for message in messages] == ["swap", "done"]
     assert "There is no such answer." in messages[0].data
 
 
@@ -353,11 +353,11 @@ def test_a_form_sent_twice_asks_once(alice: Person, model: ScriptedModel) -> Non
 def test_each_question_of_a_page_has_a_key_of_its_own(alice: Person, model: ScriptedModel) -> None:
     model.script(text("One."), text("Two."), text("Three."))
     start = alice.post("/conversations", message="Hello").headers["Location"].removesuffix("/live")
-    eventually(lambda: "One." in alice.get(start).text)
+    assert "One." in finished(alice, start)
     key = key_in(alice.get(start).text)
     fragment = alice.post(f"{start}/messages", htmx=True, message="More", key=key).text
     assert key_in(fragment) != key
-    eventually(lambda: "Two." in alice.get(start).text)
+    assert "Two." in finished(alice, start)
     # A page that was kept, with another question typed into it: that is another question.
     other = alice.post(f"{start}/messages", htmx=True, message="Other", key=key).text
     assert run_of(other) != run_of(fragment)

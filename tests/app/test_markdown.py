@@ -128,8 +128,8 @@ def test_a_finished_block_is_sent_once_and_never_again() -> None:
 def test_a_table_comes_row_by_row() -> None:
     _, patches = fed(list("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n"))
     assert [patch.added for patch in patches if patch.added.startswith("<tr>")] == [
-        "<tr><td>1</td><td>2</td></tr>\n",
-        "<tr><td>3</td><td>4</td></tr>\n",
+        "<tr><td>1</td><td>2</td></tr>",
+        "<tr><td>3</td><td>4</td></tr>",
     ]
 
 

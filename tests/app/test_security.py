@@ -22,7 +22,7 @@ def test_the_policy_lets_only_this_site_act() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/auth/login", "/nothing", "/health", "/static/app.css", "/outbox", "/runs/x/events"],
+    ["/", "/auth/login", "/nothing", "/health", "/static/app.css", "/outbox"],
 )
 def test_every_response_carries_the_headers(alice: Person, path: str) -> None:
     headers = alice.get(path).headers
@@ -31,6 +31,14 @@ def test_every_response_carries_the_headers(alice: Person, path: str) -> None:
     assert headers["X-Frame-Options"] == "DENY"
     assert headers["Referrer-Policy"] == "same-origin"
     assert "Strict-Transport-Security" not in headers
+
+
+def test_an_event_stream_can_only_be_one(alice: Person) -> None:
+    """So what holds for documents has no meaning for it, and would be a third of a short one."""
+    headers = alice.get("/runs/x/events").headers
+    assert headers["Content-Type"].startswith("text/event-stream")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "no-cache" in headers["Cache-Control"]
 
 
 def test_pages_are_kept_by_no_cache(alice: Person) -> None:

@@ -90,7 +90,7 @@ def followed(html: Html, batches: list[list[Entry]]) -> LivePage:
 def at_once(html: Html, events: list[Event]) -> LivePage:
     """The same, of a page that is loaded then."""
     answer = Answer("r1").apply_all(events)
-    return LivePage("r1").heed([Message(lines=[html.whole(answer)])])
+    return LivePage("r1").heed([Message("swap", lines=[html.whole(answer)])])
 
 
 def test_fragments_begin_with_a_snapshot_and_end_with_what_stands_beneath(html: Html) -> None:
@@ -143,7 +143,7 @@ def test_an_end_that_changes_how_the_beginning_reads_replaces_the_whole(html: Ht
 
 def test_a_finished_run_is_one_message_and_done(html: Html) -> None:
     messages = parsed("".join(as_fragments([entries_of(EVENTS)], Answer("r1"), html)))
-    assert [message.event for message in messages] == ["message", "done"]
+    assert [message.event for message in messages] == ["swap", "done"]
     assert "<article" in messages[0].data
     assert "Stop" not in messages[0].data
 
