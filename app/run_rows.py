@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Table, bindparam, func, insert, literal, select, update
+from sqlalchemy import Table, bindparam, func, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.events import Outcome
@@ -24,11 +24,9 @@ _APPROVALS: Table = _TABLES["approvals"]
 _MESSAGES: Table = _TABLES["messages"]
 _CONVERSATIONS: Table = _TABLES["conversations"]
 
-_OF_ATTEMPT = (
-    _RUNS.c.id == bindparam("run"),
-    _RUNS.c.attempt == bindparam("by"),
-    _RUNS.c.status.in_(("queued", "running")),
-)
+# Not IN: what is carried out for many rows at once can't have that.
+_LIVE = or_(_RUNS.c.status == "queued", _RUNS.c.status == "running")
+_OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("by"), _LIVE)
 _NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT).values(seq=bindparam("at_seq"))
 _CLAIM = _NOTE_SEQ.values(usage=bindparam("so_far"))
 _END = (
@@ -64,7 +62,6 @@ _TOUCH = (
 )
 
 
-_LIVE = _RUNS.c.status.in_(("queued", "running"))
 _ALL_LIVE = select(func.count()).select_from(_RUNS).where(_LIVE)
 _COUNTED = select(
     _ALL_LIVE.where(_RUNS.c.user_id == bindparam("person")).scalar_subquery(),

@@ -17,6 +17,7 @@ from hashlib import blake2s
 
 import gevent
 from flask import Flask
+from gevent.event import Event as Signal
 from sqlalchemy import select, update
 
 from app import run_rows
@@ -66,12 +67,13 @@ _TOO_LATE = Ending(
 
 @dataclass
 class Active:
-    """A run being produced: `worker` does it, `keeper` sees that its end is recorded."""
+    """A run being produced: `worker` does it, and once it has ended, however, that is recorded;
+    then it is `kept`."""
 
     user_id: str
     recorder: Recorder
     worker: gevent.Greenlet[..., Ending]
-    keeper: gevent.Greenlet[..., None] | None = None
+    kept: Signal = field(default_factory=Signal)
     unread_since: float | None = field(default=None)
 
 
@@ -158,7 +160,7 @@ class Runs:
         active = list(self._active.values())
         for run in active:
             run.worker.kill(Left, block=False)
-        gevent.joinall([run.keeper for run in active if run.keeper], timeout=_STOP_WAIT)
+        gevent.wait([run.kept for run in active], timeout=_STOP_WAIT)
 
     def counts(self) -> dict[str, int]:
         return {"activeRuns": len(self._active), "maxRuns": self._settings.max_runs}
@@ -282,13 +284,13 @@ class Runs:
         worker = gevent.spawn(self._produce, recorder, user_id, past, ending)
         active = Active(user_id, recorder, worker)
         self._active[recorder.run_id] = active
-        active.keeper = gevent.spawn(self._keep, active)
+        # The worker can be killed at any moment; what records its end must not be, so it is another
+        # greenlet, which a link begins when it is needed: each costs memory while it waits.
+        worker.link(lambda _: self._keep(active))
 
     def _keep(self, active: Active) -> None:
-        # The worker can be killed at any moment; what records its end must not be.
         recorder = active.recorder
         try:
-            active.worker.join()
             if isinstance(active.worker.value, Left):
                 self._leave(recorder)
             else:
@@ -299,6 +301,7 @@ class Runs:
         finally:
             if self._active.get(recorder.run_id) is active:
                 del self._active[recorder.run_id]
+            active.kept.set()
 
     def _leave(self, recorder: Recorder) -> None:
         try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from sqlalchemy import select
 
-from app.models import db
+from app import run_rows
+from app.models import Step, db
 from tests.app.services import WaitingService
 from tests.app.test_runs import last, run_id, stop
 from tests.product import Person, Product, eventually, text_of
-from tests.scripted_model import ScriptedModel, call, text, tool_calls
+from tests.scripted_model import ScriptedModel, call, endless, text, tool_calls
 
 Start = Callable[..., Product]
 
@@ -63,3 +65,33 @@ def test_half_characters_are_put_together_or_marked(
     assert messages[-1].json["status"] == "completed"
     assert text_of(messages) == whole
     assert last(alice)["content"] == whole
+
+
+def test_the_texts_of_all_that_is_being_written_are_stored_as_they_come(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(endless(pace=0.01))
+    runs = [run_id(alice.ask(f"Hello {number}").until("content")) for number in range(3)]
+
+    def stored() -> list[int]:
+        with product.app.app_context():
+            steps = db.session.scalars(select(Step).order_by(Step.run_id))
+            return [len(step.text) for step in steps if step.run_id in runs]
+
+    first = eventually(lambda: (found := stored()) and len(found) == len(runs) and found)
+    eventually(lambda: all(now > then for now, then in zip(stored(), first, strict=True)))
+    for run in runs:
+        stop(alice, run)
+
+
+def test_what_another_attempt_has_is_not_stored_over(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(endless(pace=0.01))
+    run = run_id(alice.ask("Hello").until("content"))
+    with product.app.app_context():
+        texts = [(run, attempt, 5, 7, "older") for attempt in (2, 3)]
+        run_rows.save_texts(texts)
+        db.session.commit()
+        assert db.session.get(Step, (run, 7)) is None
+    stop(alice, run)
