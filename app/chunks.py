@@ -62,13 +62,11 @@ def chunks_of(response: httpx2.Response) -> Iterator[list[Chunk]]:
     httpx2 raises."""
     events = Events()
     for piece in response.iter_bytes():
-        data = events.feed(piece)
+        # No name is given to what was read: it would be kept until the next piece comes.
+        yield list(map(_chunk, events.feed(piece)))
         if events.done:
-            yield [_chunk(one) for one in data]
             return
-        if data:
-            yield [_chunk(one) for one in data]
-    yield [_chunk(one) for one in events.feed(b"\n\n")]
+    yield list(map(_chunk, events.feed(b"\n\n")))
 
 
 def _chunk(data: bytes) -> Chunk:

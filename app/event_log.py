@@ -10,8 +10,10 @@ import time
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
+import gevent
 from gevent.event import Event as Signal
 
 from app.events import Done, Event
@@ -19,6 +21,9 @@ from app.events import Done, Event
 ATTEMPT = 1_000_000
 """The seqs of a run's second producer begin at 2 * ATTEMPT + 1, the third's at 3 * ATTEMPT + 1, so
 that whatever the ones before it have said to whom, new events are new to every reader."""
+
+
+_LEAST_TICK, _LONGEST_TICK = 0.01, 0.25
 
 
 def first_seq(attempt: int) -> int:
@@ -70,7 +75,7 @@ class EventLog(Protocol):
 class _Run:
     base: int
     entries: list[Entry] = field(default_factory=list)
-    changed: Signal = field(default_factory=Signal)
+    waiting: dict[Signal, float] = field(default_factory=dict)
     ended_at: float | None = None
 
     @property
@@ -78,9 +83,17 @@ class _Run:
         return self.entries[-1].seq if self.entries else self.base
 
     def tell(self) -> None:
-        """Wake all who wait. The next ones wait for another signal, so none can miss its own."""
-        changed, self.changed = self.changed, Signal()
-        changed.set()
+        """Wake all who wait."""
+        waiting, self.waiting = self.waiting, {}
+        for signal in waiting:
+            signal.set()
+
+    def tell_patient(self, now: float) -> float:
+        """Wake those who have waited for as long as they wanted to; when the next one has."""
+        for signal in [signal for signal, until in self.waiting.items() if until <= now]:
+            del self.waiting[signal]
+            signal.set()
+        return min(self.waiting.values(), default=inf)
 
     def after(self, seq: int) -> list[Entry]:
         """A reader who has all of an ended run is given its Done again, not silence for ever."""
@@ -100,6 +113,7 @@ class MemoryLog:
     def __init__(self, keep: float = 300) -> None:
         self._keep = keep
         self._runs: dict[str, _Run] = {}
+        self._clock: gevent.Greenlet[..., None] | None = None
 
     def begin(self) -> None:
         """Nothing to prepare."""
@@ -137,8 +151,24 @@ class MemoryLog:
         if run is None:
             return None
         if run.last <= after and run.ended_at is None and timeout:
-            run.changed.wait(timeout)
+            signal = Signal()
+            run.waiting[signal] = time.monotonic() + timeout
+            if self._clock is None or self._clock.dead:
+                self._clock = gevent.spawn(self._tick)
+            try:
+                signal.wait()
+            finally:
+                run.waiting.pop(signal, None)
         return run.after(after)
+
+    def _tick(self) -> None:
+        """One timer for all who wait, as long as anybody does: one for each would be set and
+        cancelled at every word."""
+        due = 0.0
+        while due < inf:
+            now = time.monotonic()
+            due = min((run.tell_patient(now) for run in list(self._runs.values())), default=inf)
+            gevent.sleep(min(max(due - now, _LEAST_TICK), _LONGEST_TICK))
 
     def known(self, run_id: str) -> int | None:
         """The newest seq, or None when there is nothing of this run."""

@@ -117,12 +117,15 @@ class Model:
             **({"tools": tools} if tools else {}),
         }
         with _mapped_errors():
-            return self.client.post(
+            response = self.client.post(
                 "/chat/completions",
                 cast_to=httpx2.Response,
                 body=body,
                 options=self._options,
             )
+        # The question was sent, and need not be kept for as long as the answer takes.
+        response.request = httpx2.Request("POST", response.url)
+        return response
 
     @property
     def _options(self) -> openai.RequestOptions:
@@ -163,17 +166,22 @@ class _Reply:
         yield from self._say(self.first)
         while True:
             looked = self.pace.wait(looked)
-            with _mapped_errors():
-                chunks = next(self._chunks, None)
-            if chunks is None:
+            text = self._more()
+            if text is None:
                 break
-            yield from self._say(self._take(chunks))
+            yield from self._say(text)
         if self.half:
             yield from self._say("\0")
         return self._turn()
 
     def close(self) -> None:
         self.response.close()
+
+    def _more(self) -> str | None:
+        """The text that has arrived, which may be none; None once all of it has."""
+        with _mapped_errors():
+            chunks = next(self._chunks, None)
+        return None if chunks is None else self._take(chunks)
 
     def _take(self, chunks: list[Chunk]) -> str:
         """Note what the chunks say; their text."""
