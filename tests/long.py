@@ -16,7 +16,7 @@ ANSWER = """Here is what I found for **question {number}**:
 - The first has a *garden* and a view of the river.
 - The second is nearer to the centre, and `new`.
 """
-CARD = """<div class="show-grid"><section class="show-card"><h3>{number} Oak Street</h3>
+CARD = """<div class="show-grid"><section class="show-card"><h2>{number} Oak Street</h2>
 <p class="show-large">$825,000</p><p>3 bedrooms, 2 bathrooms</p></section></div>"""
 
 
@@ -28,7 +28,6 @@ def long_conversation(session: Session, user_id: str, messages: int) -> str:
     session.flush()
     for number in range(1, messages // 2 + 1):
         session.add_all(_exchange(conversation, number))
-        session.flush()
     session.commit()
     return conversation.id
 
