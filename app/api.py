@@ -7,6 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import selectinload
 
 from app import stream
 from app.answer import Answer
@@ -110,7 +111,8 @@ def history() -> ResponseReturnValue:
     if conversation_id:
         own_conversation(user().id, conversation_id)
         query = query.where(Message.conversation_id == conversation_id)
-    rows = list(db.session.scalars(query.limit(_page_size())))
+    query = query.limit(_page_size()).options(selectinload(Message.run))
+    rows = list(db.session.scalars(query))
     return jsonify(messages=[_message(row) for row in reversed(rows)])
 
 

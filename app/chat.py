@@ -32,13 +32,14 @@ from app.conversations import (
     answer_of,
     checked_question,
     conversations_of,
+    live_run,
     new_conversation,
     own_conversation,
     own_run,
-    shown_messages,
+    stretch_of,
 )
 from app.engine import engine
-from app.errors import HomestreamError, TooMany, Unauthenticated, answer, wants_json
+from app.errors import HomestreamError, InputError, TooMany, Unauthenticated, answer, wants_json
 from app.models import Conversation, Run, db
 from app.tools import UserTools
 
@@ -74,7 +75,7 @@ def show_beside_composer(error: HomestreamError) -> ResponseReturnValue:
     if request.endpoint == "chat.start_conversation":
         return _start_page(**values), error.status
     found = own_conversation(user().id, (request.view_args or {})["conversation_id"])
-    return _conversation_page(found, **values), error.status
+    return _conversation_page(found, None, **values), error.status
 
 
 @bp.get("/")
@@ -102,8 +103,14 @@ def start_conversation() -> ResponseReturnValue:
 
 @bp.get("/conversations/<conversation_id>")
 def conversation(conversation_id: str) -> ResponseReturnValue:
+    """Its newest messages, or those before `?before=<position>`; these also as a fragment, for
+    htmx to put above the others."""
     found = own_conversation(user().id, conversation_id)
-    return _conversation_page(found)
+    before = _before()
+    if before is None or not request.headers.get("HX-Request"):
+        return _conversation_page(found, before)
+    stretch = stretch_of(found, engine().log, before)
+    return render_template("chat/_messages.html", conversation=found, stretch=stretch)
 
 
 @bp.get("/conversations/<conversation_id>/live")
@@ -111,11 +118,11 @@ def watch(conversation_id: str) -> ResponseReturnValue:
     """The same page, held open and written on while the answer comes: for readers without
     JavaScript. With nothing being written it is the page itself."""
     found = own_conversation(user().id, conversation_id)
-    run = _live_run(found)
+    run = live_run(found)
     if run is None:
         return redirect(url_for(".conversation", conversation_id=found.id), 303)
     connection = engine().connections.open(user().id, run.id, "page")
-    page = _conversation_page(found, held_open=_HERE)
+    page = _conversation_page(found, None, held_open=_HERE)
     head, tail = page.split(_HERE)
     batches = engine().following.follow(run.id)
     chunks = stream.as_page(batches, Answer(run.id), _html(), head, tail)
@@ -225,9 +232,19 @@ def _start_page(**values: object) -> str:
     return _page("chat/start.html", examples=examples, **values)
 
 
-def _conversation_page(found: Conversation, **values: object) -> str:
-    messages = shown_messages(found, engine().log)
-    return _page("chat/conversation.html", conversation=found, messages=messages, **values)
+def _conversation_page(found: Conversation, before: int | None, **values: object) -> str:
+    stretch = stretch_of(found, engine().log, before)
+    return _page("chat/conversation.html", conversation=found, stretch=stretch, **values)
+
+
+def _before() -> int | None:
+    """The position that the page is to end before. Raises InputError."""
+    value = request.args.get("before")
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 10 and int(value)):
+        raise InputError("before must be the position of a message: a number such as 51.")
+    return int(value)
 
 
 def _services() -> list[object]:
@@ -236,11 +253,6 @@ def _services() -> list[object]:
 
 def _begun(run: Run) -> Answer:
     return Answer(run.id, thinking="Thinking…")
-
-
-def _live_run(found: Conversation) -> Run | None:
-    last = found.messages[-1] if found.messages else None
-    return last.run if last and last.run and last.run.live else None
 
 
 def _html() -> stream.Html:

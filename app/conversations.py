@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ScalarResult, func, select
 from sqlalchemy.orm import selectinload
 
 from app.answer import Answer, stored_events
 from app.errors import InputError, NotFound
 from app.event_log import EventLog
+from app.leases import LIVE
 from app.models import Conversation, Message, Run, Step, db
 
 TITLE_LENGTH = 60
+PAGE_LENGTH = 50
+"""Messages that a page shows at once. Even, so that a page ends and begins between exchanges."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,16 @@ class Shown:
     role: str
     text: str
     answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Successive messages of a conversation. `earlier` and `newer` are the positions before which
+    the stretches above and below it are; None where there is none."""
+
+    messages: list[Shown]
+    earlier: int | None
+    newer: int | None
 
 
 def conversations_of(user_id: str, limit: int = 200) -> list[Conversation]:
@@ -71,17 +84,49 @@ def _title(question: str) -> str:
     return line[: TITLE_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
 
 
-def shown_messages(conversation: Conversation, log: EventLog) -> list[Shown]:
-    """The conversation as a page shows it; an answer being written as far as it has come."""
-    rows = db.session.scalars(
+def stretch_of(conversation: Conversation, log: EventLog, before: int | None = None) -> Stretch:
+    """The newest messages, or those before a position, as a page shows them; an answer being
+    written as far as it has come. Raises NotFound when nothing is there."""
+    end = _last_position(conversation) + 1
+    # Questions are at odd positions, each answer at the next one: they are never parted.
+    until = end if before is None else min(before | 1, end)
+    since = max(until - PAGE_LENGTH, 1)
+    if before is not None and until <= since:
+        raise NotFound("There is nothing earlier in this conversation.")
+    return Stretch(
+        messages=[_shown(row, log) for row in _messages(conversation, since, until)],
+        earlier=since if since > 1 else None,
+        newer=until + PAGE_LENGTH if until < end else None,
+    )
+
+
+def _last_position(conversation: Conversation) -> int:
+    query = select(func.max(Message.position)).where(Message.conversation_id == conversation.id)
+    return db.session.scalar(query) or 0
+
+
+def _messages(conversation: Conversation, since: int, until: int) -> ScalarResult[Message]:
+    return db.session.scalars(
         select(Message)
-        .where(Message.conversation_id == conversation.id, Message.superseded.is_(False))
+        .where(
+            Message.conversation_id == conversation.id,
+            Message.position >= since,
+            Message.position < until,
+            Message.superseded.is_(False),
+        )
         .order_by(Message.position)
         .options(selectinload(Message.run).selectinload(Run.steps).selectinload(Step.calls))
     )
-    return [
-        Shown(row.role, row.content, answer_of(row.run, log) if row.run else None) for row in rows
-    ]
+
+
+def _shown(message: Message, log: EventLog) -> Shown:
+    answer = answer_of(message.run, log) if message.run else None
+    return Shown(message.role, message.content, answer)
+
+
+def live_run(conversation: Conversation) -> Run | None:
+    """The run that is writing the conversation's last answer now, if one is."""
+    return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, LIVE))
 
 
 def answer_of(run: Run, log: EventLog) -> Answer:

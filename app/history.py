@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,7 @@ from app.models import Message, Run, Step, ToolCall, User, db
 from app.told import tokens, told
 
 _MOST_MESSAGES = 400
+_FIRST_BATCH = 20
 
 
 def messages_for(run: Run, token_budget: int, away: list[str]) -> list[dict[str, Any]]:
@@ -25,17 +27,36 @@ def messages_for(run: Run, token_budget: int, away: list[str]) -> list[dict[str,
     return [{"role": "system", "content": prompt}, *_newest(_turns(run), token_budget)]
 
 
-def _turns(run: Run) -> list[list[dict[str, Any]]]:
+def _turns(run: Run) -> Iterator[list[dict[str, Any]]]:
     """The conversation up to the run's question, newest turn first: a question and its answer."""
-    rows = db.session.scalars(
+    answer: list[dict[str, Any]] = []
+    for message in _messages_before(run.answer):
+        if message.role == "assistant":
+            answer = _answer(message)
+        else:
+            yield [{"role": "user", "content": message.content}, *answer]
+            answer = []
+
+
+def _messages_before(message: Message) -> Iterator[Message]:
+    """Newest first, fetched only as they are wanted: the last few are all that mostly fits, however
+    long the conversation is."""
+    position, left, batch = message.position, _MOST_MESSAGES, _FIRST_BATCH
+    while rows := _fetched(message.conversation_id, position, min(batch, left)):
+        yield from rows
+        position, left, batch = rows[-1].position, left - len(rows), batch * 2
+
+
+def _fetched(conversation_id: str, before: int, count: int) -> Sequence[Message]:
+    return db.session.scalars(
         select(Message)
         .where(
-            Message.conversation_id == run.conversation_id,
-            Message.position < run.answer.position,
+            Message.conversation_id == conversation_id,
+            Message.position < before,
             Message.superseded.is_(False),
         )
         .order_by(Message.position.desc())
-        .limit(_MOST_MESSAGES)
+        .limit(count)
         .options(
             # What a person was shown the model never sees, and it can be large.
             selectinload(Message.run)
@@ -43,16 +64,7 @@ def _turns(run: Run) -> list[list[dict[str, Any]]]:
             .selectinload(Step.calls)
             .defer(ToolCall.shown)
         )
-    )
-    turns: list[list[dict[str, Any]]] = []
-    answer: list[dict[str, Any]] = []
-    for message in rows:
-        if message.role == "assistant":
-            answer = _answer(message)
-        else:
-            turns.append([{"role": "user", "content": message.content}, *answer])
-            answer = []
-    return turns
+    ).all()
 
 
 def _answer(message: Message) -> list[dict[str, Any]]:
@@ -95,7 +107,7 @@ def ended(call: ToolCall, *, shown: bool = True) -> ToolCalled:
     )
 
 
-def _newest(turns: list[list[dict[str, Any]]], budget: int) -> list[dict[str, Any]]:
+def _newest(turns: Iterable[list[dict[str, Any]]], budget: int) -> list[dict[str, Any]]:
     """Whole turns from the newest back, in order, while they fit; the newest always."""
     kept: list[list[dict[str, Any]]] = []
     for turn in turns:

@@ -77,16 +77,13 @@ class Conversation(db.Model):  # type: ignore[name-defined, misc]
     title: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now)
-    messages: Mapped[list[Message]] = relationship(
-        back_populates="conversation", order_by="Message.position"
-    )
 
 
 class Message(db.Model):  # type: ignore[name-defined, misc]
     """What a person asked (`role` user) or was answered (`role` assistant, with its run).
 
-    `position` counts from 1 within the conversation. A retry leaves the answer it stands in for
-    in place, `superseded`, at the same position.
+    `position` counts from 1 within the conversation: questions at odd ones, each answer at the
+    next. A retry leaves the answer it stands in for in place, `superseded`, at the same position.
     """
 
     __tablename__ = "messages"
@@ -99,7 +96,6 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     content: Mapped[str] = mapped_column(Text, default="")
     superseded: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime] = mapped_column(default=now)
-    conversation: Mapped[Conversation] = relationship(back_populates="messages")
     run: Mapped[Run | None] = relationship(back_populates="answer")
 
 

@@ -88,7 +88,8 @@ def started(folder: Path, **settings: str) -> Iterator[Site]:
     process = Process(["scripts.serve"], env, folder)
     try:
         process.until("Homestream is ready")
-        yield Site(f"http://127.0.0.1:{env['WEB_PORT']}")
+        database = f"sqlite:///{env['INSTANCE_DIR']}/homestream.db"
+        yield Site(f"http://127.0.0.1:{env['WEB_PORT']}", database=database)
     finally:
         process.stop()
 

@@ -18,10 +18,12 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Site:
-    """A running product; `model` is the scripted model's URL where there is one."""
+    """A running product; `model` is the scripted model's URL where there is one, `database` that
+    of the app's own database."""
 
     url: str
     model: str = ""
+    database: str = ""
 
     def open_streams(self) -> int:
         return int(requests.get(f"{self.url}/sse/health", timeout=10).json()["openStreams"])

@@ -1,0 +1,150 @@
+"""A conversation of 2,000 messages: it streams like a short one, and all of it can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session
+
+from app.models import User
+from tests.browser.person import Person, Site
+from tests.browser.test_looks import KINDS, Look
+from tests.long import long_conversation
+
+New = Callable[..., BrowserContext]
+LONG = 2000
+STREAMED = "word and **bold** again\n\n" * 60
+LONG_TASK_MS = 50
+WATCH = """() => {
+    window.longTasks = [];
+    new PerformanceObserver((list) => window.longTasks.push(...list.getEntries()))
+        .observe({ type: "longtask" });
+}"""
+# The observer is told of a task only after its end.
+WORST = """() => new Promise((done) => setTimeout(() =>
+    done(Math.max(0, ...window.longTasks.map((task) => task.duration))), 200))"""
+BUSY = """ms => setTimeout(() => {
+    const end = performance.now() + ms;
+    while (performance.now() < end);
+})"""
+
+
+def opens(person: Person, messages: int) -> None:
+    """The person opens a conversation of theirs with so many messages."""
+    engine = create_engine(person.site.database)
+    with Session(engine) as session:
+        user_id = session.scalars(select(User.id).where(User.email == person.email)).one()
+        conversation_id = long_conversation(session, user_id, messages)
+    engine.dispose()
+    person.page.goto(f"{person.site.url}/conversations/{conversation_id}")
+
+
+def questions(page: Page) -> list[str]:
+    return page.get_by_role("article", name="Question").all_inner_texts()
+
+
+def asked(first: int, last: int) -> list[str]:
+    return [f"Question {number}?" for number in range(first, last + 1)]
+
+
+def longest_task(person: Person, messages: int) -> float:
+    """In milliseconds, of those from a question to the end of its answer, which takes some
+    seconds; 0 when none took more than 50."""
+    opens(person, messages)
+    shown = person.answers.count()
+    person.page.evaluate(WATCH)
+    person.asks(f"[[say {STREAMED}]]")
+    person.waits_for("completed", shown + 1)
+    return float(person.page.evaluate(WORST))
+
+
+def test_an_answer_in_a_long_conversation_streams_without_a_long_task(bob: Person) -> None:
+    """On a machine busy with other things any task can be long: then one in the long conversation
+    may be as long as one in a conversation of two messages, each the best of a few."""
+    long, short = [], []
+    for _ in range(4):
+        long.append(longest_task(bob, LONG))
+        if min(long) <= LONG_TASK_MS:
+            break
+        short.append(longest_task(bob, 2))
+    assert min(long) <= max(LONG_TASK_MS, min(short, default=0)), f"{long}, but {short}"
+    # Such a task would have been seen.
+    bob.page.evaluate(BUSY, LONG_TASK_MS + 30)
+    assert bob.page.evaluate(WORST) > LONG_TASK_MS
+
+
+@pytest.mark.parametrize("top", [0, 20])
+def test_earlier_messages_come_in_above_what_is_being_read(bob: Person, top: int) -> None:
+    opens(bob, LONG)
+    page = bob.page
+    assert questions(page) == asked(976, 1000)
+    link = page.get_by_role("link", name="Earlier messages")
+    for first in (976, 951):
+        page.locator(".main").evaluate("(main, top) => main.scrollTo(0, top)", top)
+        read = page.get_by_text(f"Question {first}?", exact=True)
+        before = read.bounding_box()
+        link.press("Enter")
+        expect(page.get_by_role("article", name="Question")).to_have_count(1026 - first)
+        page.wait_for_timeout(300)
+        after = read.bounding_box()
+        assert before
+        assert after
+        assert abs(before["y"] - after["y"]) < 2
+        assert questions(page) == asked(first - 25, 1000)
+        expect(link).to_be_focused()
+    # What is asked now is put at the end, as ever.
+    bob.asks("[[say fine]]")
+    expect(bob.answer).to_contain_text("fine")
+
+
+def test_all_of_a_conversation_can_be_had_and_then_there_is_no_more(bob: Person) -> None:
+    opens(bob, 60)
+    bob.page.get_by_role("link", name="Earlier messages").click()
+    expect(bob.page.get_by_role("article", name="Question")).to_have_count(30)
+    assert questions(bob.page) == asked(1, 30)
+    expect(bob.page.get_by_role("link", name="Earlier messages")).to_have_count(0)
+
+
+def test_earlier_messages_that_cannot_be_reached_are_told_so(
+    bob: Person, complaints: list[str]
+) -> None:
+    opens(bob, 60)
+    bob.page.context.set_offline(True)
+    link = bob.page.get_by_role("link", name="Earlier messages")
+    link.click()
+    expect(bob.page.locator("#notice")).to_contain_text("be reached")
+    bob.page.context.set_offline(False)
+    link.click()
+    expect(bob.page.get_by_role("article", name="Question")).to_have_count(30)
+    expect(bob.page.locator("#notice")).to_be_empty()
+    complaints[:] = [line for line in complaints if "net::" not in line and "htmx:" not in line]
+
+
+def test_without_javascript_links_lead_through_it(context: New, scripted: Site) -> None:
+    bob = Person.signs_up(context(java_script_enabled=False).new_page(), scripted)
+    opens(bob, LONG)
+    for first, last in ((951, 975), (926, 950)):
+        bob.page.get_by_role("link", name="Earlier messages").click()
+        assert questions(bob.page) == asked(first, last)
+    bob.page.get_by_role("link", name="Newer messages").click()
+    assert questions(bob.page) == asked(951, 975)
+    bob.asks("[[say fine]]")
+    expect(bob.page.locator(".ended")).to_be_visible()
+    assert questions(bob.page) == [*asked(977, 1000), "[[say fine]]"]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
+def test_the_links_fit_and_can_be_read(context: New, scripted: Site, kind: tuple[str, int]) -> None:
+    scheme, width = kind
+    page = context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
+    bob = Person.signs_up(page, scripted)
+    look = Look(page, f"{width}-{scheme}")
+    opens(bob, LONG)
+    page.get_by_role("link", name="Earlier messages").scroll_into_view_if_needed()
+    look("earlier")
+    page.goto(f"{page.url}?before=101")
+    page.get_by_role("link", name="Newer messages").scroll_into_view_if_needed()
+    look("newer")
