@@ -1,7 +1,8 @@
 """Runs every test, in lanes side by side: `make test`; or counts what they cover: `make coverage`.
 
 Much of a test's time is waiting, so a lane that had the machine to itself would leave it idle. The
-fault suite would starve the browsers, so these have their turn before it.
+fault suite waits most of all, and goes well with those that compute all the time. The browsers need
+the machine more than any other and bear a full one worst: they come last, when it is free for them.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ def run_all() -> bool:
     faults = (*_PYTEST, "tests/faults")
     return side_by_side(
         [
-            Lane("app", [(*_PYTEST, "tests/app"), (*_PYTEST, "tests", *_ELSEWHERE), engines]),
-            Lane("workers", [(*_PYTEST, *_UNCLOSED, "tests/workers")]),
-            Lane("browser", [(*_BROWSER, "-n", "2", "tests/browser"), faults]),
+            Lane("app", [(*_PYTEST, "tests/app"), (*_PYTEST, "tests", *_ELSEWHERE)]),
+            Lane("engines", [engines, (*_PYTEST, *_UNCLOSED, "tests/workers")]),
+            Lane("processes", [faults, (*_BROWSER, "-n", "3", "tests/browser")]),
         ]
     )
 

@@ -18,9 +18,8 @@ from pathlib import Path
 import psycopg
 from playwright.sync_api import Page, sync_playwright
 
-from scripts.browsers import chromium
 from scripts.launch import free_port
-from tests.browser.conftest import FLAGS, ROOT, Process, free_ports
+from tests.browser.conftest import ROOT, Process, free_ports, launch
 from tests.browser.person import Person, Site, eventually
 from tests.processes import below
 
@@ -84,7 +83,7 @@ def main() -> None:
         cluster = Process(["scripts.cluster"], env | ports, Path(name))
         try:
             cluster.until("Homestream is ready")
-            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+            browser = launch(playwright)
             page = browser.new_context().new_page()
             site = Site(f"http://127.0.0.1:{ports['WEB_PORT']}", url)
             Person.signs_up(page, site)

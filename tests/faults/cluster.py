@@ -73,12 +73,15 @@ class Server:
         """Tell it to end and wait until it has, workers too."""
         if self._process is None:
             return
-        workers = self.workers() if self._process.poll() is None else []
-        if how == signal.SIGKILL:
-            for pid in workers:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, how)
+        workers: list[int] = []
+        if how == signal.SIGKILL and self._process.poll() is None:
+            # First, or it starts another worker for each that is killed, which keeps the port.
+            self._process.send_signal(signal.SIGSTOP)
+            workers = self.workers()
         self._process.send_signal(how)
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
         limit = time.monotonic() + PATIENCE
         while self._process.poll() is None:
             assert time.monotonic() < limit, f"{self.command} does not end"
