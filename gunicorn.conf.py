@@ -9,6 +9,7 @@ monkey.patch_all()
 
 import gc  # noqa: E402
 import os  # noqa: E402
+import resource  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
@@ -17,6 +18,13 @@ from dotenv import dotenv_values  # noqa: E402
 _settings = {**dotenv_values(".env"), **os.environ}
 
 bind = f"{_settings.get('WEB_HOST') or '127.0.0.1'}:{_settings.get('WEB_PORT') or 8000}"
+_ENOUGH_FILES = 10_000
+# An answer takes two files, its reader's connection and the model's, and many systems allow 1024.
+_files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+if _files < _ENOUGH_FILES:
+    _allowed = _ENOUGH_FILES if _most_files < 0 else min(_most_files, _ENOUGH_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_allowed, _most_files))
+
 worker_class = "gevent"
 # More than one needs REDIS_URL: without it the event log is in this process's memory.
 workers = int(_settings.get("WEB_WORKERS") or 1)

@@ -20,6 +20,14 @@ from app.models import Conversation, Message, Run, db
 
 bp = Blueprint("api", __name__)
 public = Blueprint("health", __name__)
+
+
+@bp.before_request
+def make_sure_of_room() -> None:
+    if request.method == "POST":
+        engine().runs.make_sure_of_room()
+
+
 bp.before_request(require_user)
 
 _LONGEST_PAGE = 200

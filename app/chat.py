@@ -39,11 +39,21 @@ from app.conversations import (
     stretch_of,
 )
 from app.engine import engine
-from app.errors import HomestreamError, InputError, TooMany, Unauthenticated, answer, wants_json
+from app.errors import Full, HomestreamError, InputError, TooMany, Unauthenticated, answer, wants_json
 from app.models import Conversation, Run, db
 from app.tools import UserTools
 
+_ASKING = ("chat.start_conversation", "chat.post_message", "chat.retry")
+
 bp = Blueprint("chat", __name__)
+
+
+@bp.before_request
+def make_sure_of_room() -> None:
+    if request.endpoint in _ASKING:
+        engine().runs.make_sure_of_room()
+
+
 bp.before_request(require_user)
 
 _HERE = "<!-- the answer being written -->"
@@ -68,7 +78,8 @@ def send_again(error: StaleForm) -> ResponseReturnValue:
 def show_beside_composer(error: HomestreamError) -> ResponseReturnValue:
     """A question that can't be taken comes back in its field, with the reason beside it."""
     composing = request.endpoint in ("chat.start_conversation", "chat.post_message")
-    if not composing or error.status in (401, 403, 404) or request.headers.get("HX-Request"):
+    nobody_asked = isinstance(error, Full) or error.status in (401, 403, 404)
+    if not composing or nobody_asked or request.headers.get("HX-Request"):
         return answer(error)
     db.session.rollback()
     values = {"notice": error.message, "draft": request.form.get("message", "")}

@@ -90,14 +90,15 @@ class Settings(BaseSettings):
     max_steps: Count = 8
     run_timeout: Seconds = 120
     abandoned_run_seconds: Annotated[float, Field(ge=0)] = 0
-    max_runs: Count = 200
+    max_runs: Count = 2_000
+    max_runs_per_worker: Count = 500
     max_runs_per_user: Count = 5
     max_message_chars: Count = 8_000
 
     ping_interval: Seconds = 15
     flush_interval: Seconds = 0.08
     longest_flush_interval: Seconds = 0.4
-    max_streams: Count = 500
+    max_streams: Count = 2_000
     max_streams_per_user: Count = 20
 
     access_token_minutes: Count = 60

@@ -8,6 +8,7 @@ HomestreamError            code, message (a sentence for the person), status, re
 ├── Conflict               409: not now, or there already
 ├── TooMany                429 or 503, retry_after: a limit is reached
 ├── Away                   503, retry_after: the database or Redis can't be reached now
+│   └── Full               this worker has as much to do as it can
 ├── ModelError             the model's endpoint failed
 │   ├── ModelUnavailable   retryable: network, 429, 5xx, time-out, cut off
 │   └── ModelRefused       not retryable: bad key, bad request, context too long
@@ -98,6 +99,10 @@ class Away(HomestreamError):
     code = "away"
     retryable = True
     retry_after = 5
+
+
+class Full(Away):
+    code = "full"
 
 
 class ModelError(HomestreamError):

@@ -164,11 +164,14 @@ class MemoryLog:
     def _tick(self) -> None:
         """One timer for all who wait, as long as anybody does: one for each would be set and
         cancelled at every word."""
-        due = 0.0
-        while due < inf:
-            now = time.monotonic()
-            due = min((run.tell_patient(now) for run in list(self._runs.values())), default=inf)
-            gevent.sleep(min(max(due - now, _LEAST_TICK), _LONGEST_TICK))
+        while (due := self._next_due()) < inf:
+            wait = due - time.monotonic()
+            gevent.sleep(min(max(wait, _LEAST_TICK), _LONGEST_TICK))
+
+    def _next_due(self) -> float:
+        """Wake those whose time is over; when the next one's is, inf when nobody waits."""
+        now = time.monotonic()
+        return min((run.tell_patient(now) for run in list(self._runs.values())), default=inf)
 
     def known(self, run_id: str) -> int | None:
         """The newest seq, or None when there is nothing of this run."""

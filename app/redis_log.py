@@ -8,6 +8,7 @@ Redis, and while Redis is away the readers of a run's own worker miss nothing.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 import uuid
@@ -18,6 +19,7 @@ import gevent
 import redis
 from gevent.event import Event as Signal
 from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
 from app.event_log import ATTEMPT, Entry, MemoryLog, first_seq
@@ -31,6 +33,7 @@ _CONNECTIONS = 20
 _RETRY_SECONDS = 0.3
 _UNREAD_SECONDS = 60.0
 _BATCH = 500
+_GATHER_SECONDS = 0.02
 
 # Adds what the stream doesn't have yet, so that sending twice is harmless. The answer is the last
 # seq in the stream; -1 when a later attempt has begun, whose seqs are beyond all of this one's. It
@@ -58,6 +61,9 @@ end
 redis.call('EXPIRE', KEYS[1], keep)
 return at
 """
+
+
+_APPEND_SHA = hashlib.sha1(_APPEND.encode(), usedforsecurity=False).hexdigest()
 
 
 def connect(url: str, patience: float = _PATIENCE) -> redis.Redis:
@@ -162,7 +168,12 @@ class RedisLog:
             try:
                 while behind := self._behind():
                     self._send(behind)
+                    # What comes in a moment goes together: a round trip costs more than an event.
+                    gevent.sleep(_GATHER_SECONDS)
                 self._forget_ended()
+            except NoScriptError:
+                self._load_script()
+                self._unsent.set()
             except redis.RedisError as error:
                 self._away(error)
                 gevent.sleep(_RETRY_SECONDS)
@@ -171,12 +182,20 @@ class RedisLog:
     def _send(self, behind: dict[str, int]) -> None:
         pipeline = self._commands.pipeline(transaction=False)
         for run_id, sent in behind.items():
-            pipeline.eval(_APPEND, 1, _key(run_id), *self._arguments(run_id, sent))
+            pipeline.evalsha(_APPEND_SHA, 1, _key(run_id), *self._arguments(run_id, sent))
         for run_id, last in zip(behind, pipeline.execute(), strict=True):
             if last >= 0:
                 self._sent[run_id] = last
             else:
                 self.drop(run_id)
+
+    def _load_script(self) -> None:
+        """A server that has begun anew doesn't know it."""
+        try:
+            self._commands.script_load(_APPEND)
+        except redis.RedisError as error:
+            self._away(error)
+            gevent.sleep(_RETRY_SECONDS)
 
     def _arguments(self, run_id: str, sent: int) -> list[Any]:
         attempt = self._own[run_id]

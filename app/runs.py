@@ -28,7 +28,7 @@ from app.clock import Clock
 from app.config import Settings
 from app.connections import Connections
 from app.database import is_away
-from app.errors import Away, Conflict, HomestreamError, RunFailed, TooMany
+from app.errors import Away, Conflict, Full, HomestreamError, RunFailed, TooMany
 from app.event_log import EventLog
 from app.events import Past
 from app.history import messages_for, past_of
@@ -110,6 +110,13 @@ class Runs:
         self._catalogue = catalogue
         self._leases = leases
         self._active: dict[str, Active] = {}
+
+    def make_sure_of_room(self) -> None:
+        """Before anything else is done for a question: one that can't be taken must cost next to
+        nothing, or those whose answers are being written would pay for it. Raises Full."""
+        if len(self._active) >= self._settings.max_runs_per_worker:
+            raise Full("So many answers are being written here that yours would only slow them all"
+                       " down: ask again in a moment.")
 
     def ask(
         self, user_id: str, conversation: Conversation, question: str, key: str | None = None

@@ -6,7 +6,6 @@ so that no measurement finds what another one left.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -14,32 +13,22 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import requests
 
 from bench.load import Ask, Follow, Reader
+from bench.people import Person
 from scripts.launch import ROOT, free_port
 
+Figure = TypeVar("Figure", bound=float)
+
 _CONNECT = re.compile(rb'sse-connect="([^"]+)"')
-_PASSWORD = "correct horse battery"  # noqa: S105 - of accounts that live for a minute
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody with an account and a conversation that has begun."""
-
-    token: str
-    conversation_id: str
-
-    @property
-    def csrf(self) -> str:
-        claims = self.token.split(".")[1]
-        return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["csrf"])
 
 
 @dataclass
@@ -55,12 +44,17 @@ class Contender:
         raise NotImplementedError
 
     def stop(self) -> None:
+        started = [psutil.Process(process.pid) for process in self.processes]
+        children = [each for one in started for each in one.children(recursive=True)]
         for process in self.processes:
             process.terminate()
         for process in self.processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
             process.kill()
+        # One that collapsed may not end by itself, nor what it started.
+        for child in psutil.wait_procs(children, 2)[1]:
+            child.kill()
         self.processes = []
 
     def counted(self) -> list[psutil.Process]:
@@ -70,11 +64,11 @@ class Contender:
 
     def cpu(self) -> float:
         """Seconds of all cores, in user code and in the kernel on its behalf."""
-        return sum(sum(process.cpu_times()[:2]) for process in self.counted())
+        return sum(_of(process, lambda one: sum(one.cpu_times()[:2])) for process in self.counted())
 
     def memory(self) -> int:
         """Bytes that belong to the processes alone."""
-        return sum(process.memory_full_info().uss for process in self.counted())
+        return sum(_of(each, lambda one: int(one.memory_full_info().uss)) for each in self.counted())
 
     def readers(self, count: int) -> list[Reader]:
         return [Reader(number, self.ask_of(number), self.follow_of(number)) for number in range(count)]
@@ -123,7 +117,7 @@ class Flask(Contender):
 
 @dataclass
 class Homestream(Contender):
-    """`make run` with another model; `people` must be prepared before."""
+    """`make run` with another model, on a copy of `folder`, in which the `people` are known."""
 
     folder: Path = Path()
     fragments: bool = True
@@ -140,9 +134,6 @@ class Homestream(Contender):
             "WEB_PORT": str(self.port),
             "LISTINGS_PORT": str(free_port()),
             "ANALYTICS_PORT": str(free_port()),
-            "MODEL": "scripted",
-            # One answer of 50,000 tokens takes a quarter of an hour.
-            "RUN_TIMEOUT": "3600",
             **self.settings,
         }
         command = (sys.executable, "-m", "scripts.serve")
@@ -151,30 +142,7 @@ class Homestream(Contender):
 
     def counted(self) -> list[psutil.Process]:
         everything = psutil.Process(self.processes[0].pid).children(recursive=True)
-        return [process for process in everything if "wsgi:app" in process.cmdline()]
-
-    def prepare(self, count: int) -> None:
-        """Sign people up, and let each begin a conversation."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.start()
-        try:
-            with requests.Session() as session:
-                self.people += [self._sign_up(session, number) for number in range(count)]
-        finally:
-            self.stop()
-        shutil.rmtree(self.folder)
-        shutil.move(self.folder.with_name("working"), self.folder)
-
-    def _sign_up(self, session: requests.Session, number: int) -> Person:
-        url = f"http://127.0.0.1:{self.port}"
-        account = {"name": "Reader", "email": f"r{number}@example.com", "password": _PASSWORD}
-        token = session.post(f"{url}/auth/signup", json=account).json()["access_token"]
-        answer = session.post(
-            f"{url}/agents/chat",
-            json={"userMessage": "Hello"},
-            headers={"Authorization": f"Bearer {token}"},
-        )
-        return Person(token, answer.json()["conversationId"])
+        return [each for each in everything if _of(each, lambda one: "wsgi:app" in one.cmdline())]
 
     def ask_of(self, number: int) -> Ask:
         person = self.people[number]
@@ -207,6 +175,14 @@ def post(path: str, body: str, headers: str = "", kind: str = "application/json"
         f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {kind}\r\n{headers}"
         f"Content-Length: {len(body.encode())}\r\n\r\n{body}"
     ).encode()
+
+
+def _of(process: psutil.Process, ask: Callable[[psutil.Process], Figure]) -> Figure | int:
+    """What `process` says; 0 for one that has just ended."""
+    try:
+        return ask(process)
+    except psutil.Error:
+        return 0
 
 
 def _wait_for(url: str, patience: float = 60) -> None:

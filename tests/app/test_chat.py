@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
 import gevent
@@ -362,3 +362,52 @@ def test_each_question_of_a_page_has_a_key_of_its_own(alice: Person, model: Scri
     other = alice.post(f"{start}/messages", htmx=True, message="Other", key=key).text
     assert run_of(other) != run_of(fragment)
     eventually(lambda: "Three." in alice.get(start).text)
+
+
+# A worker that is full
+
+
+@pytest.fixture
+def full(start: Callable[..., Product], model: ScriptedModel) -> Iterator[Person]:
+    """Alice, whose answer is all that the worker may write."""
+    model.script(endless(pace=0.05))
+    alice = start(max_runs_per_worker=1).sign_up("Alice")
+    run = run_of(alice.get(begin(alice)).text)
+    yield alice
+    assert alice.post(f"/runs/{run}/stop", htmx=True).status_code == 204
+
+
+def test_a_full_worker_says_so_and_keeps_what_was_typed(full: Person) -> None:
+    answer = full.post("/conversations", message="And <this>?")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert "ask again in a moment" in answer.text
+    assert "And &lt;this&gt;?" in answer.text
+    Strict(answer.text)
+
+
+def test_a_full_worker_says_so_beside_the_composer(full: Person) -> None:
+    answer = full.post("/conversations", htmx=True, message="And this?")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.headers["HX-Retarget"] == "#notice"
+    assert "ask again in a moment" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/agents/chat", "/agents/chat-stream"])
+def test_a_full_worker_says_so_to_programs(full: Person, path: str) -> None:
+    answer = full.api("POST", path, json={"userMessage": "And this?"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.json()["error"]["code"] == "full"
+    assert answer.json()["error"]["retryable"] is True
+
+
+def test_a_full_worker_goes_on_with_what_it_has_and_shows_every_page(full: Person) -> None:
+    stream = full.watch(live(full))
+    stream.until("message")
+    stream.close()
+    assert full.get("/").status_code == full.get("/health").status_code == 200
+
+
+def live(person: Person) -> str:
+    """The run being written in the newest conversation."""
+    path = re.findall(r'href="(/conversations/\w{32})"', person.get("/").text)[0]
+    return run_of(person.get(path).text)
