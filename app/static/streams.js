@@ -6,21 +6,17 @@
   const [page] = performance.getEntriesByType("navigation");
   const limited = navigator.locks && !/^h[23]/.test(page?.nextHopProtocol ?? "");
   const show = (lost) => document.documentElement.classList.toggle("reconnecting", lost);
-
   // A lock that all tabs share stands for a connection. Without one this tab polls.
   const slot = (n = 1) => !limited ? () => {} : n > slots ? null : new Promise((got) =>
     navigator.locks.request(`stream ${n}`, { ifAvailable: true }, (lock) =>
       lock ? new Promise((release) => got(release)) : got(slot(n + 1))));
 
   class Stream {
-    readyState = 1;
-    listeners = [];
-    tries = 0;
+    readyState = 1; tries = 0; listeners = [];
     constructor(url) { this.url = url; htmx.streams.add(this); this.open(); }
     addEventListener(name, listener) {
-      const hears = [name, (event) => { this.heard(); listener(event); }];
-      this.listeners.push(hears);
-      this.source?.addEventListener(...hears);
+      this.listeners.push([name, (event) => { this.heard(); listener(event); }]);
+      this.source?.addEventListener(...this.listeners.at(-1));
     }
     removeEventListener() {} // a listener checks by itself whether it is still in the page
     tell(event, data) {

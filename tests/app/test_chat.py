@@ -402,7 +402,7 @@ def test_a_full_worker_says_so_to_programs(full: Person, path: str) -> None:
 
 def test_a_full_worker_goes_on_with_what_it_has_and_shows_every_page(full: Person) -> None:
     stream = full.watch(live(full))
-    stream.until("message")
+    stream.until("swap")
     stream.close()
     assert full.get("/").status_code == full.get("/health").status_code == 200
 

@@ -1,0 +1,247 @@
+"""Draws docs/performance.md and its plots anew from bench/results.json: python -m bench.report
+
+The prose is written by hand; what stands between the marks is not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pygal
+from pygal.style import LightStyle
+
+from app.markdown import to_html
+from bench.answers import tokens as answer_tokens
+from scripts.launch import ROOT
+
+RESULTS = ROOT / "bench" / "results.json"
+DOCS = ROOT / "docs"
+NAMES = {
+    "html": "Homestream, HTML fragments",
+    "json": "Homestream, JSON",
+    "html-2-workers": "Homestream, HTML, two workers",
+    "fastapi": "FastAPI + AsyncOpenAI",
+    "flask": "Flask + gevent + openai",
+}
+_BEGIN, _END = "<!-- measured: {} -->", "<!-- /measured -->"
+
+Sample = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Results:
+    """All samples of one run of the benchmark."""
+
+    told: dict[str, Any]
+
+    def of(self, purpose: str, contender: str, streams: int, tokens: int | None = None) -> list[Sample]:
+        return [
+            sample
+            for sample in self.told["samples"]
+            if sample["case"]["contender"] == contender
+            and sample["case"]["streams"] == streams
+            and sample["case"]["purpose"] == purpose
+            and tokens in (None, sample["case"]["tokens"])
+        ]
+
+    def middle(
+        self, figure: Callable[[Sample], float | None], samples: list[Sample]
+    ) -> float | None:
+        """The median; None where there is none, or it was never reached."""
+        values = [figure(sample) for sample in samples]
+        found = [value for value in values if value is not None]
+        return median(found) if len(found) > len(values) / 2 else None
+
+    @property
+    def counts(self) -> list[int]:
+        cases = [one["case"] for one in self.told["samples"]]
+        return sorted({case["streams"] for case in cases if case["purpose"] == "streams"})
+
+
+def load(path: Path = RESULTS) -> Results:
+    return Results(json.loads(path.read_text()))
+
+
+def cpu_per_1000(sample: Sample) -> float:
+    """Milliseconds of CPU for 1000 tokens, what the questions cost among it."""
+    case = sample["case"]
+    return float(sample["cpu"] / (case["streams"] * case["tokens"]) * 1e6)
+
+
+def cpu_per_answer(sample: Sample) -> float:
+    """In milliseconds."""
+    return float(sample["cpu"] / sample["case"]["streams"] * 1e3)
+
+
+def memory(sample: Sample) -> float:
+    """Kilobytes for each open stream."""
+    grown = sample["memory_peak"] - sample["memory_before"]
+    return float(max(grown, 0) / sample["open_at_once"] / 1024)
+
+
+def rendered(tokens: int) -> int:
+    """The bytes of the answer's HTML."""
+    return len(to_html("".join(answer_tokens(tokens))).encode())
+
+
+def parts(results: Results, contender: str) -> tuple[float, float] | None:
+    """What a question costs, in milliseconds of CPU, and what 1000 tokens do beyond that: by the
+    shortest and the longest answers at 50 streams."""
+    of = [results.of("fixed", contender, 50, tokens) for tokens in (5, 600)]
+    short, long = (results.middle(cpu_per_answer, samples) for samples in of)
+    if short is None or long is None:
+        return None
+    slope = (long - short) / (600 - 5)
+    return short - 5 * slope, slope * 1000
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _shown(value: float | None, digits: int = 0) -> str:
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def table(results: Results) -> str:
+    """The main table: a row for each contender and count."""
+    head = _row(
+        "streams", "what", "CPU ms per 1000 tokens", "first token, ms later: p50", "p99",
+        "whole wait, ms: p50", "p99", "completion p50", "p99", "KB a stream", "memory, KB a stream",
+        "complete",
+    )
+    lines = [head, f"|--:|---|{'--:|' * 10}"]
+    for count in results.counts:
+        for name in NAMES:
+            purpose = "workers" if name == "html-2-workers" else "streams"
+            samples = results.of(purpose, name, count)
+            if samples:
+                lines.append(_measured(results, count, name, samples))
+    return "\n".join(lines)
+
+
+def _measured(results: Results, count: int, name: str, samples: list[Sample]) -> str:
+    def at(kind: str, share: str, digits: int = 0) -> str:
+        return _shown(results.middle(lambda one: one[kind][share], samples), digits)
+
+    complete = sum(one["complete"] - one["wrong"] for one in samples)
+    return _row(
+        f"{count:,}",
+        NAMES[name],
+        _shown(results.middle(cpu_per_1000, samples)),
+        at("delivery", "p50", 1),
+        at("delivery", "p99", 1),
+        at("whole", "p50", 1),
+        at("whole", "p99", 1),
+        at("completion", "p50", 2),
+        at("completion", "p99", 2),
+        _shown(results.middle(lambda one: one["received"] / 1024, samples), 1),
+        _shown(results.middle(memory, samples)),
+        f"{complete / sum(one['case']['streams'] for one in samples):.0%}",
+    )
+
+
+def cost_table(results: Results) -> str:
+    """What a question costs and what a token does, apart."""
+    lines = [_row("what", "CPU ms a question", "CPU ms per 1000 tokens beyond it"), "|---|--:|--:|"]
+    for name in ("html", "json", "fastapi", "flask"):
+        found = parts(results, name)
+        if found:
+            lines.append(_row(NAMES[name], _shown(found[0], 1), _shown(found[1], 1)))
+    return "\n".join(lines)
+
+
+def more_table(results: Results) -> str:
+    """The figures that stand by themselves."""
+    log = results.middle(cpu_per_1000, results.of("event-log", "html-valkey", 100))
+    plain = results.middle(cpu_per_1000, results.of("streams", "html", 100))
+    rows = [("event log on Valkey over in memory, CPU, 100 streams", _ratio(log, plain))]
+    for count, purpose, tokens in ((100, "streams", 200), (10, "length", 2000), (4, "long", 50_000)):
+        samples = results.of(purpose, "html", count, tokens)
+        sent = results.middle(lambda one: one["received"], samples)
+        rows.append((f"bytes sent per byte of rendered answer, {tokens:,} tokens",
+                     _ratio(sent, rendered(tokens))))
+    rows.append(("CPU per token at 50,000 tokens over at 200", _ratio(*_long(results))))
+    lines = [_row("what", "ratio"), "|---|--:|", *(_row(*row) for row in rows)]
+    return "\n".join(lines)
+
+
+def _long(results: Results) -> tuple[float | None, float | None]:
+    """CPU per token in a long answer and in short ones, less what questions cost."""
+    short, usual = (
+        results.middle(cpu_per_answer, results.of("long", "html", 250, tokens)) for tokens in (5, 200)
+    )
+    long = results.middle(cpu_per_answer, results.of("long", "html", 4, 50_000))
+    if short is None or usual is None or long is None:
+        return None, None
+    return (long - short) / (50_000 - 5), (usual - short) / (200 - 5)
+
+
+def _ratio(value: float | None, other: float | None) -> str:
+    return "–" if not value or not other else f"{value / other:.2f}"
+
+
+def about(results: Results) -> str:
+    machine = results.told["machine"]
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    alone = results.told["ceiling"]
+    case = alone["case"]
+    per = case["streams"] * case["tokens"] / 1e6
+    return (
+        f"Measured on {machine['date']}: {machine['cores']} cores ({machine['processor']}), "
+        f"{machine['memory'] / 2**30:.0f} GiB, {machine['system']}, Python {machine['python']}, "
+        f"{packages}.\n\nUpstream and readers alone, with nothing between them, at "
+        f"{case['streams']:,} streams of {case['tokens']} tokens: {alone['open_at_once']:,} open at "
+        f"once, completion p99 {alone['completion']['p99']:.3f} of the ideal, "
+        f"{alone['upstream_cpu'] / per:.1f} and {alone['readers_cpu'] / per:.1f} ms of CPU per 1000 "
+        "tokens: that is what they leave of the two cores."
+    )
+
+
+def plot(results: Results, title: str, figure: Callable[[Sample], float | None], file: str) -> None:
+    counts = [count for count in results.counts if count > 1]
+    chart = pygal.Line(
+        style=LightStyle, title=title, x_title="open streams", width=760, height=420,
+        legend_at_bottom=True, legend_at_bottom_columns=2, logarithmic=True, js=(),
+        disable_xml_declaration=True, truncate_legend=-1, no_prefix=True,
+    )
+    chart.x_labels = [f"{count:,}" for count in counts]
+    for name in ("html", "json", "fastapi", "flask"):
+        samples = [results.of("streams", name, count) for count in counts]
+        chart.add(NAMES[name], [results.middle(figure, one) if one else None for one in samples])
+    (DOCS / file).write_text(chart.render(is_unicode=True) + "\n")
+
+
+def fill(text: str, pieces: dict[str, str]) -> str:
+    """The document with each measured piece between its marks."""
+    for name, piece in pieces.items():
+        begin = _BEGIN.format(name)
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{piece}\n{_END}{rest.partition(_END)[2]}"
+    return text
+
+
+def write() -> None:
+    results = load()
+    file = DOCS / "performance.md"
+    pieces = {
+        "machine": about(results),
+        "streams": table(results),
+        "costs": cost_table(results),
+        "ratios": more_table(results),
+    }
+    file.write_text(fill(file.read_text(), pieces))
+    plot(results, "CPU ms per 1000 tokens", cpu_per_1000, "performance-cpu.svg")
+    plot(results, "Completion over the ideal, p99", lambda one: one["completion"]["p99"],
+         "performance-completion.svg")
+    plot(results, "First token, ms after the model's, p99", lambda one: one["delivery"]["p99"],
+         "performance-first-token.svg")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,146 @@
+"""Whether an answer came complete and right: looked into afterwards, never while it is measured.
+
+The product's own tests prove that what a browser shows is the answer's HTML, exactly. Here the
+words are enough: all of them, once, in their order, and the end marked as such.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+
+from app.markdown import to_html
+
+_PART = re.compile(
+    r'<hx-partial hx-target="#(\w)-\w+((?: > :last-child)*)" hx-swap="(\w+)">(.*?)</hx-partial>',
+    re.S,
+)
+_VOID = {"br", "hr", "img", "input", "link", "meta", "wbr"}
+
+Check = Callable[[str, str], bool]
+"""Whether a stream's body is the whole answer with this text."""
+
+
+def events(body: str) -> Iterator[tuple[str, str]]:
+    """Each Server-Sent Event's name and data."""
+    for block in re.split(r"\r?\n\r?\n", body):
+        name, data = "message", []
+        for line in block.splitlines():
+            field, _, value = line.partition(":")
+            if field == "event":
+                name = value.strip()
+            elif field == "data":
+                data.append(value.removeprefix(" "))
+        if data:
+            yield name, "\n".join(data)
+
+
+def is_whole_json(body: str, text: str) -> bool:
+    """For the API's stream and for the relays': chunks that make up the text, then `done`."""
+    said: list[str] = []
+    name = ""
+    for name, data in events(body):
+        if name == "content":
+            value = json.loads(data)
+            if value.get("replace"):
+                said.clear()
+            said.append(value["chunk"])
+    return name == "done" and "".join(said) == text
+
+
+def is_whole_html(body: str, text: str) -> bool:
+    """For the fragments: what they make up shows each word of the text once, then `done`."""
+    told = list(events(body))
+    return bool(told) and told[-1][0] == "done" and shown(told) == Element.of(to_html(text)).text
+
+
+class Element:
+    """An element's children in order: elements, and text without any space, since blocks and lines
+    may be told apart in many ways."""
+
+    def __init__(self, id: str = "") -> None:
+        self.id = id
+        self.inner: list[Element | str] = []
+
+    @classmethod
+    def of(cls, html: str) -> Element:
+        """One around the fragment."""
+        return _Reading(html).root
+
+    @property
+    def text(self) -> str:
+        return "".join(one if isinstance(one, str) else one.text for one in self.inner)
+
+    def last(self, depth: int) -> Element:
+        """The last element within the last element, and so on."""
+        found = self
+        for _ in range(depth):
+            found = next(one for one in reversed(found.inner) if isinstance(one, Element))
+        return found
+
+    def drop_last(self) -> None:
+        self.inner.remove(self.last(1))
+
+    def find(self, id: str) -> Element | None:
+        if self.id.startswith(id):
+            return self
+        inner = (one.find(id) for one in self.inner if isinstance(one, Element))
+        return next(filter(None, inner), None)
+
+
+class _Reading(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.root = Element()
+        self._open = [self.root]
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = Element(dict(attrs).get("id") or "")
+        self._open[-1].inner.append(element)
+        if tag not in _VOID:
+            self._open.append(element)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in _VOID:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self._open[-1].inner += filter(None, ["".join(data.split())])
+
+
+def shown(told: list[tuple[str, str]]) -> str:
+    """The words that an answer's place on the page has in the end. This function and the next are
+    all that knows how changes are framed: chat/_live.html has the slots that they are named for."""
+    parts = Element()
+    for name, data in told:
+        if name == "message" or name.isdigit():
+            depth = 1 if name == "message" else int(name)
+            parts.last(depth + 1).inner += Element.of(data).inner
+        elif name == "last":
+            parts.last(1).drop_last()
+            parts.last(1).inner += Element.of(data).inner
+        elif name == "part":
+            parts.inner += Element.of(data).inner
+        elif name == "swap":
+            _swap(parts, data)
+    return parts.text
+
+
+def _swap(parts: Element, data: str) -> None:
+    for target, path, swap, html in _PART.findall(data):
+        depth = path.count(">")
+        if target == "a":
+            whole = Element.of(html).find("p-")
+            parts.inner = whole.inner if whole else []
+        elif target != "p":
+            continue
+        elif swap == "innerHTML":
+            parts.inner = Element.of(html).inner
+        elif swap == "beforeend":
+            parts.last(depth).inner += Element.of(html).inner
+        elif swap == "delete":
+            parts.last(depth - 1).drop_last()
