@@ -5,7 +5,7 @@ COMPILE := $(PY) -m uv --quiet pip compile --universal --python-version 3.11 --n
 	--no-annotate --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup dev browser-files test coverage test-faults soak lint format lock clean
+.PHONY: help run run-cluster setup dev browser-files test coverage test-faults soak bench lint format lock clean
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ test-faults: dev ## Break everything under load, three times over (some ten minu
 
 soak: dev ## Half an hour of mixed use, and what it leaves behind
 	@$(PY) -m tests.faults.soak
+
+bench: dev ## Measure streaming beside two relays, and draw docs/performance.md anew (half an hour)
+	@$(PY) -m bench.streams
 
 lint: dev ## Check style and types
 	@$(PY) -m ruff check

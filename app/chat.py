@@ -39,7 +39,15 @@ from app.conversations import (
     stretch_of,
 )
 from app.engine import engine
-from app.errors import Full, HomestreamError, InputError, TooMany, Unauthenticated, answer, wants_json
+from app.errors import (
+    Full,
+    HomestreamError,
+    InputError,
+    TooMany,
+    Unauthenticated,
+    answer,
+    wants_json,
+)
 from app.models import Conversation, Run, db
 from app.tools import UserTools
 

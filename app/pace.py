@@ -6,7 +6,7 @@ import time
 
 import gevent
 
-_LOOK_SECONDS = 0.5
+BUSY_SECONDS = 0.5
 # Of one core. The rest is for questions, pages, and for what else the machine does.
 _MOST_BUSY = 0.45
 
@@ -23,7 +23,7 @@ class Pace:
         """Fit the interval to how busy this process is."""
         used, at = time.process_time(), time.monotonic()
         while True:
-            gevent.sleep(_LOOK_SECONDS)
+            gevent.sleep(BUSY_SECONDS)
             used_now, now = time.process_time(), time.monotonic()
             self.fit((used_now - used) / (now - at))
             used, at = used_now, now

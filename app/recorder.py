@@ -190,9 +190,7 @@ class Recorder:
 
     def _save_step(self, calls: Sequence[ToolRequest] = (), *, finished: bool = True) -> None:
         number = len(self._texts) + 1
-        run_rows.save_step(
-            self.run_id, self.attempt, number, self._whole_text(), finished=finished
-        )
+        run_rows.save_step(self.run_id, self.attempt, number, self._whole_text(), finished=finished)
         for position, call in enumerate(calls, 1):
             db.session.merge(
                 ToolCall(
@@ -248,9 +246,9 @@ def end_run(run_id: str, ending: Ending) -> None:
     run_rows.end(
         run_id,
         ending.outcome,
-        error and error.code,
-        error and error.message,
-        retryable=bool(error and error.retryable),
+        error.code if error else None,
+        error.message if error else None,
+        retryable=error is not None and error.retryable,
     )
     run_rows.fail_calls(run_id, NO_RESULT)
 

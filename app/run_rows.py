@@ -145,8 +145,10 @@ def _upserts(dialect: str) -> dict[bool, Any]:
 def _upsert_by(make: Any, finished: bool) -> Any:
     """A step that has finished stays as it is: its text was stored while an older one waited."""
     of_attempt = select(
-        _RUNS.c.id, bindparam("step", type_=_STEPS.c.number.type),
-        bindparam("so_far", type_=_STEPS.c.text.type), literal(finished),
+        _RUNS.c.id,
+        bindparam("step", type_=_STEPS.c.number.type),
+        bindparam("so_far", type_=_STEPS.c.text.type),
+        literal(finished),
     ).where(*_OF_ATTEMPT)
     given = make(_STEPS).from_select(["run_id", "number", "text", "finished"], of_attempt)
     return given.on_conflict_do_update(

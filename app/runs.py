@@ -115,8 +115,10 @@ class Runs:
         """Before anything else is done for a question: one that can't be taken must cost next to
         nothing, or those whose answers are being written would pay for it. Raises Full."""
         if len(self._active) >= self._settings.max_runs_per_worker:
-            raise Full("So many answers are being written here that yours would only slow them all"
-                       " down: ask again in a moment.")
+            raise Full(
+                "So many answers are being written here that yours would only slow them all"
+                " down: ask again in a moment."
+            )
 
     def ask(
         self, user_id: str, conversation: Conversation, question: str, key: str | None = None

@@ -68,10 +68,14 @@ class Contender:
 
     def memory(self) -> int:
         """Bytes that belong to the processes alone."""
-        return sum(_of(each, lambda one: int(one.memory_full_info().uss)) for each in self.counted())
+        return sum(
+            _of(each, lambda one: int(one.memory_full_info().uss)) for each in self.counted()
+        )
 
     def readers(self, count: int) -> list[Reader]:
-        return [Reader(number, self.ask_of(number), self.follow_of(number)) for number in range(count)]
+        return [
+            Reader(number, self.ask_of(number), self.follow_of(number)) for number in range(count)
+        ]
 
     def ask_of(self, number: int) -> Ask:
         def ask(_: Reader) -> bytes:
@@ -151,7 +155,8 @@ class Homestream(Contender):
             body = {"userMessage": question, "conversationId": person.conversation_id}
             bearer = f"Authorization: Bearer {person.token}\r\n"
             return lambda _: post("/agents/chat-stream", json.dumps(body), bearer)
-        form = f"csrf_token={person.csrf}&message={question.replace('#', '%23')}&key={os.urandom(8).hex()}"
+        asked, key = question.replace("#", "%23"), os.urandom(8).hex()
+        form = f"csrf_token={person.csrf}&message={asked}&key={key}"
         headers = f"Cookie: access_token_cookie={person.token}\r\nHX-Request: true\r\n"
         path = f"/conversations/{person.conversation_id}/messages"
         kind = "application/x-www-form-urlencoded"

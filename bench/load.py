@@ -38,6 +38,7 @@ class Reader:
     asked_at: float = 0.0
     first_at: float = 0.0
     done_at: float = 0.0
+    refused_at: float = 0.0
     status: int = 0
     reads: int = 0
 
@@ -144,7 +145,7 @@ class Load:
             return
         status = int(head[9:12])
         if status >= 400 or reader.follow is None or reader.sock is None:
-            reader.status = status
+            reader.status, reader.refused_at = status, time.monotonic()
             self._close(reader)
             return
         reader.got.clear()

@@ -71,10 +71,10 @@ def _case(options: Options, purpose: str, contender: str, streams: int, tokens: 
 
 def _at(options: Options, streams: int, repetition: int) -> list[Case]:
     if streams < MANY:
-        tokens, names = options.tokens, (*PRODUCT, *RELAYS)
+        tokens, names = options.tokens, tuple[str, ...]((*PRODUCT, *RELAYS))
     else:
         tokens = options.many_tokens
-        names = PRODUCT[:1] if repetition else (*PRODUCT, *RELAYS)
+        names = (*PRODUCT, *RELAYS)[: 1 if repetition else None]
     cases = [_case(options, "streams", name, streams, tokens) for name in names]
     if streams == STREAMS[-1]:
         cases.append(_case(options, "workers", "html-2-workers", streams, tokens))

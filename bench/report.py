@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import pygal
+from pygal.graph.line import Line
 from pygal.style import LightStyle
 
 from app.markdown import to_html
@@ -39,7 +39,9 @@ class Results:
 
     told: dict[str, Any]
 
-    def of(self, purpose: str, contender: str, streams: int, tokens: int | None = None) -> list[Sample]:
+    def of(
+        self, purpose: str, contender: str, streams: int, tokens: int | None = None
+    ) -> list[Sample]:
         return [
             sample
             for sample in self.told["samples"]
@@ -105,14 +107,23 @@ def _row(*cells: str) -> str:
 
 
 def _shown(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
+    return "-" if value is None else f"{value:,.{digits}f}"
 
 
 def table(results: Results) -> str:
     """The main table: a row for each contender and count."""
     head = _row(
-        "streams", "what", "CPU ms per 1000 tokens", "first token, ms later: p50", "p99",
-        "whole wait, ms: p50", "p99", "completion p50", "p99", "KB a stream", "memory, KB a stream",
+        "streams",
+        "what",
+        "CPU ms per 1000 tokens",
+        "first token, ms later: p50",
+        "p99",
+        "whole wait, ms: p50",
+        "p99",
+        "completion p50",
+        "p99",
+        "KB a stream",
+        "memory, KB a stream",
         "complete",
     )
     lines = [head, f"|--:|---|{'--:|' * 10}"]
@@ -161,11 +172,19 @@ def more_table(results: Results) -> str:
     log = results.middle(cpu_per_1000, results.of("event-log", "html-valkey", 100))
     plain = results.middle(cpu_per_1000, results.of("streams", "html", 100))
     rows = [("event log on Valkey over in memory, CPU, 100 streams", _ratio(log, plain))]
-    for count, purpose, tokens in ((100, "streams", 200), (10, "length", 2000), (4, "long", 50_000)):
+    for count, purpose, tokens in (
+        (100, "streams", 200),
+        (10, "length", 2000),
+        (4, "long", 50_000),
+    ):
         samples = results.of(purpose, "html", count, tokens)
         sent = results.middle(lambda one: one["received"], samples)
-        rows.append((f"bytes sent per byte of rendered answer, {tokens:,} tokens",
-                     _ratio(sent, rendered(tokens))))
+        rows.append(
+            (
+                f"bytes sent per byte of rendered answer, {tokens:,} tokens",
+                _ratio(sent, rendered(tokens)),
+            )
+        )
     rows.append(("CPU per token at 50,000 tokens over at 200", _ratio(*_long(results))))
     lines = [_row("what", "ratio"), "|---|--:|", *(_row(*row) for row in rows)]
     return "\n".join(lines)
@@ -174,7 +193,8 @@ def more_table(results: Results) -> str:
 def _long(results: Results) -> tuple[float | None, float | None]:
     """CPU per token in a long answer and in short ones, less what questions cost."""
     short, usual = (
-        results.middle(cpu_per_answer, results.of("long", "html", 250, tokens)) for tokens in (5, 200)
+        results.middle(cpu_per_answer, results.of("long", "html", 250, tokens))
+        for tokens in (5, 200)
     )
     long = results.middle(cpu_per_answer, results.of("long", "html", 4, 50_000))
     if short is None or usual is None or long is None:
@@ -183,7 +203,7 @@ def _long(results: Results) -> tuple[float | None, float | None]:
 
 
 def _ratio(value: float | None, other: float | None) -> str:
-    return "–" if not value or not other else f"{value / other:.2f}"
+    return "-" if not value or not other else f"{value / other:.2f}"
 
 
 def about(results: Results) -> str:
@@ -205,10 +225,19 @@ def about(results: Results) -> str:
 
 def plot(results: Results, title: str, figure: Callable[[Sample], float | None], file: str) -> None:
     counts = [count for count in results.counts if count > 1]
-    chart = pygal.Line(
-        style=LightStyle, title=title, x_title="open streams", width=760, height=420,
-        legend_at_bottom=True, legend_at_bottom_columns=2, logarithmic=True, js=(),
-        disable_xml_declaration=True, truncate_legend=-1, no_prefix=True,
+    chart = Line(
+        style=LightStyle,
+        title=title,
+        x_title="open streams",
+        width=760,
+        height=420,
+        legend_at_bottom=True,
+        legend_at_bottom_columns=2,
+        logarithmic=True,
+        js=(),
+        disable_xml_declaration=True,
+        truncate_legend=-1,
+        no_prefix=True,
     )
     chart.x_labels = [f"{count:,}" for count in counts]
     for name in ("html", "json", "fastapi", "flask"):
@@ -237,10 +266,18 @@ def write() -> None:
     }
     file.write_text(fill(file.read_text(), pieces))
     plot(results, "CPU ms per 1000 tokens", cpu_per_1000, "performance-cpu.svg")
-    plot(results, "Completion over the ideal, p99", lambda one: one["completion"]["p99"],
-         "performance-completion.svg")
-    plot(results, "First token, ms after the model's, p99", lambda one: one["delivery"]["p99"],
-         "performance-first-token.svg")
+    plot(
+        results,
+        "Completion over the ideal, p99",
+        lambda one: one["completion"]["p99"],
+        "performance-completion.svg",
+    )
+    plot(
+        results,
+        "First token, ms after the model's, p99",
+        lambda one: one["delivery"]["p99"],
+        "performance-first-token.svg",
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench import report
+from bench import report, scaling
 from bench.arena import PRODUCT, RELAYS, SHARED, Arena
 from bench.machine import machine
 from bench.measure import Sample, ceiling, measure
@@ -92,6 +92,7 @@ def main() -> None:
     (out or RESULTS).write_text(json.dumps(results, separators=(",", ":")) + "\n")
     if out is None:
         report.write()
+        scaling.write()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from scripts.launch import ROOT
 _PYTEST = (sys.executable, "-m", "pytest", "-q")
 _COVERED = (sys.executable, "-m", "coverage", "run", "-p", "-m", "pytest", "-q")
 _BROWSER = (*_PYTEST, "-c", "tests/browser/pytest.ini")
-_ELSEWHERE = tuple(f"--ignore=tests/{each}" for each in ("app", "workers", "faults"))
+_ELSEWHERE = tuple(f"--ignore=tests/{each}" for each in ("app", "workers", "faults", "bench"))
 # A test's end drops whatever connections to the engines its greenlets still had.
 _UNCLOSED = (
     "-W",
@@ -74,13 +74,15 @@ def run_all() -> bool:
     """Whether every test passed."""
     engines = (*_PYTEST, *_UNCLOSED, "tests/app", "tests/tool_services", "--engines")
     faults = (*_PYTEST, "tests/faults")
-    return side_by_side(
+    passed = side_by_side(
         [
             Lane("app", [(*_PYTEST, "tests/app"), (*_PYTEST, "tests", *_ELSEWHERE)]),
             Lane("engines", [engines, (*_PYTEST, *_UNCLOSED, "tests/workers")]),
             Lane("processes", [faults, (*_BROWSER, "-n", "3", "tests/browser")]),
         ]
     )
+    # With nothing beside it: it measures.
+    return side_by_side([Lane("bench", [(*_PYTEST, "tests/bench")])]) and passed
 
 
 def run_covered() -> bool:

@@ -27,5 +27,8 @@ async def _answer(question: str) -> AsyncIterator[dict[str, Any]]:
     )
     async for chunk in stream:
         if chunk.choices and chunk.choices[0].delta.content:
-            yield {"event": "content", "data": json.dumps({"chunk": chunk.choices[0].delta.content})}
+            yield {
+                "event": "content",
+                "data": json.dumps({"chunk": chunk.choices[0].delta.content}),
+            }
     yield {"event": "done", "data": "{}"}

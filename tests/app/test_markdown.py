@@ -145,9 +145,7 @@ def test_plain_text_is_only_ever_added_to() -> None:
 def cost(source: str, size: int = 8) -> int:
     """The bytes of HTML that a reader is sent for it."""
     pieces = [source[at : at + size] for at in range(0, len(source), size)]
-    return sum(
-        len(patch.added) for patch in fed(pieces)[1]
-    )
+    return sum(len(patch.added) for patch in fed(pieces)[1])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from tests.scripted_model import (
     empty,
     endless,
     error,
-    raw_bytes,
     stall_after,
     stall_before_first,
     text,

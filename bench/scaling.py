@@ -1,0 +1,224 @@
+"""What many more streams need, from what was measured: python -m bench.scaling
+
+A worker is one server with a queue: questions come, each takes its time, and every answer is looked
+at at the pace that `app.pace` sets. The costs are those of bench/results.json. What the simulation
+says of the loads that were measured stands beside what was measured; from the same costs come the
+numbers for loads that no machine here can carry.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+from collections import deque
+from dataclasses import dataclass
+
+from app.pace import BUSY_SECONDS, Pace
+from bench.report import DOCS, Results, cpu_per_1000, fill, load, parts
+
+SHORTEST, LONGEST = 0.08, 0.4  # seconds, as the settings have them
+INTERVAL = 0.02  # seconds between two tokens
+STREAMS_PER_WORKER = 500
+WORKERS_PER_MACHINE = 6  # of eight processors; two are left for the proxy, TLS and the kernel
+SHARD_SHARE = 0.5  # how busy a shard of Redis may be
+CONNECTIONS = 20  # to PostgreSQL, at most, for each worker
+
+
+@dataclass(frozen=True)
+class Costs:
+    """CPU in seconds: of a question, of a look at an answer, and of a token."""
+
+    question: float
+    look: float
+    token: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """`cpu` in milliseconds for 1000 tokens; `completion` over what an answer takes at best."""
+
+    cpu: float
+    completion: float
+    looks: float
+
+
+def costs(results: Results) -> Costs:
+    """By answers of two lengths what a question costs; by two loads, one of which is looked at
+    often and the other seldom, what a look does and what a token."""
+    found = parts(results, "html")
+    assert found is not None  # noqa: S101 - a whole run has it
+    question, busy = found[0] / 1e3, found[1] / 1e6
+    often = _looks(results, "fixed", 50) / 600
+    seldom = _looks(results, "streams", 500) / 600
+    at_500 = results.middle(cpu_per_1000, results.of("streams", "html", 500)) or 0
+    idle = at_500 / 1e6 - question / 600
+    look = max((busy - idle) / (often - seldom), 0)
+    return Costs(question, look, max(busy - look * often, 0))
+
+
+def _looks(results: Results, purpose: str, streams: int) -> float:
+    """How often an answer of 600 tokens was sent on."""
+    samples = results.of(purpose, "html", streams, 600)
+    return results.middle(lambda one: one["reads"], samples) or math.nan
+
+
+def simulate(costs: Costs, streams: int, tokens: int, workers: int = 1) -> Predicted:
+    """So many streams, spread evenly over the workers, whose questions come 100 a second."""
+    return _Worker(costs, streams // workers, tokens, max(1.0, streams / 100)).run()
+
+
+class _Worker:
+    def __init__(self, costs: Costs, streams: int, tokens: int, ramp: float) -> None:
+        self._costs = costs
+        self._streams = streams
+        self._tokens = tokens
+        self._pace = Pace(SHORTEST, LONGEST)
+        self._order = itertools.count()
+        # (when it is due, its order, which answer; None for one that is yet to be asked for)
+        self._due = [(ramp * n / streams, next(self._order), n, False) for n in range(streams)]
+        heapq.heapify(self._due)
+        self._asked = [ramp * n / streams for n in range(streams)]
+        self._began = [0.0] * streams
+        self._read = [0] * streams
+        self._looks = 0
+        self._ends: list[float] = []
+        self._free = self._used = 0.0
+        self._history: deque[tuple[float, float]] = deque([(0.0, 0.0)])
+
+    def run(self) -> Predicted:
+        while self._due:
+            due, _, number, began = heapq.heappop(self._due)
+            now = max(due, self._free)
+            self._keep_pace(now)
+            if began:
+                self._look(now, number)
+            else:
+                self._work(now, self._costs.question)
+                self._began[number] = self._free
+                self._wait(number)
+        ideal = (self._tokens + 1) * INTERVAL
+        took = [end - asked for end, asked in zip(self._ends, self._sorted(), strict=True)]
+        return Predicted(
+            cpu=self._used / (self._streams * self._tokens) * 1e6,
+            completion=sum(took) / len(took) / ideal,
+            looks=self._looks / self._streams,
+        )
+
+    def _sorted(self) -> list[float]:
+        return sorted(self._asked)
+
+    def _look(self, now: float, number: int) -> None:
+        there = min(int((now - self._began[number]) / INTERVAL), self._tokens)
+        new, self._read[number] = there - self._read[number], there
+        self._looks += 1
+        self._work(now, self._costs.look + new * self._costs.token)
+        if there < self._tokens:
+            self._wait(number)
+        else:
+            self._ends.append(self._free)
+
+    def _wait(self, number: int) -> None:
+        due = self._free + (self._pace.interval if self._read[number] else INTERVAL)
+        heapq.heappush(self._due, (due, next(self._order), number, True))
+
+    def _work(self, now: float, seconds: float) -> None:
+        self._free = now + seconds
+        self._used += seconds
+
+    def _keep_pace(self, now: float) -> None:
+        at, used = self._history[-1]
+        if now - at >= BUSY_SECONDS:
+            self._pace.fit((self._used - used) / (now - at))
+            self._history.append((now, self._used))
+
+
+MEASURED = (
+    ("streams", "html", 50, 200),
+    ("streams", "html", 100, 200),
+    ("streams", "html", 200, 200),
+    ("streams", "html", 500, 600),
+    ("streams", "html", 1000, 600),
+    ("workers", "html-2-workers", 1000, 600),
+)
+
+
+def compared(results: Results) -> list[tuple[str, float, float, float, float]]:
+    """Each measured load: its name, CPU and completion, of each what was measured and predicted."""
+    rows = []
+    known = costs(results)
+    for purpose, contender, streams, tokens in MEASURED:
+        samples = results.of(purpose, contender, streams, tokens)
+        cpu = results.middle(cpu_per_1000, samples)
+        completion = results.middle(lambda one: one["completion"]["p50"], samples)
+        if cpu is None or completion is None:
+            continue
+        workers = 2 if purpose == "workers" else 1
+        said = simulate(known, streams, tokens, workers)
+        name = f"{streams:,}" + (", two workers" if workers == 2 else "")
+        rows.append((name, cpu, said.cpu, completion, said.completion))
+    return rows
+
+
+def check_table(results: Results) -> str:
+    lines = [
+        "| streams | CPU ms per 1000 tokens, measured | simulated "
+        "| completion p50, measured | simulated |",
+        "|--:|--:|--:|--:|--:|",
+    ]
+    for name, cpu, said_cpu, completion, said in compared(results):
+        lines.append(f"| {name} | {cpu:.0f} | {said_cpu:.0f} | {completion:.2f} | {said:.2f} |")
+    return "\n".join(lines)
+
+
+def needs_table(results: Results) -> str:
+    """What so many open streams need, each of 50 tokens a second."""
+    lines = [
+        "| open streams | workers | machines of 8 processors | events to Redis, a second "
+        "| shards of Redis | connections to PostgreSQL | transactions a second | to the readers |",
+        f"|{'--:|' * 8}",
+    ]
+    lines += [_needs(results, streams) for streams in (10_000, 100_000, 1_000_000)]
+    return "\n".join(lines)
+
+
+def _needs(results: Results, streams: int) -> str:
+    workers = math.ceil(streams / STREAMS_PER_WORKER)
+    machines = math.ceil(workers / WORKERS_PER_MACHINE)
+    seconds = 600 * INTERVAL
+    events = streams * _looks(results, "streams", 500) / seconds
+    shards = math.ceil(events * _event_seconds(results) / SHARD_SHARE)
+    # An answer of twelve seconds: three transactions of its own, and one a second for each worker.
+    transactions = streams / seconds * 3 + workers
+    sent = results.middle(lambda one: one["received"], results.of("streams", "html", 500)) or 0
+    bits = streams * sent / seconds * 8 / 1e9
+    return (
+        f"| {streams:,} | {workers:,} | {machines:,} | {events:,.0f} | {shards:,} | "
+        f"{workers * CONNECTIONS:,} | {transactions:,.0f} | {bits:.2f} Gbit/s |"
+    )
+
+
+def _event_seconds(results: Results) -> float:
+    """What an event costs Valkey, by what it used while it carried so many."""
+    samples = results.of("event-log", "html-valkey", 100)
+    used = results.middle(lambda one: one["engines"]["valkey_cpu"], samples) or 0
+    events = results.middle(lambda one: one["reads"] * one["case"]["streams"], samples) or 1
+    return used / events
+
+
+def write() -> None:
+    results = load()
+    file = DOCS / "scaling.md"
+    known = costs(results)
+    pieces = {
+        "costs": f"A question costs {known.question * 1e3:.1f} ms of CPU, a look at an answer "
+        f"{known.look * 1e6:.0f} µs, a token {known.token * 1e6:.0f} µs more; an event costs "
+        f"Valkey {_event_seconds(results) * 1e6:.0f} µs.",
+        "check": check_table(results),
+        "needs": needs_table(results),
+    }
+    file.write_text(fill(file.read_text(), pieces))
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,77 @@
+"""The benchmark in short, for every test run: python -m bench.short [--record]
+
+The product and the FastAPI relay take turns under the same load, and what counts is the ratio of
+their CPU: it hardly depends on the machine. `--record` writes down what it is now.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from statistics import median
+
+from bench.arena import Arena
+from bench.measure import Case, Sample, measure
+from bench.report import rendered
+from scripts.launch import ROOT
+
+RECORDED = ROOT / "bench" / "recorded.json"
+TOLERANCE = 1.25
+_STREAMS, _TOKENS, _ROUNDS = 50, 200, 3
+
+
+@dataclass(frozen=True)
+class Ratios:
+    """The product's CPU for a token over the relay's, and bytes sent over bytes of the answer."""
+
+    cpu: float
+    bytes: float
+
+    def worse_than(self, recorded: Ratios) -> list[str]:
+        """A sentence for each that has grown beyond what chance explains."""
+        pairs = [(name, getattr(self, name), getattr(recorded, name)) for name in ("cpu", "bytes")]
+        return [
+            f"{name}: {now:.3f}, which was {then:.3f}; more than {TOLERANCE} times as much"
+            for name, now, then in pairs
+            if now > then * TOLERANCE
+        ]
+
+
+def measured() -> Ratios:
+    """Raises AssertionError where an answer is missing or wrong."""
+    ours, theirs = [], []
+    with Arena(_STREAMS) as arena:
+        for number in range(_ROUNDS):
+            theirs.append(_whole(arena, "fastapi", number))
+            ours.append(_whole(arena, "html", number))
+    return Ratios(
+        cpu=round(median(one.cpu for one in ours) / median(one.cpu for one in theirs), 4),
+        bytes=round(median(one.received for one in ours) / rendered(_TOKENS), 4),
+    )
+
+
+def _whole(arena: Arena, contender: str, repetition: int) -> Sample:
+    case = Case("short", contender, _STREAMS, _TOKENS, 0.02, 1.0, repetition)
+    sample = measure(arena, case)
+    assert (sample.complete, sample.wrong) == (_STREAMS, 0), sample  # noqa: S101
+    return sample
+
+
+def recorded() -> Ratios:
+    return Ratios(**json.loads(RECORDED.read_text()))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--record", action="store_true")
+    now = measured()
+    if parser.parse_args().record:
+        RECORDED.write_text(json.dumps(asdict(now)) + "\n")
+    print(now)
+
+
+if __name__ == "__main__":
+    main()

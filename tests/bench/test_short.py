@@ -1,0 +1,55 @@
+"""That it stays fast: by ratios within one run, never by times."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.load import Reader
+from bench.short import Ratios, measured, recorded
+from bench.verify import is_whole_html, is_whole_json
+
+
+def test_it_costs_no_more_beside_the_relay_than_was_recorded() -> None:
+    assert measured().worse_than(recorded()) == []
+
+
+@pytest.mark.parametrize(
+    ("cpu", "sent", "named"),
+    [(0.40, 3.0, []), (0.51, 3.0, ["cpu"]), (0.30, 4.0, ["bytes"]), (0.9, 9.0, ["cpu", "bytes"])],
+)
+def test_more_than_a_quarter_over_what_was_recorded_is_red(
+    cpu: float, sent: float, named: list[str]
+) -> None:
+    worse = Ratios(cpu, sent).worse_than(Ratios(0.40, 3.0))
+    assert [sentence.partition(":")[0] for sentence in worse] == named
+
+
+def test_an_answer_with_a_word_missing_or_twice_is_no_whole_one() -> None:
+    def fragments(*words: str) -> str:
+        opened = 'event: part\ndata: <div class="prose"></div>\n\nevent: 0\ndata: <p>One</p>\n\n'
+        added = "".join(f"data:  {word}\n\n" for word in words)
+        return f"{opened}{added}event: done\ndata: {{}}\n\n"
+
+    assert is_whole_html(fragments("two", "three"), "One two three")
+    assert not is_whole_html(fragments("two"), "One two three")
+    assert not is_whole_html(fragments("two", "two", "three"), "One two three")
+    assert not is_whole_html(fragments("two", "three").partition("event: done")[0], "One two three")
+
+
+def test_chunks_that_make_up_another_text_are_no_whole_answer() -> None:
+    def stream(*chunks: str) -> str:
+        said = "".join(f'event: content\ndata: {{"chunk": "{chunk}"}}\n\n' for chunk in chunks)
+        return f"{said}event: done\ndata: {{}}\n\n"
+
+    assert is_whole_json(stream("One ", "two"), "One two")
+    assert not is_whole_json(stream("One ", "One ", "two"), "One two")
+    assert not is_whole_json(stream("One "), "One two")
+
+
+def test_a_reader_tells_content_from_framing() -> None:
+    reader = Reader(0, lambda _: b"", None)
+    reader.got = [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\ndata:\r\n",
+        b"2\r\n x\r\n",
+    ]
+    assert reader.body == b"data: x"
