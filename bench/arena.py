@@ -4,7 +4,6 @@ contenders by name."""
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ import psycopg
 import redis
 import requests
 
-from bench.contenders import Contender, FastApi, Flask, Homestream
+from bench.contenders import Contender, FastApi, Flask, Homestream, unset_env
 from bench.people import Person
 from scripts.engines import Postgres, Valkey
 from scripts.launch import ROOT, free_port
@@ -188,12 +187,12 @@ class Arena:
 
     def _prepare(self, database: str) -> list[Person]:
         env = {
-            **os.environ,
+            **unset_env(),
             "INSTANCE_DIR": str(self.instance),
             "DATABASE_URL": database,
             "OPENAI_BASE_URL": self.upstream.base_url,
             "MODEL": "scripted",
         }
         command = [sys.executable, "-m", "bench.people", str(self._count)]
-        done = subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, check=True)  # noqa: S603
+        done = subprocess.run(command, cwd=self.folder, env=env, stdout=subprocess.PIPE, check=True)  # noqa: S603
         return [Person(**person) for person in json.loads(done.stdout.splitlines()[-1])]

@@ -22,9 +22,11 @@ from typing import TypeVar
 import psutil
 import requests
 
+import app.config
+import tool_services.settings
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
-from scripts.launch import ROOT, free_port
+from scripts.launch import ROOT, free_port, program_env
 
 Figure = TypeVar("Figure", bound=float)
 
@@ -86,12 +88,18 @@ class Contender:
     def follow_of(self, _number: int) -> Follow | None:
         return None
 
-    def _run(self, command: Sequence[str], ready: str, env: dict[str, str] | None = None) -> None:
+    def _run(
+        self,
+        command: Sequence[str],
+        ready: str,
+        env: dict[str, str] | None = None,
+        folder: Path = ROOT,
+    ) -> None:
         self.processes.append(
             subprocess.Popen(  # noqa: S603
                 command,
-                cwd=ROOT,
-                env={**os.environ, "OPENAI_BASE_URL": self.upstream, **(env or {})},
+                cwd=folder,
+                env={**unset_env(), "OPENAI_BASE_URL": self.upstream, **(env or {})},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
@@ -135,13 +143,15 @@ class Homestream(Contender):
         shutil.copytree(self.folder, working)
         env = {
             "INSTANCE_DIR": str(working),
+            "DATABASE_URL": f"sqlite:///{working / 'homestream.db'}",
             "WEB_PORT": str(self.port),
             "LISTINGS_PORT": str(free_port()),
             "ANALYTICS_PORT": str(free_port()),
             **self.settings,
         }
         command = (sys.executable, "-m", "scripts.serve")
-        self._run(command, f"http://127.0.0.1:{self.port}/health", env)
+        # From a folder without .env: a benchmark must never meet the data of a real one.
+        self._run(command, f"http://127.0.0.1:{self.port}/health", env, working)
         time.sleep(1.5)  # the tool services have told their tools by then
 
     def counted(self) -> list[psutil.Process]:
@@ -173,6 +183,12 @@ class Homestream(Contender):
             return b"GET %s HTTP/1.1\r\nHost: bench\r\n%s\r\n\r\n" % (found[1], cookie.encode())
 
         return follow
+
+
+def unset_env() -> dict[str, str]:
+    """This environment, in which no setting of the product is set and its modules are found."""
+    ours = {*app.config.Settings.model_fields, *tool_services.settings.Settings.model_fields}
+    return {name: value for name, value in program_env().items() if name.lower() not in ours}
 
 
 def post(path: str, body: str, headers: str = "", kind: str = "application/json") -> bytes:

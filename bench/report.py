@@ -69,9 +69,12 @@ def load(path: Path = RESULTS) -> Results:
     return Results(json.loads(path.read_text()))
 
 
-def cpu_per_1000(sample: Sample) -> float:
-    """Milliseconds of CPU for 1000 tokens, what the questions cost among it."""
+def cpu_per_1000(sample: Sample) -> float | None:
+    """Milliseconds of CPU for 1000 tokens, what the questions cost among it. None for who left
+    answers unfinished: of those tokens nobody knows how many were carried."""
     case = sample["case"]
+    if sample["complete"] < case["streams"]:
+        return None
     return float(sample["cpu"] / (case["streams"] * case["tokens"]) * 1e6)
 
 
