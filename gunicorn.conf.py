@@ -7,7 +7,6 @@ from gevent import monkey
 
 monkey.patch_all()
 
-import gc  # noqa: E402
 import os  # noqa: E402
 import resource  # noqa: E402
 from typing import Any  # noqa: E402
@@ -37,9 +36,6 @@ control_socket_disable = True
 
 def post_worker_init(worker: Any) -> None:
     engine = getattr(worker.wsgi, "extensions", {}).get("engine")
-    # What was loaded by now stays for good: the collector need not look through it each time.
-    gc.collect()
-    gc.freeze()
     if engine is not None:
         engine.begin()
         gevent.spawn(_leave_in_time, worker, engine)

@@ -58,7 +58,8 @@ def chat_stream() -> Response:
     try:
         run = _ask()
     finally:
-        engine().connections.close(connection)
+        # At once, or its place would not be free yet for the stream itself.
+        engine().connections.close(connection, at_once=True)
     return _stream(run, after=0)
 
 

@@ -37,7 +37,7 @@ class Everywhere(Protocol):
     def add(self, connection: Connection, limit: int, limit_per_user: int) -> Refusal | None:
         """Count a stream in, unless a limit is reached: then which."""
 
-    def remove(self, connection: Connection) -> None: ...
+    def remove(self, connection: Connection, *, at_once: bool) -> None: ...
 
     def renew(self, connections: Iterable[Connection]) -> None:
         """They are still open; what isn't renewed is forgotten after a while."""
@@ -86,14 +86,15 @@ class Connections:
         self._by_run[run_id] += 1
         return connection
 
-    def close(self, connection: Connection) -> None:
-        """Forget a stream; a second time does nothing."""
+    def close(self, connection: Connection, *, at_once: bool = False) -> None:
+        """Forget a stream; a second time does nothing. Elsewhere it is forgotten `at_once`, or in a
+        moment, which costs no time here."""
         if connection in self._open:
             self._open.remove(connection)
             self._by_user -= Counter([connection.user_id])
             self._by_run -= Counter([connection.run_id])
             if self._everywhere is not None:
-                self._everywhere.remove(connection)
+                self._everywhere.remove(connection, at_once=at_once)
 
     def readers(self, run_id: str) -> int:
         """How many read the run, on whatever worker."""
@@ -161,9 +162,13 @@ class RedisStreams:
         limits = (limit_per_user, limit, _FORGET_SECONDS)
         return self._ask(_ADD, _keys(connection), connection.id, *limits) or None
 
-    def remove(self, connection: Connection) -> None:
-        # Whoever closes a stream has no time to wait for Redis.
-        if self._up():
+    def remove(self, connection: Connection, *, at_once: bool) -> None:
+        if not self._up():
+            return
+        if at_once:
+            self._remove(connection)
+        else:
+            # Whoever closes a stream has no time to wait for Redis.
             gevent.spawn(self._remove, connection)
 
     def _remove(self, connection: Connection) -> None:

@@ -31,6 +31,7 @@ SHARED = ("html-valkey", "html-2-workers")
 _SETTINGS = {
     "MODEL": "scripted",
     "MAX_RUNS": "5000",
+    "MAX_RUNS_PER_WORKER": "5000",
     "MAX_STREAMS": "5000",
     "ACCESS_TOKEN_MINUTES": "1440",
     # However long an answer of 50,000 tokens may take.

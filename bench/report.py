@@ -228,7 +228,7 @@ def about(results: Results) -> str:
 
 def plot(results: Results, title: str, figure: Callable[[Sample], float | None], file: str) -> None:
     counts = [count for count in results.counts if count > 1]
-    chart = Line(
+    chart: Any = Line(  # type: ignore[no-untyped-call]
         style=LightStyle,
         title=title,
         x_title="open streams",

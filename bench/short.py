@@ -1,13 +1,15 @@
-"""The benchmark in short, for every test run: python -m bench.short [--record]
+"""The benchmark in short, for every test run: python -m bench.short [--record | --check]
 
 The product and the FastAPI relay take turns under the same load, and what counts is the ratio of
-their CPU: it hardly depends on the machine. `--record` writes down what it is now.
+their CPU: it hardly depends on the machine. `--record` writes down what it is now; `--check` fails
+when it is worse than what was written down.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from dataclasses import asdict, dataclass
 from statistics import median
 
@@ -67,10 +69,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--record", action="store_true")
+    parser.add_argument("--check", action="store_true")
+    chosen = parser.parse_args()
     now = measured()
-    if parser.parse_args().record:
-        RECORDED.write_text(json.dumps(asdict(now)) + "\n")
     print(now)
+    if chosen.record:
+        RECORDED.write_text(json.dumps(asdict(now)) + "\n")
+    worse = now.worse_than(recorded()) if chosen.check else []
+    if worse:
+        sys.exit("\n".join(worse))
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ def test_the_registry_tells_who_is_there_and_forgets_who_has_gone(
     assert seen["byKind"] == {"json": 1, "fragments": 1}
     assert seen["runs"]["activeRuns"] == 1
     assert seen["oldestSeconds"] >= 0
-    assert seen["limits"] == {"streams": 500, "streamsPerUser": 20}
+    assert seen["limits"] == {"streams": 2000, "streamsPerUser": 20}
     stream.close()
     other.close()
     eventually(lambda: requests.get(f"{product.url}/sse/health").json()["openStreams"] == 0)
