@@ -17,7 +17,7 @@ from app.models import Message, Run, Step, ToolCall, User, db
 from app.told import tokens, told
 
 _MOST_MESSAGES = 400
-_FIRST_BATCH = 20
+_FIRST_BATCH = 50
 
 
 def messages_for(run: Run, token_budget: int, away: list[str]) -> list[dict[str, Any]]:
@@ -42,8 +42,11 @@ def _messages_before(message: Message) -> Iterator[Message]:
     """Newest first, fetched only as they are wanted: the last few are all that mostly fits, however
     long the conversation is."""
     position, left, batch = message.position, _MOST_MESSAGES, _FIRST_BATCH
-    while rows := _fetched(message.conversation_id, position, min(batch, left)):
+    while left:
+        rows = _fetched(message.conversation_id, position, min(batch, left))
         yield from rows
+        if len(rows) < batch:
+            return
         position, left, batch = rows[-1].position, left - len(rows), batch * 2
 
 
