@@ -70,7 +70,7 @@ class Person:
         return self.answers.last
 
     def waits_for(self, status: str, count: int = 1) -> None:
-        expect(self.page.locator(f".answer.{status}")).to_have_count(count, timeout=30_000)
+        expect(self.page.locator(f".foot.{status}")).to_have_count(count, timeout=30_000)
 
     def reads(self) -> str:
         """The text of the newest answer, without its tool lines and buttons."""
