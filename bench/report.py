@@ -211,18 +211,21 @@ def _ratio(value: float | None, other: float | None) -> str:
 
 def about(results: Results) -> str:
     machine = results.told["machine"]
-    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    versions = {"Python": machine["python"], **machine["packages"]}
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     alone = results.told["ceiling"]
     case = alone["case"]
     per = case["streams"] * case["tokens"] / 1e6
+    often = 1 + max(one["case"]["repetition"] for one in results.told["samples"])
     return (
         f"Measured on {machine['date']}: {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory'] / 2**30:.0f} GiB, {machine['system']}, Python {machine['python']}, "
-        f"{packages}.\n\nUpstream and readers alone, with nothing between them, at "
-        f"{case['streams']:,} streams of {case['tokens']} tokens: {alone['open_at_once']:,} open at "
-        f"once, completion p99 {alone['completion']['p99']:.3f} of the ideal, "
-        f"{alone['upstream_cpu'] / per:.1f} and {alone['readers_cpu'] / per:.1f} ms of CPU per 1000 "
-        "tokens: that is what they leave of the two cores."
+        f"{machine['memory'] / 2**30:.0f} GiB, {machine['system']}; "
+        f"{packages}; repetitions: {often}.\n\nUpstream and readers alone, with nothing between "
+        f"them, at {case['streams']:,} streams of {case['tokens']} tokens: "
+        f"{alone['open_at_once']:,} open at once, completion p99 "
+        f"{alone['completion']['p99']:.3f} of the ideal, {alone['upstream_cpu'] / per:.1f} and "
+        f"{alone['readers_cpu'] / per:.1f} ms of CPU per 1000 tokens: so much of the two cores is "
+        "theirs."
     )
 
 
