@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 from pygal.graph.line import Line
-from pygal.style import LightStyle
+from pygal.style import Style
 
 from app.markdown import to_html
 from bench.answers import tokens as answer_tokens
@@ -28,6 +28,13 @@ NAMES = {
     "fastapi": "FastAPI + AsyncOpenAI",
     "flask": "Flask + gevent + openai",
 }
+_STYLE = Style(  # type: ignore[no-untyped-call]
+    background="white",
+    plot_background="white",
+    colors=("#0f766e", "#2f6fb5", "#b3261e", "#c77d0a"),
+    guide_stroke_color="#e2dfd9",
+    major_guide_stroke_color="#c9c5bd",
+)
 _BEGIN, _END = "<!-- measured: {} -->", "<!-- /measured -->"
 
 Sample = dict[str, Any]
@@ -232,7 +239,7 @@ def about(results: Results) -> str:
 def plot(results: Results, title: str, figure: Callable[[Sample], float | None], file: str) -> None:
     counts = [count for count in results.counts if count > 1]
     chart: Any = Line(  # type: ignore[no-untyped-call]
-        style=LightStyle,
+        style=_STYLE,
         title=title,
         x_title="open streams",
         width=760,
@@ -244,6 +251,8 @@ def plot(results: Results, title: str, figure: Callable[[Sample], float | None],
         disable_xml_declaration=True,
         truncate_legend=-1,
         no_prefix=True,
+        stroke_style={"width": 3},
+        dots_size=4,
     )
     chart.x_labels = [f"{count:,}" for count in counts]
     for name in ("html", "json", "fastapi", "flask"):
