@@ -161,15 +161,15 @@ class _Reply:
         raise ModelUnavailable("The model sent an empty answer.", code="model_empty")
 
     def read(self) -> Generator[Content, None, Turn]:
-        """The first token at once, then what has arrived at each look."""
+        """The first token at once, then what has arrived at each look. Only text is paced: nobody
+        watches how a tool call is written, and it is to be made at once."""
         looked = time.monotonic()
-        yield from self._say(self.first)
-        while True:
-            looked = self.pace.wait(looked)
-            text = self._more()
-            if text is None:
-                break
+        text: str | None = self.first
+        while text is not None:
             yield from self._say(text)
+            if text:
+                looked = self.pace.wait(looked)
+            text = self._more()
         if self.half:
             yield from self._say("\0")
         return self._turn()

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMON = {"help", "run", "setup", "test", "lint", "format", "lock", "clean"}
-TARGETS = COMMON | {"run-cluster", "coverage", "test-faults", "soak"}
+TARGETS = COMMON | {"run-cluster", "coverage", "test-faults", "soak", "bench"}
 
 
 @pytest.fixture
