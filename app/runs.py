@@ -133,10 +133,11 @@ class Runs:
         if known is not None:
             db.session.commit()
             return known
+        # Before anything is written: a question that is refused leaves no transaction behind.
+        position = 1 + self._admit(user_id, conversation.id or "", fresh=True)
         if conversation.id is None:
             db.session.add(conversation)
             db.session.flush()
-        position = 1 + self._admit(user_id, conversation.id, fresh=True)
         run_rows.add_question(conversation.id, position, question)
         return self._start(Asked(user_id, conversation.id, position + 1, asked_as))
 
