@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 from app import stream
 from app.answer import Answer
 from app.auth import require_user, user
-from app.conversations import checked_question, new_conversation, own_conversation, own_run
+from app.conversations import checked_question, own_conversation, own_run
 from app.engine import engine
 from app.errors import Away, InputError
 from app.events import Event, to_json
@@ -42,13 +42,8 @@ def _ask() -> Run:
     conversation_id = body.get("conversationId")
     if conversation_id is not None and not isinstance(conversation_id, str):
         raise InputError("conversationId must be a string.", field="conversationId")
-    conversation = (
-        own_conversation(user().id, conversation_id)
-        if conversation_id
-        else new_conversation(user().id, question)
-    )
     key = request.headers.get("Idempotency-Key")
-    return engine().runs.ask(user().id, conversation, question, key)
+    return engine().runs.ask(user(), question, conversation_id, key)
 
 
 @bp.post("/agents/chat-stream")

@@ -36,7 +36,7 @@ from werkzeug.utils import redirect as _redirect
 
 from app import passwords
 from app.errors import Forbidden, HomestreamError, InputError, Unauthenticated, wants_json
-from app.models import EndedSession, User, db, new_id, now
+from app.models import EndedSession, Person, User, db, new_id, now
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
 tokens = fje.JWTManager()
@@ -90,19 +90,20 @@ _SENTENCES = {
 }
 
 
-# Both things that the database knows of a token, in one question.
+# Both things that the database knows of a token, in one question that is put with every request.
+_USERS, _ENDED = User.__table__.c, EndedSession.__table__.c
 _KNOWN = (
-    select(User, EndedSession.id)
-    .outerjoin(EndedSession, EndedSession.id == bindparam("session"))
-    .where(User.id == bindparam("person"))
+    select(*_USERS["id", "email", "name", "role", "created_at"], _ENDED.id)
+    .outerjoin(EndedSession.__table__, _ENDED.id == bindparam("session"))
+    .where(_USERS.id == bindparam("person"))
 )
 
 
-def _known(claims: dict[str, Any]) -> tuple[User | None, bool]:
+def _known(claims: dict[str, Any]) -> tuple[Person | None, bool]:
     """The token's person, if there is one, and whether they signed out of its session."""
     asked = {"person": claims["sub"], "session": claims.get("sid", "")}
     found = db.session.execute(_KNOWN, asked).one_or_none()
-    return (None, False) if found is None else (found[0], found[1] is not None)
+    return (None, False) if found is None else (Person(*found[:5]), found[5] is not None)
 
 
 @tokens.token_in_blocklist_loader
@@ -114,8 +115,8 @@ def _signed_out(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
 
 
 @tokens.user_lookup_loader
-def _load_user(_header: dict[str, Any], _claims: dict[str, Any]) -> User | None:
-    return cast("User | None", g.pop("token_person"))
+def _load_user(_header: dict[str, Any], _claims: dict[str, Any]) -> Person | None:
+    return cast("Person | None", g.pop("token_person"))
 
 
 def require_user() -> None:
@@ -139,12 +140,12 @@ def _go_on_by_refresh_token() -> None:
         raise StaleForm("This form is from an earlier session: send it again.") from None
     except (JWTExtendedException, jwt.PyJWTError):
         raise Unauthenticated("Sign in to go on.") from None
-    g.new_access_token = _access_token(user(), fje.get_jwt())
+    g.new_access_token = _access_token(user().id, fje.get_jwt())
 
 
-def user() -> User:
+def user() -> Person:
     """The signed-in person. Only where `require_user` has let the request on."""
-    return cast(User, fje.current_user)
+    return cast(Person, fje.get_current_user())
 
 
 def bearer(token: str) -> str | None:
@@ -169,16 +170,16 @@ def _send_new_token(response: Response) -> Response:
     return response
 
 
-def _access_token(person: User, claims: dict[str, Any]) -> str:
+def _access_token(person_id: str, claims: dict[str, Any]) -> str:
     kept = {name: claims[name] for name in ("sid", "csrf")}
-    token: str = fje.create_access_token(person.id, additional_claims=kept)
+    token: str = fje.create_access_token(person_id, additional_claims=kept)
     return token
 
 
-def _new_tokens(person: User) -> tuple[str, str]:
+def _new_tokens(person_id: str) -> tuple[str, str]:
     claims = {"sid": new_id(), "csrf": new_id()}
-    refresh = fje.create_refresh_token(person.id, additional_claims=claims)
-    return _access_token(person, claims), refresh
+    refresh = fje.create_refresh_token(person_id, additional_claims=claims)
+    return _access_token(person_id, claims), refresh
 
 
 def _input() -> dict[str, Any]:
@@ -230,7 +231,7 @@ def log_in(given: dict[str, Any]) -> User:
 
 
 def _signed_in(person: User, status: int) -> ResponseReturnValue:
-    access, refresh = _new_tokens(person)
+    access, refresh = _new_tokens(person.id)
     if wants_json():
         body = {"user": _profile(person), "access_token": access, "refresh_token": refresh}
         return jsonify(body), status
@@ -240,7 +241,7 @@ def _signed_in(person: User, status: int) -> ResponseReturnValue:
     return response
 
 
-def _profile(person: User) -> dict[str, str]:
+def _profile(person: User | Person) -> dict[str, str]:
     return {
         "id": person.id,
         "email": person.email,
@@ -314,7 +315,7 @@ def refresh() -> ResponseReturnValue:
         raise Forbidden("The X-CSRF-TOKEN header is missing or wrong.") from None
     except (JWTExtendedException, jwt.PyJWTError):
         raise Unauthenticated("The refresh token is missing, expired or not valid.") from None
-    access = _access_token(user(), fje.get_jwt())
+    access = _access_token(user().id, fje.get_jwt())
     response = jsonify(access_token=access)
     if "Authorization" not in request.headers:
         fje.set_access_cookies(response, access)

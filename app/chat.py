@@ -33,7 +33,7 @@ from app.conversations import (
     checked_question,
     conversations_of,
     live_run,
-    new_conversation,
+    make_sure_run_is_own,
     own_conversation,
     own_run,
     stretch_of,
@@ -43,6 +43,7 @@ from app.errors import (
     Full,
     HomestreamError,
     InputError,
+    NotFound,
     TooMany,
     Unauthenticated,
     answer,
@@ -93,7 +94,10 @@ def show_beside_composer(error: HomestreamError) -> ResponseReturnValue:
     values = {"notice": error.message, "draft": request.form.get("message", "")}
     if request.endpoint == "chat.start_conversation":
         return _start_page(**values), error.status
-    found = own_conversation(user().id, (request.view_args or {})["conversation_id"])
+    try:
+        found = own_conversation(user().id, (request.view_args or {})["conversation_id"])
+    except NotFound as unknown:
+        return answer(unknown)
     return _conversation_page(found, None, **values), error.status
 
 
@@ -112,8 +116,7 @@ def conversations() -> ResponseReturnValue:
 def start_conversation() -> ResponseReturnValue:
     """The first question of a new conversation."""
     question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
-    conversation = new_conversation(user().id, question)
-    run = engine().runs.ask(user().id, conversation, question, request.form.get("key"))
+    run = engine().runs.ask(user(), question, key=request.form.get("key"))
     if request.headers.get("HX-Request"):
         here = url_for(".conversation", conversation_id=run.conversation_id)
         return "", 204, {"HX-Redirect": here}
@@ -151,12 +154,11 @@ def watch(conversation_id: str) -> ResponseReturnValue:
 
 @bp.post("/conversations/<conversation_id>/messages")
 def post_message(conversation_id: str) -> ResponseReturnValue:
-    found = own_conversation(user().id, conversation_id)
     question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
-    run = engine().runs.ask(user().id, found, question, request.form.get("key"))
+    run = engine().runs.ask(user(), question, conversation_id, request.form.get("key"))
     if request.headers.get("HX-Request"):
         return render_template("chat/_exchange.html", question=question, answer=_begun(run))
-    return redirect(url_for(".watch", conversation_id=found.id), 303)
+    return redirect(url_for(".watch", conversation_id=conversation_id), 303)
 
 
 @bp.get("/runs/<run_id>/events")
@@ -164,7 +166,7 @@ def events(run_id: str) -> Response:
     """The answer as it comes, in fragments for htmx. Always a stream that ends: the extension
     would take any other answer for a fault and ask again for ever."""
     try:
-        own_run(user().id, run_id)
+        make_sure_run_is_own(user().id, run_id)
         connection = engine().connections.open(user().id, run_id, "fragments")
     except TooMany:
         return stream.respond_with(stream.busy())
@@ -205,7 +207,7 @@ def stop(run_id: str) -> ResponseReturnValue:
 
 @bp.post("/runs/<run_id>/retry")
 def retry(run_id: str) -> ResponseReturnValue:
-    run = engine().runs.retry(own_run(user().id, run_id))
+    run = engine().runs.retry(user(), own_run(user().id, run_id))
     if request.headers.get("HX-Request"):
         return render_template("chat/_live.html", answer=_begun(run))
     if wants_json():

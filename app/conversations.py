@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ScalarResult, func, select
+from sqlalchemy import ScalarResult, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
 from app.answer import Answer, stored_events
@@ -54,17 +54,21 @@ def own_conversation(user_id: str, conversation_id: str) -> Conversation:
     return found
 
 
+_OWNER = select(Run.__table__.c.user_id).where(Run.__table__.c.id == bindparam("run"))
+
+
+def make_sure_run_is_own(user_id: str, run_id: str) -> None:
+    """What own_run says, for who needs no more of it. Raises NotFound."""
+    if db.session.execute(_OWNER, {"run": run_id}).scalar() != user_id:
+        raise NotFound("There is no such answer.")
+
+
 def own_run(user_id: str, run_id: str) -> Run:
     """Raises NotFound when there is none, or it is another person's."""
     found = db.session.get(Run, run_id)
     if found is None or found.user_id != user_id:
         raise NotFound("There is no such answer.")
     return found
-
-
-def new_conversation(user_id: str, question: str) -> Conversation:
-    """Not stored yet; titled by its first question."""
-    return Conversation(user_id=user_id, title=_title(question))
 
 
 def checked_question(text: object, longest: int) -> str:
@@ -77,7 +81,8 @@ def checked_question(text: object, longest: int) -> str:
     return question
 
 
-def _title(question: str) -> str:
+def title_of(question: str) -> str:
+    """What a conversation is called that begins with this question."""
     line = " ".join(question.split())
     if len(line) <= TITLE_LENGTH:
         return line

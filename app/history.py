@@ -5,97 +5,112 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from itertools import groupby
 from typing import Any
 
 from flask import render_template
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
+from sqlalchemy import Row, bindparam, select
 
 from app.agent import for_model, parsed
 from app.events import Past, ToolCalled, ToolRequest, Turn, shown_from
-from app.models import Message, Run, Step, ToolCall, User, db
+from app.models import Message, Person, Run, Step, ToolCall, db
 from app.told import tokens, told
 
 _MOST_MESSAGES = 400
 _FIRST_BATCH = 50
 
 
-def messages_for(run: Run, token_budget: int, away: list[str]) -> list[dict[str, Any]]:
-    """The chat messages that ask for `run`'s answer. `away` names the services that are down."""
-    person = db.session.get_one(User, run.user_id)
+_MESSAGES = (
+    select(*Message.__table__.c["id", "position", "role", "content"])
+    .where(
+        Message.conversation_id == bindparam("conversation"),
+        Message.position < bindparam("before"),
+        Message.superseded.is_(False),
+    )
+    .order_by(Message.position.desc())
+    .limit(bindparam("count"))
+    .subquery()
+)
+_STEPS, _CALLS = Step.__table__.c, ToolCall.__table__.c
+# One question for all of it, put together once. What a person was shown the model never sees, and
+# it can be large.
+_SAID = (
+    select(
+        *_MESSAGES.c["position", "role", "content"],
+        *_STEPS["number", "text"],
+        *_CALLS["id", "name", "arguments", "changed", "status", "result", "error", "duration_ms"],
+    )
+    .outerjoin(Run.__table__, Run.answer_id == _MESSAGES.c.id)
+    .outerjoin(Step.__table__, Step.run_id == Run.id)
+    .outerjoin(ToolCall.__table__, (_CALLS.run_id == Run.id) & (_CALLS.step_number == Step.number))
+    .order_by(_MESSAGES.c.position.desc(), _STEPS.number, _CALLS.position)
+)
+
+
+def messages_for(
+    person: Person, conversation_id: str, position: int, token_budget: int, away: list[str]
+) -> list[dict[str, Any]]:
+    """The chat messages that ask for the answer at this position of the person's conversation.
+    `away` names the services that are down."""
     prompt = render_template("prompts/system.md", person=person, today=date.today(), away=away)
-    return [{"role": "system", "content": prompt}, *_newest(_turns(run), token_budget)]
+    turns = _turns(conversation_id, position)
+    return [{"role": "system", "content": prompt}, *_newest(turns, token_budget)]
 
 
-def _turns(run: Run) -> Iterator[list[dict[str, Any]]]:
-    """The conversation up to the run's question, newest turn first: a question and its answer."""
+def _turns(conversation_id: str, position: int) -> Iterator[list[dict[str, Any]]]:
+    """The conversation before this position, newest turn first: a question and its answer."""
     answer: list[dict[str, Any]] = []
-    for message in _messages_before(run.answer):
-        if message.role == "assistant":
+    for message in _messages_before(conversation_id, position):
+        if message[0].role == "assistant":
             answer = _answer(message)
         else:
-            yield [{"role": "user", "content": message.content}, *answer]
+            yield [{"role": "user", "content": message[0].content}, *answer]
             answer = []
 
 
-def _messages_before(message: Message) -> Iterator[Message]:
-    """Newest first, fetched only as they are wanted: the last few are all that mostly fits, however
-    long the conversation is."""
-    position, left, batch = message.position, _MOST_MESSAGES, _FIRST_BATCH
+def _messages_before(conversation_id: str, position: int) -> Iterator[list[Row[Any]]]:
+    """Each message's rows, newest first, fetched only as they are wanted: the last few are all that
+    mostly fits, however long the conversation is."""
+    left, batch = _MOST_MESSAGES, _FIRST_BATCH
     while left:
-        rows = _fetched(message.conversation_id, position, min(batch, left))
-        yield from rows
-        if len(rows) < batch:
+        count = min(batch, left)
+        asked = {"conversation": conversation_id, "before": position, "count": count}
+        rows = db.session.execute(_SAID, asked).all()
+        messages = [list(same) for _, same in groupby(rows, lambda row: row.position)]
+        yield from messages
+        if len(messages) < count:
             return
-        position, left, batch = rows[-1].position, left - len(rows), batch * 2
+        position, left, batch = rows[-1].position, left - count, batch * 2
 
 
-def _fetched(conversation_id: str, before: int, count: int) -> Sequence[Message]:
-    return db.session.scalars(
-        select(Message)
-        .where(
-            Message.conversation_id == conversation_id,
-            Message.position < before,
-            Message.superseded.is_(False),
-        )
-        .order_by(Message.position.desc())
-        .limit(count)
-        .options(
-            # What a person was shown the model never sees, and it can be large.
-            selectinload(Message.run)
-            .selectinload(Run.steps)
-            .selectinload(Step.calls)
-            .defer(ToolCall.shown)
-        )
-    ).all()
-
-
-def _answer(message: Message) -> list[dict[str, Any]]:
-    steps = message.run.steps if message.run else []
-    messages = [said for step in steps for said in _step(step)]
+def _answer(message: list[Row[Any]]) -> list[dict[str, Any]]:
+    messages = [
+        said for _, rows in groupby(message, lambda row: row.number) for said in _step(list(rows))
+    ]
     if not messages or messages[-1]["role"] == "tool":
         messages.append({"role": "assistant", "content": "(This answer was not finished.)"})
     return messages
 
 
-def _step(step: Step) -> list[dict[str, Any]]:
-    if not step.text and not step.calls:
+def _step(rows: list[Row[Any]]) -> list[dict[str, Any]]:
+    calls = [row for row in rows if row.id]
+    if not rows[0].text and not calls:
         return []
-    turn, calls = _past(step, shown=False)
-    return for_model(turn.text, turn.calls, calls)
+    turn, ends = _past(rows[0].text, calls, shown=False)
+    return for_model(turn.text, turn.calls, ends)
 
 
-def _past(step: Step, *, shown: bool = True) -> Past:
-    calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in step.calls)
-    return Turn(step.text, calls), {call.id: ended(call, shown=shown) for call in step.calls}
+def _past(text: str, stored: Sequence[Any], *, shown: bool = True) -> Past:
+    calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in stored)
+    return Turn(text, calls), {call.id: ended(call, shown=shown) for call in stored}
 
 
 def past_of(run: Run, *, unfinished: bool) -> list[Past]:
     """The steps of a run that another worker began: the finished ones, or the last one too."""
-    return [_past(step) for step in run.steps if step.finished or unfinished]
+    return [_past(step.text, step.calls) for step in run.steps if step.finished or unfinished]
 
 
-def ended(call: ToolCall, *, shown: bool = True) -> ToolCalled:
+def ended(call: ToolCall | Row[Any], *, shown: bool = True) -> ToolCalled:
     """A stored call as the event that last told of it, with what it showed if that is wanted."""
     return ToolCalled(
         id=call.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,6 +58,21 @@ class User(db.Model):  # type: ignore[name-defined, misc]
     role: Mapped[str] = mapped_column(String(20), default="user")
     password_hash: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who is asking, without anything to log in with."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    created_at: datetime
+
+
+def person_of(user: User) -> Person:
+    return Person(user.id, user.email, user.name, user.role, user.created_at)
 
 
 class EndedSession(db.Model):  # type: ignore[name-defined, misc]

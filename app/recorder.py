@@ -69,6 +69,7 @@ class Recorder:
         self._app = app
         self._log = log
         self._saved_seq = 0
+        self._may_have_calls = run.attempt > 1
         self._finished = False  # the step in hand is the last one, and complete
         self._texts: list[str] = []  # of the steps that have ended
         self._text: list[str] = []  # of the step in hand
@@ -121,7 +122,7 @@ class Recorder:
     def finish(self, ending: Ending) -> None:
         """Store how the run ended, then tell the readers. Raises LeaseLost."""
         try:
-            self.store(lambda: self._save_ending(ending), patience=_END_PATIENCE)
+            self._transact(lambda: self._save_ending(ending), patience=_END_PATIENCE)
         except LeaseLost:
             raise
         except Exception:
@@ -156,14 +157,21 @@ class Recorder:
         self._text = ["".join(self._text)]
         return self._text[0]
 
-    def store(self, work: Callable[[], Any], patience: float | None = None) -> None:
-        """Do `work` in a transaction of this attempt, again while the database is away: for
-        `patience` seconds, or for as long as the run may take."""
+    def store(self, work: Callable[[], Any]) -> None:
+        """Do `work` in a transaction of this attempt, again while the database is away."""
+
+        def claim_and_work() -> None:
+            self._claim_row()
+            work()
+
+        self._transact(claim_and_work)
+
+    def _transact(self, work: Callable[[], Any], patience: float | None = None) -> None:
+        """Try for `patience` seconds, or for as long as the run may take."""
         limit = None if patience is None else time.monotonic() + patience
         while True:
             try:
                 with self._app.app_context():
-                    self._claim_row()
                     work()
                     db.session.commit()
                     return
@@ -182,15 +190,16 @@ class Recorder:
         calls ends the run, and is stored with its end."""
         self._usage.update(turn.usage or {})
         if turn.calls:
+            self._may_have_calls = True
             self.store(lambda: self._save_step(turn.calls))
             self._texts.append(self._whole_text())
             self._text = []
         else:
             self._finished = True
 
-    def _save_step(self, calls: Sequence[ToolRequest] = (), *, finished: bool = True) -> None:
+    def _save_step(self, calls: Sequence[ToolRequest]) -> None:
         number = len(self._texts) + 1
-        run_rows.save_step(self.run_id, self.attempt, number, self._whole_text(), finished=finished)
+        run_rows.save_step(self.run_id, self.attempt, number, self._whole_text(), finished=True)
         for position, call in enumerate(calls, 1):
             db.session.merge(
                 ToolCall(
@@ -211,10 +220,24 @@ class Recorder:
             del self._started[call.id]
 
     def _save_ending(self, ending: Ending) -> None:
+        # First, for it locks the row that all the others are held to.
+        usage = dict(self._usage) or None
+        if not run_rows.end(
+            self.run_id, self.attempt, self._seq, usage, ending.outcome, ending.error
+        ):
+            raise LeaseLost(self.run_id)
         texts = [*self._texts, self._whole_text()]
         if texts[-1] or self._finished:
-            self._save_step(finished=self._finished)
-        end_run(self.run_id, ending)
+            run_rows.save_step(
+                self.run_id,
+                self.attempt,
+                len(texts),
+                texts[-1],
+                finished=self._finished,
+                live=False,
+            )
+        if self._may_have_calls:
+            run_rows.end_calls(self.run_id, NO_RESULT)
         content = "\n\n".join(filter(None, texts))
         run_rows.save_answer(self._message_id, self._conversation_id, content)
 
@@ -238,19 +261,6 @@ def _save_call(end: ToolCalled) -> None:
     call.shown = [asdict(one) for one in end.shown] or None
     if end.arguments != (parsed(call.arguments) or {}):
         call.changed = end.arguments
-
-
-def end_run(run_id: str, ending: Ending) -> None:
-    """Set how a run ended, in the current transaction. Calls without a result have failed."""
-    error = ending.error
-    run_rows.end(
-        run_id,
-        ending.outcome,
-        error.code if error else None,
-        error.message if error else None,
-        retryable=error is not None and error.retryable,
-    )
-    run_rows.fail_calls(run_id, NO_RESULT)
 
 
 def save_texts(app: Flask, recorders: Iterable[Recorder]) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Table, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import Float, Table, bindparam, func, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from app.errors import HomestreamError
 from app.events import Outcome
+from app.leases import epoch
 from app.models import Run, db, new_id, now
 
 _TABLES = Run.metadata.tables
@@ -22,6 +24,7 @@ _STEPS: Table = _TABLES["steps"]
 _CALLS: Table = _TABLES["tool_calls"]
 _APPROVALS: Table = _TABLES["approvals"]
 _MESSAGES: Table = _TABLES["messages"]
+_USERS: Table = _TABLES["users"]
 _CONVERSATIONS: Table = _TABLES["conversations"]
 
 # Not IN: what is carried out for many rows at once can't have that.
@@ -29,16 +32,12 @@ _LIVE = or_(_RUNS.c.status == "queued", _RUNS.c.status == "running")
 _OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("by"), _LIVE)
 _NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT).values(seq=bindparam("at_seq"))
 _CLAIM = _NOTE_SEQ.values(usage=bindparam("so_far"))
-_END = (
-    update(_RUNS)
-    .where(_RUNS.c.id == bindparam("run"))
-    .values(
-        status=bindparam("outcome"),
-        error_code=bindparam("code"),
-        error_message=bindparam("said"),
-        retryable=bindparam("again"),
-        finished_at=bindparam("at"),
-    )
+_END = _CLAIM.values(
+    status=bindparam("outcome"),
+    error_code=bindparam("code"),
+    error_message=bindparam("said"),
+    retryable=bindparam("again"),
+    finished_at=bindparam("at"),
 )
 _FAIL_CALLS = (
     update(_CALLS)
@@ -62,6 +61,13 @@ _TOUCH = (
 )
 
 
+_LOCK = (
+    select(_USERS.c.id).where(_USERS.c.id == bindparam("person")).with_for_update(key_share=True)
+)
+_ADD_CONVERSATION = insert(_CONVERSATIONS)
+_ADD_MESSAGES = insert(_MESSAGES)
+_ADD_RUN = insert(_RUNS).values(lease_until=epoch() + bindparam("held_for", type_=Float))
+
 _ALL_LIVE = select(func.count()).select_from(_RUNS).where(_LIVE)
 _COUNTED = select(
     _ALL_LIVE.where(_RUNS.c.user_id == bindparam("person")).scalar_subquery(),
@@ -70,34 +76,65 @@ _COUNTED = select(
     select(func.max(_MESSAGES.c.position))
     .where(_MESSAGES.c.conversation_id == bindparam("conversation"))
     .scalar_subquery(),
+    select(_CONVERSATIONS.c.user_id)
+    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
+    .scalar_subquery(),
+    select(_RUNS.c.id)
+    .where(_RUNS.c.user_id == bindparam("person"), _RUNS.c.asked_as == bindparam("key"))
+    .scalar_subquery(),
 )
 
 
-def counted(user_id: str, conversation_id: str) -> tuple[int, int, int, int]:
-    """How many answers are being written: the person's, everybody's, and the conversation's; and
-    the last position in the conversation."""
-    asked = {"person": user_id, "conversation": conversation_id}
-    own, every, here, last = db.session.execute(_COUNTED, asked).one()
-    return own, every, here, last or 0
+class Counted(NamedTuple):
+    """What a question's admission depends on: how many answers are being written, the person's,
+    everybody's and the conversation's; the last position in the conversation and whose it is; and
+    the run that was asked for by the same key."""
+
+    own: int
+    every: int
+    here: int
+    last: int
+    owner: str | None
+    known: str | None
 
 
-def add_question(conversation_id: str, position: int, text: str) -> None:
-    db.session.execute(insert(_MESSAGES), _message(new_id(), conversation_id, position, text))
-    db.session.execute(_TOUCH, {"conversation": conversation_id, "at": now()})
+def lock(user_id: str) -> None:
+    """The person's row, until the transaction's end, where two transactions can write at once: with
+    SQLite nothing comes between what one of them does."""
+    if db.engine.dialect.name != "sqlite":
+        db.session.execute(_LOCK, {"person": user_id})
 
 
-def add_run(run: Run, position: int, terms: dict[str, Any]) -> None:
-    """The run, with the lease's `terms`, and the message that is to hold its answer."""
-    message = _message(run.answer_id, run.conversation_id, position, "", role="assistant")
-    db.session.execute(insert(_MESSAGES), message)
+def counted(user_id: str, conversation_id: str, asked_as: str | None = None) -> Counted:
+    asked = {"person": user_id, "conversation": conversation_id, "key": asked_as}
+    own, every, here, last, owner, known = db.session.execute(_COUNTED, asked).one()
+    return Counted(own, every, here, last or 0, owner, known)
+
+
+def add_conversation(user_id: str, title: str) -> str:
+    """A new conversation's id."""
+    row = {"id": new_id(), "user_id": user_id, "title": title}
+    db.session.execute(_ADD_CONVERSATION, row)
+    return row["id"]
+
+
+def add_run(
+    run: Run, position: int, worker: str, held_for: float, question: str | None = None
+) -> None:
+    """The run, held by a worker for so many seconds, and the message at `position` that is to
+    hold its answer; before it the `question`, unless that is there already."""
+    messages = [_message(run.answer_id, run.conversation_id, position, "assistant", "")]
+    if question is not None:
+        before = _message(new_id(), run.conversation_id, position - 1, "user", question)
+        messages.insert(0, before)
+    db.session.execute(_ADD_MESSAGES, messages)
+    db.session.execute(_TOUCH, {"conversation": run.conversation_id, "at": now()})
     names = ("id", "user_id", "asked_as", "conversation_id", "answer_id", "status", "attempt")
     row = {name: getattr(run, name) for name in names}
-    db.session.execute(insert(_RUNS).values(terms), row)
+    db.session.execute(_ADD_RUN, row | {"worker": worker, "held_for": held_for})
 
 
-def _message(
-    id: str, conversation_id: str, position: int, text: str, role: str = "user"
-) -> dict[str, Any]:
+def _message(id: str, conversation_id: str, position: int, role: str, text: str) -> dict[str, Any]:
     return {
         "id": id,
         "conversation_id": conversation_id,
@@ -114,8 +151,11 @@ def claim(run_id: str, attempt: int, seq: int, usage: dict[str, int] | None) -> 
     return bool(db.session.execute(_CLAIM, row).rowcount)  # type: ignore[attr-defined]
 
 
-def save_step(run_id: str, attempt: int, number: int, text: str, *, finished: bool) -> None:
-    db.session.execute(_upsert(finished), _step(run_id, attempt, number, text))
+def save_step(
+    run_id: str, attempt: int, number: int, text: str, *, finished: bool, live: bool = True
+) -> None:
+    """Store a step's text, if the attempt is in force and the run is `live`, where that matters."""
+    db.session.execute(_upsert(finished, live), _step(run_id, attempt, number, text))
 
 
 def save_texts(texts: Sequence[tuple[str, int, int, int, str]]) -> None:
@@ -125,31 +165,27 @@ def save_texts(texts: Sequence[tuple[str, int, int, int, str]]) -> None:
     seqs = [{"run": run, "by": attempt, "at_seq": seq} for run, attempt, seq, _, _ in texts]
     connection.execute(_NOTE_SEQ, seqs)
     steps = [_step(run, attempt, number, text) for run, attempt, _, number, text in texts]
-    connection.execute(_upsert(False), steps)
+    connection.execute(_upsert(False, True), steps)
 
 
 def _step(run_id: str, attempt: int, number: int, text: str) -> dict[str, Any]:
     return {"run": run_id, "by": attempt, "step": number, "so_far": text}
 
 
-def _upsert(finished: bool) -> Any:
-    return _upserts(db.engine.dialect.name)[finished]
+def _upsert(finished: bool, live: bool) -> Any:
+    return _upsert_by(db.engine.dialect.name, finished, live)
 
 
 @cache
-def _upserts(dialect: str) -> dict[bool, Any]:
-    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return {finished: _upsert_by(make, finished) for finished in (False, True)}
-
-
-def _upsert_by(make: Any, finished: bool) -> Any:
+def _upsert_by(dialect: str, finished: bool, live: bool) -> Any:
     """A step that has finished stays as it is: its text was stored while an older one waited."""
+    make: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     of_attempt = select(
         _RUNS.c.id,
         bindparam("step", type_=_STEPS.c.number.type),
         bindparam("so_far", type_=_STEPS.c.text.type),
         literal(finished),
-    ).where(*_OF_ATTEMPT)
+    ).where(*_OF_ATTEMPT[: 3 if live else 2])
     given = make(_STEPS).from_select(["run_id", "number", "text", "finished"], of_attempt)
     return given.on_conflict_do_update(
         index_elements=[_STEPS.c.run_id, _STEPS.c.number],
@@ -159,16 +195,31 @@ def _upsert_by(make: Any, finished: bool) -> Any:
 
 
 def end(
-    run_id: str, outcome: Outcome, code: str | None, said: str | None, *, retryable: bool
-) -> None:
-    """How the run ended. Nothing of it can be approved any more."""
-    row = {"run": run_id, "outcome": outcome, "code": code, "said": said, "again": retryable}
-    db.session.execute(_END, row | {"at": now()})
+    run_id: str,
+    attempt: int,
+    seq: int,
+    usage: dict[str, int] | None,
+    outcome: Outcome,
+    error: HomestreamError | None,
+) -> bool:
+    """How the run ended; False, and nothing is changed, where `claim` would say so."""
+    row = {
+        "run": run_id,
+        "by": attempt,
+        "at_seq": seq,
+        "so_far": usage,
+        "outcome": outcome,
+        "code": error.code if error else None,
+        "said": error.message if error else None,
+        "again": error is not None and error.retryable,
+        "at": now(),
+    }
+    return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
+
+
+def end_calls(run_id: str, why: str) -> None:
+    """Calls without a result have failed, and none can be approved any more."""
     db.session.execute(_CLOSE_APPROVALS, {"run": run_id})
-
-
-def fail_calls(run_id: str, why: str) -> None:
-    """Calls without a result have failed."""
     db.session.execute(_FAIL_CALLS, {"run": run_id, "said": why})
 
 

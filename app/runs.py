@@ -27,13 +27,14 @@ from app.catalogue import Catalogue
 from app.clock import Clock
 from app.config import Settings
 from app.connections import Connections
+from app.conversations import title_of
 from app.database import is_away
-from app.errors import Away, Conflict, Full, HomestreamError, RunFailed, TooMany
+from app.errors import Away, Conflict, Full, HomestreamError, NotFound, RunFailed, TooMany
 from app.event_log import EventLog
 from app.events import Past
 from app.history import messages_for, past_of
 from app.leases import LIVE, Leases
-from app.models import Conversation, Run, User, db, new_id, now
+from app.models import Person, Run, User, db, new_id, now, person_of
 from app.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.tools import UserTools
 
@@ -70,7 +71,6 @@ class Active:
     """A run being produced: `worker` does it, and once it has ended, however, that is recorded;
     then it is `kept`."""
 
-    user_id: str
     recorder: Recorder
     worker: gevent.Greenlet[..., Ending]
     kept: Signal = field(default_factory=Signal)
@@ -81,10 +81,9 @@ class Active:
 class Asked:
     """Whose question is to be answered, and where the answer goes."""
 
-    user_id: str
+    person: Person
     conversation_id: str
     position: int
-    asked_as: str | None = None
 
 
 class Runs:
@@ -121,36 +120,46 @@ class Runs:
             )
 
     def ask(
-        self, user_id: str, conversation: Conversation, question: str, key: str | None = None
+        self,
+        person: Person,
+        question: str,
+        conversation_id: str | None = None,
+        key: str | None = None,
     ) -> Run:
-        """Store the question with a queued run and start it. Raises Conflict and TooMany.
+        """Store the question in the person's conversation, or a new one, with a run, and start it.
+        Raises NotFound, Conflict and TooMany.
 
         The same question sent again with the same `key` is not asked again: its run is returned.
         """
-        self._lock(user_id)
         asked_as = _asked_as(key, question)
-        known = _asked_already(user_id, asked_as)
-        if known is not None:
+        self._lock(person.id)
+        counted = run_rows.counted(person.id, conversation_id or "", asked_as)
+        if counted.known is not None:
             db.session.commit()
-            return known
+            return db.session.get_one(Run, counted.known)
+        if conversation_id and counted.owner != person.id:
+            raise NotFound("There is no such conversation.")
         # Before anything is written: a question that is refused leaves no transaction behind.
-        position = 1 + self._admit(user_id, conversation.id or "", fresh=True)
-        if conversation.id is None:
-            db.session.add(conversation)
-            db.session.flush()
-        run_rows.add_question(conversation.id, position, question)
-        return self._start(Asked(user_id, conversation.id, position + 1, asked_as))
+        self._admit(counted)
+        if counted.here:
+            raise Conflict("The last answer is still being written: wait for it, or stop it first.")
+        if not conversation_id:
+            conversation_id = run_rows.add_conversation(person.id, title_of(question))
+        # Between the last answer and the one to come.
+        asked = Asked(person, conversation_id, counted.last + 2)
+        return self._start(asked, question, asked_as)
 
-    def retry(self, run: Run) -> Run:
+    def retry(self, person: Person, run: Run) -> Run:
         """Another run for the same question; the answer it had is put aside. Raises Conflict."""
-        self._lock(run.user_id)
-        last = self._admit(run.user_id, run.conversation_id)
+        self._lock(person.id)
+        counted = run_rows.counted(person.id, run.conversation_id)
+        self._admit(counted)
         if run.live or run.answer.superseded or run.status == "completed":
             raise Conflict("Only an answer that failed or was stopped can be tried again.")
-        if run.answer.position != last:
+        if run.answer.position != counted.last:
             raise Conflict("The conversation has gone on since: ask the question again instead.")
         run.answer.superseded = True
-        return self._start(Asked(run.user_id, run.conversation_id, run.answer.position))
+        return self._start(Asked(person, run.conversation_id, run.answer.position))
 
     def stop(self, run_id: str) -> None:
         """Stop a run, whoever produces it, and wait until its end is recorded (some seconds at
@@ -222,8 +231,9 @@ class Runs:
             ending = _ending_of_left(run)
             # One that ends here keeps every word that was written.
             past = past_of(run, unfinished=ending is not None)
-            user_id = run.user_id
-        self._spawn(recorder, user_id, past, ending)
+            person = person_of(db.session.get_one(User, run.user_id))
+            asked = Asked(person, run.conversation_id, run.answer.position)
+        self._spawn(recorder, asked, past, ending)
 
     def stop_abandoned(self) -> None:
         """For ever: stop the runs that nobody has read for `abandoned_run_seconds`."""
@@ -245,54 +255,48 @@ class Runs:
         once, on whatever workers, the second sees the first. Raises Away when none can be taken."""
         if self.leaving or not self._log.up:
             raise Away("Answers can't be written just now: try again in a moment.")
-        db.session.execute(
-            select(User.id).where(User.id == user_id).with_for_update(key_share=True)
-        )
+        run_rows.lock(user_id)
 
-    def _admit(self, user_id: str, conversation_id: str, *, fresh: bool = False) -> int:
-        """The last position in the conversation, if one more answer may be written. A `fresh`
-        question may not come while another one's answer is. Raises TooMany and Conflict."""
-        own, every, in_conversation, last = run_rows.counted(user_id, conversation_id)
-        if own >= self._settings.max_runs_per_user:
+    def _admit(self, counted: run_rows.Counted) -> None:
+        """Raises TooMany unless one more answer may be written."""
+        if counted.own >= self._settings.max_runs_per_user:
             raise TooMany(
-                f"You have {own} answers being written: wait for one, or stop it.",
+                f"You have {counted.own} answers being written: wait for one, or stop it.",
                 code="too_many_runs",
                 own=True,
             )
-        if every >= self._settings.max_runs:
+        if counted.every >= self._settings.max_runs:
             raise TooMany(
                 "Too many answers are being written just now: try again in a moment.",
                 code="too_many_runs",
                 own=False,
             )
-        if fresh and in_conversation:
-            raise Conflict("The last answer is still being written: wait for it, or stop it first.")
-        return last
 
-    def _start(self, asked: Asked) -> Run:
+    def _start(self, asked: Asked, question: str | None = None, asked_as: str | None = None) -> Run:
         run = Run(
             id=new_id(),
-            user_id=asked.user_id,
-            asked_as=asked.asked_as,
+            user_id=asked.person.id,
+            asked_as=asked_as,
             conversation_id=asked.conversation_id,
             answer_id=new_id(),
             status="running",
             attempt=1,
         )
-        run_rows.add_run(run, asked.position, self._leases.terms())
+        leases = self._leases
+        run_rows.add_run(run, asked.position, leases.worker, leases.seconds, question)
         db.session.commit()
-        self._spawn(Recorder(self._app, self._log, run), asked.user_id)
+        self._spawn(Recorder(self._app, self._log, run), asked)
         return run
 
     def _spawn(
         self,
         recorder: Recorder,
-        user_id: str,
+        asked: Asked,
         past: Sequence[Past] | None = None,
         ending: Ending | None = None,
     ) -> None:
-        worker = gevent.spawn(self._produce, recorder, user_id, past, ending)
-        active = Active(user_id, recorder, worker)
+        worker = gevent.spawn(self._produce, recorder, asked, past, ending)
+        active = Active(recorder, worker)
         self._active[recorder.run_id] = active
         # The worker can be killed at any moment; what records its end must not be, so it is another
         # greenlet, which a link begins when it is needed: each costs memory while it waits.
@@ -325,7 +329,7 @@ class Runs:
     def _produce(
         self,
         recorder: Recorder,
-        user_id: str,
+        asked: Asked,
         past: Sequence[Past] | None,
         ending: Ending | None,
     ) -> Ending:
@@ -336,10 +340,10 @@ class Runs:
                 recorder.resume(past)
             if ending is not None:
                 return ending
-            messages = self._begin(recorder)
+            messages = self._messages(asked)
             tools = UserTools(
                 self._catalogue,
-                user_id,
+                asked.person.id,
                 RunApprovals(self._app, recorder.run_id, self._settings.approval_minutes),
                 self._settings.approvals,
             )
@@ -366,14 +370,19 @@ class Runs:
         finally:
             clock.timeout.close()
 
-    def _begin(self, recorder: Recorder) -> list[dict[str, object]]:
+    def _messages(self, asked: Asked) -> list[dict[str, object]]:
         """What to ask the model. Waits while the database is away."""
         away = [service.name for service in self._catalogue.services.values() if not service.up]
         while True:
             try:
                 with self._app.app_context():
-                    run = db.session.get_one(Run, recorder.run_id)
-                    return messages_for(run, self._settings.history_tokens, away)
+                    return messages_for(
+                        asked.person,
+                        asked.conversation_id,
+                        asked.position,
+                        self._settings.history_tokens,
+                        away,
+                    )
             except Exception as error:
                 if not is_away(error):
                     raise
@@ -401,14 +410,6 @@ def _asked_as(key: str | None, question: str) -> str | None:
     if not key:
         return None
     return blake2s(f"{key}\0{question}".encode(), digest_size=16).hexdigest()
-
-
-def _asked_already(user_id: str, asked_as: str | None) -> Run | None:
-    if asked_as is None:
-        return None
-    known = select(Run).where(Run.user_id == user_id, Run.asked_as == asked_as)
-    found: Run | None = db.session.scalar(known)
-    return found
 
 
 def _is_live(run_id: str) -> bool:

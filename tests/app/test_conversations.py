@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from app.conversations import PAGE_LENGTH
 from app.history import messages_for
-from app.models import Message, Run, db
+from app.models import Message, Run, User, db, person_of
 from tests.app.test_chat import Strict, finished
 from tests.long import long_conversation
 from tests.product import Person
@@ -244,13 +244,15 @@ def told(alice: Person, messages: int, budget: int) -> tuple[list[str], Cost]:
     path = have(alice, messages)
     app = alice.product.app
     with app.app_context():
-        run = asked_next(path.rpartition("/")[2], alice.id, messages)
+        conversation = path.rpartition("/")[2]
+        ask_next(conversation, alice.id, messages)
+        person = person_of(db.session.get_one(User, alice.id))
         with counted(app) as cost, app.test_request_context():
-            said = messages_for(db.session.get_one(Run, run), budget, [])
+            said = messages_for(person, conversation, messages + 2, budget, [])
     return [each["content"] for each in said if each["role"] == "user"], cost
 
 
-def asked_next(conversation_id: str, user_id: str, messages: int) -> str:
+def ask_next(conversation_id: str, user_id: str, messages: int) -> None:
     """A question and its answer's run, which nobody begins."""
     ids = {"conversation_id": conversation_id}
     answer = Message(role="assistant", position=messages + 2, **ids)
@@ -258,7 +260,6 @@ def asked_next(conversation_id: str, user_id: str, messages: int) -> str:
     question = Message(role="user", content="And now?", position=messages + 1, **ids)
     db.session.add_all([question, run])
     db.session.commit()
-    return run.id
 
 
 def test_what_the_model_is_told_costs_no_more_in_a_long_conversation(alice: Person) -> None:
