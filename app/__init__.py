@@ -21,6 +21,7 @@ from app import (
     streaming_check,
     tokens,
 )
+from app.apart import apart
 from app.catalogue import Catalogue
 from app.config import Settings, load_settings
 from app.connections import Connections, RedisStreams
@@ -78,7 +79,13 @@ def create_app(config: Settings | None = None) -> Flask:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
+    app.wsgi_app = _apart(app.wsgi_app)  # type: ignore[method-assign]
     return app
+
+
+def _apart(serve: Any) -> Any:
+    """The WSGI application, of whose work nothing weighs on the stream that comes of it."""
+    return lambda environ, start_response: apart(serve, environ, start_response)
 
 
 def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Engine:

@@ -10,6 +10,8 @@ from typing import Any
 import httpx2
 import msgspec
 
+from app.transport import ARRIVALS
+
 
 class Unreadable(Exception):
     """The endpoint sent something that is no chunk: an error, or what nobody can read."""
@@ -61,7 +63,7 @@ def chunks_of(response: httpx2.Response) -> Iterator[list[Chunk]]:
     """The chunks as they come, those that came together in one list. Raises Unreadable, and what
     httpx2 raises."""
     events = Events()
-    for piece in response.iter_bytes():
+    for piece in response.extensions.get(ARRIVALS) or response.iter_bytes():
         # No name is given to what was read: it would be kept until the next piece comes.
         yield list(map(_chunk, events.feed(piece)))
         if events.done:

@@ -7,8 +7,9 @@ redis_log.RedisLog for any number of workers.
 from __future__ import annotations
 
 import time
+from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Protocol
@@ -16,7 +17,7 @@ from typing import Protocol
 import gevent
 from gevent.event import Event as Signal
 
-from app.events import Done, Event
+from app.events import Content, Done, Event
 
 ATTEMPT = 1_000_000
 """The seqs of a run's second producer begin at 2 * ATTEMPT + 1, the third's at 3 * ATTEMPT + 1, so
@@ -73,14 +74,29 @@ class EventLog(Protocol):
 
 @dataclass(slots=True)
 class _Run:
+    """A log as it is kept, `seqs` beside `events`: text as it is, since most events are text, and
+    one as an object of its own in an entry of its own would take three times as much."""
+
     base: int
-    entries: list[Entry] = field(default_factory=list)
+    seqs: array[int] = field(default_factory=lambda: array("q"))
+    events: list[Event | str] = field(default_factory=list)
     waiting: dict[Signal, float] = field(default_factory=dict)
     ended_at: float | None = None
 
     @property
     def last(self) -> int:
-        return self.entries[-1].seq if self.entries else self.base
+        return self.seqs[-1] if self.seqs else self.base
+
+    def begin(self, base: int) -> None:
+        self.base, self.ended_at = base, None
+        self.seqs, self.events = array("q"), []
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            event = entry.event
+            text = isinstance(event, Content) and not event.replace
+            self.seqs.append(entry.seq)
+            self.events.append(event.chunk if text else event)  # type: ignore[union-attr]
 
     def tell(self) -> None:
         """Wake all who wait."""
@@ -97,9 +113,13 @@ class _Run:
 
     def after(self, seq: int) -> list[Entry]:
         """A reader who has all of an ended run is given its Done again, not silence for ever."""
-        start = bisect_right(self.entries, seq, key=lambda entry: entry.seq)
-        newest = len(self.entries) - (self.ended_at is not None)
-        return self.entries[max(min(start, newest), 0) :]
+        start = bisect_right(self.seqs, seq)
+        newest = len(self.seqs) - (self.ended_at is not None)
+        start = max(min(start, newest), 0)
+        return [
+            Entry(seq, Content(event) if isinstance(event, str) else event)
+            for seq, event in zip(self.seqs[start:], self.events[start:], strict=True)
+        ]
 
 
 class MemoryLog:
@@ -125,7 +145,7 @@ class MemoryLog:
         self._drop_old()
         run = self._runs.setdefault(run_id, _Run(0))
         # Each producer begins with all that is stored, so what came before isn't needed.
-        run.base, run.entries, run.ended_at = first_seq(attempt) - 1, [], None
+        run.begin(first_seq(attempt) - 1)
 
     def drop(self, run_id: str) -> None:
         """Nobody can follow it here any more: its readers are told so."""
@@ -189,7 +209,7 @@ class MemoryLog:
     def _extend(self, run: _Run, entries: list[Entry]) -> None:
         if run.ended_at is not None or not entries:
             return
-        run.entries += entries
+        run.add(entries)
         if isinstance(entries[-1].event, Done):
             run.ended_at = time.monotonic()
         run.tell()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import gevent
@@ -16,6 +17,7 @@ import httpx2
 import openai
 import tenacity
 
+from app.apart import apart
 from app.chunks import CallPart, Chunk, Unreadable, chunks_of
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.events import Content, ToolRequest, Turn
@@ -48,7 +50,7 @@ class Model:
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
     ) -> Generator[Content, None, Turn]:
         """Yield the text as it comes and return the finished turn. Raises ModelError."""
-        reply = self._open(messages, tools)
+        reply = apart(self._open, messages, tools)
         try:
             return (yield from reply.read())
         finally:
@@ -67,13 +69,16 @@ class Model:
     def _try_again(
         self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
     ) -> _Reply:
-        retrying = tenacity.Retrying(
+        return self._retrying(self._first_token, name, messages, tools)
+
+    @cached_property
+    def _retrying(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: getattr(error, "retryable", False)),
             stop=tenacity.stop_after_attempt(self.attempts),
             wait=self._wait,
             reraise=True,
         )
-        return retrying(self._first_token, name, messages, tools)
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         """What the endpoint asked for, else exponential backoff with jitter."""

@@ -22,6 +22,7 @@ from sqlalchemy import select, update
 
 from app import run_rows
 from app.agent import Model, respond
+from app.apart import apart
 from app.approvals import RunApprovals, waiting_of
 from app.catalogue import Catalogue
 from app.clock import Clock
@@ -340,7 +341,7 @@ class Runs:
                 recorder.resume(past)
             if ending is not None:
                 return ending
-            messages = self._messages(asked)
+            messages = apart(self._messages, asked)
             tools = UserTools(
                 self._catalogue,
                 asked.person.id,

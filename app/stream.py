@@ -67,27 +67,17 @@ def as_json(batches: Batches) -> Iterator[str]:
 
 def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
     """The event stream that htmx swaps in: a snapshot that replaces, then what changes."""
-    yield f"retry: {RETRY_MS}\n\n"
     seq = 0
     for entries in batches:
+        # Every batch is one piece, since each is sent by itself; and no name is given to one, since
+        # it would be kept until the next.
         if not entries:
             yield sse("ping", "{}", id=seq)
-            continue
-        first, seq = seq == 0, entries[-1].seq
-        changes = [change for event in _joined(entries) for change in answer.apply(event)]
-        if first or any(isinstance(change, Begun) for change in changes):
-            told = html.snapshot(answer) if answer.live else html.whole(answer)
-            yield sse("swap", told, id=seq)
-        elif answer.live or answer.shown_as_written:
-            if changes:
-                yield "".join(html.message(answer.run_id, change) for change in changes)
-            if not answer.live:
-                yield sse("swap", html.end(answer), id=seq)
+        elif seq:
+            yield html.changes(answer, entries)
         else:
-            yield sse("swap", html.whole(answer), id=seq)
-        last = entries[-1].event
-        if isinstance(last, Done):
-            yield sse("done", _dumps({"status": last.status, "messageId": last.message_id}), id=seq)
+            yield f"retry: {RETRY_MS}\n\n" + html.changes(answer, entries, first=True)
+        seq = entries[-1].seq if entries else seq
     if answer.live:
         yield f"retry: {BACK_MS}\n\n"
 
@@ -217,10 +207,11 @@ class Html:
 
     def snapshot(self, answer: Answer) -> str:
         """What changes of an answer while it is written, in the place of what is shown of that."""
-        parts = self._render("chat/_parts.html", answer=answer)
+        parts = self._render("chat/_parts.html", answer=answer) if answer.parts else ""
+        waiting = self.approvals(answer.approvals) if answer.approvals else ""
         return (
             partial(f"#p-{answer.run_id}", "innerHTML", parts)
-            + partial(f"#w-{answer.run_id}", "innerHTML", self.approvals(answer.approvals))
+            + partial(f"#w-{answer.run_id}", "innerHTML", waiting)
             + partial(f"#s-{answer.run_id}", "innerHTML", str(escape(answer.thinking)))
         )
 
@@ -228,6 +219,25 @@ class Html:
         """What stands beneath the answer from now on."""
         foot = self._render("chat/_foot.html", answer=answer)
         return partial(f"#f-{answer.run_id}", "outerHTML", foot)
+
+    def changes(self, answer: Answer, entries: list[Entry], *, first: bool = False) -> str:
+        """Take the entries in; the events that bring a page up to them, which has nothing yet when
+        they are the `first`."""
+        changes = [change for event in _joined(entries) for change in answer.apply(event)]
+        seq, last = entries[-1].seq, entries[-1].event
+        if first or any(isinstance(change, Begun) for change in changes):
+            told = self.snapshot(answer) if answer.live else self.whole(answer)
+            events = sse("swap", told, id=seq)
+        elif answer.live or answer.shown_as_written:
+            events = "".join([self.message(answer.run_id, change) for change in changes])
+            if not answer.live:
+                events += sse("swap", self.end(answer), id=seq)
+        else:
+            events = sse("swap", self.whole(answer), id=seq)
+        if isinstance(last, Done):
+            done = {"status": last.status, "messageId": last.message_id}
+            events += sse("done", _dumps(done), id=seq)
+        return events
 
     def message(self, run_id: str, change: Change) -> str:
         """The change as an event for one of the slots that _live.html has; without an id, since

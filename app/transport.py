@@ -18,6 +18,9 @@ from geventhttpclient.response import HTTPResponse
 CONNECT_SECONDS = 10.0
 _MOST_CONNECTIONS = 100_000  # what bounds them is how many answers may be written at once
 _BLOCK = 65_536
+ARRIVALS = "arrivals"
+"""The extension of a response that has its body as it arrives, past the client's own layers, which
+keep each piece until the next one comes. Only where nothing has to be decoded."""
 
 
 class _Message(HTTPResponse):
@@ -36,6 +39,10 @@ class _Message(HTTPResponse):
         return arrived
 
     @property
+    def has_body(self) -> bool:
+        return bool(self._arrived)
+
+    @property
     def has_head(self) -> bool:
         return self.headers_complete and self.get_code() >= 200
 
@@ -49,14 +56,16 @@ class _Body(httpx2.SyncByteStream):
         self._pool = pool
 
     def __iter__(self) -> Iterator[bytes]:
-        while True:
-            arrived = self._message.take()
-            if arrived:
-                yield arrived
-            elif self._message.message_complete or self._sock is None:
-                return
-            else:
-                _read(self._message, self._sock)
+        # No name is given to what has arrived: it would be kept until more is asked for.
+        while self._more():
+            yield self._message.take()
+
+    def _more(self) -> bool:
+        while not self._message.has_body:
+            if self._message.message_complete or self._sock is None:
+                return False
+            _read(self._message, self._sock)
+        return True
 
     def close(self) -> None:
         sock, self._sock = self._sock, None
@@ -86,11 +95,11 @@ class ArrivalTransport(httpx2.BaseTransport):
         except BaseException:
             pool.release_socket(sock)
             raise
-        return httpx2.Response(
-            message.status_code,
-            headers=list(message.items()),
-            stream=_Body(message, sock, pool),
-        )
+        body = _Body(message, sock, pool)
+        response = httpx2.Response(message.status_code, headers=list(message.items()), stream=body)
+        if "content-encoding" not in response.headers:
+            response.extensions[ARRIVALS] = body
+        return response
 
     def close(self) -> None:
         for pool in self._pools.values():
