@@ -275,12 +275,15 @@ def test_an_unexpected_fault_is_an_honest_end_and_no_stack_trace(
 
 
 def test_an_answer_that_could_not_be_stored_is_not_called_done(
-    product: Product, alice: Person
+    product: Product, alice: Person, model: ScriptedModel
 ) -> None:
+    model.script(text("Hello", " world", pace=0.3))
+    stream = alice.ask("Hello")
+    messages = stream.until("content")
     with product.app.app_context():
-        db.session.execute(db.text("DROP TABLE tool_calls"))
+        db.session.execute(db.text("ALTER TABLE steps RENAME TO lost"))
         db.session.commit()
-    messages = alice.ask("Hello").until("done")
+    messages += stream.until("done")
     assert text_of(messages) == "Hello world"
     assert messages[-2].json["code"] == "not_stored"
     assert messages[-1].json["status"] == "failed"
