@@ -99,13 +99,15 @@ class Leases:
         """Take over runs that nobody holds any more, a few at a time; their ids."""
         with self._app.app_context():
             rows = db.session.execute(
-                select(Run.id, Run.worker, Run.attempt, Run.lease_until <= epoch()).where(LIVE)
+                select(Run.id, Run.worker, Run.attempt, Run.lease_until <= epoch()).where(
+                    LIVE, Run.worker.is_distinct_from(self.worker)
+                )
             ).all()
             patient = time.monotonic() < self._patient_until
             taken = []
             for run_id, worker, attempt, lapsed in rows:
                 free = worker is None or is_dead(worker) or (lapsed and not patient)
-                if worker != self.worker and free and self._take(run_id, worker, attempt):
+                if free and self._take(run_id, worker, attempt):
                     taken.append(run_id)
                 if len(taken) == _MOST_CLAIMS:
                     break
