@@ -64,8 +64,12 @@ def chunks_of(response: httpx2.Response) -> Iterator[list[Chunk]]:
     httpx2 raises."""
     events = Events()
     for piece in response.extensions.get(ARRIVALS) or response.iter_bytes():
-        # No name is given to what was read: it would be kept until the next piece comes.
-        yield list(map(_chunk, events.feed(piece)))
+        data = events.feed(piece)
+        # Or they would be kept until the next piece comes.
+        del piece
+        chunks = list(map(_chunk, data))
+        del data
+        yield chunks
         if events.done:
             return
     yield list(map(_chunk, events.feed(b"\n\n")))
