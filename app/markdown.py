@@ -32,7 +32,6 @@ _BESIDE_BLOCKS = re.compile(
     r"|<(?:[uo]l|li|blockquote|table|thead|tbody|tr)\b[^>]*>)\n"
 )
 _LESS = "\x01"  # stands for a "<" that is to be shown; what comes in never holds it
-_TAG = re.compile(r"<(/?)(?!br\b|hr\b)[a-z]")
 _ANY_TAG = re.compile(r"<(/?)([a-z0-9]+)[^>]*>")
 _CLOSING_TAG = re.compile(r"</[a-z0-9]+>")
 _CLOSING_TAGS = re.compile(r"(?:</[a-z0-9]+>\s*)+$")
@@ -74,14 +73,13 @@ def _without_html(source: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """How what is shown of a text changes: `dropped` elements go from its end; then `added` comes
-    to the end of its innermost last element, `depth` levels down.
+    """How what is shown of a text changes: `dropped` elements go from its end; then each of `added`
+    comes, in order, to the end of the last element that is so many levels down (0: of the whole).
 
     `finished` are the blocks that can't change any more, for readers who take nothing back.
     """
 
-    added: str = ""
-    depth: int = 0
+    added: tuple[tuple[int, str], ...] = ()
     dropped: int = 0
     finished: str = ""
 
@@ -133,7 +131,7 @@ class StreamedMarkdown:
             return None
         end = len(self.opened) - self._growing
         self.opened = self.opened[:end] + added + self.opened[end:]
-        return Patch(added, self._depth)
+        return Patch(((self._depth, added),))
 
     @property
     def _depth(self) -> int:
@@ -145,11 +143,11 @@ class StreamedMarkdown:
         after = finished + opened
         if after.strip() == before.strip():
             return Patch(finished=finished) if finished else None
-        added, depth = _appending(before, after) or (None, 0)
+        added = _appending(before, after)
         if added is not None:
-            return Patch(added, depth, 0, finished)
+            return Patch(added, 0, finished)
         kept, left = _common_blocks(before, after)
-        return Patch(after[kept:], 0, left, finished)
+        return Patch(((0, after[kept:]),), left, finished)
 
 
 def _growing_end(tail: str, opened: str) -> int:
@@ -195,21 +193,36 @@ def _presentable(source: str) -> str:
     return complete if complete.count("\n") > 1 else ""
 
 
-def _appending(before: str, after: str) -> tuple[str, int] | None:
+def _appending(before: str, after: str) -> tuple[tuple[int, str], ...] | None:
     """What only has to be added, and how many levels down from the end, if that is all there is
-    to do."""
-    trailing = _CLOSING_TAGS.search(before)
-    starts = (
-        [tag.start() for tag in _CLOSING_TAG.finditer(before, trailing.start())] if trailing else []
-    )
-    for depth, start in zip(range(len(starts), 0, -1), starts, strict=True):
-        closing = before[start:]
-        added = after[start : -len(closing)]
-        if after == before[:start] + added + closing and _balanced(added):
-            return added, depth
+    to do. What ends and what begins anew are added one after the other, so that a block is not
+    sent again because another one follows it."""
     if after.startswith(before):
-        return after[len(before) :], 0
-    return None
+        return ((0, after[len(before) :]),)
+    trailing = _CLOSING_TAGS.search(before)
+    at = trailing.start() if trailing else len(before)
+    closing = _CLOSING_TAG.findall(before, at)
+    if not after.startswith(before[:at]) or "".join(closing) != before[at:]:
+        return None
+    added: list[tuple[int, str]] = []
+    level = 0  # within what is added
+    for tag in _ANY_TAG.finditer(after, at):
+        if tag[2] in ("br", "hr"):
+            continue
+        if not tag[1]:
+            level += 1
+        elif level:
+            level -= 1
+        elif closing and tag[0] == closing[0]:
+            added.append((len(closing), after[at : tag.start()]))
+            at = tag.end()
+            del closing[0]
+        else:
+            return None
+    if level or closing:
+        return None
+    added.append((0, after[at:]))
+    return tuple((depth, html) for depth, html in added if html)
 
 
 def _common_blocks(before: str, after: str) -> tuple[int, int]:
@@ -228,13 +241,3 @@ def _common_blocks(before: str, after: str) -> tuple[int, int]:
             else:
                 left += 1
     return kept, left
-
-
-def _balanced(html: str) -> bool:
-    """Whether every tag in it is opened and closed there."""
-    level = 0
-    for tag in _TAG.finditer(html):
-        level += -1 if tag[1] else 1
-        if level < 0:
-            return False
-    return level == 0

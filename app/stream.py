@@ -162,15 +162,18 @@ class _HeldOpen:
 
 def _text_messages(run_id: str, patch: Patch) -> str:
     if patch.dropped == 0:
-        if not patch.added:
-            return ""
-        if patch.depth < len(_SLOTS):
-            return sse(_SLOTS[patch.depth], patch.added)
-        within = f"#p-{run_id} > :last-child" + " > :last-child" * patch.depth
-        return sse("swap", partial(within, "beforeend", patch.added))
+        return "".join([_added(run_id, depth, html) for depth, html in patch.added])
     last = f"#p-{run_id} > :last-child > :last-child"
     dropped = partial(last, "delete", "") * (patch.dropped - 1)
-    return (sse("swap", dropped) if dropped else "") + sse("last", patch.added)
+    (_, html), *_ = patch.added
+    return (sse("swap", dropped) if dropped else "") + sse("last", html)
+
+
+def _added(run_id: str, depth: int, html: str) -> str:
+    if depth < len(_SLOTS):
+        return sse(_SLOTS[depth], html)
+    within = f"#p-{run_id} > :last-child" + " > :last-child" * depth
+    return sse("swap", partial(within, "beforeend", html))
 
 
 def busy() -> Iterator[str]:

@@ -30,10 +30,11 @@ class Page:
             last = list(self._root)[-1]
             assert not (last.tail or "").strip()
             self._root.remove(last)
-        target = self._root
-        for _ in range(patch.depth):
-            target = list(target)[-1]
-        append(target, parse(patch.added))
+        for depth, html in patch.added:
+            target = self._root
+            for _ in range(depth):
+                target = list(target)[-1]
+            append(target, parse(html))
 
     def text(self) -> str:
         """Every element and text, in order, without white space between blocks."""

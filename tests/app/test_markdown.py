@@ -127,7 +127,8 @@ def test_a_finished_block_is_sent_once_and_never_again() -> None:
 
 def test_a_table_comes_row_by_row() -> None:
     _, patches = fed(list("| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n"))
-    assert [patch.added for patch in patches if patch.added.startswith("<tr>")] == [
+    rows = [html for patch in patches for _, html in patch.added if html.startswith("<tr>")]
+    assert rows == [
         "<tr><td>1</td><td>2</td></tr>",
         "<tr><td>3</td><td>4</td></tr>",
     ]
@@ -135,17 +136,27 @@ def test_a_table_comes_row_by_row() -> None:
 
 def test_plain_text_is_only_ever_added_to() -> None:
     _, patches = fed(["One ", "paragraph ", "that ", "grows"])
-    assert [(patch.added, patch.depth) for patch in patches[1:-1]] == [
-        (" paragraph", 1),
-        (" that", 1),
-        (" grows", 1),
+    assert [patch.added for patch in patches[1:-1]] == [
+        ((1, " paragraph"),),
+        ((1, " that"),),
+        ((1, " grows"),),
+    ]
+
+
+def test_a_block_is_not_sent_again_because_another_one_follows_it() -> None:
+    _, patches = fed(["A **bold", "** text", " ends.\n\n- One", " item\n- an", "other\n\n> Quoted"])
+    assert [(patch.added, patch.dropped) for patch in patches[1:-1]] == [
+        (((0, "<p>A <strong>bold</strong> text</p>"),), 1),
+        (((1, " ends."), (0, "<ul><li>One</li></ul>")), 0),
+        (((2, " item"), (1, "<li>an</li>")), 0),
+        (((2, "other"), (0, "<blockquote><p>Quoted</p></blockquote>")), 0),
     ]
 
 
 def cost(source: str, size: int = 8) -> int:
     """The bytes of HTML that a reader is sent for it."""
     pieces = [source[at : at + size] for at in range(0, len(source), size)]
-    return sum(len(patch.added) for patch in fed(pieces)[1])
+    return sum(len(html) for patch in fed(pieces)[1] for _, html in patch.added)
 
 
 @pytest.mark.parametrize(
@@ -200,12 +211,16 @@ ALLOWED = re.compile(
 )
 
 
+def all_of(patch: Patch) -> list[str]:
+    return [patch.finished, *(html for _, html in patch.added)]
+
+
 @pytest.mark.parametrize("source", HOSTILE)
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_nothing_but_plain_formatting_gets_through(source: str, size: int) -> None:
     pieces = [source[at : at + size] for at in range(0, len(source), size)]
     streamed, patches = fed(pieces)
-    sent = [streamed.finished, *(p.finished + p.added for p in patches)]
+    sent = [streamed.finished, *(html for patch in patches for html in all_of(patch))]
     for html in sent:
         assert "<" not in ALLOWED.sub("", html)
 
@@ -214,7 +229,8 @@ def test_nothing_but_plain_formatting_gets_through(source: str, size: int) -> No
 @settings(max_examples=200)
 def test_whatever_is_streamed_is_plain_formatting(pieces: list[str]) -> None:
     for patch in fed(pieces)[1]:
-        assert "<" not in ALLOWED.sub("", patch.finished + patch.added)
+        for html in all_of(patch):
+            assert "<" not in ALLOWED.sub("", html)
 
 
 def test_raw_html_is_shown_as_the_text_it_is_and_swallows_nothing() -> None:
