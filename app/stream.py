@@ -208,20 +208,19 @@ class Html:
         """The answer in the place of all that is shown of it."""
         return partial(f"#a-{answer.run_id}", "outerHTML", self.answer(answer))
 
-    def snapshot(self, answer: Answer) -> str:
-        """What changes of an answer while it is written, in the place of what is shown of that."""
+    def _whole(self, answer: Answer, seq: int) -> str:
+        return sse("swap", self.whole(answer), id=seq)
+
+    def snapshot(self, answer: Answer, seq: int) -> str:
+        """Events with all that changes of an answer while it is written, in the place of what is
+        shown of that."""
         parts = self._render("chat/_parts.html", answer=answer) if answer.parts else ""
         waiting = self.approvals(answer.approvals) if answer.approvals else ""
         return (
-            partial(f"#p-{answer.run_id}", "innerHTML", parts)
-            + partial(f"#w-{answer.run_id}", "innerHTML", waiting)
-            + partial(f"#s-{answer.run_id}", "innerHTML", str(escape(answer.thinking)))
+            sse("parts", parts, id=seq)
+            + sse("waiting", waiting)
+            + sse("status", str(escape(answer.thinking)))
         )
-
-    def end(self, answer: Answer) -> str:
-        """What stands beneath the answer from now on."""
-        foot = self._render("chat/_foot.html", answer=answer)
-        return partial(f"#f-{answer.run_id}", "outerHTML", foot)
 
     def changes(self, answer: Answer, entries: list[Entry], *, first: bool = False) -> str:
         """Take the entries in; the events that bring a page up to them, which has nothing yet when
@@ -229,14 +228,14 @@ class Html:
         changes = [change for event in _joined(entries) for change in answer.apply(event)]
         seq, last = entries[-1].seq, entries[-1].event
         if first or any(isinstance(change, Begun) for change in changes):
-            told = self.snapshot(answer) if answer.live else self.whole(answer)
-            events = sse("swap", told, id=seq)
+            events = self.snapshot(answer, seq) if answer.live else self._whole(answer, seq)
         elif answer.live or answer.shown_as_written:
             events = "".join([self.message(answer.run_id, change) for change in changes])
             if not answer.live:
-                events += sse("swap", self.end(answer), id=seq)
+                foot = self._render("chat/_foot.html", answer=answer)
+                events += sse("foot", foot.strip(), id=seq)
         else:
-            events = sse("swap", self.whole(answer), id=seq)
+            events = self._whole(answer, seq)
         if isinstance(last, Done):
             done = {"status": last.status, "messageId": last.message_id}
             events += sse("done", _dumps(done), id=seq)
@@ -258,8 +257,7 @@ class Html:
                 line = self.tool(part.call)
                 return sse("swap", partial(f"#c-{part.call.id}", "outerHTML", line))
             case ApprovalsChange(approvals=approvals):
-                waiting = self.approvals(approvals)
-                return sse("swap", partial(f"#w-{run_id}", "innerHTML", waiting))
+                return sse("waiting", self.approvals(approvals))
             case Begun():
                 return ""
 

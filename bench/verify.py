@@ -123,6 +123,8 @@ def shown(told: list[tuple[str, str]]) -> str:
         elif name == "last":
             parts.last(1).drop_last()
             parts.last(1).inner += Element.of(data).inner
+        elif name == "parts":
+            parts.inner = Element.of(data).inner
         elif name == "part":
             parts.inner += Element.of(data).inner
         elif name == "swap":
@@ -138,8 +140,6 @@ def _swap(parts: Element, data: str) -> None:
             parts.inner = whole.inner if whole else []
         elif target != "p":
             continue
-        elif swap == "innerHTML":
-            parts.inner = Element.of(html).inner
         elif swap == "beforeend":
             parts.last(depth).inner += Element.of(html).inner
         elif swap == "delete":

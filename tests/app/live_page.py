@@ -30,6 +30,10 @@ class LivePage:
             if message.event == "swap":
                 for target, swap, html in _PARTIAL.findall(message.data):
                     self._partial(target, swap, html)
+            elif message.event == "parts":
+                self.parts = parse(message.data)
+            elif message.event == "foot":
+                self.foot = message.data
             elif message.event == "status":
                 self.status = message.data
             elif message.event == "part":
@@ -47,14 +51,10 @@ class LivePage:
         return _BESIDE_BLOCKS.sub(r"\1", text)
 
     def _partial(self, target: str, swap: str, html: str) -> None:
-        if target == self._at:
-            self.parts = parse(html)
-        elif target == f"#a-{self._run_id}":
+        if target == f"#a-{self._run_id}":
             found = _PARTS.search(html)
             assert found
             self.parts, self.foot = parse(found[1]), html[found.end(1) :]
-        elif target == f"#f-{self._run_id}":
-            self.foot = html
         elif target.startswith("#c-"):
             self._replace(target[1:], html)
         elif target.startswith(self._at) and swap == "delete":

@@ -185,7 +185,7 @@ def test_the_registry_tells_who_is_there_and_forgets_who_has_gone(
     stream = alice.ask("x")
     run = stream.until("content")[0].json["runId"]
     other = alice.watch(run)
-    other.until("swap")
+    other.until("parts")
     seen = requests.get(f"{product.url}/sse/health").json()
     assert (seen["openStreams"], seen["readers"]) == (2, 1)
     assert seen["byKind"] == {"json": 1, "fragments": 1}

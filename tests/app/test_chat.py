@@ -158,7 +158,7 @@ def test_the_fragments_show_a_snapshot_then_what_changes_until_the_end(
     messages = stream.all()
     assert stream.retry == 3000
     assert messages[0].id is not None
-    assert "hx-partial" in messages[0].data
+    assert messages[0].event == "parts"
     assert messages[-1].event == "done"
     assert messages[-1].data
     page = LivePage(run).heed(messages)
@@ -402,7 +402,7 @@ def test_a_full_worker_says_so_to_programs(full: Person, path: str) -> None:
 
 def test_a_full_worker_goes_on_with_what_it_has_and_shows_every_page(full: Person) -> None:
     stream = full.watch(live(full))
-    stream.until("swap")
+    stream.until("parts")
     stream.close()
     assert full.get("/").status_code == full.get("/health").status_code == 200
 

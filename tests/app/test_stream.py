@@ -97,7 +97,7 @@ def test_fragments_begin_with_a_snapshot_and_end_with_what_stands_beneath(html: 
     entries = entries_of(EVENTS)
     batches = [entries[:3], entries[3:8], entries[8:]]
     messages = parsed("".join(as_fragments(batches, Answer("r1"), html)))
-    assert 'hx-target="#p-r1" hx-swap="innerHTML"' in messages[0].data
+    assert [message.event for message in messages[:3]] == ["parts", "waiting", "status"]
     assert "Let me" in messages[0].data
     assert 'hx-target="#c-call_1" hx-swap="outerHTML"' in "".join(m.data for m in messages)
     last, done = messages[-2:]
@@ -210,7 +210,8 @@ def test_an_answer_told_anew_replaces_what_was_shown(html: Html) -> None:
         entries_of(anew[:-1], 2_000_001),
         entries_of(anew[-1:], 2_000_009),
     ]
-    shown, again, _, _ = parsed("".join(as_fragments(batches, Answer("r1"), html)))
+    messages = parsed("".join(as_fragments(batches, Answer("r1"), html)))
+    shown, again = [message for message in messages if message.event == "parts"]
     assert "Half a w" in shown.data
     assert "Half a w" not in again.data
     assert again.data.count("Let me look.") == again.data.count('id="c-call_1"') == 1

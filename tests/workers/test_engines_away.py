@@ -173,7 +173,7 @@ def test_streams_hold_no_connection_to_the_database(
     runs = [alice.ask(f"Question {n}").until("content")[0].json["runId"] for n in range(6)]
     watching = [alice.watch(run) for run in runs]
     for stream in watching:
-        assert stream.until("swap")
+        assert stream.until("parts")
     assert product.engine.connections.summary()["openStreams"] >= 6
     with product.app.app_context():
         pool = db.engine.pool

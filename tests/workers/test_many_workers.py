@@ -46,7 +46,7 @@ def test_a_reader_anywhere_gets_every_word_as_it_is_written(
     run = begun[0].json["runId"]
     readers = [gevent.spawn(at(nodes[1], alice).resume(run).until, "done") for _ in range(5)]
     page = at(nodes[1], alice).watch(run)
-    assert "word0" in page.until("swap")[0].data
+    assert "word0" in page.until("parts")[0].data
     assert text_of(begun + own.until("done")) == "".join(WORDS)
     for reader in readers:
         messages = reader.get(timeout=10)
