@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import ssl
+from functools import cache
 from typing import Any
 
+import httpx2
 import openai
 from flask import Flask
 from redis import Redis
@@ -123,7 +126,9 @@ def _model(settings: Settings, pace: Pace) -> Model:
         api_key=settings.openai_api_key.get_secret_value() or "none",
         max_retries=0,
         # Where the environment names a proxy, the client's own transport goes by it.
-        http_client=openai.DefaultHttpxClient(mounts={"all://": ArrivalTransport()}),
+        http_client=openai.DefaultHttpxClient(
+            mounts={"all://": ArrivalTransport()}, verify=_authorities()
+        ),
     )
     return Model(
         client,
@@ -132,6 +137,12 @@ def _model(settings: Settings, pace: Pace) -> Model:
         first_token_timeout=settings.first_token_timeout,
         attempts=settings.model_attempts,
     )
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    """Who is trusted, read once in a process: that takes longer than all else of an app."""
+    return httpx2.create_ssl_context()
 
 
 def _pretty(value: Any, indent: int | None = 2) -> str:
