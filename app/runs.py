@@ -14,6 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2s
+from typing import Any
 
 import gevent
 from flask import Flask
@@ -234,7 +235,7 @@ class Runs:
             past = past_of(run, unfinished=ending is not None)
             person = person_of(db.session.get_one(User, run.user_id))
             asked = Asked(person, run.conversation_id, run.answer.position)
-        self._spawn(recorder, asked, past, ending)
+        self._spawn(recorder, asked, None, past, ending)
 
     def stop_abandoned(self) -> None:
         """For ever: stop the runs that nobody has read for `abandoned_run_seconds`."""
@@ -285,18 +286,20 @@ class Runs:
         )
         leases = self._leases
         run_rows.add_run(run, asked.position, leases.worker, leases.seconds, question)
+        messages = self._messages(asked)
         db.session.commit()
-        self._spawn(Recorder(self._app, self._log, run), asked)
+        self._spawn(Recorder(self._app, self._log, run), asked, messages)
         return run
 
     def _spawn(
         self,
         recorder: Recorder,
         asked: Asked,
+        messages: list[dict[str, Any]] | None,
         past: Sequence[Past] | None = None,
         ending: Ending | None = None,
     ) -> None:
-        worker = gevent.spawn(self._produce, recorder, asked, past, ending)
+        worker = gevent.spawn(self._produce, recorder, asked, messages, past, ending)
         active = Active(recorder, worker)
         self._active[recorder.run_id] = active
         # The worker can be killed at any moment; what records its end must not be, so it is another
@@ -331,6 +334,7 @@ class Runs:
         self,
         recorder: Recorder,
         asked: Asked,
+        messages: list[dict[str, Any]] | None,
         past: Sequence[Past] | None,
         ending: Ending | None,
     ) -> Ending:
@@ -341,7 +345,7 @@ class Runs:
                 recorder.resume(past)
             if ending is not None:
                 return ending
-            messages = apart(self._messages, asked)
+            messages = messages or apart(self._messages_again, asked)
             tools = UserTools(
                 self._catalogue,
                 asked.person.id,
@@ -371,19 +375,18 @@ class Runs:
         finally:
             clock.timeout.close()
 
-    def _messages(self, asked: Asked) -> list[dict[str, object]]:
-        """What to ask the model. Waits while the database is away."""
+    def _messages(self, asked: Asked) -> list[dict[str, Any]]:
+        """What to ask the model."""
         away = [service.name for service in self._catalogue.services.values() if not service.up]
+        budget = self._settings.history_tokens
+        return messages_for(asked.person, asked.conversation_id, asked.position, budget, away)
+
+    def _messages_again(self, asked: Asked) -> list[dict[str, Any]]:
+        """The same, of a run that was taken over. Waits while the database is away."""
         while True:
             try:
                 with self._app.app_context():
-                    return messages_for(
-                        asked.person,
-                        asked.conversation_id,
-                        asked.position,
-                        self._settings.history_tokens,
-                        away,
-                    )
+                    return self._messages(asked)
             except Exception as error:
                 if not is_away(error):
                     raise

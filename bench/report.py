@@ -195,21 +195,23 @@ def more_table(results: Results) -> str:
                 _ratio(sent, rendered(tokens)),
             )
         )
-    rows.append(("CPU per token at 50,000 tokens over at 200", _ratio(*_long(results))))
+    for what, less in (("", 0), (", less what questions cost", 5)):
+        rows.append(
+            (f"CPU per token at 50,000 tokens over at 200{what}", _ratio(*_long(results, less)))
+        )
     lines = [_row("what", "ratio"), "|---|--:|", *(_row(*row) for row in rows)]
     return "\n".join(lines)
 
 
-def _long(results: Results) -> tuple[float | None, float | None]:
-    """CPU per token in a long answer and in short ones, less what questions cost."""
-    short, usual = (
-        results.middle(cpu_per_answer, results.of("long", "html", 250, tokens))
-        for tokens in (5, 200)
-    )
+def _long(results: Results, less: int) -> tuple[float | None, float | None]:
+    """CPU per token in a long answer and in short ones; without that of `less` tokens and the
+    question that they answer, if there are any."""
     long = results.middle(cpu_per_answer, results.of("long", "html", 4, 50_000))
-    if short is None or usual is None or long is None:
+    usual = results.middle(cpu_per_answer, results.of("long", "html", 250, 200))
+    none = results.middle(cpu_per_answer, results.of("long", "html", 250, less)) if less else 0.0
+    if none is None or usual is None or long is None:
         return None, None
-    return (long - short) / (50_000 - 5), (usual - short) / (200 - 5)
+    return (long - none) / (50_000 - less), (usual - none) / (200 - less)
 
 
 def _ratio(value: float | None, other: float | None) -> str:
