@@ -7,8 +7,10 @@ is how an answer is read: whatever has arrived, in one piece.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from http.client import HTTPException
+from typing import Any
 
 import httpx2
 from gevent import socket
@@ -17,10 +19,36 @@ from geventhttpclient.response import HTTPResponse
 
 CONNECT_SECONDS = 10.0
 _MOST_CONNECTIONS = 100_000  # what bounds them is how many answers may be written at once
+_ADDRESS_SECONDS = 30.0
 _BLOCK = 65_536
 ARRIVALS = "arrivals"
 """The extension of a response that has its body as it arrives, past the client's own layers, which
 keep each piece until the next one comes. Only where nothing has to be decoded."""
+
+
+class _Remembering(ConnectionPool):
+    """Asks anew for a host's addresses only after a while, or when connecting has failed. It is a
+    thread that asks, which a busy process lets wait."""
+
+    _addresses: Any = None
+    _until = 0.0
+
+    def _resolve(self) -> Any:
+        if time.monotonic() >= self._until:
+            self._addresses = super()._resolve()
+            self._until = time.monotonic() + _ADDRESS_SECONDS
+        return self._addresses
+
+    def _create_socket(self) -> socket.socket:
+        try:
+            return super()._create_socket()
+        except BaseException:
+            self._until = 0.0
+            raise
+
+
+class _RememberingTls(_Remembering, SSLConnectionPool):
+    pass
 
 
 class _Message(HTTPResponse):
@@ -109,7 +137,7 @@ class ArrivalTransport(httpx2.BaseTransport):
         port = url.port or (443 if url.scheme == "https" else 80)
         key = (url.scheme, url.host, port)
         if key not in self._pools:
-            kind = SSLConnectionPool if url.scheme == "https" else ConnectionPool
+            kind = _RememberingTls if url.scheme == "https" else _Remembering
             self._pools[key] = kind(
                 url.host,
                 port,

@@ -10,6 +10,7 @@ import pytest
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.events import Content, Turn
 from app.llm import Model
+from app.transport import ArrivalTransport
 from tests.product import eventually
 from tests.scripted_model import (
     DONE,
@@ -35,10 +36,18 @@ MESSAGES = [{"role": "user", "content": "Hi"}]
 TOOL = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
 
 
-@pytest.fixture
-def llm(model: ScriptedModel) -> Callable[..., Model]:
+@pytest.fixture(params=[True, False], ids=["", "by the client's own transport"])
+def llm(request: pytest.FixtureRequest, model: ScriptedModel) -> Callable[..., Model]:
+    """Where the environment names a proxy, the client's own transport goes by it."""
+
     def build(*names: str, **options: float) -> Model:
-        client = openai.OpenAI(base_url=model.base_url, api_key="k", max_retries=0)
+        mounts = {"all://": ArrivalTransport()} if request.param else {}
+        client = openai.OpenAI(
+            base_url=model.base_url,
+            api_key="k",
+            max_retries=0,
+            http_client=openai.DefaultHttpxClient(mounts=mounts),
+        )
         return Model(client, names or ("first",), **({"backoff": 0.001} | options))  # type: ignore[arg-type]
 
     return build
