@@ -29,13 +29,12 @@ from flask.typing import ResponseReturnValue
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
-from pydantic import BaseModel, EmailStr, Field, ValidationError, field_validator
 from sqlalchemy import bindparam, select
-from sqlalchemy.exc import IntegrityError
 from werkzeug.utils import redirect as _redirect
 
 from app import passwords
-from app.errors import Forbidden, HomestreamError, InputError, Unauthenticated, wants_json
+from app.accounts import Fields, FormErrors, log_in, profile_of, sign_up
+from app.errors import Forbidden, InputError, Unauthenticated, wants_json
 from app.models import EndedSession, Person, User, db, new_id, now
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
@@ -44,50 +43,9 @@ limiter = Limiter(get_remote_address)
 
 _LONGEST_DRAFT = 2_000
 
-Fields = dict[str, str]
-
-
-class FormErrors(HomestreamError):
-    """Each field's sentence; shown beside the fields, with what was typed."""
-
-    status = 422
-    code = "invalid_input"
-
-    def __init__(self, fields: Fields, status: int = 422) -> None:
-        super().__init__(" ".join(fields.values()))
-        self.fields = fields
-        self.status = status
-
 
 class StaleForm(Forbidden):
     """A form of an earlier session: its page has to be loaded again before it can be sent."""
-
-
-class SignUp(BaseModel):
-    """What a person may say about themselves. Anything else (a role, say) is not read."""
-
-    email: EmailStr = Field(max_length=254)
-    name: str = Field(min_length=1, max_length=100)
-    password: str = Field(min_length=8, max_length=256)
-
-    @field_validator("email", "name", mode="before")
-    @classmethod
-    def _trimmed(cls, value: Any) -> Any:
-        return value.strip() if isinstance(value, str) else value
-
-    @field_validator("name")
-    @classmethod
-    def _printable(cls, value: str) -> str:
-        if not value.isprintable():
-            raise ValueError("unprintable")
-        return value
-
-
-_SENTENCES = {
-    "email": "Enter an e-mail address like ann@example.com.",
-    "name": "Enter your name, in at most 100 characters.",
-    "password": "Enter a password of 8 to 256 characters.",
-}
 
 
 # Both things that the database knows of a token, in one question that is put with every request.
@@ -192,63 +150,15 @@ def _input() -> dict[str, Any]:
     return {name: value for name, value in body.items() if isinstance(value, str)}
 
 
-def sign_up(given: dict[str, Any]) -> User:
-    """A new account. Raises FormErrors."""
-    try:
-        checked = SignUp.model_validate(given)
-    except ValidationError as error:
-        wrong = {str(detail["loc"][0]) for detail in error.errors()}
-        raise FormErrors({name: _SENTENCES[name] for name in _SENTENCES if name in wrong}) from None
-    person = User(
-        email=checked.email.lower(),
-        name=checked.name,
-        password_hash=passwords.hash_of(checked.password),
-    )
-    db.session.add(person)
-    try:
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-        taken = "There is an account with this e-mail address already: log in instead."
-        raise FormErrors({"email": taken}, status=409) from None
-    return person
-
-
-def log_in(given: dict[str, Any]) -> User:
-    """The account that the address and password belong to. Raises FormErrors."""
-    email, password = given.get("email", "").strip().lower(), given.get("password", "")
-    missing = [name for name, value in (("email", email), ("password", password)) if not value]
-    if missing:
-        raise FormErrors(
-            {name: _SENTENCES[name].split(" of ")[0].rstrip(".") + "." for name in missing}
-        )
-    person: User | None = db.session.scalar(select(User).where(User.email == email))
-    known = person.password_hash if person else None
-    if len(password) > 256 or not passwords.matches(known, password):
-        raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
-    assert person is not None  # noqa: S101 - what passwords.matches says
-    return person
-
-
 def _signed_in(person: User, status: int) -> ResponseReturnValue:
     access, refresh = _new_tokens(person.id)
     if wants_json():
-        body = {"user": _profile(person), "access_token": access, "refresh_token": refresh}
+        body = {"user": profile_of(person), "access_token": access, "refresh_token": refresh}
         return jsonify(body), status
     response = redirect(safe_next(request.values.get("next")))
     fje.set_access_cookies(response, access)
     fje.set_refresh_cookies(response, refresh)
     return response
-
-
-def _profile(person: User | Person) -> dict[str, str]:
-    return {
-        "id": person.id,
-        "email": person.email,
-        "name": person.name,
-        "role": person.role,
-        "createdAt": f"{person.created_at.isoformat(timespec='seconds')}Z",
-    }
 
 
 def safe_next(target: str | None) -> str:
@@ -326,7 +236,7 @@ def refresh() -> ResponseReturnValue:
 def profile() -> ResponseReturnValue:
     require_user()
     if wants_json() or "text/html" not in request.headers.get("Accept", ""):
-        return jsonify(user=_profile(user()))
+        return jsonify(user=profile_of(user()))
     return render_template("auth/profile.html", person=user())
 
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
-from hashlib import blake2s
 from typing import Any
 
 import gevent
@@ -22,6 +21,7 @@ from gevent.event import Event as Signal
 from sqlalchemy import select, update
 
 from app import run_rows
+from app.admission import admit, asked_as_of
 from app.agent import Model, respond
 from app.apart import apart
 from app.approvals import RunApprovals, waiting_of
@@ -31,7 +31,7 @@ from app.config import Settings
 from app.connections import Connections
 from app.conversations import title_of
 from app.database import is_away
-from app.errors import Away, Conflict, Full, HomestreamError, NotFound, RunFailed, TooMany
+from app.errors import Away, Conflict, Full, HomestreamError, NotFound, RunFailed
 from app.event_log import EventLog
 from app.events import Past
 from app.history import messages_for, past_of
@@ -133,7 +133,7 @@ class Runs:
 
         The same question sent again with the same `key` is not asked again: its run is returned.
         """
-        asked_as = _asked_as(key, question)
+        asked_as = asked_as_of(key, question)
         self._lock(person.id)
         counted = run_rows.counted(person.id, conversation_id or "", asked_as)
         if counted.known is not None:
@@ -142,7 +142,7 @@ class Runs:
         if conversation_id and counted.owner != person.id:
             raise NotFound("There is no such conversation.")
         # Before anything is written: a question that is refused leaves no transaction behind.
-        self._admit(counted)
+        admit(counted, self._settings)
         if counted.here:
             raise Conflict("The last answer is still being written: wait for it, or stop it first.")
         if not conversation_id:
@@ -155,7 +155,7 @@ class Runs:
         """Another run for the same question; the answer it had is put aside. Raises Conflict."""
         self._lock(person.id)
         counted = run_rows.counted(person.id, run.conversation_id)
-        self._admit(counted)
+        admit(counted, self._settings)
         if run.live or run.answer.superseded or run.status == "completed":
             raise Conflict("Only an answer that failed or was stopped can be tried again.")
         if run.answer.position != counted.last:
@@ -258,21 +258,6 @@ class Runs:
         if self.leaving or not self._log.up:
             raise Away("Answers can't be written just now: try again in a moment.")
         run_rows.lock(user_id)
-
-    def _admit(self, counted: run_rows.Counted) -> None:
-        """Raises TooMany unless one more answer may be written."""
-        if counted.own >= self._settings.max_runs_per_user:
-            raise TooMany(
-                f"You have {counted.own} answers being written: wait for one, or stop it.",
-                code="too_many_runs",
-                own=True,
-            )
-        if counted.every >= self._settings.max_runs:
-            raise TooMany(
-                "Too many answers are being written just now: try again in a moment.",
-                code="too_many_runs",
-                own=False,
-            )
 
     def _start(self, asked: Asked, question: str | None = None, asked_as: str | None = None) -> Run:
         run = Run(
@@ -407,13 +392,6 @@ def _ending_of_left(run: Run) -> Ending | None:
     if any(approval.expires_at > now() for approval in waiting_of(run.id)):
         return None
     return _TOO_LATE if now() - run.created_at > _STALE else None
-
-
-def _asked_as(key: str | None, question: str) -> str | None:
-    """A form that was kept may send another question with the same key: that is another one."""
-    if not key:
-        return None
-    return blake2s(f"{key}\0{question}".encode(), digest_size=16).hexdigest()
 
 
 def _is_live(run_id: str) -> bool:
