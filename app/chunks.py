@@ -10,8 +10,6 @@ from typing import Any
 import httpx2
 import msgspec
 
-from app.transport import ARRIVALS
-
 
 class Unreadable(Exception):
     """The endpoint sent something that is no chunk: an error, or what nobody can read."""
@@ -59,11 +57,15 @@ class Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(Chunk).decode
 
 
-def chunks_of(response: httpx2.Response) -> Iterator[list[Chunk]]:
+Source = httpx2.Response | httpx2.SyncByteStream
+"""A response, or its body alone where nothing has to be decoded."""
+
+
+def chunks_of(source: Source) -> Iterator[list[Chunk]]:
     """The chunks as they come, those that came together in one list. Raises Unreadable, and what
     httpx2 raises."""
     events = Events()
-    for piece in response.extensions.get(ARRIVALS) or response.iter_bytes():
+    for piece in source.iter_bytes() if isinstance(source, httpx2.Response) else source:
         data = events.feed(piece)
         # Or they would be kept until the next piece comes.
         del piece

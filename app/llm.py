@@ -18,12 +18,12 @@ import openai
 import tenacity
 
 from app.apart import apart
-from app.chunks import CallPart, Chunk, Unreadable, chunks_of
+from app.chunks import CallPart, Chunk, Source, Unreadable, chunks_of
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.events import Content, ToolRequest, Turn
 from app.models import new_id
 from app.pace import Pace
-from app.transport import CONNECT_SECONDS
+from app.transport import ARRIVALS, CONNECT_SECONDS
 
 _TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
 _LONGEST_WAIT = 20.0
@@ -112,7 +112,7 @@ class Model:
 
     def _request(
         self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
-    ) -> httpx2.Response:
+    ) -> Source:
         """The response, of which nothing but its head was read."""
         body = {
             "model": name,
@@ -128,9 +128,8 @@ class Model:
                 body=body,
                 options=self._options,
             )
-        # The question was sent, and need not be kept for as long as the answer takes.
-        response.request = httpx2.Request("POST", response.url)
-        return response
+        # All else of it, the question that was sent among it, is not kept for as long as it takes.
+        return response.extensions.get(ARRIVALS) or response
 
     @property
     def _options(self) -> openai.RequestOptions:
@@ -142,7 +141,7 @@ class Model:
 class _Reply:
     """A completion being read: what has come of it so far."""
 
-    response: httpx2.Response
+    source: Source
     pace: Pace
     first: str = ""
     text: list[str] = field(default_factory=list)
@@ -152,7 +151,7 @@ class _Reply:
     finish_reason: str | None = None
 
     def __post_init__(self) -> None:
-        self._chunks = chunks_of(self.response)
+        self._chunks = chunks_of(self.source)
 
     def wait_for_first(self) -> None:
         """Read up to the first token. A reply that ends before one is a transient failure."""
@@ -180,7 +179,7 @@ class _Reply:
         return self._turn()
 
     def close(self) -> None:
-        self.response.close()
+        self.source.close()
 
     def _more(self) -> str | None:
         """The text that has arrived, which may be none; None once all of it has."""

@@ -190,8 +190,8 @@ class Recorder:
         calls ends the run, and is stored with its end."""
         self._usage.update(turn.usage or {})
         if turn.calls:
-            self._may_have_calls = True
             self.store(lambda: self._save_step(turn.calls))
+            self._may_have_calls = True
             self._texts.append(self._whole_text())
             self._text = []
         else:

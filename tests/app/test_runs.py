@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import gevent
@@ -259,13 +260,14 @@ def test_only_the_last_answer_and_only_a_bad_one_can_be_retried(
 
 
 def test_an_unexpected_fault_is_an_honest_end_and_no_stack_trace(
-    product: Product, alice: Person
+    product: Product, alice: Person, model: ScriptedModel
 ) -> None:
-    conversation_id = alice.ask("Hello").until("done")[0].json["conversationId"]
-    with product.app.app_context():
-        db.session.execute(db.text("ALTER TABLE steps RENAME TO mislaid"))
-        db.session.commit()
-    messages = alice.ask("And now?", conversation_id).until("done")
+    looks = tool_call("findListings", {"city": "Bend"}, text_before="Let me look.")
+    model.script(replace(looks, pace=0.3))
+    stream = alice.ask("Hello")
+    messages = stream.until("content")
+    rename(product, "tool_calls")
+    messages += stream.until("done")
     assert messages[-2].json == {
         "code": "internal",
         "message": "Something went wrong here.",
@@ -274,15 +276,29 @@ def test_an_unexpected_fault_is_an_honest_end_and_no_stack_trace(
     assert last(alice)["status"] == "failed"
 
 
+def rename(product: Product, table: str) -> None:
+    """So that whoever wants it finds nothing."""
+    with product.app.app_context():
+        db.session.execute(db.text(f"ALTER TABLE {table} RENAME TO mislaid"))
+        db.session.commit()
+
+
+def test_a_fault_before_the_answer_begins_leaves_nothing_behind(
+    product: Product, alice: Person
+) -> None:
+    rename(product, "steps")
+    answer = alice.api("POST", "/agents/chat-stream", json={"userMessage": "Hello"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    assert alice.api("GET", "/agents/chat-history").json()["messages"] == []
+
+
 def test_an_answer_that_could_not_be_stored_is_not_called_done(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
     model.script(text("Hello", " world", pace=0.3))
     stream = alice.ask("Hello")
     messages = stream.until("content")
-    with product.app.app_context():
-        db.session.execute(db.text("ALTER TABLE steps RENAME TO lost"))
-        db.session.commit()
+    rename(product, "steps")
     messages += stream.until("done")
     assert text_of(messages) == "Hello world"
     assert messages[-2].json["code"] == "not_stored"
