@@ -15,7 +15,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from app.pace import BUSY_SECONDS, Pace
-from bench.report import DOCS, Results, cpu_per_1000, fill, load, parts
+from bench.measure import percentile
+from bench.report import DOCS, Results, Sample, cpu_per_1000, fill, load, parts
 
 SHORTEST, LONGEST = 0.08, 0.4  # seconds, as the settings have them
 INTERVAL = 0.02  # seconds between two tokens
@@ -35,11 +36,20 @@ class Costs:
 
 
 @dataclass(frozen=True)
-class Predicted:
-    """`cpu` in milliseconds for 1000 tokens; `completion` over what an answer takes at best."""
+class Load:
+    """`cpu` in milliseconds for 1000 tokens; `busy`, how much of a core the workers together use;
+    completion over what an answer takes at best."""
 
     cpu: float
-    completion: float
+    busy: float
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Predicted(Load):
+    """`looks` at each answer."""
+
     looks: float
 
 
@@ -65,7 +75,7 @@ def _looks(results: Results, purpose: str, streams: int) -> float:
 
 def simulate(costs: Costs, streams: int, tokens: int, workers: int = 1) -> Predicted:
     """So many streams, spread evenly over the workers, whose questions come 100 a second."""
-    return _Worker(costs, streams // workers, tokens, max(1.0, streams / 100)).run()
+    return _Worker(costs, streams // workers, tokens, max(1.0, streams / 100)).run(workers)
 
 
 class _Worker:
@@ -82,11 +92,11 @@ class _Worker:
         self._began = [0.0] * streams
         self._read = [0] * streams
         self._looks = 0
-        self._ends: list[float] = []
+        self._took: list[float] = []
         self._free = self._used = 0.0
         self._history: deque[tuple[float, float]] = deque([(0.0, 0.0)])
 
-    def run(self) -> Predicted:
+    def run(self, workers: int) -> Predicted:
         while self._due:
             due, _, number, began = heapq.heappop(self._due)
             now = max(due, self._free)
@@ -98,15 +108,13 @@ class _Worker:
                 self._began[number] = self._free
                 self._wait(number)
         ideal = (self._tokens + 1) * INTERVAL
-        took = [end - asked for end, asked in zip(self._ends, self._sorted(), strict=True)]
         return Predicted(
             cpu=self._used / (self._streams * self._tokens) * 1e6,
-            completion=sum(took) / len(took) / ideal,
+            busy=self._used / self._free * workers,
+            p50=percentile(self._took, 0.5) / ideal,
+            p99=percentile(self._took, 0.99) / ideal,
             looks=self._looks / self._streams,
         )
-
-    def _sorted(self) -> list[float]:
-        return sorted(self._asked)
 
     def _look(self, now: float, number: int) -> None:
         there = min(int((now - self._began[number]) / INTERVAL), self._tokens)
@@ -116,7 +124,7 @@ class _Worker:
         if there < self._tokens:
             self._wait(number)
         else:
-            self._ends.append(self._free)
+            self._took.append(self._free - self._asked[number])
 
     def _wait(self, number: int) -> None:
         due = self._free + (self._pace.interval if self._read[number] else INTERVAL)
@@ -143,31 +151,47 @@ MEASURED = (
 )
 
 
-def compared(results: Results) -> list[tuple[str, float, float, float, float]]:
-    """Each measured load: its name, CPU and completion, of each what was measured and predicted."""
+def compared(results: Results) -> list[tuple[str, Load, Predicted]]:
+    """Each measured load: its name, what was measured, and what is predicted."""
     rows = []
     known = costs(results)
     for purpose, contender, streams, tokens in MEASURED:
         samples = results.of(purpose, contender, streams, tokens)
-        cpu = results.middle(cpu_per_1000, samples)
-        completion = results.middle(lambda one: one["completion"]["p50"], samples)
-        if cpu is None or completion is None:
-            continue
+        measured = _load(results, samples)
         workers = 2 if purpose == "workers" else 1
-        said = simulate(known, streams, tokens, workers)
         name = f"{streams:,}" + (", two workers" if workers == 2 else "")
-        rows.append((name, cpu, said.cpu, completion, said.completion))
+        if measured is not None:
+            rows.append((name, measured, simulate(known, streams, tokens, workers)))
     return rows
+
+
+def _load(results: Results, samples: list[Sample]) -> Load | None:
+    """None where not every answer was complete."""
+    figures = (
+        results.middle(cpu_per_1000, samples),
+        results.middle(lambda one: one["cpu"] / one["seconds"], samples),
+        results.middle(lambda one: one["completion"]["p50"], samples),
+        results.middle(lambda one: one["completion"]["p99"], samples),
+    )
+    return None if None in figures else Load(*figures)  # type: ignore[arg-type]
 
 
 def check_table(results: Results) -> str:
     lines = [
-        "| streams | CPU ms per 1000 tokens, measured | simulated "
-        "| completion p50, measured | simulated |",
-        "|--:|--:|--:|--:|--:|",
+        "| streams | CPU ms per 1000 tokens: measured | simulated "
+        "| of a core: measured | simulated "
+        "| completion p50: measured | simulated | p99: measured | simulated |",
+        f"|{'--:|' * 9}",
     ]
-    for name, cpu, said_cpu, completion, said in compared(results):
-        lines.append(f"| {name} | {cpu:.0f} | {said_cpu:.0f} | {completion:.2f} | {said:.2f} |")
+    for name, one, other in compared(results):
+        pairs = ((one.cpu, other.cpu), (one.busy, other.busy), (one.p50, other.p50))
+        digits = ("{:.0f}", "{:.0%}", "{:.2f}", "{:.2f}")
+        cells = [
+            form.format(value)
+            for form, pair in zip(digits, (*pairs, (one.p99, other.p99)), strict=True)
+            for value in pair
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
