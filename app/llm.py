@@ -60,16 +60,11 @@ class Model:
         """The reply with its first token there, from the first model that gives one."""
         for name in self.names:
             try:
-                return self._try_again(name, messages, tools)
+                return self._retrying(self._first_token, name, messages, tools)
             except ModelError as error:
                 if name == self.names[-1] or not (error.retryable or error.code == "model_unknown"):
                     raise
         raise ModelRefused("No model is set: set MODEL.", code="model_unknown")
-
-    def _try_again(
-        self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
-    ) -> _Reply:
-        return self._retrying(self._first_token, name, messages, tools)
 
     @cached_property
     def _retrying(self) -> tenacity.Retrying:

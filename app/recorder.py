@@ -167,7 +167,8 @@ class Recorder:
         self._transact(claim_and_work)
 
     def _transact(self, work: Callable[[], Any], patience: float | None = None) -> None:
-        """Try for `patience` seconds, or for as long as the run may take."""
+        """Do `work` and commit, again while the database is away: for `patience` seconds, or for as
+        long as the run may take."""
         limit = None if patience is None else time.monotonic() + patience
         while True:
             try:

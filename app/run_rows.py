@@ -29,8 +29,8 @@ _CONVERSATIONS: Table = _TABLES["conversations"]
 
 # Not IN: what is carried out for many rows at once can't have that.
 _LIVE = or_(_RUNS.c.status == "queued", _RUNS.c.status == "running")
-_OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("by"), _LIVE)
-_NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT).values(seq=bindparam("at_seq"))
+_OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("by"))
+_NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT, _LIVE).values(seq=bindparam("at_seq"))
 _CLAIM = _NOTE_SEQ.values(usage=bindparam("so_far"))
 _END = _CLAIM.values(
     status=bindparam("outcome"),
@@ -167,7 +167,7 @@ def claim(run_id: str, attempt: int, seq: int, usage: dict[str, int] | None) -> 
 def save_step(
     run_id: str, attempt: int, number: int, text: str, *, finished: bool, live: bool = True
 ) -> None:
-    """Store a step's text, if the attempt is in force and the run is `live`, where that matters."""
+    """Store a step's text, if the attempt is in force; with `live` only while the run is, too."""
     db.session.execute(_upsert(finished, live), _step(run_id, attempt, number, text))
 
 
@@ -198,7 +198,7 @@ def _upsert_by(dialect: str, finished: bool, live: bool) -> Any:
         bindparam("step", type_=_STEPS.c.number.type),
         bindparam("so_far", type_=_STEPS.c.text.type),
         literal(finished),
-    ).where(*_OF_ATTEMPT[: 3 if live else 2])
+    ).where(*_OF_ATTEMPT, *([_LIVE] if live else []))
     given = make(_STEPS).from_select(["run_id", "number", "text", "finished"], of_attempt)
     return given.on_conflict_do_update(
         index_elements=[_STEPS.c.run_id, _STEPS.c.number],

@@ -13,7 +13,7 @@ STREAMS = (1, 50, 100, 200, 500, 1000)
 MANY = 500
 """From so many streams on answers are long enough for all to be open at once, and all but the
 fragments have one repetition: the relays don't keep up, and take long not to."""
-LONG_TOKENS, LONG_STREAMS, LONG_INTERVAL = 50_000, 4, 0.0024
+LONG_STREAMS, LONG_INTERVAL = 4, 0.0024
 _INTERVAL = 0.02
 
 
@@ -92,14 +92,12 @@ def _long(options: Options) -> Iterator[list[Case]]:
     """Whether a token costs as much in an answer of 50,000 as in one of 200. The same pace, and as
     many open at once: so short questions follow each other, with 200 tokens and, to take away what
     a question costs, with 5."""
-    long, names = options.tokens * 250, ("html",)
     short = 250
     span = short * options.tokens * LONG_INTERVAL / LONG_STREAMS
     for streams, tokens, over in (
         (short, 5, span),
         (short, options.tokens, span),
-        (LONG_STREAMS, long, 1.0),
+        (LONG_STREAMS, options.tokens * 250, 1.0),
     ):
-        yield [Case("long", name, streams, tokens, LONG_INTERVAL, over) for name in names]
-    yield [_case(options, "length", name, 10, options.tokens * 10) for name in names]
-    yield [Case("idle", name, 1, 5, 1.0, 1.0) for name in names]
+        yield [Case("long", "html", streams, tokens, LONG_INTERVAL, over)]
+    yield [_case(options, "length", "html", 10, options.tokens * 10)]

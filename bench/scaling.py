@@ -184,14 +184,10 @@ def check_table(results: Results) -> str:
         f"|{'--:|' * 9}",
     ]
     for name, one, other in compared(results):
-        pairs = ((one.cpu, other.cpu), (one.busy, other.busy), (one.p50, other.p50))
-        digits = ("{:.0f}", "{:.0%}", "{:.2f}", "{:.2f}")
-        cells = [
-            form.format(value)
-            for form, pair in zip(digits, (*pairs, (one.p99, other.p99)), strict=True)
-            for value in pair
-        ]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        lines.append(
+            f"| {name} | {one.cpu:.0f} | {other.cpu:.0f} | {one.busy:.0%} | {other.busy:.0%} "
+            f"| {one.p50:.2f} | {other.p50:.2f} | {one.p99:.2f} | {other.p99:.2f} |"
+        )
     return "\n".join(lines)
 
 

@@ -269,7 +269,7 @@ def test_what_the_model_is_told_costs_no_more_in_a_long_conversation(alice: Pers
     assert cost == same
 
 
-@pytest.mark.parametrize("messages", [2, 48, 50, 148, 150, 600])
+@pytest.mark.parametrize("messages", [2, 48, 50, 52, 148, 150, 152, 600])
 def test_the_model_is_told_the_newest_questions_without_a_gap(alice: Person, messages: int) -> None:
     """However many batches it takes, up to the most that is looked at."""
     questions, _ = told(alice, messages, 1_000_000)

@@ -36,7 +36,7 @@ MESSAGES = [{"role": "user", "content": "Hi"}]
 TOOL = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
 
 
-@pytest.fixture(params=[True, False], ids=["", "by the client's own transport"])
+@pytest.fixture(params=[True, False], ids=["as it arrives", "by the client's own transport"])
 def llm(request: pytest.FixtureRequest, model: ScriptedModel) -> Callable[..., Model]:
     """Where the environment names a proxy, the client's own transport goes by it."""
 
