@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any, TypeVar
@@ -75,6 +76,7 @@ class McpClient:
         self._timeout = timeout
         self._revision = ""
         self._session: str | None = None
+        self._beginning = threading.Lock()  # held while a lost session is begun anew
         self._ids = count(1)
 
     def connect(self, headers: Mapping[str, str]) -> ServerCapabilities:
@@ -114,7 +116,7 @@ class McpClient:
         cursor: str | None = None
         for _ in range(MOST_PAGES):
             params = {} if cursor is None else {"cursor": cursor}
-            page = self._ask("tools/list", params, headers, ListToolsResult)
+            page = self._in_session("tools/list", params, headers, ListToolsResult)
             tools += page.tools
             cursor = page.next_cursor
             if cursor is None:
@@ -123,14 +125,22 @@ class McpClient:
 
     def call(self, tool: str, arguments: JsonObject, headers: Mapping[str, str]) -> CallToolResult:
         params = {"name": tool, "arguments": arguments}
+        return self._in_session("tools/call", params, headers, CallToolResult)
+
+    def _in_session(
+        self, method: str, params: JsonObject, headers: Mapping[str, str], kind: type[Result]
+    ) -> Result:
+        session = self._session
         try:
-            return self._ask("tools/call", params, headers, CallToolResult)
+            return self._ask(method, params, headers, kind)
         except Refused as refusal:
-            if not (self._session and refusal.http == 404):
+            if not (session and refusal.http == 404):
                 raise
-        # The session is over, so nothing was done. A new one, then.
-        self.connect(headers)
-        return self._ask("tools/call", params, headers, CallToolResult)
+        # The session is over, so nothing was done. A new one, then, unless another has begun it.
+        with self._beginning:
+            if self._session == session:
+                self.connect(headers)
+        return self._ask(method, params, headers, kind)
 
     def _ask(
         self, method: str, params: JsonObject, headers: Mapping[str, str], kind: type[Result]

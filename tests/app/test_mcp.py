@@ -214,6 +214,20 @@ def test_a_lost_session_is_begun_anew(start: Start, model: ScriptedModel) -> Non
     assert len(service.calls) == 1
 
 
+def test_a_session_that_is_lost_between_calls_is_begun_anew_by_the_next_look(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    with OldServer(act=lambda _: {"done": True}) as service:
+        product = start(mcp_servers={"old": {"url": f"{service.url}/mcp"}})
+        service.sessions.append("as if restarted")
+        eventually(lambda: service.methods.count("initialize") == 2)
+        looks = service.methods.count("tools/list")
+        eventually(lambda: service.methods.count("tools/list") > looks + 1)
+        assert product.engine.catalogue.services["old"].up
+        assert service.methods.count("initialize") == 2
+    assert "old is away: The old service answered 404" not in caplog.text
+
+
 def test_what_an_old_server_asks_for_is_declined(
     start: Start, model: ScriptedModel, caplog: pytest.LogCaptureFixture
 ) -> None:
