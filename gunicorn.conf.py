@@ -14,6 +14,9 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 from dotenv import dotenv_values  # noqa: E402
 
+# Who began which greenlet, and from where, is for debugging: it is kept as long as each of them.
+gevent.config.track_greenlet_tree = False
+
 _settings = {**dotenv_values(".env"), **os.environ}
 
 bind = f"{_settings.get('WEB_HOST') or '127.0.0.1'}:{_settings.get('WEB_PORT') or 8000}"

@@ -34,6 +34,7 @@ from werkzeug.utils import redirect as _redirect
 
 from app import passwords
 from app.accounts import Fields, FormErrors, log_in, profile_of, sign_up
+from app.database import read_only
 from app.errors import Forbidden, InputError, Unauthenticated, wants_json
 from app.models import EndedSession, Person, User, db, new_id, now
 
@@ -67,6 +68,8 @@ def _known(claims: dict[str, Any]) -> tuple[Person | None, bool]:
 @tokens.token_in_blocklist_loader
 def _signed_out(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
     """The first question that the extension asks of a token; the second one follows at once."""
+    if request.method == "GET":
+        read_only()
     person, ended = _known(claims)
     g.token_person = person
     return ended
@@ -187,6 +190,12 @@ def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
 
 def _failed(response: Response) -> bool:
     return response.status_code in (401, 422)
+
+
+@limiter.request_filter
+def _has_no_limit() -> bool:
+    """All but signing in, so that the limits of everything else need not be looked for."""
+    return request.endpoint != "auth.login"
 
 
 def _limit() -> str:

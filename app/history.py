@@ -19,19 +19,20 @@ from app.told import tokens, told
 _MOST_MESSAGES = 400
 _FIRST_BATCH = 50
 
-
+# Columns, not the attributes of objects: whatever names one of these goes by way of the ORM.
+_ALL, _RUNS = Message.__table__.c, Run.__table__.c
+_STEPS, _CALLS = Step.__table__.c, ToolCall.__table__.c
 _MESSAGES = (
-    select(*Message.__table__.c["id", "position", "role", "content"])
+    select(*_ALL["id", "position", "role", "content"])
     .where(
-        Message.conversation_id == bindparam("conversation"),
-        Message.position < bindparam("before"),
-        Message.superseded.is_(False),
+        _ALL.conversation_id == bindparam("conversation"),
+        _ALL.position < bindparam("before"),
+        _ALL.superseded.is_(False),
     )
-    .order_by(Message.position.desc())
+    .order_by(_ALL.position.desc())
     .limit(bindparam("count"))
     .subquery()
 )
-_STEPS, _CALLS = Step.__table__.c, ToolCall.__table__.c
 # One question for all of it, put together once. What a person was shown the model never sees, and
 # it can be large.
 _SAID = (
@@ -40,9 +41,9 @@ _SAID = (
         *_STEPS["number", "text"],
         *_CALLS["id", "name", "arguments", "changed", "status", "result", "error", "duration_ms"],
     )
-    .outerjoin(Run.__table__, Run.answer_id == _MESSAGES.c.id)
-    .outerjoin(Step.__table__, Step.run_id == Run.id)
-    .outerjoin(ToolCall.__table__, (_CALLS.run_id == Run.id) & (_CALLS.step_number == Step.number))
+    .outerjoin(Run.__table__, _RUNS.answer_id == _MESSAGES.c.id)
+    .outerjoin(Step.__table__, _STEPS.run_id == _RUNS.id)
+    .outerjoin(ToolCall.__table__, (_CALLS.run_id == _RUNS.id) & (_CALLS.step_number == Step.number))
     .order_by(_MESSAGES.c.position.desc(), _STEPS.number, _CALLS.position)
 )
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import gevent
 import httpx2
+import msgspec
 import openai
 import tenacity
 
@@ -120,7 +121,8 @@ class Model:
             response = self.client.post(
                 "/chat/completions",
                 cast_to=httpx2.Response,
-                body=body,
+                # Not as `body`, for which the client has an encoder that takes twenty times as long.
+                content=msgspec.json.encode(body),
                 options=self._options,
             )
         # All else of it, the question that was sent among it, is not kept for as long as it takes.

@@ -65,28 +65,7 @@ _LOCK = (
     select(_USERS.c.id).where(_USERS.c.id == bindparam("person")).with_for_update(key_share=True)
 )
 _ADD_CONVERSATION = insert(_CONVERSATIONS)
-_ANSWER_ROW = {
-    "id": bindparam("id"),
-    "conversation_id": bindparam("conversation"),
-    "position": bindparam("position"),
-    "role": "assistant",
-    "content": "",
-    "superseded": False,
-    "created_at": bindparam("at"),
-}
-_ADD_ANSWER = insert(_MESSAGES).values(_ANSWER_ROW)
-_ADD_EXCHANGE = insert(_MESSAGES).values(
-    [
-        _ANSWER_ROW
-        | {
-            "id": bindparam("question_id"),
-            "position": bindparam("before"),
-            "role": "user",
-            "content": bindparam("question"),
-        },
-        _ANSWER_ROW,
-    ]
-)
+_ADD_MESSAGES = insert(_MESSAGES)
 _ADD_RUN = insert(_RUNS).values(lease_until=epoch() + bindparam("held_for", type_=Float))
 
 _ALL_LIVE = select(func.count()).select_from(_RUNS).where(_LIVE)
@@ -144,14 +123,24 @@ def add_run(
 ) -> None:
     """The run, held by a worker for so many seconds, and the message at `position` that is to
     hold its answer; before it the `question`, unless that is there already."""
-    answer = {"id": run.answer_id, "conversation": run.conversation_id, "position": position}
-    at = {"at": now()}
-    if question is None:
-        db.session.execute(_ADD_ANSWER, answer | at)
-    else:
-        before = {"question_id": new_id(), "before": position - 1, "question": question}
-        db.session.execute(_ADD_EXCHANGE, answer | at | before)
-    db.session.execute(_TOUCH, {"conversation": run.conversation_id, "at": now()})
+    at = now()
+
+    def message(id: str, position: int, role: str, content: str) -> dict[str, Any]:
+        return {
+            "id": id,
+            "conversation_id": run.conversation_id,
+            "position": position,
+            "role": role,
+            "content": content,
+            "superseded": False,
+            "created_at": at,
+        }
+
+    messages = [message(run.answer_id, position, "assistant", "")]
+    if question is not None:
+        messages.insert(0, message(new_id(), position - 1, "user", question))
+    db.session.execute(_ADD_MESSAGES, messages)
+    db.session.execute(_TOUCH, {"conversation": run.conversation_id, "at": at})
     names = ("id", "user_id", "asked_as", "conversation_id", "answer_id", "status", "attempt")
     row = {name: getattr(run, name) for name in names}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "held_for": held_for})

@@ -5,6 +5,8 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
 
 from app.errors import Forbidden
 
@@ -29,7 +31,18 @@ _HEADERS = {
 }
 
 
+class _Sessions(SecureCookieSessionInterface):
+    """Flask's sessions, whose key is made ready once and not for every request."""
+
+    def __init__(self, app: Flask) -> None:
+        self._serializer = super().get_signing_serializer(app)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        return self._serializer
+
+
 def init_app(app: Flask, *, secure: bool) -> None:
+    app.session_interface = _Sessions(app)
     always = {"X-Content-Type-Options": "nosniff"}
     if secure:
         always["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
