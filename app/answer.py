@@ -27,18 +27,13 @@ class TextPart:
 
     number: int
     markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
-    _pieces: list[str] = field(default_factory=list)
+    source: str = ""
 
     kind = "text"
 
-    @property
-    def source(self) -> str:
-        self._pieces = ["".join(self._pieces)]
-        return self._pieces[0]
-
     def write(self, chunk: str) -> Patch | None:
         """More of it; how the page changes, if it does."""
-        self._pieces.append(chunk)
+        self.source += chunk
         return self.markdown.feed(chunk)
 
     @property

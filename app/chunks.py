@@ -61,20 +61,26 @@ Source = httpx2.Response | httpx2.SyncByteStream
 """A response, or its body alone where nothing has to be decoded."""
 
 
-def chunks_of(source: Source) -> Iterator[list[Chunk]]:
+class Chunks:
     """The chunks as they come, those that came together in one list. Raises Unreadable, and what
-    httpx2 raises."""
-    events = Events()
-    for piece in source.iter_bytes() if isinstance(source, httpx2.Response) else source:
-        data = events.feed(piece)
-        # Or they would be kept until the next piece comes.
-        del piece
-        chunks = list(map(_chunk, data))
-        del data
-        yield chunks
-        if events.done:
-            return
-    yield list(map(_chunk, events.feed(b"\n\n")))
+    httpx2 raises. No generator: one would keep the last of them until the next ones come."""
+
+    def __init__(self, source: Source) -> None:
+        decoded = isinstance(source, httpx2.Response)
+        self._pieces = source.iter_bytes() if decoded else iter(source)
+        self._events = Events()
+
+    def __iter__(self) -> Chunks:
+        return self
+
+    def __next__(self) -> list[Chunk]:
+        if self._events.done:
+            raise StopIteration
+        piece = next(self._pieces, None)
+        if piece is None:
+            self._events.done = True
+            piece = b"\n\n"
+        return list(map(_chunk, self._events.feed(piece)))
 
 
 def _chunk(data: bytes) -> Chunk:

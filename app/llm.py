@@ -19,7 +19,7 @@ import openai
 import tenacity
 
 from app.apart import apart
-from app.chunks import CallPart, Chunk, Source, Unreadable, chunks_of
+from app.chunks import CallPart, Chunk, Chunks, Source, Unreadable
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.events import Content, ToolRequest, Turn
 from app.models import new_id
@@ -50,12 +50,9 @@ class Model:
     def stream(
         self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
     ) -> Generator[Content, None, Turn]:
-        """Yield the text as it comes and return the finished turn. Raises ModelError."""
-        reply = apart(self._open, messages, tools)
-        try:
-            return (yield from reply.read())
-        finally:
-            reply.close()
+        """Yield the text as it comes and return the finished turn. Raises ModelError, at once where
+        nothing has come of it yet."""
+        return apart(self._open, messages, tools).read()
 
     def _open(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> _Reply:
         """The reply with its first token there, from the first model that gives one."""
@@ -141,14 +138,14 @@ class _Reply:
     source: Source
     pace: Pace
     first: str = ""
-    text: list[str] = field(default_factory=list)
+    text: str = ""
     calls: dict[int, _CallParts] = field(default_factory=dict)
     half: str = ""
     usage: dict[str, int] | None = None
     finish_reason: str | None = None
 
     def __post_init__(self) -> None:
-        self._chunks = chunks_of(self.source)
+        self._chunks = Chunks(self.source)
 
     def wait_for_first(self) -> None:
         """Read up to the first token. A reply that ends before one is a transient failure."""
@@ -166,14 +163,17 @@ class _Reply:
         watches how a tool call is written, and it is to be made at once."""
         looked = time.monotonic()
         text: str | None = self.first
-        while text is not None:
-            yield from self._say(text)
-            if text:
-                looked = self.pace.wait(looked)
-            text = self._more()
-        if self.half:
-            yield from self._say("\0")
-        return self._turn()
+        try:
+            while text is not None:
+                yield from self._say(text)
+                if text:
+                    looked = self.pace.wait(looked)
+                text = self._more()
+            if self.half:
+                yield from self._say("\0")
+            return self._turn()
+        finally:
+            self.close()
 
     def close(self) -> None:
         self.source.close()
@@ -212,7 +212,7 @@ class _Reply:
         self.half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
         whole = whole_characters(text.removesuffix(self.half))
         if whole:
-            self.text.append(whole)
+            self.text += whole
             yield Content(whole)
 
     def _turn(self) -> Turn:
@@ -220,10 +220,10 @@ class _Reply:
             raise ModelUnavailable("The model's answer was cut off.", code="model_cut_off")
         if self.finish_reason == "content_filter":
             raise ModelRefused("The model declined to go on.", code="model_declined")
-        if not self.calls and not "".join(self.text).strip():
+        if not self.calls and not self.text.strip():
             raise ModelUnavailable("The model sent an empty answer.", code="model_empty")
         calls = tuple(self.calls[index].request() for index in sorted(self.calls))
-        return Turn("".join(self.text), calls, self.usage)
+        return Turn(self.text, calls, self.usage)
 
 
 @dataclass

@@ -72,7 +72,7 @@ class Recorder:
         self._may_have_calls = run.attempt > 1
         self._finished = False  # the step in hand is the last one, and complete
         self._texts: list[str] = []  # of the steps that have ended
-        self._text: list[str] = []  # of the step in hand
+        self._text = ""  # of the step in hand
         self._usage: Counter[str] = Counter(run.usage or {})
         self._started: dict[str, ToolCalled] = {}
         log.open(run.id, run.attempt)
@@ -113,7 +113,7 @@ class Recorder:
         if not self._text or self._saved_seq == self._seq:
             return None
         number = len(self._texts) + 1
-        return self.run_id, self.attempt, self._seq, number, self._whole_text()
+        return self.run_id, self.attempt, self._seq, number, self._text
 
     def note_saved(self, seq: int) -> None:
         """What was unsaved at this seq is stored."""
@@ -150,12 +150,7 @@ class Recorder:
             self._tell([Content(f"\n\n{event.chunk}")])
         else:
             self._tell([event])
-        self._text.append(event.chunk)
-
-    def _whole_text(self) -> str:
-        """The text of the step in hand, put together once."""
-        self._text = ["".join(self._text)]
-        return self._text[0]
+        self._text += event.chunk
 
     def store(self, work: Callable[[], Any]) -> None:
         """Do `work` in a transaction of this attempt, again while the database is away."""
@@ -193,14 +188,14 @@ class Recorder:
         if turn.calls:
             self.store(lambda: self._save_step(turn.calls))
             self._may_have_calls = True
-            self._texts.append(self._whole_text())
-            self._text = []
+            self._texts.append(self._text)
+            self._text = ""
         else:
             self._finished = True
 
     def _save_step(self, calls: Sequence[ToolRequest]) -> None:
         number = len(self._texts) + 1
-        run_rows.save_step(self.run_id, self.attempt, number, self._whole_text(), finished=True)
+        run_rows.save_step(self.run_id, self.attempt, number, self._text, finished=True)
         for position, call in enumerate(calls, 1):
             db.session.merge(
                 ToolCall(
@@ -227,7 +222,7 @@ class Recorder:
             self.run_id, self.attempt, self._seq, usage, ending.outcome, ending.error
         ):
             raise LeaseLost(self.run_id)
-        texts = [*self._texts, self._whole_text()]
+        texts = [*self._texts, self._text]
         if texts[-1] or self._finished:
             run_rows.save_step(
                 self.run_id,

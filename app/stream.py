@@ -292,12 +292,25 @@ def respond_with(
     mimetype: str = "text/event-stream",
 ) -> Response:
     """The streamed response; `connection` is closed when it ends, however it ends."""
-    response = Response(chunks, mimetype=mimetype)
+    body = _sent(chunks, connections, connection)
+    next(body)
+    response = Response(body, mimetype=mimetype, direct_passthrough=True)
     response.headers["Cache-Control"] = "no-cache, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
-    if connections is not None and connection is not None:
-        response.call_on_close(lambda: connections.close(connection))
     return response
+
+
+def _sent(
+    chunks: Iterator[str], connections: Connections | None, connection: Connection | None
+) -> Iterator[bytes]:
+    """What the server takes as it is: a layer between would be gone through for every word, and
+    its part of the stack kept meanwhile."""
+    try:
+        yield b""  # what has not begun would not hear of its end
+        yield from map(str.encode, chunks)
+    finally:
+        if connections is not None and connection is not None:
+            connections.close(connection)
 
 
 def _dumps(value: Any) -> str:
