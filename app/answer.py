@@ -107,7 +107,7 @@ class Answer:
         """Whether what was shown while it was written is what the whole text looks like. Few texts
         say something at their end that changes how their beginning reads."""
         texts = [part for part in self.parts if isinstance(part, TextPart)]
-        return all(part.markdown.finished == part.html for part in texts)
+        return all(part.markdown.has_become(part.html) for part in texts)
 
     @property
     def text(self) -> str:
@@ -140,6 +140,13 @@ class Answer:
                 self.status, self.thinking = status, ""
                 self.approvals.clear()
                 return self.close_text()
+
+    def was_shown(self) -> None:
+        """Its reader has it as it is now, and is only told of changes: it can't be shown as a whole
+        any more until it ends or begins anew."""
+        for part in self.parts:
+            if isinstance(part, TextPart):
+                part.markdown.finished = ""
 
     def apply_all(self, events: Iterable[Event]) -> Answer:
         for event in events:

@@ -12,10 +12,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import gevent
-from gevent.event import Event as Signal
+from gevent.hub import Waiter
 
 from app.events import Content, Done, Event
 
@@ -32,8 +32,7 @@ def first_seq(attempt: int) -> int:
     return 1 if attempt == 1 else attempt * ATTEMPT + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One event and its place in its run's log; the first has `seq` 1."""
 
     seq: int
@@ -83,7 +82,7 @@ class _Run:
     ends: array[int] = field(default_factory=lambda: array("L"))
     text: bytearray = field(default_factory=bytearray)
     events: dict[int, Event] = field(default_factory=dict)
-    waiting: dict[Signal, float] = field(default_factory=dict)
+    waiting: dict[Waiter[None], float] = field(default_factory=dict)
     ended_at: float | None = None
 
     @property
@@ -108,14 +107,14 @@ class _Run:
     def tell(self) -> None:
         """Wake all who wait."""
         waiting, self.waiting = self.waiting, {}
-        for signal in waiting:
-            signal.set()
+        for waiter in waiting:
+            _wake(waiter)
 
     def tell_patient(self, now: float) -> float:
         """Wake those who have waited for as long as they wanted to; when the next one has."""
-        for signal in [signal for signal, until in self.waiting.items() if until <= now]:
-            del self.waiting[signal]
-            signal.set()
+        for waiter in [waiter for waiter, until in self.waiting.items() if until <= now]:
+            del self.waiting[waiter]
+            _wake(waiter)
         return min(self.waiting.values(), default=inf)
 
     def after(self, seq: int) -> list[Entry]:
@@ -128,6 +127,11 @@ class _Run:
     def _event(self, i: int) -> Event:
         begin = self.ends[i - 1] if i else 0
         return self.events.get(i) or Content(self.text[begin : self.ends[i]].decode())
+
+
+def _wake(waiter: Waiter[None]) -> None:
+    """gevent's Event does more, and keeps more of the stack, than one who waits needs."""
+    gevent.get_hub().loop.run_callback(waiter.switch, None)
 
 
 class MemoryLog:
@@ -179,14 +183,14 @@ class MemoryLog:
         if run is None:
             return None
         if run.last <= after and run.ended_at is None and timeout:
-            signal = Signal()
-            run.waiting[signal] = time.monotonic() + timeout
+            waiter: Waiter[None] = Waiter()
+            run.waiting[waiter] = time.monotonic() + timeout
             if self._clock is None or self._clock.dead:
                 self._clock = gevent.spawn(self._tick)
             try:
-                signal.wait()
+                waiter.get()
             finally:
-                run.waiting.pop(signal, None)
+                run.waiting.pop(waiter, None)
         return run.after(after)
 
     def _tick(self) -> None:

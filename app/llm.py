@@ -6,7 +6,6 @@ so that no reader sees a word twice. Every way out closes the connection upstrea
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -161,7 +160,7 @@ class _Reply:
     def read(self) -> Generator[Content, None, Turn]:
         """The first token at once, then what has arrived at each look. Only text is paced: nobody
         watches how a tool call is written, and it is to be made at once."""
-        looked = time.monotonic()
+        looked = self.pace.now()
         text: str | None = self.first
         try:
             while text is not None:

@@ -7,7 +7,9 @@ opens the next one is complete; until then it is the open block, the only one th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2s
+from typing import NamedTuple
 
 import nh3
 import pyromark
@@ -71,8 +73,7 @@ def _without_html(source: str) -> str:
     return source
 
 
-@dataclass(frozen=True, slots=True)
-class Patch:
+class Patch(NamedTuple):
     """How what is shown of a text changes: `dropped` elements go from its end; then each of `added`
     comes, in order, to the end of the last element that is so many levels down (0: of the whole).
 
@@ -84,11 +85,17 @@ class Patch:
     finished: str = ""
 
 
+_digest = partial(blake2s, digest_size=16)
+
+
 class StreamedMarkdown:
-    """One text as it comes. `finished` and `opened` are the HTML as a reader has it by now."""
+    """One text as it comes. `finished` and `opened` are the HTML as a reader has it by now. What is
+    finished and was shown may be forgotten, for in the end all that matters is what `has_become` of
+    the whole."""
 
     def __init__(self) -> None:
         self.finished = ""
+        self._digest = _digest()
         self.opened = ""
         self._tail = ""
         self._rendered_at = 0
@@ -122,6 +129,10 @@ class StreamedMarkdown:
         self._tail, self._rendered_at, self._growing = "", 0, 0
         return self._patch(finished, "")
 
+    def has_become(self, html: str) -> bool:
+        """Whether this is all that is finished."""
+        return self._digest.digest() == _digest(html.encode()).digest()
+
     def _grow(self, text: str) -> Patch | None:
         """Plain text after plain text, which is most of an answer: it shows as it is."""
         self._tail += text
@@ -139,7 +150,9 @@ class StreamedMarkdown:
 
     def _patch(self, finished: str, opened: str) -> Patch | None:
         before, self.opened = self.opened, opened
-        self.finished += finished
+        if finished:
+            self._digest.update(finished.encode())
+            self.finished += finished
         after = finished + opened
         if after.strip() == before.strip():
             return Patch(finished=finished) if finished else None

@@ -45,7 +45,7 @@ def now() -> datetime:
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     """Readers and the writer don't wait for each other, and references are enforced."""
     if type(connection).__module__.startswith("sqlite3"):
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-400"):
             connection.execute(f"PRAGMA {pragma}")
 
 

@@ -7,6 +7,8 @@ import time
 import gevent
 
 BUSY_SECONDS = 0.5
+# Looks fall on common ticks: what is due within one costs one turn of the event loop.
+_TICK = 0.01
 # Of one core. The rest is for questions, pages, and for what else the machine does.
 _MOST_BUSY = 0.45
 
@@ -34,11 +36,21 @@ class Pace:
         wanted = self.interval * min(max(busy / _MOST_BUSY, 0.5), 2.0)
         self.interval = min(max(wanted, self.shortest), self.longest)
 
+    def now(self) -> float:
+        """On the event loop's clock, by which it times what waits: it stands still while the loop
+        is busy, so that what is due at once stays together."""
+        return gevent.get_hub().loop.now()
+
     def wait(self, since: float) -> float:
-        """Wait until the next look is due after the one at `since`; when it is, on the monotonic
-        clock. Due times follow from each other, so that lateness doesn't add up."""
-        now = time.monotonic()
-        due = max(since + self.interval, now)
-        if due > now:
-            gevent.sleep(due - now)
+        """Wait until the next look is due after the one at `since`; when it is, as `now` says. Due
+        times follow from each other, so that lateness doesn't add up."""
+        now = self.now()
+        if not self.interval:
+            return now
+        # The system's clock may be set meanwhile.
+        ahead = min(since + self.interval - now, self.longest)
+        if ahead <= 0:
+            return now
+        due = round((now + ahead) / _TICK) * _TICK
+        gevent.sleep(max(due - now, 0))
         return due

@@ -65,7 +65,6 @@ class Recorder:
         self.run_id = run.id
         self.attempt = run.attempt
         self._message_id = run.answer_id
-        self._conversation_id = run.conversation_id
         self._app = app
         self._log = log
         self._saved_seq = 0
@@ -235,7 +234,7 @@ class Recorder:
         if self._may_have_calls:
             run_rows.end_calls(self.run_id, NO_RESULT)
         content = "\n\n".join(filter(None, texts))
-        run_rows.save_answer(self._message_id, self._conversation_id, content)
+        run_rows.save_answer(self._message_id, content)
 
 
 def retold(past: Iterable[Past]) -> list[Event]:

@@ -225,6 +225,5 @@ def end_calls(run_id: str, why: str) -> None:
     db.session.execute(_FAIL_CALLS, {"run": run_id, "said": why})
 
 
-def save_answer(message_id: str, conversation_id: str, text: str) -> None:
+def save_answer(message_id: str, text: str) -> None:
     db.session.execute(_ANSWER, {"message": message_id, "answer": text})
-    db.session.execute(_TOUCH, {"conversation": conversation_id, "at": now()})

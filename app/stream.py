@@ -77,6 +77,7 @@ def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
             yield html.changes(answer, entries)
         else:
             yield f"retry: {RETRY_MS}\n\n" + html.changes(answer, entries, first=True)
+        answer.was_shown()
         seq = entries[-1].seq if entries else seq
     if answer.live:
         yield f"retry: {BACK_MS}\n\n"
