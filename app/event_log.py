@@ -67,6 +67,9 @@ class EventLog(Protocol):
         None when this log doesn't know the run (never started here, or dropped).
         """
 
+    def text(self, run_id: str, after: int) -> str:
+        """The text that was appended here after seq `after`."""
+
     def wake(self) -> None:
         """Every reader that waits gets its [] now."""
 
@@ -124,9 +127,14 @@ class _Run:
         start = max(min(start, newest), 0)
         return [Entry(self.seqs[i], self._event(i)) for i in range(start, len(self.seqs))]
 
+    def text_after(self, seq: int) -> str:
+        return self.text[self._begin(bisect_right(self.seqs, seq)) :].decode()
+
     def _event(self, i: int) -> Event:
-        begin = self.ends[i - 1] if i else 0
-        return self.events.get(i) or Content(self.text[begin : self.ends[i]].decode())
+        return self.events.get(i) or Content(self.text[self._begin(i) : self.ends[i]].decode())
+
+    def _begin(self, i: int) -> int:
+        return self.ends[i - 1] if i else 0
 
 
 def _wake(waiter: Waiter[None]) -> None:
@@ -204,6 +212,10 @@ class MemoryLog:
         """Wake those whose time is over; when the next one's is, inf when nobody waits."""
         now = time.monotonic()
         return min((run.tell_patient(now) for run in list(self._runs.values())), default=inf)
+
+    def text(self, run_id: str, after: int) -> str:
+        run = self._runs.get(run_id)
+        return "" if run is None else run.text_after(after)
 
     def known(self, run_id: str) -> int | None:
         """The newest seq, or None when there is nothing of this run."""

@@ -34,6 +34,7 @@ from app.models import Run, Step, ToolCall, db
 
 log = logging.getLogger(__name__)
 
+_BETWEEN = "\n\n"  # the texts of an answer's steps
 _TRY_AGAIN = 0.5
 _END_PATIENCE = 60.0  # seconds that an answer's end waits for a database that is away
 
@@ -71,11 +72,12 @@ class Recorder:
         self._may_have_calls = run.attempt > 1
         self._finished = False  # the step in hand is the last one, and complete
         self._texts: list[str] = []  # of the steps that have ended
-        self._text = ""  # of the step in hand
+        self._has_text = False  # the step in hand
         self._usage: Counter[str] = Counter(run.usage or {})
         self._started: dict[str, ToolCalled] = {}
         log.open(run.id, run.attempt)
         self._seq = log.append(run.id, [RunStarted(run.id, run.conversation_id)])
+        self._step_after = self._seq
 
     def resume(self, past: Iterable[Past]) -> None:
         """Go on after these steps of an earlier attempt: readers are told them anew, in place of
@@ -94,6 +96,7 @@ class Recorder:
             )
         )
         self._tell(retold(past))
+        self._step_after = self._seq
 
     def record(self, event: Event | Turn) -> None:
         if isinstance(event, Content):
@@ -109,7 +112,7 @@ class Recorder:
     def unsaved(self) -> tuple[str, int, int, int, str] | None:
         """The text of the step in hand, as run_rows.save_texts takes it; None when it is
         stored already."""
-        if not self._text or self._saved_seq == self._seq:
+        if not self._has_text or self._saved_seq == self._seq:
             return None
         number = len(self._texts) + 1
         return self.run_id, self.attempt, self._seq, number, self._text
@@ -145,11 +148,16 @@ class Recorder:
         self._seq = self._log.append(self.run_id, events)
 
     def _take(self, event: Content) -> None:
-        if not self._text and any(self._texts):
-            self._tell([Content(f"\n\n{event.chunk}")])
-        else:
-            self._tell([event])
-        self._text += event.chunk
+        if not self._has_text and any(self._texts):
+            event = Content(f"{_BETWEEN}{event.chunk}")
+        self._tell([event])
+        self._has_text = True
+
+    @property
+    def _text(self) -> str:
+        """Of the step in hand. The log has it: kept here, too, it would be there twice."""
+        text = self._log.text(self.run_id, self._step_after)
+        return text.removeprefix(_BETWEEN) if any(self._texts) else text
 
     def store(self, work: Callable[[], Any]) -> None:
         """Do `work` in a transaction of this attempt, again while the database is away."""
@@ -188,7 +196,7 @@ class Recorder:
             self.store(lambda: self._save_step(turn.calls))
             self._may_have_calls = True
             self._texts.append(self._text)
-            self._text = ""
+            self._has_text, self._step_after = False, self._seq
         else:
             self._finished = True
 
@@ -233,7 +241,7 @@ class Recorder:
             )
         if self._may_have_calls:
             run_rows.end_calls(self.run_id, NO_RESULT)
-        content = "\n\n".join(filter(None, texts))
+        content = _BETWEEN.join(filter(None, texts))
         run_rows.save_answer(self._message_id, content)
 
 
@@ -243,7 +251,7 @@ def retold(past: Iterable[Past]) -> list[Event]:
     written = False
     for turn, calls in past:
         if turn.text:
-            events.append(Content(f"\n\n{turn.text}" if written else turn.text))
+            events.append(Content(f"{_BETWEEN}{turn.text}" if written else turn.text))
             written = True
         events += calls.values()
     return events

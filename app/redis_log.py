@@ -148,6 +148,9 @@ class RedisLog:
             self._followed[run_id] = time.monotonic()
         return self._copies.read(run_id, after, timeout)
 
+    def text(self, run_id: str, after: int) -> str:
+        return self._copies.text(run_id, after)
+
     def wake(self) -> None:
         self._copies.wake()
 
