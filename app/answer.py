@@ -21,7 +21,7 @@ from app.markdown import Patch, StreamedMarkdown, to_html
 from app.models import Run
 
 
-@dataclass
+@dataclass(slots=True)
 class TextPart:
     """A stretch of text between tool calls. `number` tells it from the others of its answer."""
 
@@ -41,7 +41,7 @@ class TextPart:
         return to_html(self.source)
 
 
-@dataclass
+@dataclass(slots=True)
 class ToolPart:
     """A tool call, as the last event about it told."""
 
@@ -87,7 +87,7 @@ class Begun:
 Change = TextChange | TextOpened | ToolChange | ApprovalsChange | StatusChange | Begun
 
 
-@dataclass
+@dataclass(slots=True)
 class Answer:
     """`status` is "running" until Done; `thinking` is what the run is busy with, or ""."""
 

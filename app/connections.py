@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 Refusal = Literal["own", "all"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Connection:
     """One open stream. `opened_at` is on the monotonic clock, in seconds."""
 

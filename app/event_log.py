@@ -82,7 +82,7 @@ class _Run:
 
     base: int
     seqs: array[int] = field(default_factory=lambda: array("q"))
-    ends: array[int] = field(default_factory=lambda: array("L"))
+    ends: array[int] = field(default_factory=lambda: array("I"))
     text: bytearray = field(default_factory=bytearray)
     events: dict[int, Event] = field(default_factory=dict)
     waiting: dict[Waiter[None], float] = field(default_factory=dict)
@@ -94,7 +94,7 @@ class _Run:
 
     def begin(self, base: int) -> None:
         self.base, self.ended_at = base, None
-        self.seqs, self.ends = array("q"), array("L")
+        self.seqs, self.ends = array("q"), array("I")
         self.text, self.events = bytearray(), {}
 
     def add(self, entries: Iterable[Entry]) -> None:

@@ -52,6 +52,8 @@ class Following:
                 after = entries[-1].seq
                 if isinstance(entries[-1].event, Done):
                     return
+            # Or they would be kept until the next ones come.
+            del entries
 
     def _stored(self, run_id: str, *, in_log: bool) -> list[Entry]:
         """What the database has of the run; of one in the log nothing, unless it has ended without

@@ -130,7 +130,7 @@ class Model:
         return {"timeout": timeout, "headers": _UNREAD}
 
 
-@dataclass
+@dataclass(slots=True)
 class _Reply:
     """A completion being read: what has come of it so far."""
 
@@ -142,6 +142,7 @@ class _Reply:
     half: str = ""
     usage: dict[str, int] | None = None
     finish_reason: str | None = None
+    _chunks: Chunks = field(init=False)
 
     def __post_init__(self) -> None:
         self._chunks = Chunks(self.source)

@@ -68,7 +68,7 @@ _TOO_LATE = Ending(
 )
 
 
-@dataclass
+@dataclass(slots=True)
 class Active:
     """A run being produced: `worker` does it, and once it has ended, however, that is recorded;
     then it is `kept`."""
@@ -79,7 +79,7 @@ class Active:
     unread_since: float | None = field(default=None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Asked:
     """Whose question is to be answered, and where the answer goes."""
 

@@ -79,6 +79,8 @@ def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
             yield f"retry: {RETRY_MS}\n\n" + html.changes(answer, entries, first=True)
         answer.was_shown()
         seq = entries[-1].seq if entries else seq
+        # Or they would be kept until the next ones come.
+        del entries
     if answer.live:
         yield f"retry: {BACK_MS}\n\n"
 
