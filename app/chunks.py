@@ -4,7 +4,6 @@ line, within a character."""
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx2
@@ -66,8 +65,10 @@ class Chunks:
     httpx2 raises. No generator: one would keep the last of them until the next ones come."""
 
     def __init__(self, source: Source) -> None:
-        decoded = isinstance(source, httpx2.Response)
-        self._pieces = source.iter_bytes() if decoded else iter(source)
+        if isinstance(source, httpx2.Response):
+            self._pieces = source.iter_bytes()
+        else:
+            self._pieces = iter(source)
         self._events = Events()
 
     def __iter__(self) -> Chunks:

@@ -138,7 +138,7 @@ def _is_ready(socket: int, wanted: int) -> bool:
     hub = gevent.get_hub()
     watcher = hub.loop.io(socket, wanted)
     try:
-        with gevent.Timeout(_LOOK_SECONDS, False):
+        with gevent.Timeout(_LOOK_SECONDS, False):  # type: ignore[arg-type]
             hub.wait(watcher)
             return True
         return False

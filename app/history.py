@@ -43,7 +43,9 @@ _SAID = (
     )
     .outerjoin(Run.__table__, _RUNS.answer_id == _MESSAGES.c.id)
     .outerjoin(Step.__table__, _STEPS.run_id == _RUNS.id)
-    .outerjoin(ToolCall.__table__, (_CALLS.run_id == _RUNS.id) & (_CALLS.step_number == Step.number))
+    .outerjoin(
+        ToolCall.__table__, (_CALLS.run_id == _RUNS.id) & (_CALLS.step_number == _STEPS.number)
+    )
     .order_by(_MESSAGES.c.position.desc(), _STEPS.number, _CALLS.position)
 )
 

@@ -43,9 +43,11 @@ def now() -> datetime:
 
 @event.listens_for(Engine, "connect")
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    """Readers and the writer don't wait for each other, and references are enforced."""
+    """Readers and the writer don't wait for each other, and references are enforced. A large
+    cache for each connection would only have once more what the system has of the file."""
     if type(connection).__module__.startswith("sqlite3"):
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-400"):
+        wal = ("journal_mode=WAL", "synchronous=NORMAL")
+        for pragma in (*wal, "foreign_keys=ON", "cache_size=-100"):
             connection.execute(f"PRAGMA {pragma}")
 
 

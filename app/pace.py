@@ -10,7 +10,7 @@ BUSY_SECONDS = 0.5
 # Looks fall on common ticks: what is due within one costs one turn of the event loop.
 _TICK = 0.01
 # Of one core. The rest is for questions, pages, and for what else the machine does.
-_MOST_BUSY = 0.45
+_MOST_BUSY = 0.30
 
 
 class Pace:

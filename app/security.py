@@ -37,7 +37,10 @@ class _Sessions(SecureCookieSessionInterface):
     def __init__(self, app: Flask) -> None:
         self._serializer = super().get_signing_serializer(app)
 
-    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+    def get_signing_serializer(
+        self,
+        app: Flask,  # noqa: ARG002
+    ) -> URLSafeTimedSerializer | None:
         return self._serializer
 
 

@@ -13,6 +13,8 @@ STREAMS = (1, 50, 100, 200, 500, 1000)
 MANY = 500
 """From so many streams on answers are long enough for all to be open at once, and all but the
 fragments have one repetition: the relays don't keep up, and take long not to."""
+LONGER = 200
+"""At so many streams the fragments are also measured beside FastAPI with the longer answers."""
 LONG_STREAMS, LONG_INTERVAL = 4, 0.0024
 _INTERVAL = 0.02
 
@@ -57,6 +59,10 @@ def _turned(cases: Sequence[Case], by: int) -> list[Case]:
 def _groups(options: Options, repetition: int) -> Iterator[list[Case]]:
     for streams in options.streams:
         yield _at(options, streams, repetition)
+        if streams == LONGER and not options.quick:
+            longer = options.many_tokens
+            names = ("html", "fastapi")
+            yield [_case(options, "longer", name, streams, longer) for name in names]
     if not options.quick:
         yield _fixed(options, 5, repetition)
         yield _fixed(options, options.many_tokens, repetition)

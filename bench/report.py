@@ -121,9 +121,10 @@ def _shown(value: float | None, digits: int = 0) -> str:
 
 
 def table(results: Results) -> str:
-    """The main table: a row for each contender and count."""
+    """The main table: a row for each contender, count and length."""
     head = _row(
         "streams",
+        "tokens each",
         "what",
         "CPU ms per 1000 tokens",
         "first token, ms later: p50",
@@ -136,23 +137,24 @@ def table(results: Results) -> str:
         "memory, KB a stream",
         "complete",
     )
-    lines = [head, f"|--:|---|{'--:|' * 10}"]
+    lines = [head, f"|--:|--:|---|{'--:|' * 10}"]
     for count in results.counts:
-        for name in NAMES:
-            purpose = "workers" if name == "html-2-workers" else "streams"
-            samples = results.of(purpose, name, count)
-            if samples:
-                lines.append(_measured(results, count, name, samples))
+        for purpose in ("streams", "workers", "longer"):
+            for name in NAMES:
+                samples = results.of(purpose, name, count)
+                if samples:
+                    lines.append(_measured(results, name, samples))
     return "\n".join(lines)
 
 
-def _measured(results: Results, count: int, name: str, samples: list[Sample]) -> str:
+def _measured(results: Results, name: str, samples: list[Sample]) -> str:
     def at(kind: str, share: str, digits: int = 0) -> str:
         return _shown(results.middle(lambda one: one[kind][share], samples), digits)
 
     complete = sum(one["complete"] - one["wrong"] for one in samples)
     return _row(
-        f"{count:,}",
+        f"{samples[0]['case']['streams']:,}",
+        f"{samples[0]['case']['tokens']:,}",
         NAMES[name],
         _shown(results.middle(cpu_per_1000, samples)),
         at("delivery", "p50", 1),

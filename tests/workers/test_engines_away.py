@@ -8,10 +8,14 @@ from typing import Any
 
 import gevent
 import psutil
+import psycopg
 import pytest
 import requests
+from psycopg.pq import TransactionStatus
+from sqlalchemy import create_engine
 from sqlalchemy import text as sql
 
+from app.database import options, read_only, url_of
 from app.models import db
 from scripts.engines import Postgres, Valkey
 from tests.engines import Engines
@@ -182,3 +186,50 @@ def test_streams_hold_no_connection_to_the_database(
         assert alice.get(path, timeout=10).ok
     for run in runs:
         alice.post(f"/runs/{run}/stop")
+
+
+def test_a_connection_is_asked_whether_it_still_answers_only_after_a_pause(
+    real_engines: Engines,
+) -> None:
+    url = url_of(real_engines.fresh()["database_url"])
+    engine = create_engine(url, **options(url, 1))
+
+    def newest_question(pid: int) -> str:
+        with psycopg.connect(url.set(drivername="postgresql").render_as_string(False)) as other:
+            found = other.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
+            return str(found.fetchone()[0])  # type: ignore[index]
+
+    with engine.connect() as connection:
+        pid = connection.scalar(sql("SELECT pg_backend_pid()"))
+    with engine.connect():
+        assert newest_question(pid) == "ROLLBACK"
+    gevent.sleep(1.1)
+    with engine.connect():
+        assert newest_question(pid) == "SELECT 1"
+    engine.dispose()
+
+
+def test_one_that_went_with_its_server_is_replaced(real_engines: Engines) -> None:
+    url = url_of(real_engines.fresh()["database_url"])
+    engine = create_engine(url, **options(url, 1))
+    with engine.connect() as connection:
+        connection.scalar(sql("SELECT 1"))
+    with stopped(real_engines.postgres):
+        gevent.sleep(1.1)
+    with engine.connect() as connection:
+        assert connection.scalar(sql("SELECT 2")) == 2
+    engine.dispose()
+
+
+def test_what_only_reads_begins_no_transaction(product: Product) -> None:
+    def status() -> TransactionStatus:
+        db.session.execute(sql("SELECT 1"))
+        connection: Any = db.session.connection().connection.driver_connection
+        return TransactionStatus(connection.info.transaction_status)
+
+    with product.app.app_context():
+        read_only()
+        assert status() == TransactionStatus.IDLE
+        read_only()  # once more changes nothing
+        db.session.remove()
+        assert status() == TransactionStatus.INTRANS

@@ -8,7 +8,7 @@ import gevent
 import pytest
 
 from app.event_log import ATTEMPT, Entry, EventLog, MemoryLog
-from app.events import Content, Done, Event, RunStarted
+from app.events import Content, Done, Event, RunStarted, Thinking
 from app.redis_log import RedisLog, connect
 from tests.engines import Engines
 from tests.product import eventually
@@ -210,3 +210,13 @@ def test_a_log_is_bounded_and_expires(real_engines: Engines) -> None:
         log.append("r", [DONE])
         eventually(lambda: 0 < client.ttl("hs:run:r") <= 7)
     log.end()
+
+
+def test_the_text_of_a_step_is_what_was_appended_since(log: EventLog) -> None:
+    log.append("r", [RunStarted("r", "c"), Content("Fünf "), Content("words")])
+    after = log.append("r", [Thinking("Calling find…")])
+    assert log.text("r", after) == ""
+    log.append("r", [Content("", replace=True), Content("😀 more"), Content(".")])
+    assert log.text("r", after) == "😀 more."
+    assert log.text("r", 0) == "Fünf words😀 more."
+    assert log.text("unknown", 0) == ""
