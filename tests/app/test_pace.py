@@ -22,7 +22,7 @@ def test_looks_at_many_answers_fall_together() -> None:
     assert len(hundredths) == 36
     assert hundredths == pytest.approx([round(each) for each in hundredths], rel=0, abs=1e-3)
     for first, second, third in dues:
-        assert [second - first, third - second] == pytest.approx([0.05, 0.05])
+        assert [second - first, third - second] == pytest.approx([0.05, 0.05], abs=1e-3)
 
 
 def test_a_look_that_is_due_already_is_not_waited_for() -> None:
