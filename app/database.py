@@ -45,8 +45,7 @@ def url_of(setting: str) -> URL:
 def options(url: URL, connections: int) -> dict[str, Any]:
     """SQLAlchemy's engine options. Nothing waits for long for a server that doesn't answer."""
     if url.get_backend_name() != "postgresql":
-        # Each connection has a cache of its own: the one used last has the most in it.
-        return {"pool_use_lifo": True}
+        return {}
     return {
         "pool_size": connections,
         "max_overflow": connections,
