@@ -27,13 +27,18 @@ class TextPart:
 
     number: int
     markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
-    source: str = ""
+    # A string would be copied as a whole for each chunk.
+    _source: bytearray = field(default_factory=bytearray)
 
     kind = "text"
 
+    @property
+    def source(self) -> str:
+        return self._source.decode()
+
     def write(self, chunk: str) -> Patch | None:
         """More of it; how the page changes, if it does."""
-        self.source += chunk
+        self._source += chunk.encode()
         return self.markdown.feed(chunk)
 
     @property

@@ -1,6 +1,6 @@
 """What streaming costs, beside two relays: python -m bench.streams, or `make bench`
 
-It takes about forty minutes, writes bench/results.json and draws docs/ anew from it. Leave the
+It takes about half an hour, writes bench/results.json and draws docs/ anew from it. Leave the
 machine alone meanwhile.
 """
 
