@@ -36,6 +36,7 @@ from app import passwords
 from app.accounts import Fields, FormErrors, log_in, profile_of, sign_up
 from app.database import read_only
 from app.errors import Forbidden, InputError, Unauthenticated, wants_json
+from app.expected import ExpectedReaders, Reader
 from app.models import EndedSession, Person, User, db, new_id, now
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
@@ -92,6 +93,35 @@ def require_user() -> None:
         raise StaleForm("This form is from an earlier session: send it again.") from None
     except (JWTExtendedException, jwt.PyJWTError):
         _go_on_by_refresh_token()
+    _let_in(fje.get_current_user(), str(fje.get_jwt().get("csrf", "")))
+
+
+def _let_in(person: Person, csrf: str) -> None:
+    g.person, g.csrf = person, csrf
+
+
+def expect_reader(run_id: str) -> None:
+    """The page that has just asked opens its answer's stream next."""
+    if (cookie := _access_cookie()) is not None:
+        _expected().expect(run_id, Reader(user(), csrf_token(), cookie))
+
+
+def is_expected(run_id: str) -> bool:
+    """Let the reader of this run on who is expected. Anybody else `require_user` may let on, and it
+    remains to be seen whose run it is."""
+    expected = _expected().take(run_id, _access_cookie())
+    if expected is None:
+        return False
+    _let_in(expected.person, expected.csrf)
+    return True
+
+
+def _access_cookie() -> str | None:
+    return request.cookies.get(current_app.config["JWT_ACCESS_COOKIE_NAME"])
+
+
+def _expected() -> ExpectedReaders:
+    return cast(ExpectedReaders, current_app.extensions["expected_readers"])
 
 
 def _go_on_by_refresh_token() -> None:
@@ -101,12 +131,12 @@ def _go_on_by_refresh_token() -> None:
         raise StaleForm("This form is from an earlier session: send it again.") from None
     except (JWTExtendedException, jwt.PyJWTError):
         raise Unauthenticated("Sign in to go on.") from None
-    g.new_access_token = _access_token(user().id, fje.get_jwt())
+    g.new_access_token = _access_token(fje.get_current_user().id, fje.get_jwt())
 
 
 def user() -> Person:
     """The signed-in person. Only where `require_user` has let the request on."""
-    return cast(Person, fje.get_current_user())
+    return cast(Person, g.person)
 
 
 def bearer(token: str) -> str | None:
@@ -122,7 +152,7 @@ def bearer(token: str) -> str | None:
 
 def csrf_token() -> str:
     """The value for a form's `csrf_token` field; "" when nobody is signed in."""
-    return str(fje.get_jwt().get("csrf", "")) if "_jwt_extended_jwt" in g else ""
+    return str(g.get("csrf", ""))
 
 
 def _send_new_token(response: Response) -> Response:
@@ -192,12 +222,6 @@ def _failed(response: Response) -> bool:
     return response.status_code in (401, 422)
 
 
-@limiter.request_filter
-def _has_no_limit() -> bool:
-    """All but signing in, so that the limits of everything else need not be looked for."""
-    return request.endpoint != "auth.login"
-
-
 def _limit() -> str:
     return str(current_app.config["SIGN_IN_LIMIT"])
 
@@ -234,7 +258,7 @@ def refresh() -> ResponseReturnValue:
         raise Forbidden("The X-CSRF-TOKEN header is missing or wrong.") from None
     except (JWTExtendedException, jwt.PyJWTError):
         raise Unauthenticated("The refresh token is missing, expired or not valid.") from None
-    access = _access_token(user().id, fje.get_jwt())
+    access = _access_token(fje.get_current_user().id, fje.get_jwt())
     response = jsonify(access_token=access)
     if "Authorization" not in request.headers:
         fje.set_access_cookies(response, access)
@@ -272,6 +296,7 @@ def _end_session(claims: dict[str, Any]) -> None:
     db.session.execute(gone)
     db.session.merge(EndedSession(id=claims["sid"], expires_at=now() + lifetime))
     db.session.commit()
+    _expected().forget(claims["sub"])
 
 
 def redirect(target: str) -> Response:
@@ -306,6 +331,14 @@ def _page_path() -> str:
     return urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "/").path
 
 
+def _init_limiter(app: Flask) -> None:
+    hooks = app.before_request_funcs.setdefault(None, [])
+    others = hooks.copy()
+    limiter.init_app(app)
+    # The one view that has a limit looks at it by itself; nothing is there to look for elsewhere.
+    hooks[:] = others
+
+
 def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool) -> None:
     app.config.update(
         JWT_SECRET_KEY=app.config["SECRET_KEY"],
@@ -323,7 +356,8 @@ def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool
     )
     passwords.init_app(app)
     tokens.init_app(app)
-    limiter.init_app(app)
+    _init_limiter(app)
+    app.extensions["expected_readers"] = ExpectedReaders()
     app.register_blueprint(bp)
     app.after_request(_send_new_token)
     app.jinja_env.globals["csrf_token"] = csrf_token

@@ -8,6 +8,7 @@ from flask import (
     Blueprint,
     Response,
     current_app,
+    g,
     jsonify,
     redirect,
     render_template,
@@ -22,6 +23,8 @@ from app.answer import Answer
 from app.auth import (
     StaleForm,
     csrf_token,
+    expect_reader,
+    is_expected,
     load_again,
     require_user,
     safe_next,
@@ -63,7 +66,13 @@ def make_sure_of_room() -> None:
         engine().runs.make_sure_of_room()
 
 
-bp.before_request(require_user)
+@bp.before_request
+def let_in() -> None:
+    if request.endpoint == "chat.events" and is_expected((request.view_args or {})["run_id"]):
+        g.run_is_own = True
+    else:
+        require_user()
+
 
 _HERE = "<!-- the answer being written -->"
 
@@ -157,6 +166,7 @@ def post_message(conversation_id: str) -> ResponseReturnValue:
     question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
     run = engine().runs.ask(user(), question, conversation_id, request.form.get("key"))
     if request.headers.get("HX-Request"):
+        expect_reader(run.id)
         return render_template("chat/_exchange.html", question=question, answer=_begun(run))
     return redirect(url_for(".watch", conversation_id=conversation_id), 303)
 
@@ -166,7 +176,8 @@ def events(run_id: str) -> Response:
     """The answer as it comes, in fragments for htmx. Always a stream that ends: the extension
     would take any other answer for a fault and ask again for ever."""
     try:
-        make_sure_run_is_own(user().id, run_id)
+        if "run_is_own" not in g:
+            make_sure_run_is_own(user().id, run_id)
         connection = engine().connections.open(user().id, run_id, "fragments")
     except TooMany:
         return stream.respond_with(stream.busy())
@@ -209,6 +220,7 @@ def stop(run_id: str) -> ResponseReturnValue:
 def retry(run_id: str) -> ResponseReturnValue:
     run = engine().runs.retry(user(), own_run(user().id, run_id))
     if request.headers.get("HX-Request"):
+        expect_reader(run.id)
         return render_template("chat/_live.html", answer=_begun(run))
     if wants_json():
         return jsonify(runId=run.id, conversationId=run.conversation_id), 201

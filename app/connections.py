@@ -91,8 +91,8 @@ class Connections:
         moment, which costs no time here."""
         if connection in self._open:
             self._open.remove(connection)
-            self._by_user -= Counter([connection.user_id])
-            self._by_run -= Counter([connection.run_id])
+            _count_out(self._by_user, connection.user_id)
+            _count_out(self._by_run, connection.run_id)
             if self._everywhere is not None:
                 self._everywhere.remove(connection, at_once=at_once)
 
@@ -122,6 +122,13 @@ class Connections:
         if self._by_user[user_id] >= self.limit_per_user:
             return "own"
         return "all" if len(self._open) >= self.limit else None
+
+
+def _count_out(counter: Counter[str], key: str) -> None:
+    """One less, and no more of it than there has to be: subtraction would look at all the others."""
+    counter[key] -= 1
+    if not counter[key]:
+        del counter[key]
 
 
 _ALL = "hs:streams"

@@ -74,7 +74,7 @@ class EventLog(Protocol):
         """Every reader that waits gets its [] now."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Run:
     """A log as it is kept. Most events are text: it is kept in one piece, of which the `i`th event,
     `seqs[i]`, is what goes up to `ends[i]`. All other events are in `events`, by their `i`. As
@@ -153,6 +153,8 @@ class MemoryLog:
     def __init__(self, keep: float = 300) -> None:
         self._keep = keep
         self._runs: dict[str, _Run] = {}
+        self._ended: dict[str, _Run] = {}  # in the order of their ends
+        self._waited_for: set[_Run] = set()
         self._clock: gevent.Greenlet[..., None] | None = None
 
     def begin(self) -> None:
@@ -164,12 +166,14 @@ class MemoryLog:
     def open(self, run_id: str, attempt: int) -> None:
         self._drop_old()
         run = self._runs.setdefault(run_id, _Run(0))
+        self._ended.pop(run_id, None)
         # Each producer begins with all that is stored, so what came before isn't needed.
         run.begin(first_seq(attempt) - 1)
 
     def drop(self, run_id: str) -> None:
         """Nobody can follow it here any more: its readers are told so."""
         run = self._runs.pop(run_id, None)
+        self._ended.pop(run_id, None)
         if run is not None:
             run.tell()
 
@@ -178,13 +182,13 @@ class MemoryLog:
             self.open(run_id, 1)
         run = self._runs[run_id]
         numbered = enumerate(events, run.last + 1)
-        self._extend(run, [Entry(seq, event) for seq, event in numbered])
+        self._extend(run_id, run, [Entry(seq, event) for seq, event in numbered])
         return run.last
 
     def put(self, run_id: str, entries: Sequence[Entry]) -> None:
         """Take in entries that another log has; those that are here already change nothing."""
         run = self._runs.setdefault(run_id, _Run(0))
-        self._extend(run, [entry for entry in entries if entry.seq > run.last])
+        self._extend(run_id, run, [entry for entry in entries if entry.seq > run.last])
 
     def read(self, run_id: str, after: int, timeout: float) -> list[Entry] | None:
         run = self._runs.get(run_id)
@@ -193,6 +197,7 @@ class MemoryLog:
         if run.last <= after and run.ended_at is None and timeout:
             waiter: Waiter[None] = Waiter()
             run.waiting[waiter] = time.monotonic() + timeout
+            self._waited_for.add(run)
             if self._clock is None or self._clock.dead:
                 self._clock = gevent.spawn(self._tick)
             try:
@@ -211,7 +216,8 @@ class MemoryLog:
     def _next_due(self) -> float:
         """Wake those whose time is over; when the next one's is, inf when nobody waits."""
         now = time.monotonic()
-        return min((run.tell_patient(now) for run in list(self._runs.values())), default=inf)
+        self._waited_for = {run for run in self._waited_for if run.waiting}
+        return min((run.tell_patient(now) for run in self._waited_for), default=inf)
 
     def text(self, run_id: str, after: int) -> str:
         run = self._runs.get(run_id)
@@ -230,16 +236,19 @@ class MemoryLog:
         for run in list(self._runs.values()):
             run.tell()
 
-    def _extend(self, run: _Run, entries: list[Entry]) -> None:
+    def _extend(self, run_id: str, run: _Run, entries: list[Entry]) -> None:
         if run.ended_at is not None or not entries:
             return
         run.add(entries)
         if isinstance(entries[-1].event, Done):
             run.ended_at = time.monotonic()
+            self._ended[run_id] = run
         run.tell()
 
     def _drop_old(self) -> None:
         limit = time.monotonic() - self._keep
-        for run_id, run in list(self._runs.items()):
-            if run.ended_at is not None and run.ended_at < limit:
-                del self._runs[run_id]
+        while self._ended:
+            run_id, run = next(iter(self._ended.items()))
+            if run.ended_at is not None and run.ended_at >= limit:
+                break
+            del self._ended[run_id], self._runs[run_id]

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Float, select, update
+from sqlalchemy import Float, bindparam, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -46,6 +46,20 @@ def _epoch(_element: Any, _compiler: Any, **_options: Any) -> str:
 @compiles(epoch, "sqlite")
 def _epoch_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)"
+
+
+# Asked twice a second, about all that is being written: they go past the ORM's objects.
+_RUNS = Run.__table__.c
+_LIVE = _RUNS.status.in_(("queued", "running"))
+_RENEW = (
+    update(Run.__table__)
+    .where(_RUNS.worker == bindparam("me"), _LIVE)
+    .values(lease_until=epoch() + bindparam("held_for", type_=Float))
+    .returning(*_RUNS["id", "attempt", "stop_asked"])
+)
+_OTHERS = select(*_RUNS["id", "worker", "attempt"], _RUNS.lease_until <= epoch()).where(
+    _LIVE, _RUNS.worker.is_distinct_from(bindparam("me"))
+)
 
 
 @dataclass(frozen=True)
@@ -80,13 +94,8 @@ class Leases:
         """Renew every lease that this worker still has; those, by run id."""
         self._notice_a_gap()
         with self._app.app_context():
-            rows = db.session.execute(
-                update(Run)
-                .where(Run.worker == self.worker, LIVE)
-                .values(lease_until=epoch() + self.seconds)
-                .returning(Run.id, Run.attempt, Run.stop_asked)
-                .execution_options(synchronize_session=False)
-            ).all()
+            mine = {"me": self.worker, "held_for": self.seconds}
+            rows = db.session.execute(_RENEW, mine).all()
             db.session.commit()
         return {run_id: Held(attempt, stop_asked) for run_id, attempt, stop_asked in rows}
 
@@ -98,11 +107,7 @@ class Leases:
     def claim(self) -> list[str]:
         """Take over runs that nobody holds any more, a few at a time; their ids."""
         with self._app.app_context():
-            rows = db.session.execute(
-                select(Run.id, Run.worker, Run.attempt, Run.lease_until <= epoch()).where(
-                    LIVE, Run.worker.is_distinct_from(self.worker)
-                )
-            ).all()
+            rows = db.session.execute(_OTHERS, {"me": self.worker}).all()
             patient = time.monotonic() < self._patient_until
             taken = []
             for run_id, worker, attempt, lapsed in rows:

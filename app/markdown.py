@@ -184,6 +184,9 @@ def _end_of_finished(source: str) -> int:
     A line that isn't complete can still turn out otherwise ("#" is a heading, "#1" is text).
     """
     complete = source.rfind("\n") + 1
+    if not source[max(source.find("\n"), 0) : complete].strip():
+        # No complete line after the first one: there is no need to parse.
+        return 0
     raw = source.encode()
     starts = [0]
     level = 0

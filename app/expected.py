@@ -1,0 +1,60 @@
+"""Who has just asked, and is about to open the stream of the answer.
+
+All that is made sure of for a question (is the token good, does its session last, whose is it) would
+be made sure of again a few milliseconds later, for the stream that the same page opens at once. That
+was most of what the stream's request cost.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from dataclasses import dataclass, field
+from itertools import islice
+
+from app.models import Person
+
+_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A person who was let in, by which cookie, and the CSRF value of their session."""
+
+    person: Person
+    csrf: str
+    cookie: str
+    at: float = field(default_factory=time.monotonic)
+
+
+class ExpectedReaders:
+    """Those whom this process expects, by run. Each is let in once, within seconds, and only by the
+    very cookie that brought the question; whoever comes otherwise is asked everything."""
+
+    def __init__(self, seconds: float = _SECONDS) -> None:
+        self._seconds = seconds
+        self._of_run: dict[str, Reader] = {}
+
+    def expect(self, run_id: str, reader: Reader) -> None:
+        self._of_run[run_id] = reader
+        # Whoever did not come is at the beginning, for they are in the order of their coming.
+        for oldest, expected in list(islice(self._of_run.items(), 2)):
+            if self._is_late(expected):
+                del self._of_run[oldest]
+
+    def take(self, run_id: str, cookie: str | None) -> Reader | None:
+        """The reader whom this cookie brings to this run, if they are expected: no second time."""
+        expected = self._of_run.pop(run_id, None)
+        if expected is None or cookie is None or self._is_late(expected):
+            return None
+        same = hmac.compare_digest(expected.cookie.encode(), cookie.encode())
+        return expected if same else None
+
+    def forget(self, person_id: str) -> None:
+        """This person has signed out."""
+        for run_id, expected in list(self._of_run.items()):
+            if expected.person.id == person_id:
+                del self._of_run[run_id]
+
+    def _is_late(self, expected: Reader) -> bool:
+        return time.monotonic() - expected.at > self._seconds
