@@ -112,14 +112,13 @@ def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Engine:
         log = RedisLog(settings.redis_url, redis, most=settings.most_events)
         streams = RedisStreams(redis, lambda: log.up)
     connections = Connections(settings.max_streams, settings.max_streams_per_user, streams)
-    pace = Pace(settings.flush_interval, settings.longest_flush_interval)
     leases = Leases(app, settings.lease_seconds)
-    runs = Runs(app, settings, log, connections, _model(settings, pace), catalogue, leases)
+    runs = Runs(app, settings, log, connections, _model(settings), catalogue, leases)
     following = Following(app, log, connections, settings.ping_interval)
-    return Engine(settings, log, connections, runs, catalogue, issuer, following, pace)
+    return Engine(settings, log, connections, runs, catalogue, issuer, following)
 
 
-def _model(settings: Settings, pace: Pace) -> Model:
+def _model(settings: Settings) -> Model:
     client = openai.OpenAI(
         base_url=settings.model_base_url,
         # Many local endpoints need no key, but the client insists on a value.
@@ -133,7 +132,7 @@ def _model(settings: Settings, pace: Pace) -> Model:
     return Model(
         client,
         settings.models,
-        pace=pace,
+        pace=Pace(settings.flush_interval, settings.longest_flush_interval),
         first_token_timeout=settings.first_token_timeout,
         attempts=settings.model_attempts,
     )

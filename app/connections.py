@@ -125,7 +125,7 @@ class Connections:
 
 
 def _count_out(counter: Counter[str], key: str) -> None:
-    """One less, and no more of it than there has to be: subtraction would look at all the others."""
+    """One less. To subtract a counter would be to look at all that it counts."""
     counter[key] -= 1
     if not counter[key]:
         del counter[key]

@@ -16,7 +16,6 @@ from app.database import pulse
 from app.event_log import EventLog
 from app.following import Following
 from app.models import db
-from app.pace import Pace
 from app.runs import Runs
 from app.tokens import TokenIssuer
 
@@ -34,7 +33,6 @@ class Engine:
     catalogue: Catalogue
     issuer: TokenIssuer
     following: Following
-    pace: Pace
     _watchers: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
     def begin(self) -> None:
@@ -42,7 +40,7 @@ class Engine:
         hold leases, take over what others left, and watch the tool services."""
         self.log.begin()
         watches = [self.catalogue.watch, self.runs.beat_for_ever, self.runs.save_for_ever]
-        watches += [self._renew_streams, self._watch_database, self.pace.fit_for_ever]
+        watches += [self._renew_streams, self._watch_database]
         if self.settings.abandoned_run_seconds:
             watches.append(self.runs.stop_abandoned)
         self._watchers += [gevent.spawn(watch) for watch in watches]

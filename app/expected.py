@@ -1,7 +1,7 @@
 """Who has just asked, and is about to open the stream of the answer.
 
-All that is made sure of for a question (is the token good, does its session last, whose is it) would
-be made sure of again a few milliseconds later, for the stream that the same page opens at once. That
+What is made sure of for a question (is the token good, does its session last, whose is it) would be
+made sure of again a few milliseconds later, for the stream that the same page opens at once. That
 was most of what the stream's request cost.
 """
 
@@ -34,6 +34,9 @@ class ExpectedReaders:
     def __init__(self, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
         self._of_run: dict[str, Reader] = {}
+
+    def __len__(self) -> int:
+        return len(self._of_run)
 
     def expect(self, run_id: str, reader: Reader) -> None:
         self._of_run[run_id] = reader

@@ -18,6 +18,7 @@ from app.told import tokens, told
 
 _MOST_MESSAGES = 400
 _FIRST_BATCH = 50
+_FIRST_ANSWER = 2  # its position
 
 # Columns, not the attributes of objects: whatever names one of these goes by way of the ORM.
 _ALL, _RUNS = Message.__table__.c, Run.__table__.c
@@ -51,12 +52,20 @@ _SAID = (
 
 
 def messages_for(
-    person: Person, conversation_id: str, position: int, token_budget: int, away: list[str]
+    person: Person,
+    conversation_id: str,
+    position: int,
+    token_budget: int,
+    away: list[str],
+    question: str | None = None,
 ) -> list[dict[str, Any]]:
     """The chat messages that ask for the answer at this position of the person's conversation.
-    `away` names the services that are down."""
+    `away` names the services that are down; the `question` that is to be answered need not be
+    given, but a conversation that begins with it need not be read then."""
     prompt = render_template("prompts/system.md", person=person, today=date.today(), away=away)
-    turns = _turns(conversation_id, position)
+    turns: Iterable[list[dict[str, Any]]] = _turns(conversation_id, position)
+    if question is not None and position == _FIRST_ANSWER:
+        turns = [[{"role": "user", "content": question}]]
     return [{"role": "system", "content": prompt}, *_newest(turns, token_budget)]
 
 

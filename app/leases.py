@@ -55,9 +55,10 @@ _RENEW = (
     update(Run.__table__)
     .where(_RUNS.worker == bindparam("me"), _LIVE)
     .values(lease_until=epoch() + bindparam("held_for", type_=Float))
-    .returning(*_RUNS["id", "attempt", "stop_asked"])
+    .returning(_RUNS.id, _RUNS.attempt, _RUNS.stop_asked)
 )
-_OTHERS = select(*_RUNS["id", "worker", "attempt"], _RUNS.lease_until <= epoch()).where(
+_LAPSED = _RUNS.lease_until <= epoch()
+_OTHERS = select(_RUNS.id, _RUNS.worker, _RUNS.attempt, _LAPSED).where(
     _LIVE, _RUNS.worker.is_distinct_from(bindparam("me"))
 )
 

@@ -115,7 +115,7 @@ class Model:
         }
         with _mapped_errors():
             response = self.client.post(
-                "/chat/completions",
+                self._url,
                 cast_to=httpx2.Response,
                 # Not as `body`: the client's own encoder takes ten times as long.
                 content=msgspec.json.encode(body),
@@ -124,7 +124,12 @@ class Model:
         # All else of it, the question that was sent among it, is not kept for as long as it takes.
         return response.extensions.get(ARRIVALS) or response
 
-    @property
+    @cached_property
+    def _url(self) -> str:
+        # As a whole: the client would put it together for each request.
+        return str(self.client.base_url.join("chat/completions"))
+
+    @cached_property
     def _options(self) -> openai.RequestOptions:
         timeout = openai.Timeout(self.first_token_timeout, connect=CONNECT_SECONDS)
         return {"timeout": timeout, "headers": _UNREAD}
@@ -163,6 +168,7 @@ class _Reply:
         watches how a tool call is written, and it is to be made at once."""
         looked = self.pace.now()
         text: str | None = self.first
+        self.pace.answers += 1
         try:
             while text is not None:
                 yield from self._say(text)
@@ -173,6 +179,7 @@ class _Reply:
                 yield from self._say("\0")
             return self._turn()
         finally:
+            self.pace.answers -= 1
             self.close()
 
     def close(self) -> None:

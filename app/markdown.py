@@ -54,8 +54,13 @@ def to_html(source: str) -> Markup:
 
 def _render(source: str) -> str:
     # The policy allows no inline style, so a column's alignment becomes a class.
-    html = _ALIGNED.sub(r' class="\1"', pyromark.html(source, options=_OPTIONS))
-    return _BESIDE_BLOCKS.sub(r"\1", _CLEANER.clean(html)).replace(_LESS, "&lt;")
+    html = pyromark.html(source, options=_OPTIONS)
+    if " style=" in html:
+        html = _ALIGNED.sub(r' class="\1"', html)
+    html = _CLEANER.clean(html).removesuffix("\n")
+    if "\n" in html:
+        html = _BESIDE_BLOCKS.sub(r"\1", html)
+    return html.replace(_LESS, "&lt;")
 
 
 def _without_html(source: str) -> str:

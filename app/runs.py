@@ -271,7 +271,7 @@ class Runs:
         )
         leases = self._leases
         run_rows.add_run(run, asked.position, leases.worker, leases.seconds, question)
-        messages = self._messages(asked)
+        messages = self._messages(asked, question)
         db.session.commit()
         self._spawn(Recorder(self._app, self._log, run), asked, messages)
         return run
@@ -360,11 +360,12 @@ class Runs:
         finally:
             clock.timeout.close()
 
-    def _messages(self, asked: Asked) -> list[dict[str, Any]]:
+    def _messages(self, asked: Asked, question: str | None = None) -> list[dict[str, Any]]:
         """What to ask the model."""
         away = [service.name for service in self._catalogue.services.values() if not service.up]
         budget = self._settings.history_tokens
-        return messages_for(asked.person, asked.conversation_id, asked.position, budget, away)
+        place = (asked.conversation_id, asked.position)
+        return messages_for(asked.person, *place, budget, away, question)
 
     def _messages_again(self, asked: Asked) -> list[dict[str, Any]]:
         """The same, of a run that was taken over. Waits while the database is away."""

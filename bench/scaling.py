@@ -11,10 +11,9 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
-from collections import deque
 from dataclasses import dataclass
 
-from app.pace import BUSY_SECONDS, Pace
+from app.pace import Pace
 from bench.measure import percentile
 from bench.report import DOCS, Results, Sample, cpu_per_1000, fill, load, parts
 
@@ -94,18 +93,17 @@ class _Worker:
         self._looks = 0
         self._took: list[float] = []
         self._free = self._used = 0.0
-        self._history: deque[tuple[float, float]] = deque([(0.0, 0.0)])
 
     def run(self, workers: int) -> Predicted:
         while self._due:
             due, _, number, began = heapq.heappop(self._due)
             now = max(due, self._free)
-            self._keep_pace(now)
             if began:
                 self._look(now, number)
             else:
                 self._work(now, self._costs.question)
                 self._began[number] = self._free
+                self._pace.answers += 1
                 self._wait(number)
         ideal = (self._tokens + 1) * INTERVAL
         return Predicted(
@@ -124,6 +122,7 @@ class _Worker:
         if there < self._tokens:
             self._wait(number)
         else:
+            self._pace.answers -= 1
             self._took.append(self._free - self._asked[number])
 
     def _wait(self, number: int) -> None:
@@ -133,12 +132,6 @@ class _Worker:
     def _work(self, now: float, seconds: float) -> None:
         self._free = now + seconds
         self._used += seconds
-
-    def _keep_pace(self, now: float) -> None:
-        at, used = self._history[-1]
-        if now - at >= BUSY_SECONDS:
-            self._pace.fit((self._used - used) / (now - at))
-            self._history.append((now, self._used))
 
 
 MEASURED = (

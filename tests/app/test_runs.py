@@ -284,12 +284,16 @@ def rename(product: Product, table: str) -> None:
 
 
 def test_a_fault_before_the_answer_begins_leaves_nothing_behind(
-    product: Product, alice: Person
+    product: Product, alice: Person, model: ScriptedModel
 ) -> None:
+    model.script(text("Hello"))
+    conversation = alice.ask("Hello").until("done")[0].json["conversationId"]
     rename(product, "steps")
-    answer = alice.api("POST", "/agents/chat-stream", json={"userMessage": "Hello"})
+    body = {"userMessage": "And now?", "conversationId": conversation}
+    answer = alice.api("POST", "/agents/chat-stream", json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
-    assert alice.api("GET", "/agents/chat-history").json()["messages"] == []
+    messages = alice.api("GET", "/agents/chat-history").json()["messages"]
+    assert [message["content"] for message in messages] == ["Hello", "Hello"]
 
 
 def test_an_answer_that_could_not_be_stored_is_not_called_done(
