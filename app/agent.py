@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any, Protocol
 
 import gevent
@@ -67,34 +67,38 @@ class Toolbox(Protocol):
 
 
 def respond(
-    messages: Sequence[dict[str, Any]],
+    messages: Callable[[], Sequence[dict[str, Any]]],
     model: Model,
     tools: Toolbox,
     *,
     max_steps: int = 8,
     past: Sequence[Past] = (),
 ) -> Iterator[Event | Turn]:
-    """Answer the last of `messages`. Each finished Turn comes before any call it asks for is made.
+    """Answer the last of `messages`, which are asked for at each step: they can be much, and are
+    not kept while the model answers. Each finished Turn comes before any call it asks for is made.
 
     `past` are the turns of an answer that was interrupted: it goes on from there, and only the
     calls without an end are made (again). Raises ModelError when the model fails and RunFailed
     after three steps in a row in which no tool call succeeded. The last step is asked without
     tools, so that it has to answer.
     """
-    history = list(messages)
+    so_far: list[dict[str, Any]] = []
     failures = 0
     for step in range(1, max_steps + 1):
         if step <= len(past):
             turn, ended = past[step - 1]
         else:
             yield Thinking("Thinking…" if step == 1 else "Reading the results…")
-            turn = yield from model.stream(history, tools.specs() if step < max_steps else [])
+            # Neither is kept here while the answer comes.
+            turn = yield from model.stream(
+                [*messages(), *so_far], tools.specs() if step < max_steps else []
+            )
             yield turn
             ended = {}
         if not turn.calls:
             return
         ended = yield from _call_all(turn.calls, tools, ended)
-        history += for_model(turn.text, turn.calls, ended)
+        so_far += for_model(turn.text, turn.calls, ended)
         failures = 0 if any(call.status == "completed" for call in ended.values()) else failures + 1
         if failures == FAILURES_IN_A_ROW:
             last = next(reversed(ended.values()))

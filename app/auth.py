@@ -36,7 +36,7 @@ from app import passwords
 from app.accounts import Fields, FormErrors, log_in, profile_of, sign_up
 from app.database import read_only
 from app.errors import Forbidden, InputError, Unauthenticated, wants_json
-from app.expected import ExpectedReaders, Reader
+from app.expected import ExpectedReaders, Reader, digest
 from app.models import EndedSession, Person, User, db, new_id, now
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
@@ -103,7 +103,7 @@ def _let_in(person: Person, csrf: str) -> None:
 def expect_reader(run_id: str) -> None:
     """The page that has just asked opens its answer's stream next."""
     if (cookie := _access_cookie()) is not None:
-        _expected().expect(run_id, Reader(user(), csrf_token(), cookie))
+        _expected().expect(run_id, Reader(user(), csrf_token(), digest(cookie)))
 
 
 def is_expected(run_id: str) -> bool:

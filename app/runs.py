@@ -42,6 +42,9 @@ from app.tools import UserTools
 
 log = logging.getLogger(__name__)
 
+Messages = list[dict[str, Any]]
+"""What the model is told, as the chat completions API wants it."""
+
 _STOP_WAIT = 5.0
 _SAVE_SECONDS = 0.9
 _TRY_AGAIN = 0.5
@@ -235,7 +238,7 @@ class Runs:
             past = past_of(run, unfinished=ending is not None)
             person = person_of(db.session.get_one(User, run.user_id))
             asked = Asked(person, run.conversation_id, run.answer.position)
-        self._spawn(recorder, asked, None, past, ending)
+        self._spawn(recorder, asked, [], past, ending)
 
     def stop_abandoned(self) -> None:
         """For ever: stop the runs that nobody has read for `abandoned_run_seconds`."""
@@ -271,7 +274,7 @@ class Runs:
         )
         leases = self._leases
         run_rows.add_run(run, asked.position, leases.worker, leases.seconds, question)
-        messages = self._messages(asked, question)
+        messages = [self._messages(asked, question)]
         db.session.commit()
         self._spawn(Recorder(self._app, self._log, run), asked, messages)
         return run
@@ -280,7 +283,7 @@ class Runs:
         self,
         recorder: Recorder,
         asked: Asked,
-        messages: list[dict[str, Any]] | None,
+        messages: list[Messages],
         past: Sequence[Past] | None = None,
         ending: Ending | None = None,
     ) -> None:
@@ -319,7 +322,7 @@ class Runs:
         self,
         recorder: Recorder,
         asked: Asked,
-        messages: list[dict[str, Any]] | None,
+        messages: list[Messages],
         past: Sequence[Past] | None,
         ending: Ending | None,
     ) -> Ending:
@@ -330,7 +333,6 @@ class Runs:
                 recorder.resume(past)
             if ending is not None:
                 return ending
-            messages = messages or apart(self._messages_again, asked)
             tools = UserTools(
                 self._catalogue,
                 asked.person.id,
@@ -338,7 +340,12 @@ class Runs:
                 self._settings.approvals,
             )
             steps = respond(
-                messages, self._model, tools, max_steps=self._settings.max_steps, past=past or ()
+                # Those that were read with the question, once.
+                lambda: messages.pop() if messages else apart(self._messages_again, asked),
+                self._model,
+                tools,
+                max_steps=self._settings.max_steps,
+                past=past or (),
             )
             with closing(steps) as events:  # type: ignore[type-var]
                 for event in events:
@@ -360,15 +367,15 @@ class Runs:
         finally:
             clock.timeout.close()
 
-    def _messages(self, asked: Asked, question: str | None = None) -> list[dict[str, Any]]:
+    def _messages(self, asked: Asked, question: str | None = None) -> Messages:
         """What to ask the model."""
         away = [service.name for service in self._catalogue.services.values() if not service.up]
         budget = self._settings.history_tokens
         place = (asked.conversation_id, asked.position)
         return messages_for(asked.person, *place, budget, away, question)
 
-    def _messages_again(self, asked: Asked) -> list[dict[str, Any]]:
-        """The same, of a run that was taken over. Waits while the database is away."""
+    def _messages_again(self, asked: Asked) -> Messages:
+        """The same, once it is not at hand. Waits while the database is away."""
         while True:
             try:
                 with self._app.app_context():

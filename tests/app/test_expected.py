@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import jwt
 import pytest
 
-from app.expected import ExpectedReaders, Reader
+from app.expected import ExpectedReaders, Reader, digest
 from app.models import EndedSession, db, now
 from app.models import Person as Known
 from tests.product import Person, Product
@@ -20,7 +20,7 @@ SIGN_IN = "/auth/login"
 
 def reader(person: str = "alice", cookie: str = "a.b.c") -> Reader:
     known = Known(person, f"{person}@example.com", person.title(), "user", datetime.now(UTC))
-    return Reader(known, "csrf", cookie)
+    return Reader(known, "csrf", digest(cookie))
 
 
 def test_a_reader_is_let_in_once_and_by_the_same_cookie_alone() -> None:
