@@ -6,7 +6,7 @@ The prose is written by hand; what stands between the marks is not.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -183,7 +183,10 @@ def more_table(results: Results) -> str:
     """The figures that stand by themselves."""
     log = results.middle(cpu_per_1000, results.of("event-log", "html-valkey", 100))
     plain = results.middle(cpu_per_1000, results.of("streams", "html", 100))
-    rows = [("event log on Valkey over in memory, CPU, 100 streams", _ratio(log, plain))]
+    rows = [
+        *_over_fastapi(results),
+        ("event log on Valkey over in memory, CPU, 100 streams", _ratio(log, plain)),
+    ]
     for count, purpose, tokens in (
         (100, "streams", 200),
         (10, "length", 2000),
@@ -203,6 +206,18 @@ def more_table(results: Results) -> str:
         )
     lines = [_row("what", "ratio"), "|---|--:|", *(_row(*row) for row in rows)]
     return "\n".join(lines)
+
+
+def _over_fastapi(results: Results) -> Iterator[tuple[str, str]]:
+    """Of HTML fragments, beside the relay on the usual libraries."""
+    for purpose, tokens in (("streams", 200), ("longer", 600)):
+        html, fastapi = (
+            results.middle(cpu_per_1000, results.of(purpose, name, 200, tokens))
+            for name in ("html", "fastapi")
+        )
+        yield f"CPU over FastAPI's, 200 streams of {tokens} tokens", _ratio(html, fastapi)
+    per_token = [found and found[1] for found in (parts(results, n) for n in ("html", "fastapi"))]
+    yield "the same beyond what a question costs, 50 streams", _ratio(*per_token)
 
 
 def _long(results: Results, less: int) -> tuple[float | None, float | None]:
