@@ -74,8 +74,9 @@ def respond(
     max_steps: int = 8,
     past: Sequence[Past] = (),
 ) -> Iterator[Event | Turn]:
-    """Answer the last of `messages`, which are asked for at each step: they can be much, and are
-    not kept while the model answers. Each finished Turn comes before any call it asks for is made.
+    """Answer the last of `messages`, which are asked for at each step, as they are by then: they
+    can be much, and are not kept while the model answers. Each finished Turn comes before any call
+    it asks for is made.
 
     `past` are the turns of an answer that was interrupted: it goes on from there, and only the
     calls without an end are made (again). Raises ModelError when the model fails and RunFailed

@@ -101,12 +101,14 @@ def _let_in(person: Person, csrf: str) -> None:
 
 
 def expect_reader(run_id: str) -> None:
-    """The page that has just asked opens its answer's stream next."""
-    if (cookie := _access_cookie()) is not None:
+    """The page that has just asked opens its answer's stream next, by the cookie that let it in, or
+    by the one that it is given with this response."""
+    cookie = g.get("new_access_token") or _access_cookie()
+    if cookie is not None and fje.get_jwt_request_location() == "cookies":
         _expected().expect(run_id, Reader(user(), csrf_token(), digest(cookie)))
 
 
-def is_expected(run_id: str) -> bool:
+def let_in_expected(run_id: str) -> bool:
     """Let the reader of this run on who is expected. Anybody else `require_user` may let on, and it
     remains to be seen whose run it is."""
     expected = _expected().take(run_id, _access_cookie())
@@ -335,7 +337,8 @@ def _init_limiter(app: Flask) -> None:
     hooks = app.before_request_funcs.setdefault(None, [])
     others = hooks.copy()
     limiter.init_app(app)
-    # The one view that has a limit looks at it by itself; nothing is there to look for elsewhere.
+    # The one view that has a limit looks at it by itself; a limit for all, or for a blueprint,
+    # would need this hook.
     hooks[:] = others
 
 

@@ -24,7 +24,7 @@ from app.auth import (
     StaleForm,
     csrf_token,
     expect_reader,
-    is_expected,
+    let_in_expected,
     load_again,
     require_user,
     safe_next,
@@ -68,8 +68,9 @@ def make_sure_of_room() -> None:
 
 @bp.before_request
 def let_in() -> None:
-    if request.endpoint == "chat.events" and is_expected((request.view_args or {})["run_id"]):
-        g.run_is_own = True
+    run_id = (request.view_args or {}).get("run_id")
+    if request.endpoint == "chat.events" and run_id and let_in_expected(run_id):
+        g.own_run = run_id
     else:
         require_user()
 
@@ -176,7 +177,7 @@ def events(run_id: str) -> Response:
     """The answer as it comes, in fragments for htmx. Always a stream that ends: the extension
     would take any other answer for a fault and ask again for ever."""
     try:
-        if "run_is_own" not in g:
+        if g.get("own_run") != run_id:
             make_sure_run_is_own(user().id, run_id)
         connection = engine().connections.open(user().id, run_id, "fragments")
     except TooMany:

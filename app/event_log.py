@@ -216,8 +216,9 @@ class MemoryLog:
     def _next_due(self) -> float:
         """Wake those whose time is over; when the next one's is, inf when nobody waits."""
         now = time.monotonic()
+        due = min((run.tell_patient(now) for run in self._waited_for), default=inf)
         self._waited_for = {run for run in self._waited_for if run.waiting}
-        return min((run.tell_patient(now) for run in self._waited_for), default=inf)
+        return due
 
     def text(self, run_id: str, after: int) -> str:
         run = self._runs.get(run_id)

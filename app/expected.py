@@ -2,7 +2,8 @@
 
 What is made sure of for a question (is the token good, does its session last, whose is it) would be
 made sure of again a few milliseconds later, for the stream that the same page opens at once. That
-was most of what the stream's request cost.
+was most of what the stream's request cost. Whoever signs out on another worker meanwhile is let in,
+as if the stream had been opened with the question.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class ExpectedReaders:
         return len(self._of_run)
 
     def expect(self, run_id: str, reader: Reader) -> None:
+        self._of_run.pop(run_id, None)
         self._of_run[run_id] = reader
         # Whoever did not come is at the beginning, for they are in the order of their coming.
         for oldest, expected in list(islice(self._of_run.items(), 2)):

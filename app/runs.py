@@ -30,7 +30,7 @@ from app.clock import Clock
 from app.config import Settings
 from app.connections import Connections
 from app.conversations import title_of
-from app.database import is_away
+from app.database import is_away, read_only
 from app.errors import Away, Conflict, Full, HomestreamError, NotFound, RunFailed
 from app.event_log import EventLog
 from app.events import Past
@@ -379,6 +379,7 @@ class Runs:
         while True:
             try:
                 with self._app.app_context():
+                    read_only()
                     return self._messages(asked)
             except Exception as error:
                 if not is_away(error):

@@ -217,7 +217,10 @@ def _over_fastapi(results: Results) -> Iterator[tuple[str, str]]:
         )
         yield f"CPU over FastAPI's, 200 streams of {tokens} tokens", _ratio(html, fastapi)
     per_token = [found and found[1] for found in (parts(results, n) for n in ("html", "fastapi"))]
-    yield "the same beyond what a question costs, 50 streams", _ratio(*per_token)
+    yield (
+        "CPU per token beyond what a question costs over FastAPI's, 50 streams",
+        _ratio(*per_token),
+    )
 
 
 def _long(results: Results, less: int) -> tuple[float | None, float | None]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import jwt
 import pytest
+import requests
 
 from app.expected import ExpectedReaders, Reader, digest
 from app.models import EndedSession, db, now
@@ -50,6 +53,16 @@ def test_those_who_never_come_are_forgotten() -> None:
     for number in range(50):
         expected.expect(f"run {number}", reader())
     assert len(expected) <= 1
+
+
+def test_one_who_is_expected_again_keeps_nobody_else_from_being_forgotten() -> None:
+    expected = ExpectedReaders(seconds=5)
+    expected.expect("again", reader())
+    late = replace(reader(), at=time.monotonic() - 10)
+    for number in range(50):
+        expected.expect(f"run {number}", late)
+        expected.expect("again", reader())
+    assert len(expected) <= 3
 
 
 def test_signing_out_forgets_a_person_and_nobody_else() -> None:
@@ -110,3 +123,22 @@ def test_nobody_else_is_let_in_in_the_place_of_who_is_expected(
     assert "Two." not in answer
     assert "no such answer" in answer
     assert "Two." in alice.get(stream).text
+
+
+def test_a_bearer_token_makes_no_cookie_expected(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(text("One."), text("Two."))
+    conversation = alice.ask("Hello").until("done")[0].json["conversationId"]
+    page = alice.api(
+        "POST",
+        f"/conversations/{conversation}/messages",
+        data={"message": "And now?"},
+        headers={"HX-Request": "true", "Cookie": "access_token_cookie=made-up"},
+    )
+    found = re.search(r'sse-connect="([^"]+)"', page.text)
+    assert found, page.text
+    cookies = {"access_token_cookie": "made-up"}
+    answer = requests.get(product.url + found[1], cookies=cookies).text
+    assert "Two." not in answer
+    assert SIGN_IN in answer

@@ -255,7 +255,11 @@ def test_a_reader_that_stops_reading_closes_the_connection(
     model: ScriptedModel, llm: Callable[..., Model]
 ) -> None:
     model.script(text(*["word "] * 1000, pace=0.01))
-    stream = llm().stream(MESSAGES, [])
+    client = llm()
+    stream = client.stream(MESSAGES, [])
+    assert client.pace.answers == 0
     next(stream)
+    assert client.pace.answers == 1
     stream.close()
+    assert client.pace.answers == 0
     eventually(model.requests[0].disconnected.is_set)
