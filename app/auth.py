@@ -2,7 +2,8 @@
 
 A browser's tokens live in HttpOnly cookies, guarded by a double-submitted CSRF value that stays the
 same for the whole session, so that a form in another tab stays good; an API client's go in the
-Authorization header. Signing out ends the session: both of its tokens are refused from then on.
+Authorization header. Signing out ends the session: both of its tokens are refused from then on,
+but for what app.expected says.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from math import inf
 from typing import NamedTuple, Protocol
 
@@ -153,7 +154,7 @@ class MemoryLog:
     def __init__(self, keep: float = 300) -> None:
         self._keep = keep
         self._runs: dict[str, _Run] = {}
-        self._ended: dict[str, _Run] = {}  # in the order of their ends
+        self._ended: dict[str, float] = {}  # when; in that order
         self._waited_for: set[_Run] = set()
         self._clock: gevent.Greenlet[..., None] | None = None
 
@@ -243,13 +244,11 @@ class MemoryLog:
         run.add(entries)
         if isinstance(entries[-1].event, Done):
             run.ended_at = time.monotonic()
-            self._ended[run_id] = run
+            self._ended[run_id] = run.ended_at
         run.tell()
 
     def _drop_old(self) -> None:
         limit = time.monotonic() - self._keep
-        while self._ended:
-            run_id, run = next(iter(self._ended.items()))
-            if run.ended_at is not None and run.ended_at >= limit:
-                break
+        old = takewhile(lambda run_id: self._ended[run_id] < limit, self._ended)
+        for run_id in list(old):
             del self._ended[run_id], self._runs[run_id]

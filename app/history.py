@@ -16,6 +16,9 @@ from app.events import Past, ToolCalled, ToolRequest, Turn, shown_from
 from app.models import Message, Person, Run, Step, ToolCall, db
 from app.told import tokens, told
 
+Messages = list[dict[str, Any]]
+"""What the model is told, as the chat completions API wants it."""
+
 _MOST_MESSAGES = 400
 _FIRST_BATCH = 50
 _FIRST_ANSWER = 2  # its position
@@ -58,20 +61,20 @@ def messages_for(
     token_budget: int,
     away: list[str],
     question: str | None = None,
-) -> list[dict[str, Any]]:
+) -> Messages:
     """The chat messages that ask for the answer at this position of the person's conversation.
     `away` names the services that are down; the `question` that is to be answered need not be
     given, but a conversation that begins with it need not be read then."""
     prompt = render_template("prompts/system.md", person=person, today=date.today(), away=away)
-    turns: Iterable[list[dict[str, Any]]] = _turns(conversation_id, position)
+    turns: Iterable[Messages] = _turns(conversation_id, position)
     if question is not None and position == _FIRST_ANSWER:
         turns = [[{"role": "user", "content": question}]]
     return [{"role": "system", "content": prompt}, *_newest(turns, token_budget)]
 
 
-def _turns(conversation_id: str, position: int) -> Iterator[list[dict[str, Any]]]:
+def _turns(conversation_id: str, position: int) -> Iterator[Messages]:
     """The conversation before this position, newest turn first: a question and its answer."""
-    answer: list[dict[str, Any]] = []
+    answer: Messages = []
     for message in _messages_before(conversation_id, position):
         if message[0].role == "assistant":
             answer = _answer(message)
@@ -95,7 +98,7 @@ def _messages_before(conversation_id: str, position: int) -> Iterator[list[Row[A
         position, left, batch = rows[-1].position, left - count, batch * 2
 
 
-def _answer(message: list[Row[Any]]) -> list[dict[str, Any]]:
+def _answer(message: list[Row[Any]]) -> Messages:
     messages = [
         said for _, rows in groupby(message, lambda row: row.number) for said in _step(list(rows))
     ]
@@ -104,7 +107,7 @@ def _answer(message: list[Row[Any]]) -> list[dict[str, Any]]:
     return messages
 
 
-def _step(rows: list[Row[Any]]) -> list[dict[str, Any]]:
+def _step(rows: list[Row[Any]]) -> Messages:
     calls = [row for row in rows if row.id]
     if not rows[0].text and not calls:
         return []
@@ -137,9 +140,9 @@ def ended(call: ToolCall | Row[Any], *, shown: bool = True) -> ToolCalled:
     )
 
 
-def _newest(turns: Iterable[list[dict[str, Any]]], budget: int) -> list[dict[str, Any]]:
+def _newest(turns: Iterable[Messages], budget: int) -> Messages:
     """Whole turns from the newest back, in order, while they fit; the newest always."""
-    kept: list[list[dict[str, Any]]] = []
+    kept: list[Messages] = []
     for turn in turns:
         budget -= _tokens(turn)
         if kept and budget < 0:
@@ -148,5 +151,5 @@ def _newest(turns: Iterable[list[dict[str, Any]]], budget: int) -> list[dict[str
     return [message for turn in kept for message in turn]
 
 
-def _tokens(turn: list[dict[str, Any]]) -> int:
+def _tokens(turn: Messages) -> int:
     return tokens(json.dumps(turn, ensure_ascii=False))

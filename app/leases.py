@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Float, bindparam, select, update
+from sqlalchemy import Float, bindparam, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
@@ -28,6 +28,10 @@ from app.models import Approval, Run, db
 log = logging.getLogger(__name__)
 
 LIVE = Run.status.in_(("queued", "running"))
+_RUNS = Run.__table__.c
+# The same for statements that go past the ORM's objects. Not IN: what is carried out for many rows
+# at once can't have that.
+LIVE_ROW = or_(_RUNS.status == "queued", _RUNS.status == "running")
 _MOST_CLAIMS = 8
 
 
@@ -49,17 +53,15 @@ def _epoch_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
 
 
 # Asked twice a second, about all that is being written: they go past the ORM's objects.
-_RUNS = Run.__table__.c
-_LIVE = _RUNS.status.in_(("queued", "running"))
 _RENEW = (
     update(Run.__table__)
-    .where(_RUNS.worker == bindparam("me"), _LIVE)
+    .where(_RUNS.worker == bindparam("me"), LIVE_ROW)
     .values(lease_until=epoch() + bindparam("held_for", type_=Float))
     .returning(_RUNS.id, _RUNS.attempt, _RUNS.stop_asked)
 )
 _LAPSED = _RUNS.lease_until <= epoch()
 _OTHERS = select(_RUNS.id, _RUNS.worker, _RUNS.attempt, _LAPSED).where(
-    _LIVE, _RUNS.worker.is_distinct_from(bindparam("me"))
+    LIVE_ROW, _RUNS.worker.is_distinct_from(bindparam("me"))
 )
 
 

@@ -6,7 +6,7 @@ import gevent
 
 # Looks fall on common ticks: what is due within one costs one turn of the event loop.
 _TICK = 0.01
-# Of all of a process's answers together, until `longest` is reached: an eighth of one core or so.
+# Of all of a process's answers together, until `longest` is reached: up to a fifth of one core.
 _LOOKS_A_SECOND = 1_500
 
 

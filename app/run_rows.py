@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Float, Table, bindparam, func, insert, literal, or_, select, update
+from sqlalchemy import Float, Table, bindparam, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.errors import HomestreamError
 from app.events import Outcome
-from app.leases import epoch
+from app.leases import LIVE_ROW, epoch
 from app.models import Run, db, new_id, now
 
 _TABLES = Run.metadata.tables
@@ -27,10 +27,8 @@ _MESSAGES: Table = _TABLES["messages"]
 _USERS: Table = _TABLES["users"]
 _CONVERSATIONS: Table = _TABLES["conversations"]
 
-# Not IN: what is carried out for many rows at once can't have that.
-_LIVE = or_(_RUNS.c.status == "queued", _RUNS.c.status == "running")
 _OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("by"))
-_NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT, _LIVE).values(seq=bindparam("at_seq"))
+_NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT, LIVE_ROW).values(seq=bindparam("at_seq"))
 _CLAIM = _NOTE_SEQ.values(usage=bindparam("so_far"))
 _END = _CLAIM.values(
     status=bindparam("outcome"),
@@ -68,7 +66,7 @@ _ADD_CONVERSATION = insert(_CONVERSATIONS)
 _ADD_MESSAGES = insert(_MESSAGES)
 _ADD_RUN = insert(_RUNS).values(lease_until=epoch() + bindparam("held_for", type_=Float))
 
-_ALL_LIVE = select(func.count()).select_from(_RUNS).where(_LIVE)
+_ALL_LIVE = select(func.count()).select_from(_RUNS).where(LIVE_ROW)
 _COUNTED = select(
     _ALL_LIVE.where(_RUNS.c.user_id == bindparam("person")).scalar_subquery(),
     _ALL_LIVE.scalar_subquery(),
@@ -187,7 +185,7 @@ def _upsert_by(dialect: str, finished: bool, live: bool) -> Any:
         bindparam("step", type_=_STEPS.c.number.type),
         bindparam("so_far", type_=_STEPS.c.text.type),
         literal(finished),
-    ).where(*_OF_ATTEMPT, *([_LIVE] if live else []))
+    ).where(*_OF_ATTEMPT, *([LIVE_ROW] if live else []))
     given = make(_STEPS).from_select(["run_id", "number", "text", "finished"], of_attempt)
     return given.on_conflict_do_update(
         index_elements=[_STEPS.c.run_id, _STEPS.c.number],

@@ -12,8 +12,6 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
 
 import gevent
 from flask import Flask
@@ -24,7 +22,7 @@ from app import run_rows
 from app.admission import admit, asked_as_of
 from app.agent import Model, respond
 from app.apart import apart
-from app.approvals import RunApprovals, waiting_of
+from app.approvals import RunApprovals
 from app.catalogue import Catalogue
 from app.clock import Clock
 from app.config import Settings
@@ -34,23 +32,18 @@ from app.database import is_away, read_only
 from app.errors import Away, Conflict, Full, HomestreamError, NotFound, RunFailed
 from app.event_log import EventLog
 from app.events import Past
-from app.history import messages_for, past_of
+from app.history import Messages, messages_for, past_of
 from app.leases import LIVE, Leases
-from app.models import Person, Run, User, db, new_id, now, person_of
+from app.models import Person, Run, User, db, new_id, person_of
 from app.recorder import Ending, LeaseLost, Recorder, save_texts
+from app.take_over import ending_of_left
 from app.tools import UserTools
 
 log = logging.getLogger(__name__)
 
-Messages = list[dict[str, Any]]
-"""What the model is told, as the chat completions API wants it."""
-
 _STOP_WAIT = 5.0
 _SAVE_SECONDS = 0.9
 _TRY_AGAIN = 0.5
-_MOST_TAKEOVERS = 2
-# An answer that was left this long ago is not waited for any more.
-_STALE = timedelta(hours=1)
 
 
 class Stopped(gevent.GreenletExit):
@@ -59,16 +52,6 @@ class Stopped(gevent.GreenletExit):
 
 class Left(Stopped):
     """This process produces the run no longer: it ends, or another one has the lease."""
-
-
-_GIVEN_UP = Ending(
-    "failed",
-    RunFailed("The servers that wrote this answer failed one after the other.", code="interrupted"),
-)
-_TOO_LATE = Ending(
-    "failed",
-    RunFailed("The server was stopped while this answer was being written.", code="interrupted"),
-)
 
 
 @dataclass(slots=True)
@@ -233,7 +216,7 @@ class Runs:
         with self._app.app_context():
             run = db.session.get_one(Run, run_id)
             recorder = Recorder(self._app, self._log, run)
-            ending = _ending_of_left(run)
+            ending = ending_of_left(run)
             # One that ends here keeps every word that was written.
             past = past_of(run, unfinished=ending is not None)
             person = person_of(db.session.get_one(User, run.user_id))
@@ -274,20 +257,20 @@ class Runs:
         )
         leases = self._leases
         run_rows.add_run(run, asked.position, leases.worker, leases.seconds, question)
-        messages = [self._messages(asked, question)]
+        messages = self._messages(asked, question)
         db.session.commit()
-        self._spawn(Recorder(self._app, self._log, run), asked, messages)
+        self._spawn(Recorder(self._app, self._log, run), asked, [messages])
         return run
 
     def _spawn(
         self,
         recorder: Recorder,
         asked: Asked,
-        messages: list[Messages],
+        at_hand: list[Messages],
         past: Sequence[Past] | None = None,
         ending: Ending | None = None,
     ) -> None:
-        worker = gevent.spawn(self._produce, recorder, asked, messages, past, ending)
+        worker = gevent.spawn(self._produce, recorder, asked, at_hand, past, ending)
         active = Active(recorder, worker)
         self._active[recorder.run_id] = active
         # The worker can be killed at any moment; what records its end must not be, so it is another
@@ -322,7 +305,7 @@ class Runs:
         self,
         recorder: Recorder,
         asked: Asked,
-        messages: list[Messages],
+        at_hand: list[Messages],
         past: Sequence[Past] | None,
         ending: Ending | None,
     ) -> Ending:
@@ -341,7 +324,7 @@ class Runs:
             )
             steps = respond(
                 # Those that were read with the question, once.
-                lambda: messages.pop() if messages else apart(self._messages_again, asked),
+                lambda: at_hand.pop() if at_hand else apart(self._messages_again, asked),
                 self._model,
                 tools,
                 max_steps=self._settings.max_steps,
@@ -390,17 +373,6 @@ class Runs:
 def _ending(value: object) -> Ending:
     """How the run ended, by what its worker returned or was killed with."""
     return value if isinstance(value, Ending) else Ending("stopped")
-
-
-def _ending_of_left(run: Run) -> Ending | None:
-    """How a run ends that its worker has left; None when it is to go on."""
-    if run.stop_asked:
-        return Ending("stopped")
-    if run.takeovers > _MOST_TAKEOVERS:
-        return _GIVEN_UP
-    if any(approval.expires_at > now() for approval in waiting_of(run.id)):
-        return None
-    return _TOO_LATE if now() - run.created_at > _STALE else None
 
 
 def _is_live(run_id: str) -> bool:
