@@ -78,7 +78,7 @@ def run_all() -> bool:
         [
             Lane("app", [(*_PYTEST, "tests/app"), (*_PYTEST, "tests", *_ELSEWHERE)]),
             Lane("engines", [engines, (*_PYTEST, *_UNCLOSED, "tests/workers")]),
-            Lane("processes", [faults, (*_BROWSER, "-n", "3", "tests/browser")]),
+            Lane("processes", [faults, (*_BROWSER, "-n", "2", "tests/browser")]),
         ]
     )
     # With nothing beside it: it measures.

@@ -90,6 +90,7 @@ class ScriptedModel:
     def __init__(self, port: int = 0) -> None:
         self.requests: list[RecordedRequest] = []
         self.stalled = False  # no reply goes on while this is so
+        self._let_go: set[str] = set()
         self._open: set[socket.socket] = set()
         self._replies: list[Reply] = [text("Hello ", "world")]
         self._server = StreamServer(("127.0.0.1", port), self._serve)
@@ -126,6 +127,10 @@ class ScriptedModel:
         if record.method == "GET":
             sock.sendall(_json_response(200, self._about(record.path)))
             return
+        if record.path.endswith("/go"):
+            self.let_go(record.body)
+            sock.sendall(_json_response(200, {}))
+            return
         self.requests.append(record)
         watcher = gevent.spawn(_watch, sock, record)
         self._open.add(sock)
@@ -142,6 +147,14 @@ class ScriptedModel:
         for sock in list(self._open):
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self, word: str) -> None:
+        """Whatever is held by this word goes on, now and later."""
+        self._let_go.add(word)
+
+    def holds(self, word: str) -> bool:
+        """Whether a reply held by this word stays where it is."""
+        return word not in self._let_go
 
     def _next_reply(self, record: RecordedRequest) -> Reply:
         chosen = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
@@ -206,6 +219,10 @@ class _Wire:
         if gone.is_set() or gone.wait(seconds):
             raise ConnectionError("the client has gone")
 
+    def hold(self, word: str) -> None:
+        while self.model.holds(word):
+            self.pause(0.02)
+
     def send(self, piece: bytes) -> None:
         self.sock.sendall(piece)
 
@@ -249,7 +266,11 @@ def _play_stream(chosen: Completion, wire: _Wire) -> None:
     wire.send(_STREAM_HEAD)
     wire.pause(chosen.first_delay)
     wire.chunk(event({"role": "assistant", "content": ""}))
-    for delta in itertools.cycle(chosen.deltas) if chosen.forever else chosen.deltas:
+    half = 0 if chosen.first_delay else len(chosen.deltas) // 2
+    deltas = itertools.cycle(chosen.deltas) if chosen.forever else chosen.deltas
+    for number, delta in enumerate(deltas):
+        if chosen.held and number == half:
+            wire.hold(chosen.held)
         wire.chunk(event(delta))
         wire.pause(chosen.pace)
     _end(chosen, wire)
@@ -329,7 +350,7 @@ def _json_response(status: int, body: Any, headers: dict[str, str] | None = None
 
 
 def main() -> None:
-    """Serve by markers until interrupted; `GET /requests` tells what came."""
+    """Serve by markers until interrupted; `GET /requests` tells what came, `POST /go` lets go."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--port", type=int, default=0)
     model = ScriptedModel(parser.parse_args().port)

@@ -62,6 +62,7 @@ class Completion:
     ending: Ending = "done"
     forever: bool = False
     message: str = ""
+    held: str = ""  # it stays half-way, or before a late beginning, until this word is let go
 
 
 @dataclass(frozen=True)
@@ -228,11 +229,12 @@ def by_marker(record: RecordedRequest) -> Reply:
 
     `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`, `[[markdown]]`,
     `[[error]]`, `[[say WORDS]]` (said back word for word), `[[tool NAME {JSON}]]` (called once).
+    With `[[held WORD]]` behind any of them the text stays half-way until `POST /go` brings WORD.
     """
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
     name, rest = (asked[1], asked[2]) if asked else ("", "")
     answers: dict[str, Callable[[], Reply]] = {
-        "slow": lambda: text(*(f"word{n} " for n in range(50)), pace=0.12),
+        "slow": lambda: text(*(f"word{n} " for n in range(50)), pace=0.08),
         "cut": lambda: cut_after("Cut ", "short"),
         "stall": lambda: stall_after("Stalled ", "here"),
         "endless": lambda: endless(float(rest or 0.05)),
@@ -242,7 +244,11 @@ def by_marker(record: RecordedRequest) -> Reply:
         "say": lambda: text(*re.findall(r"\S+\s*|\s+", rest), pace=0.01),
         "tool": lambda: _tool_by_marker(record, rest),
     }
-    return answers.get(name, lambda: text("Hello ", "world", pace=0.02))()
+    chosen = answers.get(name, lambda: text("Hello ", "world", pace=0.02))()
+    held = re.search(r"\[\[held (\S+)\]\]", record.last_user_text)
+    if held and isinstance(chosen, Completion) and chosen.finish_reason == "stop":
+        return replace(chosen, held=held[1])
+    return chosen
 
 
 def _tool_by_marker(record: RecordedRequest, rest: str) -> Reply:

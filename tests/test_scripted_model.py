@@ -240,6 +240,21 @@ def test_alone_its_slow_markers_last_until_the_client_leaves(model, marker):
     assert model.requests[0].disconnected.wait(PROMPTLY)
 
 
+@pytest.mark.parametrize(("marker", "half"), [("[[think]]", ""), ("[[slow]]", "word24 ")])
+def test_alone_what_is_held_stays_half_way_until_it_is_let_go(model, client, marker, half):
+    model.script(reply(by_marker))
+    messages = [{"role": "user", "content": f"{marker} [[held me]]"}]
+    stream = client.chat.completions.create(model="m", messages=messages, stream=True)
+    read = [next(stream).choices[0].delta.content]
+    while read[-1] != half:
+        read.append(next(stream).choices[0].delta.content)
+    rest = gevent.spawn(lambda: [c.choices[0].delta.content for c in stream if c.choices])
+    rest.join(timeout=3.5)
+    assert not rest.ready()
+    requests.post(model.base_url.replace("/v1", "/go"), data="me").raise_for_status()
+    assert len(rest.get(timeout=PROMPTLY)) == {"[[think]]": 2, "[[slow]]": 25}[marker] + 1
+
+
 def test_alone_its_cut_marker_cuts(model):
     model.script(reply(by_marker))
     ask = {"stream": True, "messages": [{"role": "user", "content": "[[cut]]"}]}

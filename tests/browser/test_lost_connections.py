@@ -36,20 +36,22 @@ def stored(person: Person) -> list[str]:
 
 
 def test_a_reload_in_mid_answer_shows_the_full_text_once(bob: Person) -> None:
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     for count in (3, 8):
         comes_as_far_as(bob, count)
         bob.page.reload()
+    bob.lets_go()
     bob.waits_for("completed")
     assert once_each(bob.reads()) == ALL
     assert [" ".join(text.split()) for text in stored(bob)] == [bob.reads()]
 
 
 def test_someone_who_looked_elsewhere_meanwhile_finds_the_full_text_once(bob: Person) -> None:
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     comes_as_far_as(bob, 3)
     bob.page.goto(f"{bob.site.url}/outbox")
     eventually(lambda: bob.site.open_streams() == 0)
+    bob.lets_go()
     bob.page.go_back()
     bob.waits_for("completed")
     assert once_each(bob.reads()) == ALL
@@ -58,7 +60,7 @@ def test_someone_who_looked_elsewhere_meanwhile_finds_the_full_text_once(bob: Pe
 def test_a_second_tab_and_a_lost_network_show_the_full_text_once(
     bob: Person, complaints: list[str]
 ) -> None:
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     comes_as_far_as(bob, 3)
     other = Person(bob.page.context.new_page(), bob.site, bob.email)
     other.page.goto(bob.page.url)
@@ -73,6 +75,7 @@ def test_a_second_tab_and_a_lost_network_show_the_full_text_once(
     bob.page.context.set_offline(False)
     conditions = {"latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
     network.send("Network.emulateNetworkConditions", {"offline": False, **conditions})
+    bob.lets_go()
     for person in (bob, other):
         person.waits_for("completed")
         assert once_each(person.reads()) == ALL
@@ -88,13 +91,14 @@ def test_a_dropped_connection_shows_the_full_text_once(
     extension then opens a new connection of its own, without Last-Event-ID."""
     asked: list[str] = []
     dora.page.on("request", lambda request: asked.append(request.url))
-    dora.asks("[[slow]]")
+    dora.asks("[[slow]]", held=True)
     comes_as_far_as(dora, 3)
     wire.broken = broken
     wire.cut()
     if broken is not None:
         eventually(lambda: any("/events" in line for line in wire.refused))
         wire.broken = None
+    dora.lets_go()
     dora.waits_for("completed")
     assert once_each(dora.reads()) == ALL
     assert sum("/events" in url for url in asked) > 1

@@ -28,13 +28,14 @@ def test_a_connection_that_fell_silent_is_noticed_and_replaced(
     dora: Person, wire: Relay, complaints: list[str]
 ) -> None:
     """As behind a router that forgot it: nothing ends, and nothing comes."""
-    dora.asks("[[slow]]")
+    dora.asks("[[slow]]", held=True)
     comes_as_far_as(dora, 3)
     pill = dora.page.get_by_role("status").filter(has_text="Reconnecting")
     expect(pill).to_be_hidden()
     wire.silent = True
     expect(pill).to_be_visible()
     wire.silent = False
+    dora.lets_go()
     dora.waits_for("completed")
     expect(pill).to_be_hidden()
     assert once_each(dora.reads()) == ALL
@@ -43,10 +44,11 @@ def test_a_connection_that_fell_silent_is_noticed_and_replaced(
 
 def test_after_a_sleep_the_page_asks_anew_at_once(bob: Person) -> None:
     """A clock that jumps is how a page notices that the laptop slept."""
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     comes_as_far_as(bob, 3)
     with bob.page.expect_request("**/events"):
         bob.page.evaluate("() => { const now = Date.now; Date.now = () => now() + 3600_000; }")
+    bob.lets_go()
     bob.waits_for("completed")
     assert once_each(bob.reads()) == ALL
 
@@ -54,7 +56,7 @@ def test_after_a_sleep_the_page_asks_anew_at_once(bob: Person) -> None:
 def test_without_a_network_it_waits_and_with_one_it_is_back(
     bob: Person, complaints: list[str]
 ) -> None:
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     comes_as_far_as(bob, 3)
     bob.page.context.set_offline(True)
     pill = bob.page.get_by_role("status").filter(has_text="Reconnecting")
@@ -64,6 +66,7 @@ def test_without_a_network_it_waits_and_with_one_it_is_back(
     bob.page.wait_for_timeout(1200)
     assert not asked, "it asks where nobody can answer"
     bob.page.context.set_offline(False)
+    bob.lets_go()
     bob.waits_for("completed")
     expect(pill).to_be_hidden()
     assert once_each(bob.reads()) == ALL
@@ -71,7 +74,7 @@ def test_without_a_network_it_waits_and_with_one_it_is_back(
 
 
 def test_a_hidden_tab_gives_its_connection_back_and_catches_up_when_shown(bob: Person) -> None:
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     comes_as_far_as(bob, 3)
     bob.page.evaluate(HIDE, True)
     eventually(lambda: bob.site.open_streams() == 0)
@@ -79,18 +82,20 @@ def test_a_hidden_tab_gives_its_connection_back_and_catches_up_when_shown(bob: P
     assert once_each(seen) != ALL
     bob.page.wait_for_timeout(500)
     assert bob.reads() == seen
+    bob.lets_go()
     bob.page.evaluate(HIDE, False)
     bob.waits_for("completed")
     assert once_each(bob.reads()) == ALL
 
 
 def test_a_glance_elsewhere_costs_no_connection(bob: Person) -> None:
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     comes_as_far_as(bob, 3)
     asked = asked_for(bob.page)
     bob.page.evaluate(HIDE, True)
     bob.page.wait_for_timeout(500)
     bob.page.evaluate(HIDE, False)
+    bob.lets_go()
     bob.waits_for("completed")
     assert once_each(bob.reads()) == ALL
     assert not [url for url in asked if "/events" in url]
@@ -99,7 +104,7 @@ def test_a_glance_elsewhere_costs_no_connection(bob: Person) -> None:
 def test_at_the_browsers_limit_of_connections_nothing_hangs(bob: Person) -> None:
     """Seven windows, all in sight, over HTTP/1.1: four stream, the others poll, and a page that is
     opened meanwhile comes at once."""
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     windows = [bob]
     asked: list[list[str]] = []
     for _ in range(6):
@@ -114,7 +119,8 @@ def test_at_the_browsers_limit_of_connections_nothing_hangs(bob: Person) -> None
     assert len(polled) == 3
     extra = bob.page.context.new_page()
     extra.goto(f"{bob.site.url}/conversations")
-    assert any(once_each(window.reads()) != ALL for window in windows), "the answer was over"
+    assert all(once_each(window.reads()) != ALL for window in windows), "the answer was over"
+    bob.lets_go()
     for window in windows:
         window.waits_for("completed")
         assert once_each(window.reads()) == ALL
@@ -127,11 +133,13 @@ def test_a_reader_beyond_the_limit_of_streams_polls(
 ) -> None:
     settings = {"OPENAI_BASE_URL": scripted.model, "MODEL": "scripted", "MAX_STREAMS_PER_USER": "1"}
     with product(tmp_path, **settings) as site:
+        site.model = scripted.model
         cleo = Person.signs_up(context().new_page(), site)
-        cleo.asks("[[slow]]")
+        cleo.asks("[[slow]]", held=True)
         other = Person(cleo.page.context.new_page(), site, cleo.email)
         asked = asked_for(other.page)
         other.page.goto(cleo.page.url)
+        cleo.lets_go()
         for person in (cleo, other):
             person.waits_for("completed")
             assert once_each(person.reads()) == ALL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -64,11 +65,12 @@ def test_stop_retry_and_log_out_are_plain_forms(bob: Person) -> None:
 
 
 def test_the_plain_page_of_a_live_answer_leads_to_the_one_that_grows(bob: Person) -> None:
-    bob.asks("[[slow]]")
+    bob.asks("[[slow]]", held=True)
     page = bob.page.context.new_page()
     page.goto(bob.page.url.removesuffix("/live"), wait_until="commit")
     page.wait_for_url("**/live", wait_until="commit")
     other = Person(page, bob.site, bob.email)
+    bob.lets_go()
     expect(page.locator(".ended")).to_be_visible(timeout=30_000)
     assert once_each(other.reads()) == list(range(50))
 
@@ -143,21 +145,44 @@ class Terminal:
         self._child.send(keys)
         self.shows()
 
+    def types(self, prompt: str, words: str) -> None:
+        """Words for the prompt in the last line, once it is there: before that w3m would take each
+        letter for a command."""
+        eventually(lambda: re.match(prompt, self.shows().split("\n")[-1]), 30)
+        self.press(words)
+        self.press("\r")
+
+    def goes_on(self) -> None:
+        """To the next field, link or button."""
+        before = self._place
+        self.press("\t")
+        eventually(lambda: self.shows() and self._place != before, 30)
+
+    @property
+    def _place(self) -> tuple[int, int]:
+        return self._screen.cursor.y, self._screen.cursor.x
+
     def fills(self, words: str) -> None:
         """The next field after the cursor."""
-        for keys in ("\t", "\r", words, "\r"):
-            self.press(keys)
+        self.goes_on()
+        self.press("\r")
+        self.types("TEXT:|Password:", words)
+        eventually(lambda: "Viewing" in self.shows().split("\n")[-1], 30)
 
     def goes_to(self, words: str) -> None:
         """The last place on the page with these words: w3m finds backwards from the end."""
-        for keys in ("G", "?", words, "\r"):
-            self.press(keys)
+        self.press("G?")
+        self.types("Backward:", words)
 
     def writes(self, words: str) -> None:
         self._typed.write_text(words)
         self.goes_to("Your question")
-        for keys in ("\t", "\r", "\t", "\r"):
-            self.press(keys)
+        self.goes_on()
+        self.press("\r")
+        # The editor has been and gone when the line under the cursor has the words' beginning.
+        eventually(lambda: words[:9] in self.shows().split("\n")[self._screen.cursor.y], 30)
+        self.goes_on()
+        self.press("\r")
 
     def close(self) -> None:
         self._child.close(force=True)
