@@ -9,6 +9,8 @@ from typing import Any
 import httpx2
 import msgspec
 
+from app.nesting import is_too_deep
+
 
 class Unreadable(Exception):
     """The endpoint sent something that is no chunk: an error, or what nobody can read."""
@@ -54,6 +56,7 @@ class Chunk(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(Chunk).decode
+_LONG = 500  # bytes: what is shorter can't be nested so deeply that it matters
 
 
 Source = httpx2.Response | httpx2.SyncByteStream
@@ -85,6 +88,8 @@ class Chunks:
 
 
 def _chunk(data: bytes) -> Chunk:
+    if len(data) > _LONG and is_too_deep(data):
+        raise Unreadable("nested too deeply")
     try:
         chunk = _decode(data)
     except msgspec.ValidationError as error:
@@ -100,7 +105,7 @@ def _chunk(data: bytes) -> Chunk:
 def _half_characters(data: bytes) -> Chunk:
     try:
         return msgspec.convert(json.loads(data), Chunk)
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
+    except (ValueError, msgspec.ValidationError) as error:
         raise Unreadable(str(error)) from error
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
 
+from app.nesting import is_too_deep
+
 ToolStatus = Literal["started", "completed", "failed"]
 Outcome = Literal["completed", "failed", "stopped"]
-
-_DEEPEST = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,27 +157,11 @@ _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 def from_json(text: str | bytes) -> Any:
     """The value of a JSON text that came from outside. Raises ValueError for what can't be sent on
     to every reader: NaN, half characters, nesting without end."""
-    try:
-        value = json.loads(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    if _is_deeper(value, _DEEPEST):
+    if is_too_deep(text if isinstance(text, bytes) else text.encode(errors="replace")):
         raise ValueError("nested too deeply")
+    value = json.loads(text)
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     return value
-
-
-def _is_deeper(value: Any, levels: int) -> bool:
-    level = [value]
-    for _ in range(levels):
-        level = [inner for outer in level for inner in _within(outer)]
-    return bool(level)
-
-
-def _within(value: Any) -> Iterable[Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def to_json(event: Event) -> dict[str, Any]:

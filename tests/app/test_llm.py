@@ -33,6 +33,7 @@ from tests.scripted_model import (
 
 Ask = Callable[..., tuple[list[str], Turn]]
 MESSAGES = [{"role": "user", "content": "Hi"}]
+TOO_DEEP = b'data: {"error": ' + 20_000 * b"[" + b"\n\n"
 TOOL = {"type": "function", "function": {"name": "find", "parameters": {"type": "object"}}}
 
 
@@ -182,6 +183,7 @@ def test_nothing_listening_is_a_transient_failure() -> None:
         (raw_bytes([event({"content": "Half an "})]), "model_cut_off"),
         (raw_bytes([event({"content": "Half an "}), DONE]), "model_cut_off"),
         (raw_bytes([event({"content": "Half an "}), b"data: {not json\n\n"]), "model_unavailable"),
+        (raw_bytes([event({"content": "Half an "}), TOO_DEEP]), "model_unavailable"),
         (stall_after("Half an "), "model_timeout"),
     ],
 )
