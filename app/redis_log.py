@@ -18,6 +18,7 @@ from typing import Any
 import gevent
 import redis
 from gevent.event import Event as Signal
+from gevent.pool import Group
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
@@ -105,12 +106,12 @@ class RedisLog:
         self._sent: dict[str, int] = {}  # the newest seq that Redis is known to have
         self._followed: dict[str, float] = {}  # when each was last read
         self._unsent = Signal()
-        self._greenlets: list[gevent.Greenlet[..., None]] = []
+        self._greenlets = Group()
         self.up = True
 
     def begin(self) -> None:
         for work in (self._send_for_ever, self._follow_for_ever, self._watch):
-            self._greenlets.append(gevent.spawn(work))
+            self._greenlets.spawn(work)
 
     def end(self) -> None:
         limit = time.monotonic() + 2 * _PATIENCE
@@ -118,7 +119,7 @@ class RedisLog:
             self._unsent.set()
             gevent.sleep(0.02)
         self.up = False
-        gevent.killall(self._greenlets)
+        self._greenlets.kill()
         for client in (self._tail, self._commands):
             client.connection_pool.disconnect()
 
@@ -230,7 +231,7 @@ class RedisLog:
 
     def _follow(self, run_id: str) -> None:
         self._followed[run_id] = time.monotonic()
-        gevent.spawn(self._wake_tail)
+        self._greenlets.spawn(self._wake_tail)
 
     def _wake_tail(self) -> None:
         """The tail waits on a fixed set of streams, of which one is there to interrupt it."""

@@ -171,7 +171,8 @@ def test_beyond_the_limit_a_stream_is_refused_with_a_clear_answer(
     assert polled.headers["Run-Status"] == "running"
     assert f'id="a-{run}"' in polled.text
     second.close()
-    eventually(lambda: alice.api("GET", "/sse/health").json()["openStreams"] == 1)
+    # The limit is of all workers, and of these it is told a moment later.
+    eventually(lambda: alice.api("GET", "/sse/health").json()["openEverywhere"] == 1)
     again = alice.resume(run)
     assert again.until("content")
 

@@ -6,6 +6,7 @@ import datetime
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -74,6 +75,7 @@ def nginx_proxy(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
         yield f"https://localhost:{port}"
 
 
+UNCHECKED = ssl._create_unverified_context()  # noqa: S323
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -97,7 +99,9 @@ def wait_for(program: subprocess.Popen[bytes], port: int, output: Path) -> None:
     limit = time.monotonic() + PATIENCE
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            # It listens before it has a certificate to show.
+            with socket.create_connection(("127.0.0.1", port), 1) as connection:
+                UNCHECKED.wrap_socket(connection, server_hostname="localhost").close()
             return
         except OSError:
             assert program.poll() is None, output.read_text()
