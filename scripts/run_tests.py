@@ -73,12 +73,11 @@ def side_by_side(lanes: Sequence[Lane]) -> bool:
 def run_all() -> bool:
     """Whether every test passed."""
     engines = (*_PYTEST, *_UNCLOSED, "tests/app", "tests/tool_services", "--engines")
-    faults = (*_PYTEST, "tests/faults/test_faults.py")
+    faults = (*_PYTEST, "tests/faults")
     passed = side_by_side(
         [
             Lane("app", [(*_PYTEST, "tests/app"), (*_PYTEST, "tests", *_ELSEWHERE)]),
             Lane("engines", [engines, (*_PYTEST, *_UNCLOSED, "tests/workers")]),
-            Lane("soak", [(*_PYTEST, "tests/faults/test_soak.py")]),
             Lane("processes", [faults, (*_BROWSER, "-n", "3", "tests/browser")]),
         ]
     )
