@@ -104,7 +104,7 @@ def _chunk(data: bytes) -> Chunk:
 
 def _half_characters(data: bytes) -> Chunk:
     try:
-        return msgspec.convert(json.loads(data), Chunk)
+        return msgspec.convert(json.loads(data.decode()), Chunk)
     except (ValueError, msgspec.ValidationError) as error:
         raise Unreadable(str(error)) from error
 

@@ -156,8 +156,10 @@ _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 
 def from_json(text: str | bytes) -> Any:
     """The value of a JSON text that came from outside. Raises ValueError for what can't be sent on
-    to every reader: NaN, half characters, nesting without end."""
-    if is_too_deep(text if isinstance(text, bytes) else text.encode(errors="replace")):
+    to every reader: NaN, half characters, nesting without end, an encoding but UTF-8."""
+    if isinstance(text, bytes):
+        text = text.decode("utf-8-sig")
+    if is_too_deep(text.encode(errors="replace")):
         raise ValueError("nested too deeply")
     value = json.loads(text)
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

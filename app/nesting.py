@@ -11,8 +11,8 @@ _TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTALL
 
 
 def is_too_deep(text: bytes) -> bool:
-    """Whether its lists and objects go deeper than DEEPEST. A text that isn't JSON is answered for
-    as far as it could be."""
+    """Whether the lists and objects of a text in UTF-8 go deeper than DEEPEST. One that isn't JSON
+    is answered for as far as it could be."""
     if text.count(b"[") + text.count(b"{") <= DEEPEST:
         return False
     depth = 0

@@ -36,8 +36,17 @@ def answering(body: str | bytes) -> Callable[[dict[str, Any]], Response]:
         '{"result": "\x00"}',
         f'{{"result": {DEEP}}}',
         b'{"result": "\xff"}',
+        f'{{"result": "\\"[", "x": {DEEP}'.encode("utf-16-le"),
     ],
-    ids=["NaN", "infinite", "half a character", "control character", "too deep", "latin-1"],
+    ids=[
+        "NaN",
+        "infinite",
+        "half a character",
+        "control character",
+        "too deep",
+        "latin-1",
+        "utf-16",
+    ],
 )
 def test_what_not_every_reader_could_read_is_no_result(
     start: Start, model: ScriptedModel, body: str | bytes
