@@ -88,7 +88,7 @@ class Chunks:
 
 
 def _chunk(data: bytes) -> Chunk:
-    if len(data) > _LONG and is_too_deep(data):
+    if len(data) > _LONG and is_too_deep(data.decode(errors="replace")):
         raise Unreadable("nested too deeply")
     try:
         chunk = _decode(data)

@@ -159,7 +159,7 @@ def from_json(text: str | bytes) -> Any:
     to every reader: NaN, half characters, nesting without end, an encoding but UTF-8."""
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
-    if is_too_deep(text.encode(errors="replace")):
+    if is_too_deep(text):
         raise ValueError("nested too deeply")
     value = json.loads(text)
     json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

@@ -7,13 +7,13 @@ import re
 
 DEEPEST = 100
 # A string is over at its quote, or at the text's end: no text takes longer than its length.
-_TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTALL)
+_TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|([\[{])|([\]}])', re.DOTALL)
 
 
-def is_too_deep(text: bytes) -> bool:
-    """Whether the lists and objects of a text in UTF-8 go deeper than DEEPEST. One that isn't JSON
-    is answered for as far as it could be."""
-    if text.count(b"[") + text.count(b"{") <= DEEPEST:
+def is_too_deep(text: str) -> bool:
+    """Whether its lists and objects go deeper than DEEPEST. A text that isn't JSON is answered for
+    as far as it could be."""
+    if text.count("[") + text.count("{") <= DEEPEST:
         return False
     depth = 0
     for token in _TOKENS.finditer(text):

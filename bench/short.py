@@ -2,7 +2,7 @@
 
 The product and the FastAPI relay take turns under the same load, and what counts is the ratio of
 their CPU: it hardly depends on the machine. `--record` writes down what it is now; `--check` fails
-when it is worse than what was written down; when the first round is far from that, it is the last.
+when it is worse than what was written down, after a single round where that leaves no doubt.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scripts.launch import ROOT
 
 RECORDED = ROOT / "bench" / "recorded.json"
 TOLERANCE = 1.25
-_CLEAR = 1.1  # what chance, some 3 %, doesn't make of a ratio that is too high
+_CLEAR = 1.1  # too far below TOLERANCE to be a chance
 _STREAMS, _TOKENS, _ROUNDS = 50, 200, 3
 
 

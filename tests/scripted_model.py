@@ -90,7 +90,7 @@ class ScriptedModel:
     def __init__(self, port: int = 0) -> None:
         self.requests: list[RecordedRequest] = []
         self.stalled = False  # no reply goes on while this is so
-        self._let_go: set[str] = set()
+        self.let_go: set[str] = set()  # replies held by these words go on
         self._open: set[socket.socket] = set()
         self._replies: list[Reply] = [text("Hello ", "world")]
         self._server = StreamServer(("127.0.0.1", port), self._serve)
@@ -128,7 +128,7 @@ class ScriptedModel:
             sock.sendall(_json_response(200, self._about(record.path)))
             return
         if record.path.endswith("/go"):
-            self.let_go(record.body)
+            self.let_go.add(record.body)
             sock.sendall(_json_response(200, {}))
             return
         self.requests.append(record)
@@ -147,14 +147,6 @@ class ScriptedModel:
         for sock in list(self._open):
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-
-    def let_go(self, word: str) -> None:
-        """Whatever is held by this word goes on, now and later."""
-        self._let_go.add(word)
-
-    def holds(self, word: str) -> bool:
-        """Whether a reply held by this word stays where it is."""
-        return word not in self._let_go
 
     def _next_reply(self, record: RecordedRequest) -> Reply:
         chosen = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
@@ -220,7 +212,7 @@ class _Wire:
             raise ConnectionError("the client has gone")
 
     def hold(self, word: str) -> None:
-        while self.model.holds(word):
+        while word not in self.model.let_go:
             self.pause(0.02)
 
     def send(self, piece: bytes) -> None:

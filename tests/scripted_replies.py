@@ -234,7 +234,7 @@ def by_marker(record: RecordedRequest) -> Reply:
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
     name, rest = (asked[1], asked[2]) if asked else ("", "")
     answers: dict[str, Callable[[], Reply]] = {
-        "slow": lambda: text(*(f"word{n} " for n in range(50)), pace=0.08),
+        "slow": lambda: text(*(f"word{n} " for n in range(50)), pace=0.12),
         "cut": lambda: cut_after("Cut ", "short"),
         "stall": lambda: stall_after("Stalled ", "here"),
         "endless": lambda: endless(float(rest or 0.05)),

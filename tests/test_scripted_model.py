@@ -249,7 +249,7 @@ def test_alone_what_is_held_stays_half_way_until_it_is_let_go(model, client, mar
     while read[-1] != half:
         read.append(next(stream).choices[0].delta.content)
     rest = gevent.spawn(lambda: [c.choices[0].delta.content for c in stream if c.choices])
-    rest.join(timeout=3.5)
+    rest.join(timeout=1)
     assert not rest.ready()
     requests.post(model.base_url.replace("/v1", "/go"), data="me").raise_for_status()
     assert len(rest.get(timeout=PROMPTLY)) == {"[[think]]": 2, "[[slow]]": 25}[marker] + 1

@@ -107,7 +107,6 @@ MISBEHAVIOUR = {
 }
 
 
-@pytest.mark.engineless
 @pytest.mark.parametrize("how", MISBEHAVIOUR)
 def test_whatever_a_tool_does_the_model_gets_a_short_result_and_answers(
     start: Start, model: ScriptedModel, how: str

@@ -260,7 +260,7 @@ PLAIN_PIECES = st.lists(
 
 
 @given(PLAIN_PIECES)
-@settings(max_examples=2000)
+@settings(max_examples=3000)
 def test_what_is_shown_of_plain_text_is_what_parsing_all_of_it_would_show(
     pieces: list[str],
 ) -> None:

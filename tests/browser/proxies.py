@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import os
 import shutil
-import socket
 import ssl
 import subprocess
 import sys
@@ -75,7 +74,6 @@ def nginx_proxy(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
         yield f"https://localhost:{port}"
 
 
-UNCHECKED = ssl._create_unverified_context()  # noqa: S323
 TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
@@ -100,8 +98,7 @@ def wait_for(program: subprocess.Popen[bytes], port: int, output: Path) -> None:
     while True:
         try:
             # It listens before it has a certificate to show.
-            with socket.create_connection(("127.0.0.1", port), 1) as connection:
-                UNCHECKED.wrap_socket(connection, server_hostname="localhost").close()
+            ssl.get_server_certificate(("localhost", port), timeout=1)
             return
         except OSError:
             assert program.poll() is None, output.read_text()

@@ -127,6 +127,10 @@ class Terminal:
                 self._stream.feed(piece.decode(errors="replace"))
         return "\n".join(self._screen.display)
 
+    def last_line(self) -> str:
+        """Where w3m asks for something, or tells what it shows."""
+        return self.shows().split("\n")[-1]
+
     def sees(self, words: str) -> str:
         eventually(lambda: words in self.shows(), 30)
         return self.shows()
@@ -148,7 +152,7 @@ class Terminal:
     def types(self, prompt: str, words: str) -> None:
         """Words for the prompt in the last line, once it is there: before that w3m would take each
         letter for a command."""
-        eventually(lambda: re.match(prompt, self.shows().split("\n")[-1]), 30)
+        eventually(lambda: re.match(prompt, self.last_line()), 30)
         self.press(words)
         self.press("\r")
 
@@ -167,7 +171,7 @@ class Terminal:
         self.goes_on()
         self.press("\r")
         self.types("TEXT:|Password:", words)
-        eventually(lambda: "Viewing" in self.shows().split("\n")[-1], 30)
+        eventually(lambda: "Viewing" in self.last_line(), 30)
 
     def goes_to(self, words: str) -> None:
         """The last place on the page with these words: w3m finds backwards from the end."""
