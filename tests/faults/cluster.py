@@ -232,10 +232,16 @@ class Cluster:
         ]
 
     def _usage(self, pid: int) -> Usage:
-        counts = self.folder / "counts" / str(pid)
         process = psutil.Process(pid)
         return {
-            "greenlets": int(counts.read_text()) if counts.exists() else 0,
+            "greenlets": self._greenlets(pid),
             "files": process.num_fds(),
             "memory": process.memory_info().rss // 1024,
         }
+
+    def _greenlets(self, pid: int) -> int:
+        count = self.folder / "counts" / str(pid)
+        count.unlink(missing_ok=True)
+        count.with_suffix(".asked").touch()
+        self.until(count.exists)
+        return int(count.read_text())

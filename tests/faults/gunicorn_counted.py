@@ -1,4 +1,5 @@
-"""gunicorn.conf.py, and each worker tells once a second how many greenlets it has."""
+"""gunicorn.conf.py, and each worker tells how many greenlets it has when it is asked: by a file
+that is named after its process and `.asked`; the answer is in the one without."""
 
 from pathlib import Path
 
@@ -16,14 +17,18 @@ _begin = post_worker_init  # type: ignore[name-defined]  # noqa: F821
 
 def post_worker_init(worker: Any) -> None:
     _begin(worker)
-    gevent.spawn(_count, Path(os.environ["COUNTS_DIR"]) / str(os.getpid()))
+    gevent.spawn(_answer, Path(os.environ["COUNTS_DIR"]) / str(os.getpid()))
 
 
-def _count(file: Path) -> None:
+def _answer(count: Path) -> None:
+    asked = count.with_suffix(".asked")
     while True:
-        gc.collect()
-        alive = [x for x in gc.get_objects() if isinstance(x, gevent.Greenlet) and not x.dead]
-        new = file.with_suffix(".new")
-        new.write_text(str(len(alive)))
-        new.rename(file)
-        gevent.sleep(1)
+        if asked.exists():
+            asked.unlink()
+            # Looking at every object there is takes too long to do it unasked.
+            gc.collect()
+            alive = [x for x in gc.get_objects() if isinstance(x, gevent.Greenlet) and not x.dead]
+            new = count.with_suffix(".new")
+            new.write_text(str(len(alive)))
+            new.rename(count)
+        gevent.sleep(0.1)
