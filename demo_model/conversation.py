@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from demo_model.phrases import listing_ids
+from demo_model.phrases import last_email_address, listing_ids
 from demo_model.protocol import Message, ToolCall
 from demo_model.results import (
     FoundListings,
@@ -76,6 +76,13 @@ def exchanges(messages: Iterable[Message]) -> tuple[Exchange, ...]:
         elif groups:
             groups[-1].append(message)
     return tuple(_exchange(group[0].text, group[1:]) for group in groups)
+
+
+def own_address(messages: Iterable[Message]) -> str | None:
+    """The person's e-mail address, if the instructions name it. The last one counts: their name,
+    in which they may write what they like, comes before it."""
+    told = " ".join(m.text for m in messages if m.role in ("system", "developer"))
+    return last_email_address(told)
 
 
 def _exchange(question: str, replies: list[Message]) -> Exchange:

@@ -40,13 +40,15 @@ class Intent:
 
 @dataclass(frozen=True)
 class Context:
-    """What went before: the last intents, the last search, the homes seen, an address said."""
+    """What went before: the last intents, the last search, the homes seen, an address said; and
+    the person's own address, where it is known."""
 
     previous: tuple[Intent, ...] = ()
     searches: tuple[Criteria, ...] = ()
     areas: tuple[str, ...] = ()
     seen: Seen = field(default_factory=Seen)
     recipient: str | None = None
+    own_address: str | None = None
 
     @property
     def last_kind(self) -> Kind | None:
@@ -157,12 +159,17 @@ class _Reading:
                 kind, searches=self.searches(), topic=superlative(self.text), wishes=self.wishes()
             )
         ids, searches = self.target(kind)
-        recipient = (self.email or self.context.recipient) if kind == "send" else None
+        recipient = self.recipient() if kind == "send" else None
         if kind == "report" and ids and not wording.REPORTING.search(self.text):
             kind = "show"
         return Intent(
             kind, ids, searches, recipient=recipient, wishes=self.wishes() if searches else ()
         )
+
+    def recipient(self) -> str | None:
+        """The address meant, the latest said or, with "to me", the person's own."""
+        own = self.context.own_address if wording.TO_ME.search(self.text) else None
+        return self.email or own or self.context.recipient
 
     def wishes(self) -> tuple[str, ...]:
         return not_filtered(self.text)

@@ -60,6 +60,12 @@ def email_address(text: str) -> str | None:
     return found[0] if found else None
 
 
+def last_email_address(text: str) -> str | None:
+    """The last complete e-mail address in the text."""
+    found = _EMAIL.findall(text)
+    return found[-1] if found else None
+
+
 def without_email(text: str) -> str:
     """The text with its addresses taken out, so that their words are read as nothing else."""
     return _EMAIL.sub(" ", text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 
 from demo_model import answers, talk
-from demo_model.conversation import Exchange, exchanges
+from demo_model.conversation import Exchange, exchanges, own_address
 from demo_model.intents import Context, Intent, interpret
 from demo_model.phrases import email_address
 from demo_model.protocol import Message, ToolCall, Turn
@@ -21,7 +21,7 @@ def next_turn(messages: Sequence[Message], offered: Collection[str]) -> Turn:
     if not conversation:
         return Turn(talk.TEXTS["greeting"])
     *earlier, current = conversation
-    context = _context(earlier)
+    context = _context(earlier, own_address(messages))
     intents = interpret(current.question, context)
     # From what was seen before this question only: its own results must not change its calls.
     planned = (call for intent in intents for call in _calls(intent, current, context.seen))
@@ -33,8 +33,8 @@ def next_turn(messages: Sequence[Message], offered: Collection[str]) -> Turn:
     return Turn(answers.compose(intents, current, seen, [call.name for call in wanted]))
 
 
-def _context(earlier: Iterable[Exchange]) -> Context:
-    context = Context()
+def _context(earlier: Iterable[Exchange], own: str | None) -> Context:
+    context = Context(own_address=own)
     for exchange in earlier:
         context = _context_after(context, exchange)
     return context
@@ -49,7 +49,7 @@ def _context_after(context: Context, exchange: Exchange) -> Context:
     shown = dict.fromkeys(f"{home.city}, {home.state}" for home in exchange.listings)
     areas = tuple(named or searched or shown) or context.areas
     recipient = email_address(exchange.question) or context.recipient
-    return Context(intents, searches, areas, seen, recipient)
+    return Context(intents, searches, areas, seen, recipient, context.own_address)
 
 
 def _seen_after(seen: Seen, exchange: Exchange) -> Seen:

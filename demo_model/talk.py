@@ -13,7 +13,7 @@ ABILITIES = """Here is what you can ask me:
 under $900,000*
 - **See how listings do**: *How is L001 doing?* or *Performance report for L001 and L002*
 - **Look at a market**: *How is the market in Seattle, WA?*
-- **Send listings by e-mail**: *Send L001 and L002 to ann@example.com*
+- **Send listings by e-mail**: *Send L001 and L002 to ann@example.com*, or *Send these to me*
 
 You can also lean on what we said before, as in *only the active ones*, *how are those doing?* or \
 *the cheapest one*."""

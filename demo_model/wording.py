@@ -25,6 +25,11 @@ FOLLOWING = re.compile(
     re.I,
 )
 THERE = re.compile(r"(?<!are )(?<!is )\b(?:over |out )?there\b(?! (?:is|are|any)\b)", re.I)
+TO_ME = re.compile(
+    r"\bto (?:me|myself|my (?:own )?(?:e-?mail|mail|address|inbox))\b"
+    r"|\b(?:send|e-?mail|mail|forward) (?:me|myself)\b",
+    re.I,
+)
 REPORTING = re.compile(r"\b(?:report|recommend|perform)", re.I)
 
 ASKED: dict[str, re.Pattern[str]] = {

@@ -86,7 +86,7 @@ def test_the_main_job_fits_and_can_be_read(page: Page, look: Look, demo: Site) -
     ann.waits_for("completed")
     ann.answer.locator("summary").click()
     look("done")
-    ann.asks("send them to ann@example.com")
+    ann.asks("Send these to me")
     page.get_by_role("button", name="Approve", exact=True).wait_for()
     look("approval")
     own_page = page.get_by_role("link", name="A page of its own").get_attribute("href")

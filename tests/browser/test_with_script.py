@@ -27,11 +27,11 @@ def test_a_person_asks_watches_it_work_and_reads_the_answer(ann: Person) -> None
     ann.asks("How are those doing?")
     ann.waits_for("completed", 2)
     expect(ann.answer).to_contain_text("getListingMetrics")
-    ann.asks("send them to ann@example.com")
+    ann.asks("Send these to me")
     ann.page.get_by_role("button", name="Approve", exact=True).click()
     ann.waits_for("completed", 3)
     ann.page.get_by_role("link", name="Outbox").first.click()
-    expect(ann.page.get_by_role("main")).to_contain_text("to ann@example.com")
+    expect(ann.page.get_by_role("main")).to_contain_text(f"to {ann.email}")
     eventually(lambda: ann.site.open_streams() == 0)
 
 
