@@ -73,11 +73,13 @@ def side_by_side(lanes: Sequence[Lane]) -> bool:
 def run_all() -> bool:
     """Whether every test passed."""
     engines = (*_PYTEST, *_UNCLOSED, "tests/app", "tests/tool_services", "--engines")
+    workers = (*_PYTEST, *_UNCLOSED, "tests/workers")
     faults = (*_PYTEST, "tests/faults")
     passed = side_by_side(
         [
-            Lane("app", [(*_PYTEST, "tests/app"), (*_PYTEST, "tests", *_ELSEWHERE)]),
-            Lane("engines", [engines, (*_PYTEST, *_UNCLOSED, "tests/workers")]),
+            Lane("app", [(*_PYTEST, "tests/app")]),
+            Lane("engines", [engines]),
+            Lane("rest", [(*_PYTEST, "tests", *_ELSEWHERE), workers]),
             Lane("processes", [faults, (*_BROWSER, "-n", "3", "tests/browser")]),
         ]
     )
