@@ -74,12 +74,13 @@ def run_all() -> bool:
     """Whether every test passed."""
     engines = (*_PYTEST, *_UNCLOSED, "tests/app", "tests/tool_services", "--engines")
     workers = (*_PYTEST, *_UNCLOSED, "tests/workers")
-    faults = (*_PYTEST, "tests/faults")
+    faults = (*_PYTEST, "tests/faults/test_faults.py")
+    soak = (*_PYTEST, "tests/faults/test_soak.py")
     passed = side_by_side(
         [
             Lane("app", [(*_PYTEST, "tests/app")]),
             Lane("engines", [engines]),
-            Lane("rest", [(*_PYTEST, "tests", *_ELSEWHERE), workers]),
+            Lane("rest", [(*_PYTEST, "tests", *_ELSEWHERE), workers, soak]),
             Lane("processes", [faults, (*_BROWSER, "-n", "3", "tests/browser")]),
         ]
     )
