@@ -70,7 +70,7 @@ class Engines:
         name = f"test_{next(self._numbers)}"
         where = self.postgres.url.rpartition("/")[0]
         with psycopg.connect(f"{where}/postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return f"{where}/{name}"
 
     def _make_templates(self) -> None:
