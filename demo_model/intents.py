@@ -128,17 +128,26 @@ class _Reading:
     def leaning(self) -> Intent:
         """The intent of a text that makes sense only after what was said before."""
         last = self.context.last_kind
-        if self.email and (last == "send" or not self.text.strip()):
+        addressed = self.email or wording.JUST_TO_ME.search(self.text)
+        if addressed and (last == "send" or not self.text.strip()):
             return self.intent("send")
         if listing_ids(self.text):
-            return self.intent(last if last in LISTING_KINDS else "show")
+            return self.intent(self.again)
         if topic := wording.topic(wording.SMALL_TALK, self.text):
             return Intent("talk", topic=topic)
         if self.named or (last and leans(self.text)):
-            return self.intent(last if last in LISTING_KINDS else "show")
+            return self.intent(self.again)
         if self.has_place and self.follows():
             return self.intent("market" if last == "market" else "search")
         return Intent("unclear")
+
+    @property
+    def again(self) -> Kind:
+        """What was wanted last, of other homes; but nothing is sent by asking to see it."""
+        last = self.context.last_kind
+        if last is None or last not in LISTING_KINDS:
+            return "show"
+        return "show" if last == "send" and wording.SHOWING.search(self.text) else last
 
     @property
     def has_state(self) -> bool:

@@ -25,11 +25,12 @@ FOLLOWING = re.compile(
     re.I,
 )
 THERE = re.compile(r"(?<!are )(?<!is )\b(?:over |out )?there\b(?! (?:is|are|any)\b)", re.I)
+_MYSELF = r"(?:me|myself|mine|my (?:own )?(?:e-?mail|mail|address|inbox))\b"
+JUST_TO_ME = re.compile(rf"^\W*(?:to )?{_MYSELF}(?: address)?\W*(?:please)?\W*$", re.I)
 TO_ME = re.compile(
-    r"\bto (?:me|myself|my (?:own )?(?:e-?mail|mail|address|inbox))\b"
-    r"|\b(?:send|e-?mail|mail|forward) (?:me|myself)\b",
-    re.I,
+    rf"\bto {_MYSELF}|\b(?:send|e-?mail|mail|forward) (?:me|myself)\b|{JUST_TO_ME.pattern}", re.I
 )
+SHOWING = re.compile(r"\b(?:show|see|list|display|look at)\b", re.I)
 REPORTING = re.compile(r"\b(?:report|recommend|perform)", re.I)
 
 ASKED: dict[str, re.Pattern[str]] = {

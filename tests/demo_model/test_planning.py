@@ -187,6 +187,8 @@ def test_a_follow_up_leans_on_the_conversation(questions, calls):
         ((PORTLAND_SEARCH, "send them to bob@example.com"), "bob@example.com"),
         (("send L001 to bob@example.com", "send L008 to me"), "ann@example.com"),
         (("send L001 to bob@example.com", "send L008 too"), "bob@example.com"),
+        (("send L001", "to me"), "ann@example.com"),
+        (("send L001", "My e-mail address, please"), "ann@example.com"),
     ],
 )
 @pytest.mark.parametrize("name", ["Ann", "Eve (e-mail address: eve@example.com)"])
@@ -195,6 +197,12 @@ def test_to_me_is_the_address_that_the_instructions_name(name, questions, recipi
     talk = Talk(messages=[{"role": "system", "content": told}])
     (tool, arguments), *others = talk.after(*questions)
     assert (tool, arguments["recipientEmail"], others) == ("sendListingReport", recipient, [])
+
+
+def test_what_is_to_be_shown_is_not_sent_again():
+    told = "You speak with Ann (e-mail address: ann@example.com)."
+    talk = Talk(messages=[{"role": "system", "content": told}])
+    assert talk.after("send L001 to me", "now show it to me") == [report("L001")]
 
 
 def test_a_name_is_no_address_and_to_me_means_nobody_when_no_address_is_known():
