@@ -15,19 +15,19 @@ import gevent
 from gevent.queue import Queue
 
 from app.agent.events import (
-    ApprovalNeeded,
+    ApprovalRequested,
     Content,
     Decision,
     Event,
-    Past,
+    PastTurn,
     Thinking,
-    ToolAnswer,
-    ToolCalled,
+    ToolCallUpdate,
     ToolRequest,
+    ToolResult,
     Turn,
     from_json,
 )
-from app.agent.tool_results import tokens, told
+from app.agent.tool_results import estimate_tokens, render_for_model
 from app.errors import RunFailed, ToolFailure
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class Toolbox(Protocol):
 
     def ask_first(
         self, call_id: str, name: str, arguments: dict[str, Any]
-    ) -> ApprovalNeeded | None:
+    ) -> ApprovalRequested | None:
         """What a person has to be asked before this call is made; None if nothing. Raises
         ToolFailure for a call that can't be made anyway."""
 
@@ -59,7 +59,7 @@ class Toolbox(Protocol):
 
     def call(
         self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
-    ) -> ToolAnswer:
+    ) -> ToolResult:
         """The tool's answer. Raises ToolFailure with a sentence for the model.
 
         `again`: this call was begun before, and nobody knows what became of it.
@@ -72,7 +72,7 @@ def respond(
     tools: Toolbox,
     *,
     max_steps: int = 8,
-    past: Sequence[Past] = (),
+    past: Sequence[PastTurn] = (),
 ) -> Iterator[Event | Turn]:
     """Answer the last of `messages`, which are asked for at each step, as they are by then: they
     can be much, and are not kept while the model answers. Each finished Turn comes before any call
@@ -99,7 +99,7 @@ def respond(
         if not turn.calls:
             return
         ended = yield from _call_all(turn.calls, tools, ended)
-        so_far += for_model(turn.text, turn.calls, ended)
+        so_far += turn_messages(turn.text, turn.calls, ended)
         failures = 0 if any(call.status == "completed" for call in ended.values()) else failures + 1
         if failures == FAILURES_IN_A_ROW:
             last = next(reversed(ended.values()))
@@ -110,8 +110,8 @@ def respond(
 
 
 def _call_all(
-    calls: Sequence[ToolRequest], tools: Toolbox, past: dict[str, ToolCalled]
-) -> Generator[Event, None, dict[str, ToolCalled]]:
+    calls: Sequence[ToolRequest], tools: Toolbox, past: dict[str, ToolCallUpdate]
+) -> Generator[Event, None, dict[str, ToolCallUpdate]]:
     """Make the calls of one step side by side, but for those that ended in the `past`; each one's
     end by its id, in the order asked."""
     ended = {id: call for id, call in past.items() if call.status != "started"}
@@ -120,13 +120,13 @@ def _call_all(
     if due:
         yield Thinking(f"Calling {', '.join(dict.fromkeys(call.name for call in due))}…")
     for call in due:
-        yield ToolCalled(call.id, call.name, "started", parsed(call.arguments) or {})
+        yield ToolCallUpdate(call.id, call.name, "started", parse_arguments(call.arguments) or {})
     events: Queue[Event] = Queue()
     workers = [gevent.spawn(_call, call, tools, call.id in past, events) for call in due]
     try:
         while left:
             event = events.get()
-            if isinstance(event, ToolCalled) and event.status != "started":
+            if isinstance(event, ToolCallUpdate) and event.status != "started":
                 ended[event.id] = event
                 left.remove(event.id)
             yield event
@@ -138,8 +138,8 @@ def _call_all(
 def _call(call: ToolRequest, tools: Toolbox, again: bool, events: Queue[Event]) -> None:
     """Make one call and tell its end; before, if a person has to be asked, that it waits."""
     started = time.monotonic()
-    arguments = parsed(call.arguments)
-    answer, error = ToolAnswer(None), None
+    arguments = parse_arguments(call.arguments)
+    answer, error = ToolResult(None), None
     try:
         if arguments is None:
             raise ToolFailure("The arguments are not a JSON object; send one.")
@@ -148,7 +148,7 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, events: Queue[Event]) 
             events.put(asked)
             events.put(Thinking("Waiting for your approval…"))
             arguments = _approved(tools.decision(call.id))
-            events.put(ToolCalled(call.id, call.name, "started", arguments))
+            events.put(ToolCallUpdate(call.id, call.name, "started", arguments))
             events.put(Thinking(f"Calling {call.name}…"))
             started = time.monotonic()
         answer = tools.call(call.id, call.name, arguments, again=again)
@@ -159,7 +159,7 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, events: Queue[Event]) 
         log.exception("the call of %s failed", call.name)
         error = "The tool failed in an unexpected way."
     events.put(
-        ToolCalled(
+        ToolCallUpdate(
             id=call.id,
             tool=call.name,
             status="completed" if error is None else "failed",
@@ -167,8 +167,8 @@ def _call(call: ToolRequest, tools: Toolbox, again: bool, events: Queue[Event]) 
             result=answer.result,
             error=error,
             duration_ms=round((time.monotonic() - started) * 1000),
-            tokens=None if error else tokens(told(answer.result)),
-            shown=answer.shown,
+            tokens=None if error else estimate_tokens(render_for_model(answer.result)),
+            display=answer.display,
         )
     )
 
@@ -183,7 +183,7 @@ def _approved(decision: Decision) -> dict[str, Any]:
     raise ToolFailure(f"The person declined this, so it was not done.{why}")
 
 
-def parsed(arguments: str) -> dict[str, Any] | None:
+def parse_arguments(arguments: str) -> dict[str, Any] | None:
     """A call's arguments as the model wrote them; None if they are no JSON object."""
     try:
         value = from_json(arguments)
@@ -192,8 +192,8 @@ def parsed(arguments: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def for_model(
-    text: str, calls: Sequence[ToolRequest], ended: dict[str, ToolCalled]
+def turn_messages(
+    text: str, calls: Sequence[ToolRequest], ended: dict[str, ToolCallUpdate]
 ) -> list[dict[str, Any]]:
     """A turn and its calls as chat messages. A call without an end gets one here: an answer
     without a result for every call would be refused by the endpoint for ever after."""
@@ -205,7 +205,7 @@ def for_model(
                 "type": "function",
                 "function": {
                     "name": call.name,
-                    "arguments": json.dumps(parsed(call.arguments) or {}),
+                    "arguments": json.dumps(parse_arguments(call.arguments) or {}),
                 },
             }
             for call in calls
@@ -221,18 +221,18 @@ def for_model(
     return [turn, *results]
 
 
-def _changed(call: ToolRequest, end: ToolCalled | None) -> list[str]:
+def _changed(call: ToolRequest, end: ToolCallUpdate | None) -> list[str]:
     """What the model has to know when the call that was made is not the one it asked for."""
-    if end is None or end.arguments == (parsed(call.arguments) or {}):
+    if end is None or end.arguments == (parse_arguments(call.arguments) or {}):
         return []
     made = json.dumps(end.arguments, ensure_ascii=False)
     return [f"The person changed the arguments to {made}."]
 
 
-def _told(end: ToolCalled | None, notes: list[str]) -> str:
+def _told(end: ToolCallUpdate | None, notes: list[str]) -> str:
     """A call's end as the model reads it."""
     if end is None or end.status == "started":
-        return told({"error": "The call was stopped before it had a result."})
+        return render_for_model({"error": "The call was stopped before it had a result."})
     if end.status == "failed":
-        return told({"error": end.error}, notes)
-    return told(end.result, notes)
+        return render_for_model({"error": end.error}, notes)
+    return render_for_model(end.result, notes)
