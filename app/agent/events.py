@@ -38,14 +38,6 @@ class DisplayPart:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What a tool gave: a JSON value, and what it shows the person."""
-
-    result: Any
-    display: tuple[DisplayPart, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class ToolCallUpdate:
     """A tool call's start or end. `result` is the JSON the tool gave, and `shown` what it shows
     the person; `duration_ms` at the end. `tokens` is about what the model's view of the result
@@ -104,37 +96,6 @@ class Done:
 
 
 Event = RunStarted | Thinking | ToolCallUpdate | ApprovalRequested | Content | Failed | Done
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What came of asking a person. `arguments` are those to call with, as they left them."""
-
-    status: Literal["approved", "declined", "expired"]
-    arguments: dict[str, Any]
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRequest:
-    """The model wants a tool called. `arguments` is the JSON text as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One finished turn of the model: its text, the calls it asks for, and what it cost."""
-
-    text: str
-    calls: tuple[ToolRequest, ...]
-    usage: dict[str, int] | None = None
-
-
-PastTurn = tuple[Turn, dict[str, ToolCallUpdate]]
-"""A finished turn and what came of its calls, by id; a call may be there as started only."""
 
 
 _WIRE_NAMES = {

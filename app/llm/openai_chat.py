@@ -17,7 +17,8 @@ import msgspec
 import openai
 import tenacity
 
-from app.agent.events import Content, ToolRequest, Turn
+from app.agent.events import Content
+from app.agent.messages import ToolRequest, Turn
 from app.db.models import new_id
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.greenlets import run_in_greenlet

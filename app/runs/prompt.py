@@ -11,8 +11,8 @@ from typing import Any
 from flask import render_template
 from sqlalchemy import Row, bindparam, select
 
-from app.agent.events import PastTurn, ToolCallUpdate, ToolRequest, Turn, display_parts_from_json
-from app.agent.loop import parse_arguments, turn_messages
+from app.agent.events import ToolCallUpdate, display_parts_from_json
+from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments, turn_messages
 from app.agent.tool_results import estimate_tokens, render_for_model
 from app.db.models import Message, Person, Run, Step, ToolCall, db
 

@@ -13,19 +13,8 @@ import gevent
 from flask import Flask
 from sqlalchemy import delete
 
-from app.agent.events import (
-    Content,
-    Done,
-    Event,
-    Failed,
-    Outcome,
-    PastTurn,
-    RunStarted,
-    ToolCallUpdate,
-    ToolRequest,
-    Turn,
-)
-from app.agent.loop import parse_arguments
+from app.agent.events import Content, Done, Event, Failed, Outcome, RunStarted, ToolCallUpdate
+from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
 from app.db.connection import is_unavailable
 from app.db.models import Run, Step, ToolCall, db
 from app.errors import HomestreamError, RunFailed

@@ -18,8 +18,8 @@ from flask import Flask
 from gevent.event import Event as Signal
 from sqlalchemy import select, update
 
-from app.agent.events import PastTurn
 from app.agent.loop import Model, respond
+from app.agent.messages import PastTurn
 from app.config import Settings
 from app.conversations import make_title
 from app.db.connection import begin_read_only, is_unavailable

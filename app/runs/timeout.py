@@ -6,7 +6,8 @@ import time
 
 import gevent
 
-from app.agent.events import ApprovalRequested, Event, ToolCallUpdate, Turn
+from app.agent.events import ApprovalRequested, Event, ToolCallUpdate
+from app.agent.messages import Turn
 
 
 class RunTimeout:

@@ -19,7 +19,8 @@ from flask import Flask
 from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.agent.events import ApprovalRequested, Decision, DisplayPart
+from app.agent.events import ApprovalRequested, DisplayPart
+from app.agent.messages import Decision
 from app.db.connection import is_unavailable
 from app.db.models import Approval, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound

@@ -18,7 +18,8 @@ import requests
 from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
 from urllib3.exceptions import NewConnectionError
 
-from app.agent.events import ApprovalRequested, Decision, DisplayPart, ToolResult, from_json
+from app.agent.events import ApprovalRequested, DisplayPart, from_json
+from app.agent.messages import Decision, ToolResult
 from app.errors import ToolFailure
 from app.tools.approvals import RunApprovals
 from app.tools.display import display_parts, is_for_user_only
