@@ -27,7 +27,7 @@ from app.keys import ensure_secrets
 from app.models import db
 from scripts.launch import free_port
 from tests.seeded import copy_samples
-from tool_services.settings import Settings as ServiceSettings
+from tool_services.framework.settings import Settings as ServiceSettings
 
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "correct horse battery"
