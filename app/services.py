@@ -68,6 +68,7 @@ class Services:
         self.runs.hand_over()
         with self.runs.beating:
             gevent.killall(self._watchers)
+        self.registry.close()
         self.log.end()
 
     def _watch_database(self) -> None:
