@@ -19,8 +19,9 @@ import requests
 
 from bench.contenders import Contender, FastApi, Flask, Homestream, unset_env
 from bench.people import Person
-from scripts.engines import Postgres, Valkey
-from scripts.launch import ROOT, free_port
+from scripts import ROOT
+from scripts.local_servers import Postgres, Valkey
+from scripts.ports import free_port
 
 PRODUCT = ("html", "json")
 RELAYS = ("fastapi", "flask")

@@ -20,8 +20,9 @@ from random import Random as Dice
 from statistics import median, quantiles
 from typing import Any
 
-from scripts.engines import Postgres
-from scripts.launch import ROOT, free_port
+from scripts import ROOT
+from scripts.local_servers import Postgres
+from scripts.ports import free_port
 from tool_services import listings
 from tool_services.listings.models import db
 from tool_services.listings.search import find_listings

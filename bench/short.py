@@ -18,7 +18,7 @@ from statistics import median
 from bench.arena import Arena
 from bench.measure import Case, Sample, measure
 from bench.report import rendered
-from scripts.launch import ROOT
+from scripts import ROOT
 
 RECORDED = ROOT / "bench" / "recorded.json"
 TOLERANCE = 1.25

@@ -17,7 +17,7 @@ from bench.arena import PRODUCT, RELAYS, SHARED, Arena
 from bench.machine import machine
 from bench.measure import Sample, ceiling, measure
 from bench.plan import STREAMS, Options, ceiling_case, plan
-from scripts.launch import ROOT
+from scripts import ROOT
 
 RESULTS = ROOT / "bench" / "results.json"
 

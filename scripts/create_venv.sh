@@ -1,15 +1,15 @@
 #!/bin/sh
-# Creates the virtual environment $1 with the first Python that is new enough ($PYTHON wins).
+# Create the virtual environment $1 with the first Python that is new enough. $PYTHON is tried first.
 set -eu
 venv=$1
 
-new_enough() {
+is_new_enough() {
     "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
 }
 
 find_python() {
     for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python; do
-        if new_enough "$candidate"; then
+        if is_new_enough "$candidate"; then
             echo "$candidate"
             return
         fi
@@ -18,13 +18,13 @@ find_python() {
 }
 
 if ! python=$(find_python); then
-    echo "No Python 3.11 or newer was found; install one, or name it: make PYTHON=/path/to/python3" >&2
+    echo "No Python 3.11 or newer was found. Install one, or name it: make PYTHON=/path/to/python3" >&2
     exit 1
 fi
 
 if ! output=$("$python" -m venv --clear "$venv" 2>&1); then
     rm -rf "$venv"
     echo "$output" >&2
-    echo "$python could not create $venv; on Debian and Ubuntu it needs: apt-get install python3-venv" >&2
+    echo "$python could not create $venv. On Debian and Ubuntu it needs: apt-get install python3-venv" >&2
     exit 1
 fi

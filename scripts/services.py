@@ -16,7 +16,7 @@ from pathlib import Path
 
 import app.config
 import tool_services.settings
-from app.keys import ensure_secrets
+from app.auth.key_files import ensure_secrets
 from scripts import ROOT, StartError
 from scripts.ports import LOOPBACK
 from scripts.supervisor import Program

@@ -22,8 +22,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from scripts.browsers import chromium
-from scripts.launch import free_port
+from scripts.install_test_programs import chromium
+from scripts.ports import free_port
 from tests.browser.person import Person, Site
 from tests.browser.relay import Relay
 
@@ -93,7 +93,7 @@ def started(folder: Path, **settings: str) -> Iterator[Site]:
     """The whole product in `folder`, on free ports."""
     env = {"INSTANCE_DIR": str(folder / "instance"), "DEMO_MODEL_PACE": "60"}
     env |= free_ports() | settings
-    process = Process(["scripts.serve"], env, folder)
+    process = Process(["scripts.run"], env, folder)
     try:
         process.until("Homestream is ready")
         database = f"sqlite:///{env['INSTANCE_DIR']}/homestream.db"
@@ -114,7 +114,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     hostile server among those it takes tools from."""
     folder = tmp_path_factory.mktemp("scripted")
     port, hostile_port = free_port(), free_port()
-    model = Process(["tests.scripted_model", "--port", str(port)], {}, ROOT)
+    model = Process(["tests.support.scripted_model", "--port", str(port)], {}, ROOT)
     hostile = Process(["tests.browser.hostile_server", str(hostile_port)], {}, ROOT)
     try:
         model.until("listening")

@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from scripts.launch import free_port
-from scripts.nginx import nginx
+from scripts.install_test_programs import nginx
+from scripts.ports import free_port
 from tests.browser.conftest import PATIENCE, ROOT
 
 DEPLOY = ROOT / "deploy"

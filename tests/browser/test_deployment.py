@@ -20,14 +20,14 @@ import pytest
 import requests
 from playwright.sync_api import BrowserContext, expect
 
-from app.keys import ensure_secrets
-from scripts.launch import free_port
+from app.auth.key_files import ensure_secrets
+from scripts.ports import free_port
 from tests.browser.conftest import ROOT, Process, free_ports
 from tests.browser.person import Person, Site, eventually
 from tests.browser.proxies import DEPLOY, caddy, nginx_proxy
 from tests.browser.test_lost_connections import but_of_the_network
 from tests.browser.test_reconnecting import verdict_at
-from tests.processes import all_gone, below, children
+from tests.support.processes import all_gone, below, children
 
 New = Callable[..., BrowserContext]
 TABS = 20
@@ -70,7 +70,7 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
     ports = free_ports()
     folder = tmp_path / "instance"
     env = {"INSTANCE_DIR": str(folder), "DEMO_MODEL_PACE": "30", "DATABASE_URL": "", **ports}
-    process = Process(["scripts.cluster"], env, tmp_path)
+    process = Process(["scripts.run_cluster"], env, tmp_path)
     try:
         process.until("Homestream is ready")
         nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("Its nodes are"))

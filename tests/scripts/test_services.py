@@ -1,19 +1,18 @@
-"""What is started, where it listens, and the sentences of what can't be."""
+"""Which services are started, where they listen, and the errors that stop a start."""
 
 from __future__ import annotations
 
 import os
 import socket
 import stat
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from scripts.launch import LaunchError, Service, check_ports, make_secrets, plan, program_env
+from scripts import StartError
+from scripts.services import Service, check_ports, configured_services, make_secrets, program_env
 
 OURS = ("WEB_", "LISTINGS_", "ANALYTICS_", "DEMO_MODEL_", "OPENAI_", "APP_", "INSTANCE_", "MODEL")
 
@@ -34,12 +33,12 @@ def taken_port() -> Iterator[int]:
 
 
 def service(**changes: object) -> Service:
-    values = {"name": "listings", "application": "x:y()", "port": 0, **changes}
-    return Service(**values)  # type: ignore[arg-type]
+    values: Any = {"name": "listings", "application": "x:y()", "port": 0, **changes}
+    return Service(**values)
 
 
-def test_with_no_settings_all_four_are_started_on_their_usual_ports() -> None:
-    assert [(each.name, each.host, each.port) for each in plan()] == [
+def test_without_settings_all_four_services_start_on_their_usual_ports() -> None:
+    assert [(each.name, each.host, each.port) for each in configured_services()] == [
         ("web", "127.0.0.1", 8000),
         ("listings", "127.0.0.1", 8001),
         ("analytics", "127.0.0.1", 8002),
@@ -52,7 +51,7 @@ def test_the_demo_model_is_not_started_when_another_is_set(
     setting: str, empty_folder: Path
 ) -> None:
     (empty_folder / ".env").write_text(f"{setting}\nMODEL=m\n")
-    assert "demo-model" not in [each.name for each in plan()]
+    assert "demo-model" not in [each.name for each in configured_services()]
 
 
 def test_ports_come_from_dot_env_and_the_environment_wins(
@@ -60,48 +59,42 @@ def test_ports_come_from_dot_env_and_the_environment_wins(
 ) -> None:
     (empty_folder / ".env").write_text("WEB_PORT=9000\nLISTINGS_PORT=9001\nDEMO_MODEL_PORT=9003\n")
     monkeypatch.setenv("LISTINGS_PORT", "9101")
-    assert [each.port for each in plan()] == [9000, 9101, 8002, 9003]
+    assert [each.port for each in configured_services()] == [9000, 9101, 8002, 9003]
 
 
 @pytest.mark.parametrize("name", ["WEB_PORT", "ANALYTICS_PORT"])
-def test_a_bad_setting_stops_the_start_with_a_sentence_that_names_it(
+def test_a_bad_setting_stops_the_start_and_is_named(
     name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv(name, "eighty")
     with pytest.raises(SystemExit):
-        plan()
-    said = capfd.readouterr().err
-    assert name in said
-    assert "eighty" in said
+        configured_services()
+    message = capfd.readouterr().err
+    assert name in message
+    assert "eighty" in message
 
 
 def test_a_bad_setting_of_the_web_app_alone_stops_the_start_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "a-key")
-    with pytest.raises(LaunchError, match="MODEL is missing"):
-        plan()
+    with pytest.raises(StartError, match="MODEL is missing"):
+        configured_services()
 
 
-def test_a_taken_port_is_one_sentence_with_the_port_the_setting_and_the_mend(
-    taken_port: int,
-) -> None:
-    with pytest.raises(LaunchError) as caught:
+def test_a_taken_port_is_refused_with_its_setting(taken_port: int) -> None:
+    with pytest.raises(StartError, match=rf"{taken_port} is taken.*LISTINGS_PORT"):
         check_ports([service(port=taken_port)])
-    assert str(caught.value) == (
-        f"Port {taken_port} is taken by another program; "
-        "stop it or set LISTINGS_PORT to a free one in .env."
-    )
 
 
 def test_one_port_for_two_services_is_refused_with_both_settings() -> None:
     both = [service(name="web", port=9001), service(name="demo-model", port=9001)]
-    with pytest.raises(LaunchError, match="WEB_PORT and DEMO_MODEL_PORT are the same port, 9001"):
+    with pytest.raises(StartError, match="WEB_PORT and DEMO_MODEL_PORT are the same port, 9001"):
         check_ports(both)
 
 
 def test_a_host_that_is_not_this_machine_is_refused_with_the_setting() -> None:
-    with pytest.raises(LaunchError, match=r"WEB_HOST is '192\.0\.2\.1'.*127\.0\.0\.1"):
+    with pytest.raises(StartError, match=r"WEB_HOST is '192\.0\.2\.1'.*127\.0\.0\.1"):
         check_ports([service(name="web", host="192.0.2.1")])
 
 
@@ -109,29 +102,6 @@ def test_free_ports_are_left_free() -> None:
     wanted = [service(host="127.0.0.1")]
     check_ports(wanted)
     check_ports(wanted)
-
-
-def asking(script: str) -> subprocess.Popen[str]:
-    """A Python that ends when its input does."""
-    return subprocess.Popen(
-        [sys.executable, "-c", script],
-        env=program_env(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-
-
-def test_processes_that_ask_for_ports_at_the_same_time_get_different_ones() -> None:
-    """Even before anything listens on them."""
-    ask = "from scripts.launch import free_port\n"
-    ask += "print(*[free_port() for _ in range(400)], flush=True); input()"
-    with ExitStack() as running:
-        lines = [running.enter_context(asking(ask)).stdout for _ in range(4)]
-        given = {int(port) for line in lines if line for port in line.readline().split()}
-    assert len(given) == 1600
-    assert all(port < 32_000 for port in given)
 
 
 @pytest.mark.parametrize(
@@ -143,17 +113,17 @@ def test_processes_that_ask_for_ports_at_the_same_time_get_different_ones() -> N
         ("home.example", "http://home.example:8001"),
     ],
 )
-def test_the_url_shown_can_be_opened_in_a_browser(host: str, url: str) -> None:
+def test_the_url_can_be_opened_in_a_browser(host: str, url: str) -> None:
     assert service(host=host, port=8001).url == url
 
 
-def test_gunicorn_is_told_to_listen_where_the_settings_say() -> None:
+def test_gunicorn_listens_where_the_settings_say() -> None:
     program = service(host="::1", port=8001).program
     assert program.name == "listings"
     assert program.command[-3:] == ("-b", "[::1]:8001", "x:y()")
 
 
-def test_programs_find_the_checkout_and_keep_what_was_on_the_path(
+def test_the_environment_of_programs_keeps_the_python_path(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
@@ -167,7 +137,7 @@ def test_secrets_are_readable_by_their_owner_alone(tmp_path: Path) -> None:
     assert modes == {"instance": 0o700, "secret_key": 0o600, "signing_key.pem": 0o600}
 
 
-def test_secrets_are_made_once_and_their_modes_are_put_right(tmp_path: Path) -> None:
+def test_secrets_are_made_once_and_their_modes_are_corrected(tmp_path: Path) -> None:
     make_secrets(tmp_path)
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     (tmp_path / "secret_key").chmod(0o644)
@@ -182,7 +152,7 @@ def test_two_checkouts_have_different_secrets(tmp_path: Path) -> None:
     assert (tmp_path / "one/secret_key").read_bytes() != (tmp_path / "two/secret_key").read_bytes()
 
 
-def test_an_instance_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+def test_an_instance_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(LaunchError, match=r"INSTANCE_DIR is .*file/instance"):
+    with pytest.raises(StartError, match=r"INSTANCE_DIR is .*file/instance"):
         make_secrets(tmp_path / "file" / "instance")

