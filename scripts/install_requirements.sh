@@ -4,7 +4,7 @@
 set -eu
 uv=$(command -v uv || command -v "$(dirname "$1")/uv" || true)
 echo "Installing the packages that $2 pins (once) ..."
-if [ -n "$uv" ] && "$uv" --quiet pip install --require-hashes --python "$1" -r "$2" 2>/dev/null; then
+if [ -n "$uv" ] && "$uv" --quiet pip install --compile-bytecode --require-hashes --python "$1" -r "$2" 2>/dev/null; then
     exit
 fi
 if ! "$1" -m pip install --quiet --no-input --disable-pip-version-check --require-hashes -r "$2"; then
