@@ -6,19 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from app.agent.events import (
-    ApprovalNeeded,
+    ApprovalRequested,
     Content,
     Done,
     Event,
     Failed,
     RunStarted,
     Thinking,
-    ToolCalled,
+    ToolCallUpdate,
 )
-from app.db.models import Run
 from app.rendering.markdown import Patch, StreamedMarkdown, to_html
-from app.runs.prompt import ended
-from app.tools.approvals import needed, waiting_of
 
 
 @dataclass(slots=True)
@@ -50,7 +47,7 @@ class TextPart:
 class ToolPart:
     """A tool call, as the last event about it told."""
 
-    call: ToolCalled
+    call: ToolCallUpdate
 
     kind = "tool"
 
@@ -76,7 +73,7 @@ class ToolChange:
 class ApprovalsChange:
     """What is waited for is now all of this."""
 
-    approvals: list[ApprovalNeeded]
+    approvals: list[ApprovalRequested]
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ class Answer:
     thinking: str = ""
     parts: list[TextPart | ToolPart] = field(default_factory=list)
     failure: Failed | None = None
-    approvals: list[ApprovalNeeded] = field(default_factory=list)
+    approvals: list[ApprovalRequested] = field(default_factory=list)
 
     @property
     def live(self) -> bool:
@@ -119,7 +116,7 @@ class Answer:
         return "".join(part.source for part in self.parts if isinstance(part, TextPart))
 
     @property
-    def calls(self) -> list[ToolCalled]:
+    def calls(self) -> list[ToolCallUpdate]:
         return [part.call for part in self.parts if isinstance(part, ToolPart)]
 
     def apply(self, event: Event) -> list[Change]:
@@ -132,9 +129,9 @@ class Answer:
                 return [*self.close_text(), StatusChange(message)]
             case Content():
                 return self._write(event)
-            case ToolCalled():
+            case ToolCallUpdate():
                 return [*self._tool(event), *self._settled(event.id)]
-            case ApprovalNeeded():
+            case ApprovalRequested():
                 self._settled(event.id)
                 self.approvals.append(event)
                 return [ApprovalsChange(list(self.approvals))]
@@ -178,7 +175,7 @@ class Answer:
         patch = part.write(event.chunk)
         return [*changes, TextChange(part, patch)] if patch else changes
 
-    def _tool(self, event: ToolCalled) -> list[Change]:
+    def _tool(self, event: ToolCallUpdate) -> list[Change]:
         for part in self.parts:
             if isinstance(part, ToolPart) and part.call.id == event.id:
                 part.call = event
@@ -200,22 +197,3 @@ class Answer:
         part = self.parts[-1] if self.parts else None
         patch = part.markdown.close() if isinstance(part, TextPart) else None
         return [TextChange(part, patch)] if isinstance(part, TextPart) and patch else []
-
-
-def stored_events(run: Run) -> list[Event]:
-    """What the database knows of a run, as events. The first text replaces all that a reader may
-    have of the answer already, so that no word is there twice."""
-    events: list[Event] = [RunStarted(run.id, run.conversation_id), Content("", replace=True)]
-    written = False
-    for step in run.steps:
-        if step.text:
-            events.append(Content(f"\n\n{step.text}" if written else step.text))
-            written = True
-        events += [ended(call) for call in step.calls]
-    if run.live:
-        events += map(needed, waiting_of(run.id))
-    if run.error_code:
-        events.append(Failed(run.error_code, run.error_message or "", run.retryable))
-    if not run.live:
-        events.append(Done(run.status, run.answer_id, run.usage))  # type: ignore[arg-type]
-    return events
