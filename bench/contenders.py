@@ -27,6 +27,7 @@ import tool_services.settings
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
 from scripts import ROOT
+from scripts.child_processes import start
 from scripts.ports import free_port
 from scripts.services import program_env
 
@@ -98,7 +99,7 @@ class Contender:
         folder: Path = ROOT,
     ) -> None:
         self.processes.append(
-            subprocess.Popen(  # noqa: S603
+            start(
                 command,
                 cwd=folder,
                 env={**unset_env(), "OPENAI_BASE_URL": self.upstream, **(env or {})},

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from scripts.child_processes import start
 from scripts.install_test_programs import nginx
 from scripts.ports import free_port
 from tests.browser.conftest import PATIENCE, ROOT
@@ -80,7 +81,7 @@ TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 @contextmanager
 def running(command: list[str], env: dict[str, str], folder: Path, site: str) -> Iterator[None]:
     with (folder / "output").open("ab") as output:
-        program = subprocess.Popen(command, env=env, cwd=folder, stdout=output, stderr=output)
+        program = start(command, env=env, cwd=folder, stdout=output, stderr=output)
     try:
         wait_for(program, int(site.rpartition(":")[2]), folder / "output")
         yield

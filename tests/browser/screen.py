@@ -18,6 +18,7 @@ from pathlib import Path
 import psycopg
 from playwright.sync_api import Page, sync_playwright
 
+from scripts.child_processes import end_with_parent
 from scripts.ports import free_port
 from tests.browser.conftest import ROOT, Process, free_ports, launch
 from tests.browser.person import Person, Site, eventually
@@ -71,6 +72,7 @@ def database_of(cluster: int) -> str:
 
 
 def main() -> None:
+    end_with_parent()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--times", type=int, default=20)
     times = parser.parse_args().times

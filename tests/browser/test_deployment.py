@@ -21,6 +21,7 @@ import requests
 from playwright.sync_api import BrowserContext, expect
 
 from app.auth.key_files import ensure_secrets
+from scripts.child_processes import start
 from scripts.ports import free_port
 from tests.browser.conftest import ROOT, Process, free_ports
 from tests.browser.person import Person, Site, eventually
@@ -126,7 +127,7 @@ def test_a_unit_starts_what_it_says_and_ends_in_time(name: str, tmp_path: Path) 
     *before, command = [local(each, env) for each in commands]
     for each in before:
         subprocess.run(each, env=env, cwd=ROOT, check=True, capture_output=True, timeout=60)
-    process = subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = start(command, env=env, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: answers(port), 60)
         process.send_signal(signal.SIGTERM)

@@ -23,6 +23,7 @@ import redis
 import requests
 from gevent import sleep
 
+from scripts.child_processes import start
 from scripts.local_servers import Postgres, Valkey
 from scripts.ports import free_port
 from tests.support.engines import migrate
@@ -53,7 +54,7 @@ class Server:
 
     def start(self) -> None:
         with self.output.open("ab") as out:
-            self._process = subprocess.Popen(
+            self._process = start(
                 self.command, env=self.env, cwd=self.folder, stdout=out, stderr=out
             )
 

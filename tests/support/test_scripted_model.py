@@ -12,6 +12,7 @@ import openai
 import pytest
 import requests
 
+from scripts.child_processes import start
 from tests.support.scripted_model import (
     DONE,
     Reply,
@@ -202,7 +203,7 @@ def test_models_are_listed(model):
 @pytest.fixture
 def process() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.support.scripted_model", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with start(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             yield server.stdout.readline().split()[-1]
         finally:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import select, update
 
+from scripts.child_processes import start as start_process
 from scripts.ports import free_port
 from tests.support.product import eventually
 from tests.tool_services.conftest import Answer, Service, World, dispose, start_server, url_of
@@ -67,7 +68,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         folder.mkdir()
         module = "tests.tool_services.mail_server"
         command = [sys.executable, "-m", module, str(port), str(folder), json.dumps(options)]
-        started.append(subprocess.Popen(command))
+        started.append(start_process(command))
         eventually(lambda: _listens(port), 30)
         return Mailbox(port, folder)
 

@@ -4,7 +4,6 @@ ones that do what they shouldn't."""
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ import pytest
 import requests
 from flask import Response, request
 
+from scripts.child_processes import start as start_process
 from scripts.ports import free_port
 from tests.app.agent.test_loop import results
 from tests.support.product import Product, eventually
@@ -34,7 +34,7 @@ def sdk_server(era: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "tests.support.mcp_sdk_server", str(port), TOKEN, era]
     url = f"http://127.0.0.1:{port}/mcp"
-    with subprocess.Popen(command) as process:
+    with start_process(command) as process:
         try:
             eventually(lambda: _answers(url), 30)
             yield url
