@@ -29,8 +29,8 @@ _UNCLOSED = (
     *("-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
 )
 FAST: tuple[Arguments, ...] = (
-    ("-m", "not servers", "tests/app"),
-    ("-m", "not servers", *_REST),
+    ("-m", "not slow", "tests/app"),
+    ("-m", "not slow", *_REST),
 )
 # The browsers come last, since they need the processor most.
 ALL: tuple[Arguments, ...] = (

@@ -11,7 +11,7 @@ import pytest
 from scripts import ROOT
 from tests.support.processes import all_gone
 
-pytestmark = pytest.mark.servers
+pytestmark = pytest.mark.slow
 
 START = """
 import sys, time

@@ -21,6 +21,8 @@ from scripts.run import wait_until_ready
 from scripts.services import Service
 from tests.support.processes import all_gone, below
 
+pytestmark = pytest.mark.slow
+
 NAMES = ("web", "listings", "analytics", "demo-model")
 
 Settings = dict[str, str]
@@ -72,7 +74,6 @@ def read_until_ready(child: subprocess.Popen[str]) -> str:
     raise AssertionError(f"it ended before it was ready:\n{text}")
 
 
-@pytest.mark.servers
 def test_everything_starts_and_ends_at_ctrl_c(start: Start, settings: Settings) -> None:
     child = start()
     text = read_until_ready(child)
@@ -89,7 +90,6 @@ def test_everything_starts_and_ends_at_ctrl_c(start: Start, settings: Settings) 
     assert all_gone(children)
 
 
-@pytest.mark.servers
 def test_no_server_outlives_a_command_that_was_killed(start: Start) -> None:
     child = start()
     read_until_ready(child)

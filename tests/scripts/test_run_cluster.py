@@ -17,7 +17,7 @@ from scripts import ROOT
 from scripts.ports import free_port
 from tests.support.processes import below
 
-pytestmark = pytest.mark.servers
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

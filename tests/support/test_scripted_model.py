@@ -210,6 +210,7 @@ def process() -> Iterator[str]:
             server.terminate()
 
 
+@pytest.mark.slow
 def test_alone_it_answers_by_markers_and_tells_what_came(process):
     with openai.OpenAI(base_url=process, api_key="k", max_retries=0, timeout=10) as client:
         said = marked(client)

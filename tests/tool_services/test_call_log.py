@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 ONE_CALL = """
 from tool_services.listings import create_app
@@ -15,6 +17,7 @@ assert app.test_client().get("/health").status_code == 200
 """
 
 
+@pytest.mark.slow
 def test_a_service_that_nobody_set_up_logging_for_logs_to_stderr(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", ONE_CALL],

@@ -74,6 +74,7 @@ def test_seeding_twice_loads_the_rows_once(world: World) -> None:
     assert result.output == "interactions: 28480 rows\nexposures: 452 rows\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "rows"),
     [("listings", "listing_history: 950 rows"), ("analytics", "interactions: 28480 rows")],

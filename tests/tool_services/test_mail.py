@@ -33,6 +33,8 @@ from tool_services.listings.models import OutboxMessage, db
 from tool_services.mail import Letter, MailError, MailRefused, MailServer
 from tool_services.settings import Settings, load_settings
 
+pytestmark = pytest.mark.slow
+
 LETTER = Letter("1@test", "ann@example.com", "Hello", "A text\n.\nwith a dot", "<p>A page</p>")
 
 

@@ -64,6 +64,7 @@ def error(answer: Answer) -> tuple[int, int]:
     return answer.status, answer.body["error"]["code"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_official_client_lists_and_calls_every_tool(world: World, mode: str) -> None:
     for name, calls in CALLS.items():

@@ -23,6 +23,8 @@ from tool_services.settings import Settings
 from tool_services.tokens import TokenVerifier
 from tool_services.tools import Tool, ToolResult, arguments_schema, reading
 
+pytestmark = pytest.mark.slow
+
 # The suite looks at what else might come with the answers of the last two: nothing does.
 TALKERS = ("test_simple_text", "test_streaming_elicitation", "test_logging_tool")
 SCENARIOS = [

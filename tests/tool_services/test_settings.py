@@ -95,6 +95,7 @@ def test_a_bad_setting_stops_the_start_with_a_sentence_that_names_it(
     assert lines[0].endswith("Change it in .env or in the environment.")
 
 
+@pytest.mark.slow
 def test_gunicorn_gives_up_when_a_setting_is_bad(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "gunicorn", "-k", "gevent", "-b", "127.0.0.1:0"]
     ended = subprocess.run(

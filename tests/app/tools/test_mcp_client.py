@@ -63,6 +63,7 @@ def offered(model: ScriptedModel) -> list[str]:
     return [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
 
 
+@pytest.mark.slow
 def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     start: Start, model: ScriptedModel, weather: str
 ) -> None:
