@@ -50,6 +50,7 @@ lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(PY) -m mypy
 	@$(VENV)/bin/deptry . --extend-exclude 'bench|scripts|node_modules'
 	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
+	@$(VENV)/bin/lint-imports --no-cache
 
 format: dev ## Format the code
 	@$(PY) -m ruff check --fix --quiet
