@@ -48,7 +48,7 @@ lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
-	@$(VENV)/bin/deptry . --extend-exclude 'bench|scripts|node_modules'
+	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/install_test_programs'
 	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
 	@$(VENV)/bin/lint-imports --no-cache
 
