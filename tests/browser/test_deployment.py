@@ -74,7 +74,7 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
     process = Process(["scripts.run_cluster"], env, tmp_path)
     try:
         process.until("Homestream is ready")
-        nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("Its nodes are"))
+        nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("The nodes are"))
         assert len(nodes) == 2
         site = Site(f"http://127.0.0.1:{ports['WEB_PORT']}")
         assert requests.get(f"{site.url}/health", timeout=10).json()["redis"] == "up"
