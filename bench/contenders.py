@@ -23,13 +23,13 @@ import psutil
 import requests
 
 import app.config
-import tool_services.settings
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
 from scripts import ROOT
 from scripts.child_processes import start
 from scripts.ports import free_port
 from scripts.services import program_env
+from tool_services.framework.settings import Settings as ServiceSettings
 
 Figure = TypeVar("Figure", bound=float)
 
@@ -190,7 +190,10 @@ class Homestream(Contender):
 
 def unset_env() -> dict[str, str]:
     """This environment, in which no setting of the product is set and its modules are found."""
-    ours = {*app.config.Settings.model_fields, *tool_services.settings.Settings.model_fields}
+    ours = {
+        *app.config.Settings.model_fields,
+        *ServiceSettings.model_fields,
+    }
     return {name: value for name, value in program_env().items() if name.lower() not in ours}
 
 

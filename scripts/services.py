@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import app.config
-import tool_services.settings
+import tool_services.framework.settings
 from app.auth.key_files import ensure_secrets
 from scripts import ROOT, StartError
 from scripts.ports import LOOPBACK
@@ -85,7 +85,7 @@ def configured_services() -> list[Service]:
 
     Creates the secrets if they are missing, since the web app's settings include them.
     """
-    tools = tool_services.settings.load_settings()
+    tools = tool_services.framework.settings.load_settings()
     make_secrets(tools.instance_dir)
     try:
         web = app.config.load_settings()

@@ -28,10 +28,10 @@ from scripts.ports import free_port
 from tests.support.product import eventually
 from tests.tool_services.conftest import Answer, Service, World, dispose, start_server, url_of
 from tool_services import listings
-from tool_services.database import utc_now
+from tool_services.framework.database import utc_now
+from tool_services.framework.mail import Letter, MailError, MailRefused, MailServer
+from tool_services.framework.settings import Settings, load_settings
 from tool_services.listings.models import OutboxMessage, db
-from tool_services.mail import Letter, MailError, MailRefused, MailServer
-from tool_services.settings import Settings, load_settings
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +68,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def begin(**options: str) -> Mailbox:
         port, folder = free_port(), tmp_path / f"mail-{len(started)}"
         folder.mkdir()
-        module = "tests.tool_services.mail_server"
+        module = "tests.tool_services.support.mail_server"
         command = [sys.executable, "-m", module, str(port), str(folder), json.dumps(options)]
         started.append(start_process(command))
         eventually(lambda: _listens(port), 30)
