@@ -13,33 +13,29 @@ from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import (
-    api,
-    approval_pages,
-    auth,
-    chat,
-    errors,
-    security,
-    shown_pages,
-    streaming_check,
-    tokens,
-)
-from app.apart import apart
-from app.catalogue import Catalogue
+from app import errors
+from app.auth import sessions as auth
+from app.auth import tool_tokens as tokens
+from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
-from app.connections import Connections, RedisStreams
-from app.database import options, url_of
-from app.engine import Engine
-from app.event_log import EventLog, MemoryLog
-from app.following import Following
-from app.leases import Leases
-from app.llm import Model
-from app.models import db, migrate, new_id
-from app.pace import Pace
-from app.redis_log import RedisLog, connect
-from app.runs import Runs
-from app.tokens import TokenIssuer
-from app.transport import ArrivalTransport
+from app.db.connection import options, url_of
+from app.db.models import db, migrate, new_id
+from app.greenlets import apart
+from app.llm.batching import Pace
+from app.llm.http_transport import ArrivalTransport
+from app.llm.openai_chat import Model
+from app.runs.connections import Connections, RedisStreams
+from app.runs.event_log import EventLog, MemoryLog
+from app.runs.leases import Leases
+from app.runs.redis_event_log import RedisLog, connect
+from app.runs.service import Runs
+from app.runs.subscription import Following
+from app.services import Engine
+from app.tools.registry import Catalogue
+from app.web import api, security, streaming_check
+from app.web import approvals as approval_pages
+from app.web import conversations as chat
+from app.web import tool_output as shown_pages
 
 
 def create_app(config: Settings | None = None) -> Flask:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from sqlalchemy import ScalarResult, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
-from app.answer import Answer, stored_events
+from app.db.models import Conversation, Message, Run, Step, db
 from app.errors import InputError, NotFound
-from app.event_log import EventLog
-from app.leases import LIVE
-from app.models import Conversation, Message, Run, Step, db
+from app.rendering.answer import Answer, stored_events
+from app.runs.event_log import EventLog
+from app.runs.leases import LIVE
 
 TITLE_LENGTH = 60
 PAGE_LENGTH = 50

@@ -24,7 +24,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from app.database import is_away
+from app.db.connection import is_away
 
 log = logging.getLogger(__name__)
 

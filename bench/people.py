@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from flask_jwt_extended import create_access_token
 
 from app import create_app
-from app.models import Conversation, User, db, new_id
+from app.db.models import Conversation, User, db, new_id
 from scripts.launch import plan
 from scripts.prepare import migrate
 

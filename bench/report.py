@@ -15,7 +15,7 @@ from typing import Any
 from pygal.graph.line import Line
 from pygal.style import Style
 
-from app.markdown import to_html
+from app.rendering.markdown import to_html
 from bench.answers import tokens as answer_tokens
 from scripts.launch import ROOT
 

@@ -13,7 +13,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from app.pace import Pace
+from app.llm.batching import Pace
 from bench.measure import percentile
 from bench.report import DOCS, Results, Sample, cpu_per_1000, fill, load, parts
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import app.config
 import tool_services.settings
-from app.keys import ensure_secrets
+from app.auth.key_files import ensure_secrets
 from scripts.supervisor import Program
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,7 +11,7 @@ import flask_migrate
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import create_app
-from app.models import db
+from app.db.models import db
 from scripts.launch import ROOT, LaunchError, plan
 
 

@@ -13,8 +13,8 @@ import pytest
 
 import demo_model.config
 import tool_services.settings
+from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 from app.config import OPENAI_URL, Settings, SettingsError, load_settings
-from app.keys import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

@@ -114,7 +114,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     hostile server among those it takes tools from."""
     folder = tmp_path_factory.mktemp("scripted")
     port, hostile_port = free_port(), free_port()
-    model = Process(["tests.scripted_model", "--port", str(port)], {}, ROOT)
+    model = Process(["tests.support.scripted_model", "--port", str(port)], {}, ROOT)
     hostile = Process(["tests.browser.hostile_server", str(hostile_port)], {}, ROOT)
     try:
         model.until("listening")

@@ -21,7 +21,7 @@ from playwright.sync_api import Page, sync_playwright
 from scripts.launch import free_port
 from tests.browser.conftest import ROOT, Process, free_ports, launch
 from tests.browser.person import Person, Site, eventually
-from tests.processes import below
+from tests.support.processes import below
 
 WATCH = """() => {
     window.changes = [];
@@ -76,7 +76,7 @@ def main() -> None:
     times = parser.parse_args().times
     model_port = free_port()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        model = Process(["tests.scripted_model", "--port", str(model_port)], {}, ROOT)
+        model = Process(["tests.support.scripted_model", "--port", str(model_port)], {}, ROOT)
         url = f"http://127.0.0.1:{model_port}/v1"
         ports = free_ports()
         env = {"INSTANCE_DIR": f"{name}/instance", "OPENAI_BASE_URL": url, "MODEL": "scripted"}

@@ -20,14 +20,14 @@ import pytest
 import requests
 from playwright.sync_api import BrowserContext, expect
 
-from app.keys import ensure_secrets
+from app.auth.key_files import ensure_secrets
 from scripts.launch import free_port
 from tests.browser.conftest import ROOT, Process, free_ports
 from tests.browser.person import Person, Site, eventually
 from tests.browser.proxies import DEPLOY, caddy, nginx_proxy
 from tests.browser.test_lost_connections import but_of_the_network
 from tests.browser.test_reconnecting import verdict_at
-from tests.processes import all_gone, below, children
+from tests.support.processes import all_gone, below, children
 
 New = Callable[..., BrowserContext]
 TABS = 20

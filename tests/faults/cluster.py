@@ -25,8 +25,8 @@ from gevent import sleep
 
 from scripts.engines import Postgres, Valkey
 from scripts.launch import free_port
-from tests.engines import migrate
-from tests.processes import children
+from tests.support.engines import migrate
+from tests.support.processes import children
 
 Usage = dict[str, int]
 """Greenlets, open files, and memory in KiB."""

@@ -18,7 +18,7 @@ from gevent.pywsgi import WSGIServer
 
 from scripts.launch import Service
 from scripts.serve import wait_until_ready
-from tests.processes import all_gone
+from tests.support.processes import all_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("web", "listings", "analytics", "demo-model")

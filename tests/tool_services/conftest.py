@@ -12,8 +12,8 @@ import requests
 from flask import Flask
 from gevent.pywsgi import WSGIServer
 
-from tests.engines import Engines
-from tests.seeded import copy_samples
+from tests.support.engines import Engines
+from tests.support.seeded_databases import copy_samples
 from tests.tool_services.issuer import Issuer
 from tool_services import analytics, listings
 from tool_services.analytics.models import db as analytics_db

@@ -12,7 +12,7 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import func, select
 
-from tests.engines import Engines
+from tests.support.engines import Engines
 from tests.tool_services.conftest import dispose
 from tool_services import listings
 from tool_services.listings.models import Area, Listing, ListingHistory, db

@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from sqlalchemy import select, update
 
 from scripts.launch import free_port
-from tests.product import eventually
+from tests.support.product import eventually
 from tests.tool_services.conftest import Answer, Service, World, dispose, start_server, url_of
 from tool_services import listings
 from tool_services.database import utc_now

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.shown import clean
+from app.tools.display import clean
 from tests.tool_services.conftest import Service, World
 from tool_services.charts import bars, data_url, dollars, in_words, line
 from tool_services.tools import JsonObject

@@ -15,14 +15,14 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import create_engine
 from sqlalchemy import text as sql
 
-from app.database import options, read_only, url_of
-from app.models import db
+from app.db.connection import options, read_only, url_of
+from app.db.models import db
 from scripts.engines import Postgres, Valkey
-from tests.engines import Engines
-from tests.processes import below
-from tests.product import Person, Product, eventually, text_of
-from tests.scripted_model import ScriptedModel
-from tests.scripted_replies import endless, text
+from tests.support.engines import Engines
+from tests.support.processes import below
+from tests.support.product import Person, Product, eventually, text_of
+from tests.support.scripted_model import ScriptedModel
+from tests.support.scripted_replies import endless, text
 
 Start = Callable[..., Product]
 Outage = Callable[[Any], Any]
