@@ -22,7 +22,7 @@ PAGE_LENGTH = 50
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayedMessage:
     """A message on a page: a question's text, or an answer."""
 
     role: str
@@ -31,22 +31,22 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class MessagePage:
     """Successive messages of a conversation. `earlier` and `newer` are the positions before which
     the stretches above and below it are; None where there is none."""
 
-    messages: list[Shown]
+    messages: list[DisplayedMessage]
     earlier: int | None
     newer: int | None
 
 
-def conversations_of(user_id: str, limit: int = 200) -> list[Conversation]:
+def list_conversations(user_id: str, limit: int = 200) -> list[Conversation]:
     """The newest first."""
     query = select(Conversation).where(Conversation.user_id == user_id)
     return list(db.session.scalars(query.order_by(Conversation.updated_at.desc()).limit(limit)))
 
 
-def own_conversation(user_id: str, conversation_id: str) -> Conversation:
+def load_conversation(user_id: str, conversation_id: str) -> Conversation:
     """Raises NotFound when there is none, or it is another person's."""
     found = db.session.get(Conversation, conversation_id)
     if found is None or found.user_id != user_id:
@@ -57,13 +57,13 @@ def own_conversation(user_id: str, conversation_id: str) -> Conversation:
 _OWNER = select(Run.__table__.c.user_id).where(Run.__table__.c.id == bindparam("run"))
 
 
-def make_sure_run_is_own(user_id: str, run_id: str) -> None:
+def check_run_owner(user_id: str, run_id: str) -> None:
     """What own_run says, for who needs no more of it. Raises NotFound."""
     if db.session.execute(_OWNER, {"run": run_id}).scalar() != user_id:
         raise NotFound("There is no such answer.")
 
 
-def own_run(user_id: str, run_id: str) -> Run:
+def load_run(user_id: str, run_id: str) -> Run:
     """Raises NotFound when there is none, or it is another person's."""
     found = db.session.get(Run, run_id)
     if found is None or found.user_id != user_id:
@@ -71,7 +71,7 @@ def own_run(user_id: str, run_id: str) -> Run:
     return found
 
 
-def checked_question(text: object, longest: int) -> str:
+def validate_question(text: object, longest: int) -> str:
     """A question as it is stored. Raises InputError with a sentence."""
     question = text.replace("\0", "").strip() if isinstance(text, str) else ""
     if not question:
@@ -81,7 +81,7 @@ def checked_question(text: object, longest: int) -> str:
     return question
 
 
-def title_of(question: str) -> str:
+def make_title(question: str) -> str:
     """What a conversation is called that begins with this question."""
     line = " ".join(question.split())
     if len(line) <= TITLE_LENGTH:
@@ -89,7 +89,9 @@ def title_of(question: str) -> str:
     return line[: TITLE_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
 
 
-def stretch_of(conversation: Conversation, log: EventLog, before: int | None = None) -> Stretch:
+def load_message_page(
+    conversation: Conversation, log: EventLog, before: int | None = None
+) -> MessagePage:
     """The newest messages, or those before a position, as a page shows them; an answer being
     written as far as it has come. Raises NotFound when nothing is there."""
     end = _last_position(conversation) + 1
@@ -98,7 +100,7 @@ def stretch_of(conversation: Conversation, log: EventLog, before: int | None = N
     since = max(until - PAGE_LENGTH, 1)
     if before is not None and until <= since:
         raise NotFound("There is nothing earlier in this conversation.")
-    return Stretch(
+    return MessagePage(
         messages=[_shown(row, log) for row in _messages(conversation, since, until)],
         earlier=since if since > 1 else None,
         newer=until + PAGE_LENGTH if until < end else None,
@@ -124,9 +126,9 @@ def _messages(conversation: Conversation, since: int, until: int) -> ScalarResul
     )
 
 
-def _shown(message: Message, log: EventLog) -> Shown:
-    answer = answer_of(message.run, log) if message.run else None
-    return Shown(message.role, message.content, answer)
+def _shown(message: Message, log: EventLog) -> DisplayedMessage:
+    answer = load_answer(message.run, log) if message.run else None
+    return DisplayedMessage(message.role, message.content, answer)
 
 
 def live_run(conversation: Conversation) -> Run | None:
@@ -134,7 +136,7 @@ def live_run(conversation: Conversation) -> Run | None:
     return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, LIVE))
 
 
-def answer_of(run: Run, log: EventLog) -> Answer:
+def load_answer(run: Run, log: EventLog) -> Answer:
     entries = log.read(run.id, 0, 0) if run.live else None
     events = [entry.event for entry in entries] if entries else stored_events(run)
     return Answer(run.id).apply_all(events)

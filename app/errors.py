@@ -24,7 +24,7 @@ from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from app.db.connection import is_away
+from app.db.connection import is_unavailable
 
 log = logging.getLogger(__name__)
 
@@ -94,14 +94,14 @@ class TooMany(HomestreamError):
         self.retry_after = retry_after
 
 
-class Away(HomestreamError):
+class Unavailable(HomestreamError):
     status = 503
     code = "away"
     retryable = True
     retry_after = 5
 
 
-class Full(Away):
+class WorkerFull(Unavailable):
     code = "full"
 
 
@@ -148,10 +148,10 @@ def wants_json() -> bool:
     return "Authorization" in request.headers or "application/json" in accept
 
 
-def answer(error: HomestreamError) -> ResponseReturnValue:
+def render_error(error: HomestreamError) -> ResponseReturnValue:
     """The error as JSON, as a fragment for htmx, or as a page."""
     headers = {}
-    if isinstance(error, TooMany | Away):
+    if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -168,7 +168,7 @@ def answer(error: HomestreamError) -> ResponseReturnValue:
 
 
 def init_app(app: Flask) -> None:
-    app.register_error_handler(HomestreamError, answer)
+    app.register_error_handler(HomestreamError, render_error)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_unexpected)
 
@@ -178,12 +178,14 @@ def _answer_http(error: HTTPException) -> ResponseReturnValue | Response:
         return error.get_response()
     known = HomestreamError(_SENTENCES.get(error.code, "The request can't be served."), code="http")
     known.status = error.code
-    return answer(known)
+    return render_error(known)
 
 
 def _answer_unexpected(error: Exception) -> ResponseReturnValue:
-    if is_away(error):
+    if is_unavailable(error):
         log.warning("%s %s: the database is away: %s", request.method, request.path, error)
-        return answer(Away("The database can't be reached just now: try again in a moment."))
+        return render_error(
+            Unavailable("The database can't be reached just now: try again in a moment.")
+        )
     log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return answer(HomestreamError("Something went wrong here. It has been noted; try again."))
+    return render_error(HomestreamError("Something went wrong here. It has been noted; try again."))

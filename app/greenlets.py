@@ -15,7 +15,9 @@ Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
-def apart(work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+def run_in_greenlet(
+    work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+) -> Result:
     """What `work` returns or raises, done in a greenlet of its own. It ends when the caller does;
     a result that comes too late is closed, if it can be."""
     worker = gevent.spawn(_caught, work, args, kwargs)

@@ -16,8 +16,8 @@ from app.db.models import db
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog
 from app.runs.service import Runs
-from app.runs.subscription import Following
-from app.tools.registry import Catalogue
+from app.runs.subscription import Subscriptions
+from app.tools.registry import ToolRegistry
 
 # gunicorn accepts connections for up to a second after it was told to end.
 _ACCEPTS_SECONDS = 1.1
@@ -25,21 +25,21 @@ _MARGIN_SECONDS = 2.0
 
 
 @dataclass
-class Engine:
+class Services:
     settings: Settings
     log: EventLog
     connections: Connections
     runs: Runs
-    catalogue: Catalogue
+    registry: ToolRegistry
     issuer: TokenIssuer
-    following: Following
+    subscriptions: Subscriptions
     _watchers: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
     def begin(self) -> None:
         """What a serving process does once at its start, and a command like `flask db` must not:
         hold leases, take over what others left, and watch the tool services."""
         self.log.begin()
-        watches = [self.catalogue.watch, self.runs.beat_for_ever, self.runs.save_for_ever]
+        watches = [self.registry.watch, self.runs.beat_for_ever, self.runs.save_for_ever]
         watches += [self._renew_streams, self._watch_database]
         if self.settings.abandoned_run_seconds:
             watches.append(self.runs.stop_abandoned)
@@ -71,7 +71,7 @@ class Engine:
         self.log.end()
 
     def _watch_database(self) -> None:
-        with self.following.app.app_context():
+        with self.subscriptions.app.app_context():
             database = db.engine
         pulse.watch(database)
 
@@ -81,6 +81,6 @@ class Engine:
             self.connections.renew()
 
 
-def engine() -> Engine:
+def services() -> Services:
     """The engine of the app that serves this request."""
-    return cast(Engine, current_app.extensions["engine"])
+    return cast(Services, current_app.extensions["services"])

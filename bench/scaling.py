@@ -13,7 +13,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from app.llm.batching import Pace
+from app.llm.batching import BatchInterval
 from bench.measure import percentile
 from bench.report import DOCS, Results, Sample, cpu_per_1000, fill, load, parts
 
@@ -82,7 +82,7 @@ class _Worker:
         self._costs = costs
         self._streams = streams
         self._tokens = tokens
-        self._pace = Pace(SHORTEST, LONGEST)
+        self._pace = BatchInterval(SHORTEST, LONGEST)
         self._order = itertools.count()
         # (when it is due, its order, which answer; None for one that is yet to be asked for)
         self._due = [(ramp * n / streams, next(self._order), n, False) for n in range(streams)]

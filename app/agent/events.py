@@ -28,7 +28,7 @@ class Thinking:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class DisplayPart:
     """Something for a person to look at, safe to be put into a page as it is: HTML, a picture as
     a data: URL, plain text, or a table as CSV. `name` is a file's name, or ""."""
 
@@ -38,15 +38,7 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolAnswer:
-    """What a tool gave: a JSON value, and what it shows the person."""
-
-    result: Any
-    shown: tuple[Shown, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCalled:
+class ToolCallUpdate:
     """A tool call's start or end. `result` is the JSON the tool gave, and `shown` what it shows
     the person; `duration_ms` at the end. `tokens` is about what the model's view of the result
     costs."""
@@ -60,11 +52,11 @@ class ToolCalled:
     error: str | None = None
     duration_ms: int | None = None
     tokens: int | None = None
-    shown: tuple[Shown, ...] = ()
+    display: tuple[DisplayPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class ApprovalNeeded:
+class ApprovalRequested:
     """A tool call that was told as started waits for the person. `url` is where they decide,
     `expires_at` is ISO 8601 in UTC. Then the call is told as started once more, or as failed."""
 
@@ -103,38 +95,7 @@ class Done:
     usage: dict[str, int] | None = None
 
 
-Event = RunStarted | Thinking | ToolCalled | ApprovalNeeded | Content | Failed | Done
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What came of asking a person. `arguments` are those to call with, as they left them."""
-
-    status: Literal["approved", "declined", "expired"]
-    arguments: dict[str, Any]
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolRequest:
-    """The model wants a tool called. `arguments` is the JSON text as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One finished turn of the model: its text, the calls it asks for, and what it cost."""
-
-    text: str
-    calls: tuple[ToolRequest, ...]
-    usage: dict[str, int] | None = None
-
-
-Past = tuple[Turn, dict[str, ToolCalled]]
-"""A finished turn and what came of its calls, by id; a call may be there as started only."""
+Event = RunStarted | Thinking | ToolCallUpdate | ApprovalRequested | Content | Failed | Done
 
 
 _WIRE_NAMES = {
@@ -149,7 +110,7 @@ _WIRE_NAMES = {
 _LEFT_OUT = {
     **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage")),
     "replace": False,
-    "shown": (),
+    "display": (),
 }
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 
@@ -174,24 +135,24 @@ def to_json(event: Event) -> dict[str, Any]:
         for key, value in asdict(event).items()
         if key not in _LEFT_OUT or value is not _LEFT_OUT[key]
     }
-    if isinstance(event, ToolCalled) and event.shown:
-        data["shown"] = [_address(event.id, at, one) for at, one in enumerate(event.shown)]
+    if isinstance(event, ToolCallUpdate) and event.display:
+        data["shown"] = [_address(event.id, at, one) for at, one in enumerate(event.display)]
     return data
 
 
-def _address(call_id: str, at: int, shown: Shown) -> dict[str, str]:
+def _address(call_id: str, at: int, shown: DisplayPart) -> dict[str, str]:
     url = f"/calls/{call_id}/shown/{at}"
     return {"mimeType": media_type(shown), "name": shown.name, "url": url}
 
 
-def media_type(shown: Shown) -> str:
+def media_type(shown: DisplayPart) -> str:
     """Such as text/html or image/png."""
     return _MEDIA_TYPES.get(shown.kind) or shown.text[len("data:") :].partition(";")[0]
 
 
 _EVENTS: dict[str, type[Event]] = {
     kind.name: kind
-    for kind in (RunStarted, Thinking, ToolCalled, ApprovalNeeded, Content, Failed, Done)
+    for kind in (RunStarted, Thinking, ToolCallUpdate, ApprovalRequested, Content, Failed, Done)
 }
 
 
@@ -204,11 +165,11 @@ def to_text(event: Event) -> str:
 def from_text(text: str) -> Event:
     """The event that `to_text` wrote down."""
     name, data = json.loads(text)
-    if "shown" in data:
-        data["shown"] = shown_from(data["shown"])
+    if "display" in data:
+        data["display"] = display_parts_from_json(data["display"])
     return _EVENTS[name](**data)
 
 
-def shown_from(stored: Iterable[dict[str, Any]] | None) -> tuple[Shown, ...]:
+def display_parts_from_json(stored: Iterable[dict[str, Any]] | None) -> tuple[DisplayPart, ...]:
     """What was shown, from its JSON."""
-    return tuple(Shown(**one) for one in stored or ())
+    return tuple(DisplayPart(**one) for one in stored or ())

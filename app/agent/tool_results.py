@@ -19,16 +19,16 @@ DATA = "untrusted_data"
 Path = tuple[str | int, ...]
 
 
-def tokens(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """About how many tokens a text costs. Every endpoint counts with a tokenizer of its own; four
     bytes a token errs on the safe side for English, and longer characters count as more."""
     return -(-len(text.encode()) // 4)
 
 
-def told(result: Any, notes: Sequence[str] = (), budget: int = RESULT_TOKENS) -> str:
+def render_for_model(result: Any, notes: Sequence[str] = (), budget: int = RESULT_TOKENS) -> str:
     """The result as JSON of at most `budget` tokens beneath `DATA`, and beside it this program's
     own notes, as `note`."""
-    if tokens(_dumps(result)) > budget:
+    if estimate_tokens(_dumps(result)) > budget:
         result, note = _shortened(result, budget)
         notes = [*notes, note]
     return _dumps({DATA: result} | ({"note": " ".join(notes)} if notes else {}))
@@ -53,7 +53,7 @@ def _most_that_fit(result: Any, path: Path, count: int, budget: int) -> int:
     least, most = 0, count
     while least < most:
         middle = (least + most + 1) // 2
-        if tokens(_dumps(_with_first(result, path, middle))) <= budget:
+        if estimate_tokens(_dumps(_with_first(result, path, middle))) <= budget:
             least = middle
         else:
             most = middle - 1

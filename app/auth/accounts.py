@@ -64,7 +64,7 @@ def sign_up(given: dict[str, Any]) -> User:
     person = User(
         email=checked.email.lower(),
         name=checked.name,
-        password_hash=passwords.hash_of(checked.password),
+        password_hash=passwords.hash_password(checked.password),
     )
     db.session.add(person)
     try:
@@ -86,13 +86,13 @@ def log_in(given: dict[str, Any]) -> User:
         )
     person: User | None = db.session.scalar(select(User).where(User.email == email))
     known = person.password_hash if person else None
-    if len(password) > 256 or not passwords.matches(known, password):
+    if len(password) > 256 or not passwords.verify_password(known, password):
         raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
-    assert person is not None  # noqa: S101 - what passwords.matches says
+    assert person is not None  # noqa: S101 - what passwords.verify_password says
     return person
 
 
-def profile_of(person: User | Person) -> dict[str, str]:
+def profile(person: User | Person) -> dict[str, str]:
     """What a person is told of their account."""
     return {
         "id": person.id,

@@ -12,14 +12,14 @@ from flask import Flask, current_app
 _STRONG = argon2.PasswordHasher()
 
 
-def hash_of(password: str) -> str:
+def hash_password(password: str) -> str:
     """What is stored of it."""
     # Argon2 computes in C for tens of milliseconds; in a real thread the streams go on meanwhile.
     hashed: str = gevent.get_hub().threadpool.apply(_hasher().hash, (password,))
     return hashed
 
 
-def matches(known: str | None, password: str) -> bool:
+def verify_password(known: str | None, password: str) -> bool:
     """Whether `known` is this password's hash. Without one it is not, and takes as long, so that
     time does not tell which accounts exist."""
     compared = _of_nobody(_hasher()) if known is None else known

@@ -33,15 +33,15 @@ from flask_limiter.util import get_remote_address
 from sqlalchemy import bindparam, select
 from werkzeug.utils import redirect as _redirect
 
-from app.auth import passwords
-from app.auth.accounts import Fields, FormErrors, log_in, profile_of, sign_up
+from app.auth import accounts, passwords
+from app.auth.accounts import Fields, FormErrors, log_in, sign_up
 from app.auth.expected import ExpectedReaders, Reader, digest
-from app.db.connection import read_only
-from app.db.models import EndedSession, Person, User, db, new_id, now
+from app.db.connection import begin_read_only
+from app.db.models import EndedSession, Person, User, db, new_id, utc_now
 from app.errors import Forbidden, InputError, Unauthenticated, wants_json
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
-tokens = fje.JWTManager()
+jwt_manager = fje.JWTManager()
 limiter = Limiter(get_remote_address)
 
 _LONGEST_DRAFT = 2_000
@@ -67,17 +67,17 @@ def _known(claims: dict[str, Any]) -> tuple[Person | None, bool]:
     return (None, False) if found is None else (Person(*found[:5]), found[5] is not None)
 
 
-@tokens.token_in_blocklist_loader
+@jwt_manager.token_in_blocklist_loader
 def _signed_out(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
     """The first question that the extension asks of a token; the second one follows at once."""
     if request.method == "GET":
-        read_only()
+        begin_read_only()
     person, ended = _known(claims)
     g.token_person = person
     return ended
 
 
-@tokens.user_lookup_loader
+@jwt_manager.user_lookup_loader
 def _load_user(_header: dict[str, Any], _claims: dict[str, Any]) -> Person | None:
     return cast("Person | None", g.pop("token_person"))
 
@@ -106,7 +106,7 @@ def expect_reader(run_id: str) -> None:
     by the one that it is given with this response."""
     cookie = g.get("new_access_token") or _access_cookie()
     if cookie is not None and fje.get_jwt_request_location() == "cookies":
-        _expected().expect(run_id, Reader(user(), csrf_token(), digest(cookie)))
+        _expected().expect(run_id, Reader(current_user(), csrf_token(), digest(cookie)))
 
 
 def let_in_expected(run_id: str) -> bool:
@@ -137,7 +137,7 @@ def _go_on_by_refresh_token() -> None:
     g.new_access_token = _access_token(fje.get_current_user().id, fje.get_jwt())
 
 
-def user() -> Person:
+def current_user() -> Person:
     """The signed-in person. Only where `require_user` has let the request on."""
     return cast(Person, g.person)
 
@@ -189,7 +189,7 @@ def _input() -> dict[str, Any]:
 def _signed_in(person: User, status: int) -> ResponseReturnValue:
     access, refresh = _new_tokens(person.id)
     if wants_json():
-        body = {"user": profile_of(person), "access_token": access, "refresh_token": refresh}
+        body = {"user": accounts.profile(person), "access_token": access, "refresh_token": refresh}
         return jsonify(body), status
     response = redirect(safe_next(request.values.get("next")))
     fje.set_access_cookies(response, access)
@@ -272,8 +272,8 @@ def refresh() -> ResponseReturnValue:
 def profile() -> ResponseReturnValue:
     require_user()
     if wants_json() or "text/html" not in request.headers.get("Accept", ""):
-        return jsonify(user=profile_of(user()))
-    return render_template("auth/profile.html", person=user())
+        return jsonify(user=accounts.profile(current_user()))
+    return render_template("auth/profile.html", person=current_user())
 
 
 @bp.post("/signout")
@@ -295,9 +295,9 @@ def logout() -> ResponseReturnValue:
 
 def _end_session(claims: dict[str, Any]) -> None:
     lifetime: timedelta = current_app.config["JWT_REFRESH_TOKEN_EXPIRES"]
-    gone = EndedSession.__table__.delete().where(EndedSession.expires_at < now())
+    gone = EndedSession.__table__.delete().where(EndedSession.expires_at < utc_now())
     db.session.execute(gone)
-    db.session.merge(EndedSession(id=claims["sid"], expires_at=now() + lifetime))
+    db.session.merge(EndedSession(id=claims["sid"], expires_at=utc_now() + lifetime))
     db.session.commit()
     _expected().forget(claims["sub"])
 
@@ -359,7 +359,7 @@ def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool
         JWT_CSRF_CHECK_FORM=True,
     )
     passwords.init_app(app)
-    tokens.init_app(app)
+    jwt_manager.init_app(app)
     _init_limiter(app)
     app.extensions["expected_readers"] = ExpectedReaders()
     app.register_blueprint(bp)

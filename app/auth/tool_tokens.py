@@ -132,7 +132,7 @@ def _thumbprint(public: dict[str, Any]) -> str:
 
 
 def _issuer() -> TokenIssuer:
-    issuer: TokenIssuer = current_app.extensions["engine"].issuer
+    issuer: TokenIssuer = current_app.extensions["services"].issuer
     return issuer
 
 
@@ -144,7 +144,7 @@ def jwks() -> ResponseReturnValue:
 @bp.get("/.well-known/oauth-authorization-server")
 def metadata() -> ResponseReturnValue:
     """RFC 8414: where the tool services' metadata sends a client that needs a token."""
-    issuer = current_app.extensions["engine"].settings.app_url
+    issuer = current_app.extensions["services"].settings.app_url
     return jsonify(
         issuer=issuer,
         token_endpoint=f"{issuer}/oauth/token",

@@ -34,7 +34,7 @@ _PULSE_SECONDS = 0.3
 _PASSING = ("08", "53", "57P")
 
 
-def url_of(setting: str) -> URL:
+def parse_url(setting: str) -> URL:
     """The URL with this program's driver; the plain forms of it are what providers hand out."""
     url = make_url(setting)
     if url.drivername in ("postgres", "postgresql"):
@@ -42,7 +42,7 @@ def url_of(setting: str) -> URL:
     return url
 
 
-def options(url: URL, connections: int) -> dict[str, Any]:
+def engine_options(url: URL, connections: int) -> dict[str, Any]:
     """SQLAlchemy's engine options. Nothing waits for long for a server that doesn't answer."""
     if url.get_backend_name() != "postgresql":
         return {}
@@ -77,9 +77,9 @@ class _Bounded(psycopg.Connection[Any]):
         gen = super()._connect_gen(conninfo)
         return _until(cls._is_enough, gen) if _gevent_serves() else gen
 
-    def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
-        if arguments or options or not _gevent_serves():
-            return super().wait(gen, *arguments, **options)
+    def wait(self, gen: Any, *arguments: Any, **engine_options: Any) -> Any:
+        if arguments or engine_options or not _gevent_serves():
+            return super().wait(gen, *arguments, **engine_options)
         try:
             return self._waited_for(_until(self._is_enough, gen))
         except BaseException as error:
@@ -210,14 +210,14 @@ def _make_sure(connection: Any, _record: Any, _proxy: Any) -> None:
             raise InvalidatePoolError(str(error)) from error
 
 
-def read_only() -> None:
+def begin_read_only() -> None:
     """The current session, unless it has begun, is only going to read: with a server each question
     stands for itself then, and neither a transaction's beginning nor its end is sent there."""
     if db.engine.dialect.name == "postgresql" and not db.session().in_transaction():
         db.session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
 
 
-def is_away(error: BaseException) -> bool:
+def is_unavailable(error: BaseException) -> bool:
     """Whether an error means that the database can't be reached now, and not that it said no."""
     if isinstance(error, PoolTimeout):
         return True

@@ -37,7 +37,7 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-def now() -> datetime:
+def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -59,7 +59,7 @@ class User(db.Model):  # type: ignore[name-defined, misc]
     name: Mapped[str] = mapped_column(String(100))
     role: Mapped[str] = mapped_column(String(20), default="user")
     password_hash: Mapped[str] = mapped_column(String(255))
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Person:
     created_at: datetime
 
 
-def person_of(user: User) -> Person:
+def to_person(user: User) -> Person:
     return Person(user.id, user.email, user.name, user.role, user.created_at)
 
 
@@ -93,8 +93,8 @@ class Conversation(db.Model):  # type: ignore[name-defined, misc]
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(80))
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    updated_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Message(db.Model):  # type: ignore[name-defined, misc]
@@ -113,7 +113,7 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     role: Mapped[str] = mapped_column(String(10))
     content: Mapped[str] = mapped_column(Text, default="")
     superseded: Mapped[bool] = mapped_column(default=False)
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     run: Mapped[Run | None] = relationship(back_populates="answer")
 
 
@@ -150,7 +150,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     error_message: Mapped[str | None] = mapped_column(Text)
     retryable: Mapped[bool] = mapped_column(default=False)
     usage: Mapped[dict[str, int] | None] = mapped_column(JSON)
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     finished_at: Mapped[datetime | None]
     answer: Mapped[Message] = relationship(back_populates="run")
     steps: Mapped[list[Step]] = relationship(back_populates="run", order_by="Step.number")
@@ -197,7 +197,7 @@ class Approval(db.Model):  # type: ignore[name-defined, misc]
     decided: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     reason: Mapped[str] = mapped_column(Text, default="")
     preview: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
-    created_at: Mapped[datetime] = mapped_column(default=now)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
     expires_at: Mapped[datetime]
     decided_at: Mapped[datetime | None]
     run: Mapped[Run] = relationship()
@@ -207,7 +207,8 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     """A call that the model asked for, stored before it is made. `status` as in events.ToolStatus.
 
     `arguments` is the text as the model wrote it, since it need not be valid JSON; `changed` is
-    what the person made of it before approving, if they did. `shown` is events.Shown as JSON.
+    what the person made of it before approving, if they did. `display` is a list of
+    agent.events.DisplayPart as JSON.
     """
 
     __tablename__ = "tool_calls"
@@ -229,5 +230,5 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     error: Mapped[str | None] = mapped_column(Text)
     duration_ms: Mapped[int | None]
     changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    shown: Mapped[list[dict[str, str]] | None] = mapped_column(JSON(none_as_null=True))
+    display: Mapped[list[dict[str, str]] | None] = mapped_column("shown", JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")

@@ -10,7 +10,7 @@ _TICK = 0.01
 _LOOKS_A_SECOND = 1_500
 
 
-class Pace:
+class BatchInterval:
     """The time between two looks at one answer, in seconds: `shortest` while this process has few
     `answers` in hand, and up to `longest` as it has more. What has arrived by then goes on
     together, and a look costs about the same however much that is."""

@@ -17,11 +17,12 @@ import msgspec
 import openai
 import tenacity
 
-from app.agent.events import Content, ToolRequest, Turn
+from app.agent.events import Content
+from app.agent.messages import ToolRequest, Turn
 from app.db.models import new_id
 from app.errors import ModelError, ModelRefused, ModelUnavailable
-from app.greenlets import apart
-from app.llm.batching import Pace
+from app.greenlets import run_in_greenlet
+from app.llm.batching import BatchInterval
 from app.llm.http_transport import ARRIVALS, CONNECT_SECONDS
 from app.llm.stream_decoder import CallPart, Chunk, Chunks, Source, Unreadable
 
@@ -41,7 +42,7 @@ class Model:
 
     client: openai.OpenAI
     names: Sequence[str]
-    pace: Pace = field(default_factory=lambda: Pace(0, 0))
+    pace: BatchInterval = field(default_factory=lambda: BatchInterval(0, 0))
     first_token_timeout: float = 60
     attempts: int = 3
     backoff: float = 0.5
@@ -51,7 +52,7 @@ class Model:
     ) -> Generator[Content, None, Turn]:
         """Yield the text as it comes and return the finished turn. Raises ModelError, at once where
         nothing has come of it yet."""
-        return apart(self._open, messages, tools).read()
+        return run_in_greenlet(self._open, messages, tools).read()
 
     def _open(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> _Reply:
         """The reply with its first token there, from the first model that gives one."""
@@ -140,7 +141,7 @@ class _Reply:
     """A completion being read: what has come of it so far."""
 
     source: Source
-    pace: Pace
+    pace: BatchInterval
     first: str = ""
     written: bytearray = field(default_factory=bytearray)
     calls: dict[int, _CallParts] = field(default_factory=dict)

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from app.agent.events import (
-    ApprovalNeeded,
+    ApprovalRequested,
     Content,
     Done,
     Event,
     Failed,
     RunStarted,
     Thinking,
-    ToolCalled,
+    ToolCallUpdate,
 )
 from app.db.models import Run
 from app.rendering.markdown import Patch, StreamedMarkdown, to_html
 from app.runs.prompt import ended
-from app.tools.approvals import needed, waiting_of
+from app.tools.approvals import approval_event, waiting_approvals
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class TextPart:
 class ToolPart:
     """A tool call, as the last event about it told."""
 
-    call: ToolCalled
+    call: ToolCallUpdate
 
     kind = "tool"
 
@@ -76,7 +76,7 @@ class ToolChange:
 class ApprovalsChange:
     """What is waited for is now all of this."""
 
-    approvals: list[ApprovalNeeded]
+    approvals: list[ApprovalRequested]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Answer:
     thinking: str = ""
     parts: list[TextPart | ToolPart] = field(default_factory=list)
     failure: Failed | None = None
-    approvals: list[ApprovalNeeded] = field(default_factory=list)
+    approvals: list[ApprovalRequested] = field(default_factory=list)
 
     @property
     def live(self) -> bool:
@@ -119,7 +119,7 @@ class Answer:
         return "".join(part.source for part in self.parts if isinstance(part, TextPart))
 
     @property
-    def calls(self) -> list[ToolCalled]:
+    def calls(self) -> list[ToolCallUpdate]:
         return [part.call for part in self.parts if isinstance(part, ToolPart)]
 
     def apply(self, event: Event) -> list[Change]:
@@ -132,9 +132,9 @@ class Answer:
                 return [*self.close_text(), StatusChange(message)]
             case Content():
                 return self._write(event)
-            case ToolCalled():
+            case ToolCallUpdate():
                 return [*self._tool(event), *self._settled(event.id)]
-            case ApprovalNeeded():
+            case ApprovalRequested():
                 self._settled(event.id)
                 self.approvals.append(event)
                 return [ApprovalsChange(list(self.approvals))]
@@ -178,7 +178,7 @@ class Answer:
         patch = part.write(event.chunk)
         return [*changes, TextChange(part, patch)] if patch else changes
 
-    def _tool(self, event: ToolCalled) -> list[Change]:
+    def _tool(self, event: ToolCallUpdate) -> list[Change]:
         for part in self.parts:
             if isinstance(part, ToolPart) and part.call.id == event.id:
                 part.call = event
@@ -213,7 +213,7 @@ def stored_events(run: Run) -> list[Event]:
             written = True
         events += [ended(call) for call in step.calls]
     if run.live:
-        events += map(needed, waiting_of(run.id))
+        events += map(approval_event, waiting_approvals(run.id))
     if run.error_code:
         events.append(Failed(run.error_code, run.error_message or "", run.retryable))
     if not run.live:

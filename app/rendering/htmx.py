@@ -14,7 +14,7 @@ from typing import Any
 from flask import Flask, Response, render_template
 from markupsafe import escape
 
-from app.agent.events import ApprovalNeeded, Content, Done, Event, ToolCalled, to_json
+from app.agent.events import ApprovalRequested, Content, Done, Event, ToolCallUpdate, to_json
 from app.rendering.answer import (
     Answer,
     ApprovalsChange,
@@ -264,10 +264,10 @@ class Html:
             case Begun():
                 return ""
 
-    def tool(self, call: ToolCalled) -> str:
+    def tool(self, call: ToolCallUpdate) -> str:
         return self._render("chat/_tool.html", call=call)
 
-    def approvals(self, approvals: Sequence[ApprovalNeeded]) -> str:
+    def approvals(self, approvals: Sequence[ApprovalRequested]) -> str:
         return self._render("chat/_approvals.html", approvals=approvals)
 
     def progress(self, message: str) -> str:

@@ -11,9 +11,9 @@ from typing import Any
 from flask import render_template
 from sqlalchemy import Row, bindparam, select
 
-from app.agent.events import Past, ToolCalled, ToolRequest, Turn, shown_from
-from app.agent.loop import for_model, parsed
-from app.agent.tool_results import tokens, told
+from app.agent.events import ToolCallUpdate, display_parts_from_json
+from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments, turn_messages
+from app.agent.tool_results import estimate_tokens, render_for_model
 from app.db.models import Message, Person, Run, Step, ToolCall, db
 
 Messages = list[dict[str, Any]]
@@ -111,32 +111,34 @@ def _step(rows: list[Row[Any]]) -> Messages:
     calls = [row for row in rows if row.id]
     if not rows[0].text and not calls:
         return []
-    turn, ends = _past(rows[0].text, calls, shown=False)
-    return for_model(turn.text, turn.calls, ends)
+    turn, ends = _past(rows[0].text, calls, display=False)
+    return turn_messages(turn.text, turn.calls, ends)
 
 
-def _past(text: str, stored: Sequence[Any], *, shown: bool = True) -> Past:
+def _past(text: str, stored: Sequence[Any], *, display: bool = True) -> PastTurn:
     calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in stored)
-    return Turn(text, calls), {call.id: ended(call, shown=shown) for call in stored}
+    return Turn(text, calls), {call.id: ended(call, display=display) for call in stored}
 
 
-def past_of(run: Run, *, unfinished: bool) -> list[Past]:
+def past_of(run: Run, *, unfinished: bool) -> list[PastTurn]:
     """The steps of a run that another worker began: the finished ones, or the last one too."""
     return [_past(step.text, step.calls) for step in run.steps if step.finished or unfinished]
 
 
-def ended(call: ToolCall | Row[Any], *, shown: bool = True) -> ToolCalled:
+def ended(call: ToolCall | Row[Any], *, display: bool = True) -> ToolCallUpdate:
     """A stored call as the event that last told of it, with what it showed if that is wanted."""
-    return ToolCalled(
+    return ToolCallUpdate(
         id=call.id,
         tool=call.name,
         status=call.status,  # type: ignore[arg-type]
-        arguments=(parsed(call.arguments) or {}) if call.changed is None else call.changed,
+        arguments=(parse_arguments(call.arguments) or {}) if call.changed is None else call.changed,
         result=call.result,
         error=call.error,
         duration_ms=call.duration_ms,
-        tokens=tokens(told(call.result)) if call.status == "completed" else None,
-        shown=shown_from(call.shown) if shown else (),
+        tokens=estimate_tokens(render_for_model(call.result))
+        if call.status == "completed"
+        else None,
+        display=display_parts_from_json(call.display) if display else (),
     )
 
 
@@ -152,4 +154,4 @@ def _newest(turns: Iterable[Messages], budget: int) -> Messages:
 
 
 def _tokens(turn: Messages) -> int:
-    return tokens(json.dumps(turn, ensure_ascii=False))
+    return estimate_tokens(json.dumps(turn, ensure_ascii=False))

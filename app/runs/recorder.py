@@ -13,20 +13,9 @@ import gevent
 from flask import Flask
 from sqlalchemy import delete
 
-from app.agent.events import (
-    Content,
-    Done,
-    Event,
-    Failed,
-    Outcome,
-    Past,
-    RunStarted,
-    ToolCalled,
-    ToolRequest,
-    Turn,
-)
-from app.agent.loop import parsed
-from app.db.connection import is_away
+from app.agent.events import Content, Done, Event, Failed, Outcome, RunStarted, ToolCallUpdate
+from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
+from app.db.connection import is_unavailable
 from app.db.models import Run, Step, ToolCall, db
 from app.errors import HomestreamError, RunFailed
 from app.runs import statements as run_rows
@@ -74,12 +63,12 @@ class Recorder:
         self._texts: list[str] = []  # of the steps that have ended
         self._has_text = False  # the step in hand
         self._usage: Counter[str] = Counter(run.usage or {})
-        self._started: dict[str, ToolCalled] = {}
+        self._started: dict[str, ToolCallUpdate] = {}
         log.open(run.id, run.attempt)
         self._seq = log.append(run.id, [RunStarted(run.id, run.conversation_id)])
         self._step_after = self._seq
 
-    def resume(self, past: Iterable[Past]) -> None:
+    def resume(self, past: Iterable[PastTurn]) -> None:
         """Go on after these steps of an earlier attempt: readers are told them anew, in place of
         what they have. What that attempt wrote beyond them goes."""
         past = list(past)
@@ -105,7 +94,7 @@ class Recorder:
         if isinstance(event, Turn):
             self._end_step(event)
             return
-        if isinstance(event, ToolCalled):
+        if isinstance(event, ToolCallUpdate):
             self._note_call(event)
         self._tell([event])
 
@@ -179,7 +168,7 @@ class Recorder:
                     db.session.commit()
                     return
             except Exception as error:
-                if not is_away(error) or (limit is not None and time.monotonic() > limit):
+                if not is_unavailable(error) or (limit is not None and time.monotonic() > limit):
                     raise
             gevent.sleep(_TRY_AGAIN)
 
@@ -215,7 +204,7 @@ class Recorder:
                 )
             )
 
-    def _note_call(self, call: ToolCalled) -> None:
+    def _note_call(self, call: ToolCallUpdate) -> None:
         if call.status == "started":
             self._started[call.id] = call
         else:
@@ -245,7 +234,7 @@ class Recorder:
         run_rows.save_answer(self._message_id, content)
 
 
-def retold(past: Iterable[Past]) -> list[Event]:
+def retold(past: Iterable[PastTurn]) -> list[Event]:
     """Finished steps as events, of which the first text replaces all that a reader may have."""
     events: list[Event] = [Content("", replace=True)]
     written = False
@@ -257,12 +246,12 @@ def retold(past: Iterable[Past]) -> list[Event]:
     return events
 
 
-def _save_call(end: ToolCalled) -> None:
+def _save_call(end: ToolCallUpdate) -> None:
     call = db.session.get_one(ToolCall, end.id)
     call.status, call.error, call.duration_ms = end.status, end.error, end.duration_ms
     call.result = end.result
-    call.shown = [asdict(one) for one in end.shown] or None
-    if end.arguments != (parsed(call.arguments) or {}):
+    call.display = [asdict(one) for one in end.display] or None
+    if end.arguments != (parse_arguments(call.arguments) or {}):
         call.changed = end.arguments
 
 

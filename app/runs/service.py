@@ -18,14 +18,14 @@ from flask import Flask
 from gevent.event import Event as Signal
 from sqlalchemy import select, update
 
-from app.agent.events import Past
 from app.agent.loop import Model, respond
+from app.agent.messages import PastTurn
 from app.config import Settings
-from app.conversations import title_of
-from app.db.connection import is_away, read_only
-from app.db.models import Person, Run, User, db, new_id, person_of
-from app.errors import Away, Conflict, Full, HomestreamError, NotFound, RunFailed
-from app.greenlets import apart
+from app.conversations import make_title
+from app.db.connection import begin_read_only, is_unavailable
+from app.db.models import Person, Run, User, db, new_id, to_person
+from app.errors import Conflict, HomestreamError, NotFound, RunFailed, Unavailable, WorkerFull
+from app.greenlets import run_in_greenlet
 from app.runs import statements as run_rows
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog
@@ -33,11 +33,11 @@ from app.runs.leases import LIVE, Leases
 from app.runs.limits import admit, asked_as_of
 from app.runs.prompt import Messages, messages_for, past_of
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
-from app.runs.supervisor import ending_of_left
-from app.runs.timeout import Clock
+from app.runs.supervisor import ending_after_lost_worker
+from app.runs.timeout import RunTimeout
 from app.tools.approvals import RunApprovals
 from app.tools.calls import UserTools
-from app.tools.registry import Catalogue
+from app.tools.registry import ToolRegistry
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Runs:
         event_log: EventLog,
         connections: Connections,
         model: Model,
-        catalogue: Catalogue,
+        registry: ToolRegistry,
         leases: Leases,
     ) -> None:
         self.leaving = False  # no run begins here any more
@@ -94,7 +94,7 @@ class Runs:
         self._log = event_log
         self._connections = connections
         self._model = model
-        self._catalogue = catalogue
+        self._registry = registry
         self._leases = leases
         self._active: dict[str, Active] = {}
 
@@ -102,7 +102,7 @@ class Runs:
         """Before anything else is done for a question: one that can't be taken must cost next to
         nothing, or those whose answers are being written would pay for it. Raises Full."""
         if len(self._active) >= self._settings.max_runs_per_worker:
-            raise Full(
+            raise WorkerFull(
                 "So many answers are being written here that yours would only slow them all"
                 " down: ask again in a moment."
             )
@@ -132,7 +132,7 @@ class Runs:
         if counted.here:
             raise Conflict("The last answer is still being written: wait for it, or stop it first.")
         if not conversation_id:
-            conversation_id = run_rows.add_conversation(person.id, title_of(question))
+            conversation_id = run_rows.add_conversation(person.id, make_title(question))
         # Between the last answer and the one to come.
         asked = Asked(person, conversation_id, counted.last + 2)
         return self._start(asked, question, asked_as)
@@ -181,7 +181,7 @@ class Runs:
                     self._beat()
             except Exception as error:
                 self._leases.missed()
-                if not is_away(error):
+                if not is_unavailable(error):
                     log.exception("the leases could not be renewed")
             gevent.sleep(min(0.5, self._leases.seconds / 6))
 
@@ -195,7 +195,7 @@ class Runs:
                     save_texts(self._app, [run.recorder for run in self._active.values()])
             except Exception as error:
                 # The text is with the readers and here; it is stored a second later, or at the end.
-                if not is_away(error):
+                if not is_unavailable(error):
                     log.exception("the texts so far could not be stored")
 
     def _beat(self) -> None:
@@ -216,10 +216,10 @@ class Runs:
         with self._app.app_context():
             run = db.session.get_one(Run, run_id)
             recorder = Recorder(self._app, self._log, run)
-            ending = ending_of_left(run)
+            ending = ending_after_lost_worker(run)
             # One that ends here keeps every word that was written.
             past = past_of(run, unfinished=ending is not None)
-            person = person_of(db.session.get_one(User, run.user_id))
+            person = to_person(db.session.get_one(User, run.user_id))
             asked = Asked(person, run.conversation_id, run.answer.position)
         self._spawn(recorder, asked, [], past, ending)
 
@@ -242,7 +242,7 @@ class Runs:
         """The person's row stays locked until the transaction's end, so that of two questions at
         once, on whatever workers, the second sees the first. Raises Away when none can be taken."""
         if self.leaving or not self._log.up:
-            raise Away("Answers can't be written just now: try again in a moment.")
+            raise Unavailable("Answers can't be written just now: try again in a moment.")
         run_rows.lock(user_id)
 
     def _start(self, asked: Asked, question: str | None = None, asked_as: str | None = None) -> Run:
@@ -267,7 +267,7 @@ class Runs:
         recorder: Recorder,
         asked: Asked,
         at_hand: list[Messages],
-        past: Sequence[Past] | None = None,
+        past: Sequence[PastTurn] | None = None,
         ending: Ending | None = None,
     ) -> None:
         worker = gevent.spawn(self._produce, recorder, asked, at_hand, past, ending)
@@ -306,25 +306,25 @@ class Runs:
         recorder: Recorder,
         asked: Asked,
         at_hand: list[Messages],
-        past: Sequence[Past] | None,
+        past: Sequence[PastTurn] | None,
         ending: Ending | None,
     ) -> Ending:
         limit = self._settings.run_timeout
-        clock = Clock(limit)
+        clock = RunTimeout(limit)
         try:
             if past is not None:
                 recorder.resume(past)
             if ending is not None:
                 return ending
             tools = UserTools(
-                self._catalogue,
+                self._registry,
                 asked.person.id,
                 RunApprovals(self._app, recorder.run_id, self._settings.approval_minutes),
                 self._settings.approvals,
             )
             steps = respond(
                 # Those that were read with the question, once.
-                lambda: at_hand.pop() if at_hand else apart(self._messages_again, asked),
+                lambda: at_hand.pop() if at_hand else run_in_greenlet(self._messages_again, asked),
                 self._model,
                 tools,
                 max_steps=self._settings.max_steps,
@@ -333,7 +333,7 @@ class Runs:
             with closing(steps) as events:  # type: ignore[type-var]
                 for event in events:
                     recorder.record(event)
-                    clock.heed(event)
+                    clock.observe(event)
             return Ending("completed")
         except LeaseLost:
             raise Left from None
@@ -352,7 +352,7 @@ class Runs:
 
     def _messages(self, asked: Asked, question: str | None = None) -> Messages:
         """What to ask the model."""
-        away = [service.name for service in self._catalogue.services.values() if not service.up]
+        away = [service.name for service in self._registry.servers.values() if not service.up]
         budget = self._settings.history_tokens
         place = (asked.conversation_id, asked.position)
         return messages_for(asked.person, *place, budget, away, question)
@@ -362,10 +362,10 @@ class Runs:
         while True:
             try:
                 with self._app.app_context():
-                    read_only()
+                    begin_read_only()
                     return self._messages(asked)
             except Exception as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     raise
             gevent.sleep(_TRY_AGAIN)
 

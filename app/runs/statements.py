@@ -14,7 +14,7 @@ from sqlalchemy import Float, Table, bindparam, func, insert, literal, select, u
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.agent.events import Outcome
-from app.db.models import Run, db, new_id, now
+from app.db.models import Run, db, new_id, utc_now
 from app.errors import HomestreamError
 from app.runs.leases import LIVE_ROW, epoch
 
@@ -121,7 +121,7 @@ def add_run(
 ) -> None:
     """The run, held by a worker for so many seconds, and the message at `position` that is to
     hold its answer; before it the `question`, unless that is there already."""
-    at = now()
+    at = utc_now()
 
     def message(id: str, position: int, role: str, content: str) -> dict[str, Any]:
         return {
@@ -212,7 +212,7 @@ def end(
         "code": error.code if error else None,
         "said": error.message if error else None,
         "again": error is not None and error.retryable,
-        "at": now(),
+        "at": utc_now(),
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
 

@@ -10,7 +10,7 @@ import gevent
 from flask import Flask
 
 from app.agent.events import Done, Event
-from app.db.connection import is_away
+from app.db.connection import is_unavailable
 from app.db.models import Run, db
 from app.rendering.answer import stored_events
 from app.runs.connections import Connections
@@ -26,7 +26,7 @@ def entries_of(events: Iterable[Event], first: int = 1) -> list[Entry]:
 
 
 @dataclass(frozen=True)
-class Following:
+class Subscriptions:
     """Follows runs by the event log, and by the database where the log has nothing: a run that has
     ended long ago, that waits for a worker, or whose log can't be reached now."""
 
@@ -35,7 +35,7 @@ class Following:
     connections: Connections
     ping_interval: float
 
-    def follow(self, run_id: str, after: int = 0) -> Iterator[list[Entry]]:
+    def subscribe(self, run_id: str, after: int = 0) -> Iterator[list[Entry]]:
         """Entries after seq `after` in order; an empty list stands for silence. Touches neither the
         request nor, while it waits, the database."""
         shown: list[Entry] = []
@@ -66,6 +66,6 @@ class Following:
                 # All of it stands for what the log says up to the seq that is stored with it.
                 return [Entry(max(run.seq, 1), event) for event in stored_events(run)]
         except Exception as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
             return []

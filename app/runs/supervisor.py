@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from app.db.models import Run, now
+from app.db.models import Run, utc_now
 from app.errors import RunFailed
 from app.runs.recorder import Ending
-from app.tools.approvals import waiting_of
+from app.tools.approvals import waiting_approvals
 
 _MOST_TAKEOVERS = 2
 # An answer that was left this long ago is not waited for any more.
@@ -23,12 +23,12 @@ _TOO_LATE = Ending(
 )
 
 
-def ending_of_left(run: Run) -> Ending | None:
+def ending_after_lost_worker(run: Run) -> Ending | None:
     """How a run ends that its worker has left; None when it is to go on."""
     if run.stop_asked:
         return Ending("stopped")
     if run.takeovers > _MOST_TAKEOVERS:
         return _GIVEN_UP
-    if any(approval.expires_at > now() for approval in waiting_of(run.id)):
+    if any(approval.expires_at > utc_now() for approval in waiting_approvals(run.id)):
         return None
-    return _TOO_LATE if now() - run.created_at > _STALE else None
+    return _TOO_LATE if utc_now() - run.created_at > _STALE else None

@@ -6,10 +6,11 @@ import time
 
 import gevent
 
-from app.agent.events import ApprovalNeeded, Event, ToolCalled, Turn
+from app.agent.events import ApprovalRequested, Event, ToolCallUpdate
+from app.agent.messages import Turn
 
 
-class Clock:
+class RunTimeout:
     """The time that a run may take, in seconds; it stands still while a person is waited for."""
 
     def __init__(self, seconds: float) -> None:
@@ -21,13 +22,13 @@ class Clock:
         self._since = time.monotonic()
         self.timeout = gevent.Timeout.start_new(self._left)
 
-    def heed(self, event: Event | Turn) -> None:
-        if isinstance(event, ApprovalNeeded):
+    def observe(self, event: Event | Turn) -> None:
+        if isinstance(event, ApprovalRequested):
             if not self._waiting:
                 self.timeout.close()
                 self._left -= time.monotonic() - self._since
             self._waiting.add(event.id)
-        elif isinstance(event, ToolCalled) and event.id in self._waiting:
+        elif isinstance(event, ToolCallUpdate) and event.id in self._waiting:
             self._waiting.remove(event.id)
             if not self._waiting:
                 self._go()

@@ -19,9 +19,10 @@ from flask import Flask
 from sqlalchemy import exists, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.agent.events import ApprovalNeeded, Decision, Shown
-from app.db.connection import is_away
-from app.db.models import Approval, Run, db, now
+from app.agent.events import ApprovalRequested, DisplayPart
+from app.agent.messages import Decision
+from app.db.connection import is_unavailable
+from app.db.models import Approval, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
 from app.runs.leases import LIVE
 from app.tools.registry import Tool
@@ -51,8 +52,8 @@ class RunApprovals:
         call_id: str,
         tool: str,
         arguments: dict[str, Any],
-        preview: Callable[[], Sequence[Shown]] = tuple,
-    ) -> ApprovalNeeded:
+        preview: Callable[[], Sequence[DisplayPart]] = tuple,
+    ) -> ApprovalRequested:
         """Ask for this call to be approved, unless that was done before: by this worker, or by
         the one that had the run until it failed. `preview` shows what would come of it."""
         with self.app.app_context():
@@ -67,7 +68,7 @@ class RunApprovals:
                     tool=tool,
                     arguments=arguments,
                     preview=shown or None,
-                    expires_at=now() + timedelta(minutes=self.minutes),
+                    expires_at=utc_now() + timedelta(minutes=self.minutes),
                 )
                 db.session.add(found)
                 try:
@@ -75,7 +76,7 @@ class RunApprovals:
                 except IntegrityError:
                     db.session.rollback()
                     found = _of_call(call_id) or found
-            return needed(found)
+            return approval_event(found)
 
     def decision(self, call_id: str) -> Decision:
         """Wait until the person has decided, or can't any more."""
@@ -84,7 +85,7 @@ class RunApprovals:
                 with self.app.app_context():
                     decided = self._decided(call_id)
             except Exception as error:
-                if not is_away(error):
+                if not is_unavailable(error):
                     raise
                 decided = None
             if decided is not None:
@@ -96,7 +97,7 @@ class RunApprovals:
         if found is None:
             return Decision("expired", {})
         if found.status == "waiting":
-            if now() < found.expires_at:
+            if utc_now() < found.expires_at:
                 return None
             _close(found.id, "expired")
             db.session.commit()
@@ -105,9 +106,9 @@ class RunApprovals:
         return Decision(found.status, arguments, found.reason)  # type: ignore[arg-type]
 
 
-def needed(approval: Approval) -> ApprovalNeeded:
+def approval_event(approval: Approval) -> ApprovalRequested:
     """The event that tells of an approval that is waited for."""
-    return ApprovalNeeded(
+    return ApprovalRequested(
         id=approval.call_id,
         tool=approval.tool,
         arguments=approval.arguments,
@@ -116,13 +117,13 @@ def needed(approval: Approval) -> ApprovalNeeded:
     )
 
 
-def waiting_of(run_id: str) -> list[Approval]:
+def waiting_approvals(run_id: str) -> list[Approval]:
     """What this run waits for, in the order in which it was asked."""
     found = select(Approval).where(Approval.run_id == run_id, Approval.status == "waiting")
     return list(db.session.scalars(found.order_by(Approval.created_at, Approval.id)))
 
 
-def own_approval(user_id: str, approval_id: str) -> Approval:
+def load_approval(user_id: str, approval_id: str) -> Approval:
     """The person's approval; NotFound when it is somebody else's or nobody's."""
     found: Approval | None = db.session.scalar(
         select(Approval).join(Run).where(Approval.id == approval_id, Run.user_id == user_id)
@@ -132,7 +133,7 @@ def own_approval(user_id: str, approval_id: str) -> Approval:
     return found
 
 
-def digest(approval: Approval) -> str:
+def arguments_digest(approval: Approval) -> str:
     """What tells these very arguments from any others; a form shows it that it was made for."""
     text = json.dumps([approval.tool, approval.arguments], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -146,7 +147,7 @@ def approve(
 
     Raises Conflict when it is decided or over, InputError when the arguments won't do.
     """
-    if shown is not None and shown != digest(approval):
+    if shown is not None and shown != arguments_digest(approval):
         raise Conflict("The page showed something else than what waits here: look again.")
     if changed == approval.arguments:
         changed = None
@@ -171,10 +172,10 @@ def _decide(approval: Approval, status: str, **values: Any) -> None:
         .where(
             Approval.id == approval.id,
             Approval.status == "waiting",
-            Approval.expires_at > now(),
+            Approval.expires_at > utc_now(),
             live,
         )
-        .values(status=status, decided_at=now(), **values)
+        .values(status=status, decided_at=utc_now(), **values)
         .execution_options(synchronize_session=False)
     )
     db.session.commit()

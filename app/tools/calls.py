@@ -18,11 +18,12 @@ import requests
 from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
 from urllib3.exceptions import NewConnectionError
 
-from app.agent.events import ApprovalNeeded, Decision, Shown, ToolAnswer, from_json
+from app.agent.events import ApprovalRequested, DisplayPart, from_json
+from app.agent.messages import Decision, ToolResult
 from app.errors import ToolFailure
 from app.tools.approvals import RunApprovals
-from app.tools.display import for_person, is_for_person_only
-from app.tools.registry import Catalogue, Service, Tool
+from app.tools.display import display_parts, is_for_user_only
+from app.tools.registry import Tool, ToolRegistry, ToolServer
 
 log = logging.getLogger(__name__)
 
@@ -37,47 +38,47 @@ Answer = TypeVar("Answer")
 class UserTools:
     """The tools as one person may call them; what `agent.respond` is given."""
 
-    catalogue: Catalogue
+    registry: ToolRegistry
     user_id: str
     approvals: RunApprovals | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
 
     def specs(self) -> list[dict[str, Any]]:
-        return [tool.spec() for tool in self.catalogue.tools()]
+        return [tool.spec() for tool in self.registry.tools()]
 
     def call(
         self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
-    ) -> ToolAnswer:
+    ) -> ToolResult:
         tool = self._fitting(name, arguments)
-        service = self.catalogue.services[tool.service]
+        service = self.registry.servers[tool.service]
         repeatable = tool.repeatable or service.remembers_keys
         if again and not repeatable:
             raise ToolFailure(
                 "The call was interrupted, and nobody knows whether it was obeyed. It isn't made"
                 " again by itself: say so to the person."
             )
-        headers = self.catalogue.headers(service, self.user_id, CALL_SCOPE)
+        headers = self.registry.headers(service, self.user_id, CALL_SCOPE)
         headers["Idempotency-Key"] = call_id
         answer = self._within_limits(
             service,
             lambda: service.client.call(tool.remote_name, arguments, headers),
             again=repeatable,
         )
-        return ToolAnswer(_result(tool, answer), for_person(answer.content))
+        return ToolResult(_result(tool, answer), display_parts(answer.content))
 
     def ask_first(
         self, call_id: str, name: str, arguments: dict[str, Any]
-    ) -> ApprovalNeeded | None:
+    ) -> ApprovalRequested | None:
         tool = self._fitting(name, arguments)
         rule = self.rules.get(name)
         if self.approvals is None or rule == "never" or not (rule == "always" or tool.reaches_out):
             return None
         return self.approvals.ask(call_id, name, arguments, lambda: self._preview(tool, arguments))
 
-    def _preview(self, tool: Tool, arguments: dict[str, Any]) -> tuple[Shown, ...]:
+    def _preview(self, tool: Tool, arguments: dict[str, Any]) -> tuple[DisplayPart, ...]:
         """What the call would do, for the person to look at before they decide; nothing where
         its service can't say."""
-        service = self.catalogue.services[tool.service]
+        service = self.registry.servers[tool.service]
         if not service.has_preview:
             return ()
         call = {"name": tool.remote_name, "arguments": arguments}
@@ -86,7 +87,7 @@ class UserTools:
                 service, lambda: self._asked(service, CALL_SCOPE, "POST", "/tools/preview", call)
             )
             blocks = {"content": answer["content"]}
-            return for_person(CallToolResult.model_validate(blocks, by_name=False).content)
+            return display_parts(CallToolResult.model_validate(blocks, by_name=False).content)
         except (ToolFailure, LookupError, ValueError) as error:
             log.warning("%s gave no preview of %s: %r", service.name, tool.name, error)
             return ()
@@ -98,9 +99,9 @@ class UserTools:
 
     def _fitting(self, name: str, arguments: dict[str, Any]) -> Tool:
         """The tool, if there is one and it takes these arguments."""
-        tool = self.catalogue.find(name)
+        tool = self.registry.find(name)
         if tool is None:
-            names = ", ".join(tool.name for tool in self.catalogue.tools()) or "none"
+            names = ", ".join(tool.name for tool in self.registry.tools()) or "none"
             raise ToolFailure(f"There is no tool {name!r} now; there are: {names}.")
         mistakes = tool.mistakes(arguments)
         if mistakes:
@@ -110,26 +111,26 @@ class UserTools:
     def outbox(self) -> list[dict[str, Any]]:
         """What was sent for this person, newest first, from every service that keeps an outbox."""
         messages: list[dict[str, Any]] = []
-        for service in self.catalogue:
+        for service in self.registry:
             if service.has_outbox:
                 messages += self._within_limits(service, partial(self._outbox_of, service))
         return sorted(messages, key=lambda message: str(message["createdAt"]), reverse=True)
 
-    def _outbox_of(self, service: Service) -> list[dict[str, Any]]:
+    def _outbox_of(self, service: ToolServer) -> list[dict[str, Any]]:
         answer = self._asked(service, OUTBOX_SCOPE, "GET", "/outbox")
         messages: list[dict[str, Any]] = answer.get("messages", [])
         return messages
 
     def _asked(
-        self, service: Service, scope: str, method: str, path: str, body: Any = None
+        self, service: ToolServer, scope: str, method: str, path: str, body: Any = None
     ) -> dict[str, Any]:
         """The JSON object that one of our own services answers, beside what it does over MCP."""
         response = requests.request(
             method,
             service.url + path,
             json=body,
-            headers=self.catalogue.headers(service, self.user_id, scope),
-            timeout=self.catalogue.timeout,
+            headers=self.registry.headers(service, self.user_id, scope),
+            timeout=self.registry.timeout,
             allow_redirects=False,
         )
         try:
@@ -141,10 +142,10 @@ class UserTools:
         return answer
 
     def _within_limits(
-        self, service: Service, ask: Callable[[], Answer], *, again: bool = False
+        self, service: ToolServer, ask: Callable[[], Answer], *, again: bool = False
     ) -> Answer:
         """What a server answers within the time-out; ToolFailure where there is no answer."""
-        limit = self.catalogue.timeout
+        limit = self.registry.timeout
         started = time.monotonic()
         # requests' own time-out is for each read; a service that drips needs one for the whole.
         timeout = gevent.Timeout.start_new(limit)
@@ -158,7 +159,7 @@ class UserTools:
             raise ToolFailure(f"The {service.name} service took over {limit:g} seconds.") from None
         except requests.RequestException as error:
             if time.monotonic() - started < limit:
-                self.catalogue.mark_away(service.name)
+                self.registry.mark_unavailable(service.name)
             raise ToolFailure(f"The {service.name} service can't be reached now.") from error
         finally:
             timeout.close()
@@ -199,9 +200,7 @@ def _result(tool: Tool, answer: CallToolResult) -> Any:
 
 def _text(answer: CallToolResult) -> str:
     """The text that a result's blocks hold for the model; what is no text is named in its place."""
-    return "\n".join(
-        _block_text(block) for block in answer.content if not is_for_person_only(block)
-    )
+    return "\n".join(_block_text(block) for block in answer.content if not is_for_user_only(block))
 
 
 def _block_text(block: Any) -> str:

@@ -26,7 +26,7 @@ from mcp_types import (
     TextResourceContents,
 )
 
-from app.agent.events import Shown
+from app.agent.events import DisplayPart
 
 MOST_PARTS = 8
 LARGEST_PART = 300_000  # characters, pictures within it included
@@ -71,20 +71,20 @@ _FORMULA = re.compile(r"[=@\t\r]|[+\-](?!\d+(?:\.\d+)?$)")
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
-def for_person(blocks: Iterable[Any]) -> tuple[Shown, ...]:
+def display_parts(blocks: Iterable[Any]) -> tuple[DisplayPart, ...]:
     """What of a result's content blocks a person is to see, safe to be put into a page."""
-    parts: list[Shown] = []
+    parts: list[DisplayPart] = []
     for block in blocks:
         part = _shown(block)
         if part is not None:
             parts.append(part)
     left_out = len(parts) - MOST_PARTS
     if left_out > 0:
-        parts = [*parts[:MOST_PARTS], Shown("text", f"{left_out} more parts are not shown.")]
+        parts = [*parts[:MOST_PARTS], DisplayPart("text", f"{left_out} more parts are not shown.")]
     return tuple(parts)
 
 
-def is_for_person_only(block: Any) -> bool:
+def is_for_user_only(block: Any) -> bool:
     return _audience(block) == {"user"}
 
 
@@ -93,7 +93,7 @@ def _audience(block: Any) -> set[str]:
     return set((annotations and annotations.audience) or ())
 
 
-def _shown(block: Any) -> Shown | None:
+def _shown(block: Any) -> DisplayPart | None:
     audience = _audience(block)
     if isinstance(block, ImageContent) and audience != {"assistant"}:
         # A model can't see it here, so that without a word on who it is for it is the person's.
@@ -102,11 +102,11 @@ def _shown(block: Any) -> Shown | None:
         return None
     if isinstance(block, TextContent):
         # Meant for both, it is the model's answer that says it.
-        return _bounded(Shown("text", block.text)) if audience == {"user"} else None
+        return _bounded(DisplayPart("text", block.text)) if audience == {"user"} else None
     return _resource(block.resource) if isinstance(block, EmbeddedResource) else None
 
 
-def _resource(resource: TextResourceContents | BlobResourceContents) -> Shown:
+def _resource(resource: TextResourceContents | BlobResourceContents) -> DisplayPart:
     kind = (resource.mime_type or "").partition(";")[0].strip().lower()
     name = _name(str(resource.uri))
     if isinstance(resource, BlobResourceContents):
@@ -116,13 +116,13 @@ def _resource(resource: TextResourceContents | BlobResourceContents) -> Shown:
     if len(resource.text) > LARGEST_PART:
         return _too_large(name)
     if kind == "text/html":
-        return _bounded(Shown("html", clean(resource.text), name))
+        return _bounded(DisplayPart("html", sanitise_html(resource.text), name))
     if kind == "text/csv":
-        return _bounded(Shown("csv", "".join(_harmless_lines(resource.text)), name))
-    return _bounded(Shown("text", resource.text, name))
+        return _bounded(DisplayPart("csv", "".join(_harmless_lines(resource.text)), name))
+    return _bounded(DisplayPart("text", resource.text, name))
 
 
-def clean(html: str) -> str:
+def sanitise_html(html: str) -> str:
     """HTML in which nothing runs, nothing loads and nothing can be pressed."""
     return _CLEANER.clean(html)
 
@@ -159,19 +159,19 @@ def _is_drawing(svg: bytes) -> bool:
     return "\0" not in text and "<!entity" not in text.lower()
 
 
-def _picture(kind: str, data: str, name: str = "") -> Shown:
+def _picture(kind: str, data: str, name: str = "") -> DisplayPart:
     url = f"data:{kind};base64,{data}"
     if not _is_picture(url):
-        return Shown("text", f"A picture ({kind[:60]}) that can't be shown.", name)
-    return Shown("picture", url, name)
+        return DisplayPart("text", f"A picture ({kind[:60]}) that can't be shown.", name)
+    return DisplayPart("picture", url, name)
 
 
-def _bounded(part: Shown) -> Shown:
+def _bounded(part: DisplayPart) -> DisplayPart:
     return part if len(part.text) <= LARGEST_PART else _too_large(part.name)
 
 
-def _too_large(name: str) -> Shown:
-    return Shown("text", f"{name or 'What it shows'} is too large to be shown here.", name)
+def _too_large(name: str) -> DisplayPart:
+    return DisplayPart("text", f"{name or 'What it shows'} is too large to be shown here.", name)
 
 
 def _name(uri: str) -> str:

@@ -109,7 +109,7 @@ def _mistakes(schema: dict[str, Any], value: Any, whole: str) -> str:
 
 
 @dataclass(frozen=True)
-class Service:
+class ToolServer:
     """A server as it was when last asked; away, it keeps the tools that it had.
 
     `problem` is a sentence for the operator on what is wrong with it, or "".
@@ -133,14 +133,14 @@ class Service:
 
 
 @dataclass
-class Catalogue:
+class ToolRegistry:
     """All servers, asked for their tools at start, when a list is too old, and whenever one
     comes back."""
 
     mint: Mint
     timeout: float
     check_interval: float
-    services: dict[str, Service] = field(default_factory=dict)
+    servers: dict[str, ToolServer] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -151,15 +151,15 @@ class Catalogue:
         *,
         timeout: float,
         check_interval: float,
-    ) -> Catalogue:
+    ) -> ToolRegistry:
         """`urls` are those of our own services, which take tokens that `mint` makes."""
         services = {
-            name: Service(name, url, McpClient(name, f"{url}/mcp", timeout))
+            name: ToolServer(name, url, McpClient(name, f"{url}/mcp", timeout))
             for name, url in urls.items()
         }
         for name, server in servers.items():
             client = McpClient(name, server.url, timeout)
-            services[name] = Service(name, server.url, client, outside=server)
+            services[name] = ToolServer(name, server.url, client, outside=server)
         return cls(mint, timeout, check_interval, services)
 
     def watch(self) -> None:
@@ -167,24 +167,24 @@ class Catalogue:
         away."""
         while True:
             self.refresh()
-            away = any(not service.up for service in self.services.values())
+            away = any(not service.up for service in self.servers.values())
             gevent.sleep(
                 min(RETRY_DOWN_SECONDS, self.check_interval) if away else self.check_interval
             )
 
     def refresh(self) -> None:
         """Look after every server once, side by side."""
-        gevent.joinall([gevent.spawn(self._look_after, name) for name in self.services])
+        gevent.joinall([gevent.spawn(self._look_after, name) for name in self.servers])
 
     def find(self, tool_name: str) -> Tool | None:
         return next((tool for tool in self.tools() if tool.name == tool_name), None)
 
     def tools(self) -> list[Tool]:
         """The tools of the servers that are up, as many as a model can be offered."""
-        every = (tool for service in self.services.values() if service.up for tool in service.tools)
+        every = (tool for service in self.servers.values() if service.up for tool in service.tools)
         return list(every)[:MOST_TOOLS]
 
-    def headers(self, service: Service, user_id: str, scope: str) -> dict[str, str]:
+    def headers(self, service: ToolServer, user_id: str, scope: str) -> dict[str, str]:
         """What proves to a server who asks."""
         if service.outside is None:
             token = self.mint(user_id, service.url, scope)
@@ -194,11 +194,11 @@ class Catalogue:
             token = service.outside.token.get_secret_value()
         return {"Authorization": f"Bearer {token}"}
 
-    def mark_away(self, name: str) -> None:
-        self.services[name] = replace(self.services[name], up=False, fresh_until=0.0)
+    def mark_unavailable(self, name: str) -> None:
+        self.servers[name] = replace(self.servers[name], up=False, fresh_until=0.0)
 
     def _look_after(self, name: str) -> None:
-        before = self.services[name]
+        before = self.servers[name]
         try:
             with gevent.Timeout(self.timeout):
                 after = self._asked(before)
@@ -210,9 +210,9 @@ class Catalogue:
             after = self._away(before, f"{name} took over {self.timeout:g} seconds.")
         if after.up and not before.up:
             log.info("%s is up with %d tools", name, len(after.tools))
-        self.services[name] = after
+        self.servers[name] = after
 
-    def _asked(self, before: Service) -> Service:
+    def _asked(self, before: ToolServer) -> ToolServer:
         if before.up and time.monotonic() < before.fresh_until:
             if before.outside is None:
                 requests.get(f"{before.url}/health", timeout=self.timeout).close()
@@ -240,7 +240,7 @@ class Catalogue:
         )
 
     def _accepted(
-        self, service: Service, described: list[mcp_types.Tool]
+        self, service: ToolServer, described: list[mcp_types.Tool]
     ) -> tuple[list[Tool], list[str]]:
         """The tools that can be offered, and why others can't."""
         tools: list[Tool] = []
@@ -261,25 +261,25 @@ class Catalogue:
         left_out += [f"it has no tool {name}" for name in missing]
         return tools, left_out
 
-    def _names_before(self, service: Service) -> Counter[str]:
+    def _names_before(self, service: ToolServer) -> Counter[str]:
         """The names that servers named earlier in the settings have taken, away or not."""
         taken: Counter[str] = Counter()
-        for name, other in self.services.items():
+        for name, other in self.servers.items():
             if name == service.name:
                 break
             taken.update(tool.name for tool in other.tools)
         return taken
 
-    def _away(self, before: Service, problem: str) -> Service:
+    def _away(self, before: ToolServer, problem: str) -> ToolServer:
         if before.up or problem != before.problem:
             log.warning("%s is away: %s", before.name, problem)
         return replace(before, up=False, problem=problem, fresh_until=0.0)
 
-    def __iter__(self) -> Iterator[Service]:
-        return iter(self.services.values())
+    def __iter__(self) -> Iterator[ToolServer]:
+        return iter(self.servers.values())
 
 
-def offered_name(service: Service, name: str, taken: Counter[str]) -> str:
+def offered_name(service: ToolServer, name: str, taken: Counter[str]) -> str:
     """The name under which the model is offered a tool.
 
     Those of our own services keep theirs. Others carry their server's name, so that none can pass

@@ -10,13 +10,13 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import selectinload
 
 from app.agent.events import Event, to_json
-from app.auth.sessions import require_user, user
-from app.conversations import checked_question, own_conversation, own_run
+from app.auth.sessions import current_user, require_user
+from app.conversations import load_conversation, load_run, validate_question
 from app.db.models import Conversation, Message, Run, db
-from app.errors import Away, InputError
+from app.errors import InputError, Unavailable
 from app.rendering import htmx as stream
 from app.rendering.answer import Answer
-from app.services import engine
+from app.services import services
 
 bp = Blueprint("api", __name__)
 public = Blueprint("health", __name__)
@@ -25,7 +25,7 @@ public = Blueprint("health", __name__)
 @bp.before_request
 def make_sure_of_room() -> None:
     if request.method == "POST":
-        engine().runs.make_sure_of_room()
+        services().runs.make_sure_of_room()
 
 
 bp.before_request(require_user)
@@ -38,29 +38,29 @@ def _ask() -> Run:
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
-    question = checked_question(body.get("userMessage"), engine().settings.max_message_chars)
+    question = validate_question(body.get("userMessage"), services().settings.max_message_chars)
     conversation_id = body.get("conversationId")
     if conversation_id is not None and not isinstance(conversation_id, str):
         raise InputError("conversationId must be a string.", field="conversationId")
     key = request.headers.get("Idempotency-Key")
-    return engine().runs.ask(user(), question, conversation_id, key)
+    return services().runs.ask(current_user(), question, conversation_id, key)
 
 
 @bp.post("/agents/chat-stream")
 @bp.post("/agents/chat/stream")
 def chat_stream() -> Response:
-    connection = engine().connections.open(user().id, "", "json")
+    connection = services().connections.open(current_user().id, "", "json")
     try:
         run = _ask()
     finally:
         # At once, or its place would not be free yet for the stream itself.
-        engine().connections.close(connection, at_once=True)
+        services().connections.close(connection, at_once=True)
     return _stream(run, after=0)
 
 
 @bp.get("/agents/chat-stream/<run_id>")
 def resume(run_id: str) -> Response:
-    return _stream(own_run(user().id, run_id), after=_last_event_id())
+    return _stream(load_run(current_user().id, run_id), after=_last_event_id())
 
 
 def _last_event_id() -> int:
@@ -70,9 +70,9 @@ def _last_event_id() -> int:
 
 
 def _stream(run: Run, after: int) -> Response:
-    app = engine()
-    connection = app.connections.open(user().id, run.id, "json")
-    batches = app.following.follow(run.id, after)
+    app = services()
+    connection = app.connections.open(current_user().id, run.id, "json")
+    batches = app.subscriptions.subscribe(run.id, after)
     db.session.remove()
     return stream.respond_with(stream.as_json(batches), app.connections, connection)
 
@@ -85,12 +85,14 @@ def chat() -> ResponseReturnValue:
     db.session.remove()
     answer = Answer(run_id)
     last: Event | None = None
-    for entries in engine().following.follow(run_id):
+    for entries in services().subscriptions.subscribe(run_id):
         for entry in entries:
             last = entry.event
             answer.apply(last)
     if answer.live:
-        raise Away(f"This server ends; the answer goes on: /agents/chat-stream/{run_id} has it.")
+        raise Unavailable(
+            f"This server ends; the answer goes on: /agents/chat-stream/{run_id} has it."
+        )
     body = {
         "runId": run_id,
         "conversationId": conversation_id,
@@ -113,7 +115,7 @@ def history() -> ResponseReturnValue:
     )
     conversation_id = request.args.get("conversationId")
     if conversation_id:
-        own_conversation(user().id, conversation_id)
+        load_conversation(current_user().id, conversation_id)
         query = query.where(Message.conversation_id == conversation_id)
     query = query.limit(_page_size()).options(selectinload(Message.run))
     rows = list(db.session.scalars(query))
@@ -130,7 +132,7 @@ def _page_size() -> int:
 def _own_messages(query: Any) -> Any:
     """The query held to the caller's messages that are shown."""
     return query.join(Conversation, Conversation.id == Message.conversation_id).where(
-        Conversation.user_id == user().id, Message.superseded.is_(False)
+        Conversation.user_id == current_user().id, Message.superseded.is_(False)
     )
 
 
@@ -175,7 +177,7 @@ def history_stats() -> ResponseReturnValue:
 @public.get("/sse/health")
 def streams() -> ResponseReturnValue:
     """The connection registry: numbers only, so that a load balancer may ask."""
-    app = engine()
+    app = services()
     return jsonify(status="ok", **app.connections.summary(), runs=app.runs.counts())
 
 
@@ -183,17 +185,17 @@ def streams() -> ResponseReturnValue:
 def health() -> ResponseReturnValue:
     """200 while this process can serve; a tool service that is away is told, but is no failure.
     Without Redis it is degraded: what is being written goes on, and nothing new begins."""
-    services = {service.name: service.up for service in engine().catalogue.services.values()}
+    servers = {server.name: server.up for server in services().registry.servers.values()}
     try:
         db.session.execute(text("SELECT 1"))
         database = True
     except Exception:
         database = False
-    redis = "off" if not engine().settings.redis_url else "up" if engine().log.up else "down"
+    redis = "off" if not services().settings.redis_url else "up" if services().log.up else "down"
     body = {
         "status": "error" if not database else "degraded" if redis == "down" else "ok",
         "database": "up" if database else "down",
         "redis": redis,
-        "services": {name: "up" if up else "down" for name, up in services.items()},
+        "services": {name: "up" if up else "down" for name, up in servers.items()},
     }
     return jsonify(body), 200 if database else 503

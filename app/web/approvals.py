@@ -7,12 +7,18 @@ from typing import Any
 from flask import Blueprint, Flask, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.agent.events import ApprovalNeeded, from_json, media_type, shown_from, to_json
-from app.auth.sessions import StaleForm, load_again, require_user, to_login, user
+from app.agent.events import (
+    ApprovalRequested,
+    display_parts_from_json,
+    from_json,
+    media_type,
+    to_json,
+)
+from app.auth.sessions import StaleForm, current_user, load_again, require_user, to_login
 from app.db.models import Approval, db
-from app.errors import HomestreamError, InputError, Unauthenticated, answer, wants_json
-from app.services import engine
-from app.tools.approvals import approve, decline, digest, needed, own_approval
+from app.errors import HomestreamError, InputError, Unauthenticated, render_error, wants_json
+from app.services import services
+from app.tools.approvals import approval_event, approve, arguments_digest, decline, load_approval
 from app.tools.registry import Tool
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
@@ -23,24 +29,24 @@ _FIELD = "argument."
 
 @bp.errorhandler(Unauthenticated)
 def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
-    return answer(error) if wants_json() else to_login()
+    return render_error(error) if wants_json() else to_login()
 
 
 @bp.errorhandler(StaleForm)
 def send_again(error: StaleForm) -> ResponseReturnValue:
-    return load_again() if request.headers.get("HX-Request") else answer(error)
+    return load_again() if request.headers.get("HX-Request") else render_error(error)
 
 
 @bp.get("/<approval_id>")
 def show(approval_id: str) -> ResponseReturnValue:
-    found = own_approval(user().id, approval_id)
+    found = load_approval(current_user().id, approval_id)
     return jsonify(_json(found)) if wants_json() else _page(found)
 
 
 @bp.post("/<approval_id>")
 def decide(approval_id: str) -> ResponseReturnValue:
     """`decision` is approve or decline; beside it `reason`, or the arguments as changed."""
-    found = own_approval(user().id, approval_id)
+    found = load_approval(current_user().id, approval_id)
     given = request.get_json(silent=True) if request.is_json else request.form
     if not hasattr(given, "get"):
         raise InputError("Send a JSON object with a decision.", field="decision")
@@ -61,7 +67,7 @@ def decide(approval_id: str) -> ResponseReturnValue:
 def _decide(found: Approval, given: Any) -> None:
     decision = given.get("decision")
     if decision == "approve":
-        tool = engine().catalogue.find(found.tool)
+        tool = services().registry.find(found.tool)
         approve(found, given.get("shown"), _changed(found, tool, given), tool)
     elif decision == "decline":
         decline(found, str(given.get("reason") or ""))
@@ -100,7 +106,7 @@ def _value(text: str, kind: str | None, name: str) -> Any:
 
 
 def _page(found: Approval, **values: Any) -> str:
-    tool = engine().catalogue.find(found.tool)
+    tool = services().registry.find(found.tool)
     return render_template("chat/approval.html", **context(found, tool), **values)
 
 
@@ -108,19 +114,19 @@ def context(found: Approval, tool: Tool | None) -> dict[str, Any]:
     """What the fragment that asks is made of."""
     return {
         "approval": found,
-        "shown": digest(found),
+        "shown": arguments_digest(found),
         "title": tool.title if tool else found.tool,
         "fields": tool.fields() if tool else {},
-        "preview": shown_from(found.preview),
+        "preview": display_parts_from_json(found.preview),
     }
 
 
-def approval_of(event: ApprovalNeeded) -> dict[str, Any] | None:
+def approval_of(event: ApprovalRequested) -> dict[str, Any] | None:
     """What the fragment that asks is made of; None when there is nothing to decide any more."""
     found = db.session.get(Approval, event.url.rpartition("/")[2])
     if found is None or found.status != "waiting":
         return None
-    return context(found, engine().catalogue.find(found.tool))
+    return context(found, services().registry.find(found.tool))
 
 
 def init_app(app: Flask) -> None:
@@ -129,7 +135,10 @@ def init_app(app: Flask) -> None:
 
 
 def _json(found: Approval) -> dict[str, Any]:
-    told = to_json(needed(found))
-    preview = [{"mimeType": media_type(one), "text": one.text} for one in shown_from(found.preview)]
+    told = to_json(approval_event(found))
+    preview = [
+        {"mimeType": media_type(one), "text": one.text}
+        for one in display_parts_from_json(found.preview)
+    ]
     decided = {"approvalId": found.id, "status": found.status, "changed": found.decided}
     return told | decided | {"preview": preview}

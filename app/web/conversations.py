@@ -21,38 +21,38 @@ from flask.typing import ResponseReturnValue
 from app.auth.sessions import (
     StaleForm,
     csrf_token,
+    current_user,
     expect_reader,
     let_in_expected,
     load_again,
     require_user,
     safe_next,
     to_login,
-    user,
 )
 from app.conversations import (
-    answer_of,
-    checked_question,
-    conversations_of,
+    check_run_owner,
+    list_conversations,
     live_run,
-    make_sure_run_is_own,
-    own_conversation,
-    own_run,
-    stretch_of,
+    load_answer,
+    load_conversation,
+    load_message_page,
+    load_run,
+    validate_question,
 )
 from app.db.models import Conversation, Run, db
 from app.errors import (
-    Full,
     HomestreamError,
     InputError,
     NotFound,
     TooMany,
     Unauthenticated,
-    answer,
+    WorkerFull,
+    render_error,
     wants_json,
 )
 from app.rendering import htmx as stream
 from app.rendering.answer import Answer
-from app.services import engine
+from app.services import services
 from app.tools.calls import UserTools
 
 _ASKING = ("chat.start_conversation", "chat.post_message", "chat.retry")
@@ -63,7 +63,7 @@ bp = Blueprint("chat", __name__)
 @bp.before_request
 def make_sure_of_room() -> None:
     if request.endpoint in _ASKING:
-        engine().runs.make_sure_of_room()
+        services().runs.make_sure_of_room()
 
 
 @bp.before_request
@@ -85,29 +85,29 @@ def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
         back = safe_next(urlsplit(request.referrer or "").path)
         link = render_template("chat/_signed_out.html", run_id=run_id, back=back)
         return stream.respond_with(stream.closing_notice(run_id, link))
-    return answer(error) if wants_json() else to_login()
+    return render_error(error) if wants_json() else to_login()
 
 
 @bp.errorhandler(StaleForm)
 def send_again(error: StaleForm) -> ResponseReturnValue:
-    return load_again() if request.headers.get("HX-Request") else answer(error)
+    return load_again() if request.headers.get("HX-Request") else render_error(error)
 
 
 @bp.errorhandler(HomestreamError)
 def show_beside_composer(error: HomestreamError) -> ResponseReturnValue:
     """A question that can't be taken comes back in its field, with the reason beside it."""
     composing = request.endpoint in ("chat.start_conversation", "chat.post_message")
-    nobody_asked = isinstance(error, Full) or error.status in (401, 403, 404)
+    nobody_asked = isinstance(error, WorkerFull) or error.status in (401, 403, 404)
     if not composing or nobody_asked or request.headers.get("HX-Request"):
-        return answer(error)
+        return render_error(error)
     db.session.rollback()
     values = {"notice": error.message, "draft": request.form.get("message", "")}
     if request.endpoint == "chat.start_conversation":
         return _start_page(**values), error.status
     try:
-        found = own_conversation(user().id, (request.view_args or {})["conversation_id"])
+        found = load_conversation(current_user().id, (request.view_args or {})["conversation_id"])
     except NotFound as unknown:
-        return answer(unknown)
+        return render_error(unknown)
     return _conversation_page(found, None, **values), error.status
 
 
@@ -125,8 +125,8 @@ def conversations() -> ResponseReturnValue:
 @bp.post("/conversations")
 def start_conversation() -> ResponseReturnValue:
     """The first question of a new conversation."""
-    question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
-    run = engine().runs.ask(user(), question, key=request.form.get("key"))
+    question = validate_question(request.form.get("message"), services().settings.max_message_chars)
+    run = services().runs.ask(current_user(), question, key=request.form.get("key"))
     if request.headers.get("HX-Request"):
         here = url_for(".conversation", conversation_id=run.conversation_id)
         return "", 204, {"HX-Redirect": here}
@@ -137,11 +137,11 @@ def start_conversation() -> ResponseReturnValue:
 def conversation(conversation_id: str) -> ResponseReturnValue:
     """Its newest messages, or those before `?before=<position>`; these also as a fragment, for
     htmx to put above the others."""
-    found = own_conversation(user().id, conversation_id)
+    found = load_conversation(current_user().id, conversation_id)
     before = _before()
     if before is None or not request.headers.get("HX-Request"):
         return _conversation_page(found, before)
-    stretch = stretch_of(found, engine().log, before)
+    stretch = load_message_page(found, services().log, before)
     return render_template("chat/_messages.html", conversation=found, stretch=stretch)
 
 
@@ -149,23 +149,23 @@ def conversation(conversation_id: str) -> ResponseReturnValue:
 def watch(conversation_id: str) -> ResponseReturnValue:
     """The same page, held open and written on while the answer comes: for readers without
     JavaScript. With nothing being written it is the page itself."""
-    found = own_conversation(user().id, conversation_id)
+    found = load_conversation(current_user().id, conversation_id)
     run = live_run(found)
     if run is None:
         return redirect(url_for(".conversation", conversation_id=found.id), 303)
-    connection = engine().connections.open(user().id, run.id, "page")
+    connection = services().connections.open(current_user().id, run.id, "page")
     page = _conversation_page(found, None, held_open=_HERE)
     head, tail = page.split(_HERE)
-    batches = engine().following.follow(run.id)
+    batches = services().subscriptions.subscribe(run.id)
     chunks = stream.as_page(batches, Answer(run.id), _html(), head, tail)
     db.session.remove()
-    return stream.respond_with(chunks, engine().connections, connection, mimetype="text/html")
+    return stream.respond_with(chunks, services().connections, connection, mimetype="text/html")
 
 
 @bp.post("/conversations/<conversation_id>/messages")
 def post_message(conversation_id: str) -> ResponseReturnValue:
-    question = checked_question(request.form.get("message"), engine().settings.max_message_chars)
-    run = engine().runs.ask(user(), question, conversation_id, request.form.get("key"))
+    question = validate_question(request.form.get("message"), services().settings.max_message_chars)
+    run = services().runs.ask(current_user(), question, conversation_id, request.form.get("key"))
     if request.headers.get("HX-Request"):
         expect_reader(run.id)
         return render_template("chat/_exchange.html", question=question, answer=_begun(run))
@@ -178,26 +178,26 @@ def events(run_id: str) -> Response:
     would take any other answer for a fault and ask again for ever."""
     try:
         if g.get("own_run") != run_id:
-            make_sure_run_is_own(user().id, run_id)
-        connection = engine().connections.open(user().id, run_id, "fragments")
+            check_run_owner(current_user().id, run_id)
+        connection = services().connections.open(current_user().id, run_id, "fragments")
     except TooMany:
         return stream.respond_with(stream.busy())
     except HomestreamError as error:
         notice = render_template("chat/_no_stream.html", run_id=run_id, error=error)
         return stream.respond_with(stream.closing_notice(run_id, notice))
-    batches = engine().following.follow(run_id)
+    batches = services().subscriptions.subscribe(run_id)
     chunks = stream.as_fragments(batches, Answer(run_id), _html())
     db.session.remove()
-    return stream.respond_with(chunks, engine().connections, connection)
+    return stream.respond_with(chunks, services().connections, connection)
 
 
 @bp.get("/runs/<run_id>")
 def run(run_id: str) -> ResponseReturnValue:
     """The answer as it is now, in what a stream's message holds: for tabs without a stream."""
-    found = own_run(user().id, run_id)
+    found = load_run(current_user().id, run_id)
     if not request.headers.get("HX-Request"):
         return redirect(url_for(".conversation", conversation_id=found.conversation_id))
-    shown = answer_of(found, engine().log)
+    shown = load_answer(found, services().log)
     whole = stream.partial(f"#a-{run_id}", "outerHTML", _html().answer(shown))
     return whole, {"Run-Status": shown.status}
 
@@ -205,21 +205,21 @@ def run(run_id: str) -> ResponseReturnValue:
 @bp.post("/runs/<run_id>/stop")
 def stop(run_id: str) -> ResponseReturnValue:
     """Answers when the run has ended, and the connection to the model is closed."""
-    run = own_run(user().id, run_id)
+    run = load_run(current_user().id, run_id)
     conversation_id = run.conversation_id
     db.session.remove()
-    engine().runs.stop(run_id)
+    services().runs.stop(run_id)
     if request.headers.get("HX-Request"):
         return "", 204
     if wants_json():
-        status = own_run(user().id, run_id).status
+        status = load_run(current_user().id, run_id).status
         return jsonify(runId=run_id, conversationId=conversation_id, status=status)
     return redirect(url_for(".conversation", conversation_id=conversation_id), 303)
 
 
 @bp.post("/runs/<run_id>/retry")
 def retry(run_id: str) -> ResponseReturnValue:
-    run = engine().runs.retry(user(), own_run(user().id, run_id))
+    run = services().runs.retry(current_user(), load_run(current_user().id, run_id))
     if request.headers.get("HX-Request"):
         expect_reader(run.id)
         return render_template("chat/_live.html", answer=_begun(run))
@@ -243,7 +243,7 @@ def tools() -> ResponseReturnValue:
 @bp.get("/outbox")
 def outbox() -> ResponseReturnValue:
     """What was sent on this person's behalf, as the services that sent it tell."""
-    person = UserTools(engine().catalogue, user().id)
+    person = UserTools(services().registry, current_user().id)
     db.session.remove()
     messages = person.outbox()
     if wants_json():
@@ -253,10 +253,10 @@ def outbox() -> ResponseReturnValue:
 
 def _page(template: str, **values: object) -> str:
     common = {
-        "conversations": conversations_of(user().id),
+        "conversations": list_conversations(current_user().id),
         "services": _services(),
         "draft": session.pop("draft", ""),
-        "demo": engine().settings.uses_demo_model,
+        "demo": services().settings.uses_demo_model,
     }
     return render_template(template, **(common | values))
 
@@ -267,7 +267,7 @@ def _start_page(**values: object) -> str:
 
 
 def _conversation_page(found: Conversation, before: int | None, **values: object) -> str:
-    stretch = stretch_of(found, engine().log, before)
+    stretch = load_message_page(found, services().log, before)
     return _page("chat/conversation.html", conversation=found, stretch=stretch, **values)
 
 
@@ -282,7 +282,7 @@ def _before() -> int | None:
 
 
 def _services() -> list[object]:
-    return list(engine().catalogue.services.values())
+    return list(services().registry.servers.values())
 
 
 def _begun(run: Run) -> Answer:

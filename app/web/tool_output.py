@@ -8,11 +8,11 @@ from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from app.agent.events import Shown, shown_from
-from app.auth.sessions import require_user, to_login, user
+from app.agent.events import DisplayPart, display_parts_from_json
+from app.auth.sessions import current_user, require_user, to_login
 from app.db.models import Run, ToolCall, db
-from app.errors import NotFound, Unauthenticated, answer, wants_json
-from app.services import engine
+from app.errors import NotFound, Unauthenticated, render_error, wants_json
+from app.services import services
 
 bp = Blueprint("shown", __name__, url_prefix="/calls")
 bp.before_request(require_user)
@@ -24,22 +24,22 @@ class Sheet:
 
     call: ToolCall
     run: Run
-    shown: Shown
-    every: tuple[Shown, ...]
+    shown: DisplayPart
+    every: tuple[DisplayPart, ...]
 
 
 @bp.errorhandler(Unauthenticated)
 def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
-    return answer(error) if wants_json() else to_login()
+    return render_error(error) if wants_json() else to_login()
 
 
 @bp.get("/<call_id>/shown/<int:number>")
 def show(call_id: str, number: int) -> ResponseReturnValue:
     """`number` counts from 0."""
-    found = _own_sheet(user().id, call_id, number)
+    found = _own_sheet(current_user().id, call_id, number)
     if found.shown.kind == "csv":
         return _file(found.shown)
-    tool = engine().catalogue.find(found.call.name)
+    tool = services().registry.find(found.call.name)
     return render_template(
         "chat/shown.html",
         one=found.shown,
@@ -59,13 +59,13 @@ def _own_sheet(user_id: str, call_id: str, number: int) -> Sheet:
         .join(Run, Run.id == ToolCall.run_id)
         .where(ToolCall.id == call_id, Run.user_id == user_id)
     ).first()
-    every = shown_from(found[0].shown) if found else ()
+    every = display_parts_from_json(found[0].display) if found else ()
     if found is None or number >= len(every):
         raise NotFound("There is nothing to see at this address.")
     return Sheet(found[0], found[1], every[number], every)
 
 
-def _file(shown: Shown) -> Response:
+def _file(shown: DisplayPart) -> Response:
     response = Response(shown.text, mimetype="text/csv")
     name = shown.name or "table.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import gevent
 import pytest
 
-from app.greenlets import apart
+from app.greenlets import run_in_greenlet
 
 
 def test_what_it_returns_is_returned() -> None:
-    assert apart(lambda one, *, other: one + other, 1, other=2) == 3
-    assert apart(lambda: None) is None
+    assert run_in_greenlet(lambda one, *, other: one + other, 1, other=2) == 3
+    assert run_in_greenlet(lambda: None) is None
 
 
 def test_what_it_raises_is_raised() -> None:
@@ -18,11 +18,11 @@ def test_what_it_raises_is_raised() -> None:
         raise KeyError("no such thing")
 
     with pytest.raises(KeyError, match="no such thing"):
-        apart(fail)
+        run_in_greenlet(fail)
 
 
 def test_it_is_done_in_a_greenlet_of_its_own() -> None:
-    assert apart(gevent.getcurrent) is not gevent.getcurrent()
+    assert run_in_greenlet(gevent.getcurrent) is not gevent.getcurrent()
 
 
 def test_it_ends_with_its_caller() -> None:
@@ -34,7 +34,7 @@ def test_it_ends_with_its_caller() -> None:
         finally:
             ended.append(True)
 
-    caller = gevent.spawn(apart, wait)
+    caller = gevent.spawn(run_in_greenlet, wait)
     gevent.sleep(0.01)
     caller.kill()
     assert ended == [True]
@@ -55,7 +55,7 @@ def test_what_was_opened_for_a_caller_that_has_gone_is_closed() -> None:
         caller.kill(block=False)
         return opened[0]
 
-    caller = gevent.spawn(apart, open_it)
+    caller = gevent.spawn(run_in_greenlet, open_it)
     caller.join()
     assert isinstance(caller.value, gevent.GreenletExit)
     assert opened[0].closed
@@ -63,4 +63,4 @@ def test_what_was_opened_for_a_caller_that_has_gone_is_closed() -> None:
 
 def test_a_timeout_of_the_caller_ends_it() -> None:
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
-        apart(gevent.sleep, 60)
+        run_in_greenlet(gevent.sleep, 60)

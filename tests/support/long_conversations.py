@@ -56,5 +56,5 @@ def _call(number: int) -> ToolCall:
         status="completed",
         result=result,
         duration_ms=120,
-        shown=[{"kind": "html", "text": CARD.format(number=number), "name": "Homes"}],
+        display=[{"kind": "html", "text": CARD.format(number=number), "name": "Homes"}],
     )

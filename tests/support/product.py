@@ -25,7 +25,7 @@ from app.auth import passwords
 from app.auth.key_files import ensure_secrets
 from app.config import Settings
 from app.db.models import db
-from app.services import Engine
+from app.services import Services
 from scripts.launch import free_port
 from tests.support.seeded_databases import copy_samples
 from tool_services.settings import Settings as ServiceSettings
@@ -124,16 +124,16 @@ class Product:
         # As strong as they are, the real ones would take most of the tests' time.
         passwords.init_app(app, QUICK_HASHER)
         app.jinja_env.bytecode_cache = TEMPLATES
-        self.engine: Engine = app.extensions["engine"]
+        self.services: Services = app.extensions["services"]
         # The services fetch the keys of whoever asks for their tools.
         self.web.begin(app)
-        self.engine.catalogue.refresh()
-        self.engine.begin()
+        self.services.registry.refresh()
+        self.services.begin()
         return app
 
     def forget_logs(self) -> None:
         """As when all event logs have expired."""
-        self.engine.end()
+        self.services.end()
         if self.settings.redis_url:
             with redis.Redis.from_url(self.settings.redis_url) as client:
                 client.flushall()
@@ -148,7 +148,7 @@ class Product:
         self.app = self.start_web()
 
     def stop(self) -> None:
-        self.engine.end()
+        self.services.end()
         for resource in self.opened:
             resource.close()
         for served in (self.web, self.listings, self.analytics):

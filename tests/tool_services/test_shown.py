@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from app.tools.display import clean
+from app.tools.display import sanitise_html
 from tests.tool_services.conftest import Service, World
 from tool_services.charts import bars, data_url, dollars, in_words, line
 from tool_services.tools import JsonObject
@@ -34,7 +34,7 @@ def shown(service: Service, tool: str, arguments: JsonObject) -> list[Any]:
         resource = block["resource"]
         if resource["mimeType"] == "text/html":
             # Nothing in it is more than the app lets through.
-            assert plain(clean(resource["text"])) == plain(resource["text"])
+            assert plain(sanitise_html(resource["text"])) == plain(resource["text"])
     return [
         (one["uri"], one["mimeType"], one["text"])
         for one in (block["resource"] for block in content[1:])
@@ -160,7 +160,9 @@ def test_charts_hold_nothing_but_what_is_drawn() -> None:
         assert names <= {"svg", "style", "g", "path", "rect", "circle", "text"}
         assert "prefers-color-scheme:dark" in drawing
         assert "<!" not in drawing
-        assert clean(f'<img src="{data_url(drawing)}">') == f'<img src="{data_url(drawing)}">'
+        assert (
+            sanitise_html(f'<img src="{data_url(drawing)}">') == f'<img src="{data_url(drawing)}">'
+        )
 
 
 def test_amounts_are_written_for_people() -> None:

@@ -11,7 +11,7 @@ import pytest
 from flask import Response
 from gevent.event import Event
 
-from app.agent.tool_results import RESULT_TOKENS, tokens
+from app.agent.tool_results import RESULT_TOKENS, estimate_tokens
 from tests.app.runs.test_service import assert_well_formed
 from tests.support.product import Person, Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, call, reply, text, tool_call, tool_calls
@@ -239,7 +239,7 @@ def test_a_service_that_is_down_costs_its_tools_and_not_the_answer(
 ) -> None:
     alice = product.sign_up("Alice")
     product.analytics.stop()
-    eventually(lambda: not product.engine.catalogue.services["analytics"].up)
+    eventually(lambda: not product.services.registry.servers["analytics"].up)
     assert alice.ask("x").until("done")[-1].json["status"] == "completed"
     offered = [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
     assert offered == ["findListings", "sendListingReport"]
@@ -254,7 +254,7 @@ def test_a_service_that_comes_back_is_discovered_again(start: Start, model: Scri
     alice.ask("x").until("done")
     assert "tools" not in model.requests[-1].body
     with service:
-        eventually(lambda: alice.product.engine.catalogue.services["late"].up)
+        eventually(lambda: alice.product.services.registry.servers["late"].up)
         model.script(tool_call("late", {}), text("Done."))
         alice.ask("x").until("done")
     assert results(model) == ["here"]
@@ -283,7 +283,7 @@ def test_a_service_with_a_broken_catalogue_is_as_if_down(
     service.list = lambda: Response(broken)  # type: ignore[method-assign]
     with service:
         product = start(tool_services={"broken": service.url})
-        assert not product.engine.catalogue.services["broken"].up
+        assert not product.services.registry.servers["broken"].up
 
 
 def test_a_tool_whose_schema_is_none_is_left_out(start: Start) -> None:
@@ -293,7 +293,7 @@ def test_a_tool_whose_schema_is_none_is_left_out(start: Start) -> None:
     )
     with service:
         product = start(tool_services={"half": service.url})
-        half = product.engine.catalogue.services["half"]
+        half = product.services.registry.servers["half"]
     assert [tool.name for tool in half.tools] == ["other"]
     assert half.problem.startswith("act is left out: ")
 
@@ -306,7 +306,7 @@ def test_a_large_result_is_cut_for_the_model_and_says_so(
         model.script(tool_call("many", {}), text("Many."))
         messages = alice.ask("x").until("done")
     content = told(model)[-1]["content"]
-    assert tokens(content) < RESULT_TOKENS + 100
+    assert estimate_tokens(content) < RESULT_TOKENS + 100
     read = json.loads(content)
     kept = len(read["untrusted_data"])
     assert read["note"].startswith(f"Only the first {kept} of 10000 rows are here")

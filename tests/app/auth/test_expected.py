@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from app.auth.expected import ExpectedReaders, Reader, digest
-from app.db.models import EndedSession, db, now
+from app.db.models import EndedSession, db, utc_now
 from app.db.models import Person as Known
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel
@@ -87,7 +87,7 @@ def end_session(product: Product, person: Person) -> None:
     """As another worker does it."""
     claims = jwt.decode(person.tokens["access_token"], options={"verify_signature": False})
     with product.app.app_context():
-        db.session.add(EndedSession(id=claims["sid"], expires_at=now()))
+        db.session.add(EndedSession(id=claims["sid"], expires_at=utc_now()))
         db.session.commit()
 
 

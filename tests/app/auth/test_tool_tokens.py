@@ -18,7 +18,7 @@ GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 def mint(product: Product, person: Person, service: str, scope: str = "tools:call") -> str:
     url = product.settings.tool_services[service]
-    return product.engine.issuer.mint(person.id, url, scope)
+    return product.services.issuer.mint(person.id, url, scope)
 
 
 def find(product: Product, token: str, service: str = "listings") -> requests.Response:
@@ -59,7 +59,7 @@ def test_a_token_names_one_person_one_service_and_a_short_time(
     assert claims["iss"] == product.settings.app_url
     assert claims["exp"] - claims["iat"] <= 300
     assert claims["jti"] != claims_of(mint(product, alice, "listings"))["jti"]
-    longer = product.engine.issuer.mint(alice.id, "x", "y", lifetime=9999)
+    longer = product.services.issuer.mint(alice.id, "x", "y", lifetime=9999)
     assert claims_of(longer)["exp"] - claims_of(longer)["iat"] <= 300
 
 
@@ -113,7 +113,7 @@ def test_analytics_exchanges_its_token_for_one_at_listings(product: Product, ali
 
 
 def test_an_exchanged_token_lives_no_longer_than_the_first(product: Product, alice: Person) -> None:
-    first = product.engine.issuer.mint(
+    first = product.services.issuer.mint(
         alice.id, product.settings.tool_services["analytics"], "tools:call", lifetime=20
     )
     body = exchange(product, first).json()
@@ -152,8 +152,8 @@ def test_only_a_good_service_token_can_be_exchanged(product: Product, alice: Per
     good = claims_of(mint(product, alice, "analytics"))
     unsigned = jwt.encode(good, "", algorithm="none")
     forged = jwt.encode(good, "x" * 32, algorithm="HS256")
-    expired = product.engine.issuer.mint(alice.id, analytics, "tools:call", exp=now - 1)
-    foreign = product.engine.issuer.mint(alice.id, analytics, "tools:call", iss="other")
+    expired = product.services.issuer.mint(alice.id, analytics, "tools:call", exp=now - 1)
+    foreign = product.services.issuer.mint(alice.id, analytics, "tools:call", iss="other")
     for token in (unsigned, forged, expired, foreign, "nonsense"):
         assert exchange(product, token).json()["error"] == "invalid_grant"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gevent
 import pytest
 
-from app.llm.batching import Pace
+from app.llm.batching import BatchInterval
 
 
 def test_looks_at_many_answers_fall_together() -> None:
-    pace = Pace(0.05, 0.4)
+    pace = BatchInterval(0.05, 0.4)
     dues: list[list[float]] = []
 
     def look(begin: float) -> None:
@@ -26,19 +26,19 @@ def test_looks_at_many_answers_fall_together() -> None:
 
 
 def test_a_look_that_is_due_already_is_not_waited_for() -> None:
-    pace = Pace(0.05, 0.4)
+    pace = BatchInterval(0.05, 0.4)
     assert pace.wait(pace.now() - 1) == pace.now()
-    assert Pace(0, 0).wait(5.0) == pace.now()
+    assert BatchInterval(0, 0).wait(5.0) == pace.now()
 
 
 def test_a_clock_that_was_set_back_keeps_nobody_waiting() -> None:
-    pace = Pace(0.02, 0.04)
+    pace = BatchInterval(0.02, 0.04)
     with gevent.Timeout(5):
         assert pace.wait(pace.now() + 3600) <= pace.now() + 0.05
 
 
 def test_it_slackens_as_there_are_more_answers_and_comes_back() -> None:
-    pace = Pace(0.08, 0.4)
+    pace = BatchInterval(0.08, 0.4)
     intervals = []
     for pace.answers in (0, 100, 300, 1_000, 300, 0):
         intervals.append(pace.interval)

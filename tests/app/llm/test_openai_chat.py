@@ -7,7 +7,8 @@ from collections.abc import Callable
 import openai
 import pytest
 
-from app.agent.events import Content, Turn
+from app.agent.events import Content
+from app.agent.messages import Turn
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.llm.http_transport import ArrivalTransport
 from app.llm.openai_chat import Model

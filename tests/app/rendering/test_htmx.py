@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.agent.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCalled
+from app.agent.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCallUpdate
 from app.db.models import Run, db
 from app.rendering.answer import Answer, stored_events
 from app.rendering.htmx import BACK_MS, Html, as_fragments, as_json, as_page, sse
@@ -17,8 +17,8 @@ from tests.app.rendering.test_markdown import PIECES
 from tests.support.live_page import LivePage
 from tests.support.product import Message, Product, Stream, text_of
 
-CALL = ToolCalled("call_1", "find", "started", {"q": "<b>"})
-ENDED = ToolCalled("call_1", "find", "completed", {"q": "<b>"}, {"n": 1}, None, 12)
+CALL = ToolCallUpdate("call_1", "find", "started", {"q": "<b>"})
+ENDED = ToolCallUpdate("call_1", "find", "completed", {"q": "<b>"}, {"n": 1}, None, 12)
 EVENTS: list[Event] = [
     RunStarted("r1", "c1"),
     Thinking("Thinking…"),
@@ -191,8 +191,8 @@ def test_a_hostile_tool_name_is_shown_and_nothing_more(html: Html) -> None:
     events: list[Event] = [
         RunStarted("r1", "c1"),
         Thinking(f"Calling {evil}…"),
-        ToolCalled("call_1", evil, "started", {evil: evil}),
-        ToolCalled("call_1", evil, "failed", {evil: evil}, None, evil, 1),
+        ToolCallUpdate("call_1", evil, "started", {evil: evil}),
+        ToolCallUpdate("call_1", evil, "failed", {evil: evil}, None, evil, 1),
         Done("stopped", "m1"),
     ]
     batches = [[entry] for entry in entries_of(events)]
@@ -239,7 +239,7 @@ def test_a_stream_that_ends_early_asks_its_reader_back_soon(html: Html) -> None:
 def test_the_same_text_comes_of_the_log_and_of_the_database(product: Product) -> None:
     alice = product.sign_up("Alice")
     run_id = alice.ask("Hello").until("done")[0].json["runId"]
-    entries = product.engine.log.read(run_id, 0, 0)
+    entries = product.services.log.read(run_id, 0, 0)
     assert entries
     live = Answer(run_id).apply_all(entry.event for entry in entries)
     with product.app.app_context():

@@ -25,7 +25,7 @@ def test_another_process_goes_on_with_what_one_that_ended_left(
         stream = alice.ask("Hello")
         messages = [*stream.until("content"), *stream.until("content")]
         begun = len(model.requests)
-        product.engine.end()
+        product.services.end()
         messages += stream.all()
         assert stream.retry is not None
         assert stream.retry < 1000
@@ -53,7 +53,7 @@ def test_a_call_that_was_under_way_is_made_again_with_the_same_key(
         stream = alice.ask("Wait")
         messages = stream.until("tool")
         eventually(lambda: slow.waiting == 1)
-        product.engine.end()
+        product.services.end()
         product.restart_web()
         eventually(lambda: slow.waiting == 2)
         slow.release()
@@ -71,7 +71,7 @@ def test_an_answer_that_fails_with_every_worker_ends_and_can_be_tried_again(
     stream = alice.ask("Hello")
     messages = stream.until("tool")
     messages += stream.until("content")
-    product.engine.end()
+    product.services.end()
     with product.app.app_context():
         run = db.session.get_one(Run, run_id(messages))
         # As three workers leave it that died one after the other.
@@ -94,7 +94,7 @@ def test_an_answer_left_long_ago_is_not_gone_on_with(start: Start, model: Script
     alice = product.sign_up("Alice")
     stream = alice.ask("Hello")
     run = run_id(stream.until("content"))
-    product.engine.end()
+    product.services.end()
     with product.app.app_context():
         db.session.get_one(Run, run).created_at -= timedelta(hours=2)
         db.session.commit()
@@ -110,7 +110,7 @@ def test_a_stop_that_no_process_could_obey_is_obeyed_by_the_next(
     product = start()
     alice = product.sign_up("Alice")
     run = run_id(alice.ask("Hello").until("content"))
-    product.engine.end()
+    product.services.end()
     with product.app.app_context():
         db.session.get_one(Run, run).stop_asked = True
         db.session.commit()
@@ -132,7 +132,7 @@ def test_a_worker_that_has_lost_its_lease_stores_and_tells_nothing_more(
         found.lease_until = 4e9
         db.session.commit()
     eventually(model.requests[0].disconnected.is_set)
-    eventually(lambda: product.engine.runs.counts()["activeRuns"] == 0)
+    eventually(lambda: product.services.runs.counts()["activeRuns"] == 0)
     with product.app.app_context():
         found = db.session.get_one(Run, run)
         assert (found.status, found.attempt) == ("running", 2)

@@ -75,7 +75,7 @@ def test_arguments_that_not_every_reader_could_read_go_back_to_the_model(
         messages = alice.ask("x").until("done")
         assert "JSON object" in results(model)[0]["error"]
         conversation = messages[0].json["conversationId"]
-        assert product.engine.catalogue.services["odd"].up
+        assert product.services.registry.servers["odd"].up
         assert alice.ask("y", conversation).until("done")[-1].json["status"] == "completed"
         assert_well_formed(model.requests[-1].body["messages"])
         assert alice.get(f"/conversations/{conversation}").status_code == 200

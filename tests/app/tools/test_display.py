@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from mcp_types import CallToolResult
 
-from app.agent.events import RunStarted, Shown, ToolCalled, from_text, to_text
-from app.tools.display import LARGEST_PART, MOST_PARTS, clean, for_person
+from app.agent.events import DisplayPart, RunStarted, ToolCallUpdate, from_text, to_text
+from app.tools.display import LARGEST_PART, MOST_PARTS, display_parts, sanitise_html
 from tests.app.agent.test_loop import data, results, told
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
@@ -39,9 +39,9 @@ def resource(kind: str, content: str, uri: str = "ui://there/page.html") -> dict
     }
 
 
-def shown(*blocks: dict[str, Any]) -> list[Shown]:
+def shown(*blocks: dict[str, Any]) -> list[DisplayPart]:
     answer = CallToolResult.model_validate({"content": list(blocks)}, by_name=False)
-    return list(for_person(answer.content))
+    return list(display_parts(answer.content))
 
 
 GROWING = '<!DOCTYPE svg [<!ENTITY a "aa">]><svg xmlns="http://www.w3.org/2000/svg">&a;</svg>'
@@ -86,7 +86,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("html", HOSTILE)
 def test_nothing_runs_loads_or_can_be_pressed(html: str) -> None:
-    safe = clean(html)
+    safe = sanitise_html(html)
     tags = set(re.findall(r"<([a-z0-9]+)", safe))
     attributes = set(re.findall(r"[\s\"']([a-z-]+)=", safe))
     assert tags <= {"p", "b", "div", "img", "table", "tbody", "tr", "td"}, safe
@@ -103,8 +103,11 @@ def test_what_lays_out_stays_with_the_classes_that_there_are() -> None:
         '<th scope="row">a</th><td class="show-number" colspan="2">1</td></tr></tbody></table>'
         "</article>"
     )
-    assert clean(html) == html
-    assert clean('<p class="show-large approval button">x</p>') == '<p class="show-large">x</p>'
+    assert sanitise_html(html) == html
+    assert (
+        sanitise_html('<p class="show-large approval button">x</p>')
+        == '<p class="show-large">x</p>'
+    )
 
 
 def test_each_kind_is_shown_as_what_it_is() -> None:
@@ -117,13 +120,13 @@ def test_each_kind_is_shown_as_what_it_is() -> None:
         {"type": "text", "text": "For you.", "annotations": {"audience": ["user"]}},
         resource("application/pdf", "%PDF"),
     )
-    assert found[0] == Shown("html", "<p>Hello</p>", "page.html")
+    assert found[0] == DisplayPart("html", "<p>Hello</p>", "page.html")
     assert found[1].kind == "picture"
     assert found[1].text == picture("image/svg+xml", SVG)
-    assert found[2] == Shown("csv", "a,b\r\n1,2\r\n", "my-table.csv")
+    assert found[2] == DisplayPart("csv", "a,b\r\n1,2\r\n", "my-table.csv")
     assert (found[3].kind, found[3].text) == ("picture", f"data:image/png;base64,{PNG}")
-    assert found[4] == Shown("text", "For you.")
-    assert found[5] == Shown("text", "%PDF", "page.html")
+    assert found[4] == DisplayPart("text", "For you.")
+    assert found[5] == DisplayPart("text", "%PDF", "page.html")
 
 
 def test_what_is_not_for_people_is_not_shown_to_them() -> None:
@@ -139,7 +142,7 @@ def test_what_is_not_for_people_is_not_shown_to_them() -> None:
 
 def test_a_picture_that_is_none_is_said_to_be_none() -> None:
     [part] = shown({"type": "image", "data": "!!", "mimeType": "image/png"})
-    assert part == Shown("text", "A picture (image/png) that can't be shown.")
+    assert part == DisplayPart("text", "A picture (image/png) that can't be shown.")
     [part] = shown({"type": "image", "data": PNG, "mimeType": 'x"onerror="y'})
     assert part.kind == "text"
 
@@ -156,14 +159,16 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_text() -> None:
 
 def test_what_is_too_much_is_left_out_and_said_to_be() -> None:
     [part] = shown(resource("text/html", "<p>" + "x" * LARGEST_PART))
-    assert part == Shown("text", "page.html is too large to be shown here.", "page.html")
+    assert part == DisplayPart("text", "page.html is too large to be shown here.", "page.html")
     parts = shown(*[resource("text/html", "<p>x</p>")] * 12)
     assert len(parts) == MOST_PARTS + 1
     assert parts[-1].text == "4 more parts are not shown."
 
 
 def test_an_event_says_where_it_is_and_comes_back_whole_from_the_log() -> None:
-    event = ToolCalled("call_1", "t", "completed", {}, 1, shown=(Shown("csv", "a", "a.csv"),))
+    event = ToolCallUpdate(
+        "call_1", "t", "completed", {}, 1, display=(DisplayPart("csv", "a", "a.csv"),)
+    )
     assert from_text(to_text(event)) == event
     started = RunStarted("r", "c")
     assert from_text(to_text(started)) == started

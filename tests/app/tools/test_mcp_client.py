@@ -140,12 +140,12 @@ def test_only_the_tools_that_are_allowed_are_offered(
     product = start(mcp_servers=server(weather, tools=["forecast", "rain"]))
     product.sign_up("Alice").ask("x").until("done")
     assert [name for name in offered(model) if "__" in name] == ["weather__forecast"]
-    assert product.engine.catalogue.services["weather"].problem == "it has no tool rain"
+    assert product.services.registry.servers["weather"].problem == "it has no tool rain"
 
 
 def test_a_server_that_does_not_take_the_token_is_reported(start: Start, weather: str) -> None:
     product = start(mcp_servers={"weather": {"url": weather, "token": "another"}})
-    found = product.engine.catalogue.services["weather"]
+    found = product.services.registry.servers["weather"]
     assert (found.up, found.problem) == (False, "weather doesn't take the token.")
 
 
@@ -223,7 +223,7 @@ def test_a_session_that_is_lost_between_calls_is_begun_anew_by_the_next_look(
         eventually(lambda: service.methods.count("initialize") == 2)
         looks = service.methods.count("tools/list")
         eventually(lambda: service.methods.count("tools/list") > looks + 1)
-        assert product.engine.catalogue.services["old"].up
+        assert product.services.registry.servers["old"].up
         assert service.methods.count("initialize") == 2
     assert "old is away: The old service answered 404" not in caplog.text
 
@@ -289,7 +289,7 @@ def test_a_token_is_not_carried_to_where_a_server_points(start: Start) -> None:
             "", 307, {"Location": f"{elsewhere.url}/mcp"}
         )
         product = start(mcp_servers={"far": {"url": f"{service.url}/mcp", "token": "secret"}})
-        assert not product.engine.catalogue.services["far"].up
+        assert not product.services.registry.servers["far"].up
         assert elsewhere.listed == 0
 
 
@@ -350,6 +350,6 @@ def test_a_server_of_no_revision_that_we_speak_is_reported(start: Start) -> None
     service.discovered = unknown  # type: ignore[method-assign]
     with service:
         product = start(mcp_servers={"new": {"url": f"{service.url}/mcp"}})
-        found = product.engine.catalogue.services["new"]
+        found = product.services.registry.servers["new"]
     assert not found.up
     assert "No." in found.problem

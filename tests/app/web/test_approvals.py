@@ -11,7 +11,7 @@ import pytest
 import requests
 from sqlalchemy import select, update
 
-from app.db.models import Approval, Run, db, now
+from app.db.models import Approval, Run, db, utc_now
 from app.runs.leases import LIVE
 from tests.app.agent.test_loop import results
 from tests.support.product import Person, Product, eventually
@@ -189,7 +189,7 @@ def test_an_approval_expires(start: Start, model: ScriptedModel) -> None:
 def test_one_that_is_late_by_a_hair_is_late(alice: Person, model: ScriptedModel) -> None:
     _, approval = waiting(alice, model)
     with alice.product.app.app_context():
-        db.session.execute(update(Approval).values(expires_at=now() - timedelta(seconds=1)))
+        db.session.execute(update(Approval).values(expires_at=utc_now() - timedelta(seconds=1)))
         db.session.commit()
     assert decide(alice, approval, decision="approve").status_code == 409
 
@@ -221,7 +221,7 @@ def test_an_approval_outlives_the_process(
     """Whether it is given while nobody produces the answer, or once another worker does."""
     alice = product.sign_up("Alice")
     _, approval = waiting(alice, model)
-    product.engine.end()
+    product.services.end()
     if decided == "before":
         decide(alice, approval, decision="approve")
     product.restart_web()

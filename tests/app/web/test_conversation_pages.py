@@ -15,7 +15,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from app.conversations import PAGE_LENGTH
-from app.db.models import Message, Run, User, db, person_of
+from app.db.models import Message, Run, User, db, to_person
 from app.runs.prompt import messages_for
 from tests.app.web.test_conversations import Strict, finished
 from tests.support.long_conversations import long_conversation
@@ -246,7 +246,7 @@ def told(alice: Person, messages: int, budget: int) -> tuple[list[str], Cost]:
     with app.app_context():
         conversation = path.rpartition("/")[2]
         ask_next(conversation, alice.id, messages)
-        person = person_of(db.session.get_one(User, alice.id))
+        person = to_person(db.session.get_one(User, alice.id))
         with counted(app) as cost, app.test_request_context():
             said = messages_for(person, conversation, messages + 2, budget, [])
     return [each["content"] for each in said if each["role"] == "user"], cost
