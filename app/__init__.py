@@ -13,9 +13,7 @@ from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import errors
-from app.auth import sessions as auth
-from app.auth import tool_tokens as tokens
+from app.auth import sessions
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db.connection import engine_options, parse_url
@@ -32,10 +30,20 @@ from app.runs.service import Runs
 from app.runs.subscription import Subscriptions
 from app.services import Services
 from app.tools.registry import ToolRegistry
-from app.web import api, security, streaming_check
-from app.web import approvals as approval_pages
-from app.web import conversations as chat
-from app.web import tool_output as shown_pages
+from app.web import (
+    api,
+    approvals,
+    auth,
+    conversations,
+    errors,
+    health,
+    oauth,
+    runs,
+    security,
+    streaming_check,
+    tool_output,
+    tools,
+)
 
 
 def create_app(config: Settings | None = None) -> Flask:
@@ -64,17 +72,18 @@ def create_app(config: Settings | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db, render_as_batch=True)
     security.init_app(app, secure=settings.secure)
-    auth.init_app(
+    sessions.init_app(
         app,
         access_minutes=settings.access_token_minutes,
         refresh_days=settings.refresh_token_days,
         secure=settings.secure,
     )
     errors.init_app(app)
-    approval_pages.init_app(app)
-    for blueprint in (chat.bp, shown_pages.bp, api.bp, api.public, streaming_check.bp, tokens.bp):
-        app.register_blueprint(blueprint)
-    app.extensions["services"] = _engine(app, settings, redis)
+    auth.init_app(app)
+    approvals.init_app(app)
+    for room in (conversations, runs, tools, tool_output, api, health, streaming_check, oauth):
+        app.register_blueprint(room.bp)
+    app.extensions["services"] = _services(app, settings, redis)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
@@ -87,7 +96,7 @@ def _apart(serve: Any) -> Any:
     return lambda environ, start_response: run_in_greenlet(serve, environ, start_response)
 
 
-def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Services:
+def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
     assert settings.signing_key_file is not None  # noqa: S101 - what Settings has seen to
     issuer = TokenIssuer(
         settings.signing_key_file,

@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Text,
     event,
+    or_,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -232,3 +233,11 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     display: Mapped[list[dict[str, str]] | None] = mapped_column("shown", JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")
+
+
+LIVE = Run.status.in_(("queued", "running"))
+
+
+# The same for statements that go past the ORM's objects. Not IN: what is carried out for many rows
+# at once can't have that.
+LIVE_ROW = or_(Run.__table__.c.status == "queued", Run.__table__.c.status == "running")

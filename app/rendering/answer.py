@@ -15,10 +15,7 @@ from app.agent.events import (
     Thinking,
     ToolCallUpdate,
 )
-from app.db.models import Run
 from app.rendering.markdown import Patch, StreamedMarkdown, to_html
-from app.runs.prompt import ended
-from app.tools.approvals import approval_event, waiting_approvals
 
 
 @dataclass(slots=True)
@@ -200,22 +197,3 @@ class Answer:
         part = self.parts[-1] if self.parts else None
         patch = part.markdown.close() if isinstance(part, TextPart) else None
         return [TextChange(part, patch)] if isinstance(part, TextPart) and patch else []
-
-
-def stored_events(run: Run) -> list[Event]:
-    """What the database knows of a run, as events. The first text replaces all that a reader may
-    have of the answer already, so that no word is there twice."""
-    events: list[Event] = [RunStarted(run.id, run.conversation_id), Content("", replace=True)]
-    written = False
-    for step in run.steps:
-        if step.text:
-            events.append(Content(f"\n\n{step.text}" if written else step.text))
-            written = True
-        events += [ended(call) for call in step.calls]
-    if run.live:
-        events += map(approval_event, waiting_approvals(run.id))
-    if run.error_code:
-        events.append(Failed(run.error_code, run.error_message or "", run.retryable))
-    if not run.live:
-        events.append(Done(run.status, run.answer_id, run.usage))  # type: ignore[arg-type]
-    return events

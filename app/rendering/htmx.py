@@ -5,16 +5,15 @@ Each is a plain generator over batches of log entries and touches neither reques
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from flask import Flask, Response, render_template
+from flask import Flask, render_template
 from markupsafe import escape
 
-from app.agent.events import ApprovalRequested, Content, Done, Event, ToolCallUpdate, to_json
+from app.agent.events import ApprovalRequested, Content, Done, Event, ToolCallUpdate
 from app.rendering.answer import (
     Answer,
     ApprovalsChange,
@@ -26,43 +25,12 @@ from app.rendering.answer import (
     ToolChange,
 )
 from app.rendering.markdown import Patch
-from app.runs.connections import Connection, Connections
+from app.rendering.sse import BACK_MS, RETRY_MS, Batches, compact_json, sse
 from app.runs.event_log import Entry
 
-RETRY_MS = 3000
 # The events that add to a text, by how deep in its elements; _live.html has a slot for each. Most
 # of what comes goes to the end of a paragraph.
 _SLOTS = ("0", "message", "2", "3", "4")
-# For a stream that ends before its run does: the reader is to come back, to another worker.
-BACK_MS = 200
-
-Batches = Iterable[list[Entry]]
-"""Entries in order; an empty list stands for silence, long enough for a ping."""
-
-
-def sse(event: str, data: str, *, id: int | None = None) -> str:
-    """One Server-Sent Event. Newlines within `data` become lines of their own."""
-    head = "" if event == "message" else f"event: {event}\n"
-    head += "" if id is None else f"id: {id}\n"
-    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return head + "".join(f"data: {line}\n" for line in lines) + "\n"
-
-
-def as_json(batches: Batches) -> Iterator[str]:
-    """The API's event stream."""
-    yield f"retry: {RETRY_MS}\n\n"
-    seq = None
-    last = None
-    for entries in batches:
-        if not entries:
-            yield sse("ping", "{}", id=seq)
-            continue
-        seq, last = entries[-1].seq, entries[-1].event
-        yield "".join(
-            sse(entry.event.name, _dumps(to_json(entry.event)), id=entry.seq) for entry in entries
-        )
-    if not isinstance(last, Done):
-        yield f"retry: {BACK_MS}\n\n"
 
 
 def as_fragments(batches: Batches, answer: Answer, html: Html) -> Iterator[str]:
@@ -101,68 +69,6 @@ def _only_adds(event: Event) -> bool:
     return isinstance(event, Content) and not event.replace
 
 
-def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) -> Iterator[str]:
-    """A page held open: what is final is sent when it is, and nothing is ever taken back."""
-    page = _HeldOpen(html)
-    yield head
-    for entries in batches:
-        for entry in entries:
-            yield "".join(page.lasting(change) for change in answer.apply(entry.event))
-        if not entries:
-            # Nothing to see, but it tells a reader who has gone from one who waits.
-            yield "<!-- -->\n"
-    yield "".join(page.lasting(change) for change in answer.close_text())
-    yield page.end(answer) if not answer.live else html.moved()
-    yield tail
-
-
-class _HeldOpen:
-    """What of an answer's changes is final, as HTML that is only ever added to."""
-
-    def __init__(self, html: Html) -> None:
-        self._html = html
-        self._in_text = False
-        self._sent = False
-        self._rows = ""
-
-    def lasting(self, change: Change) -> str:
-        match change:
-            case TextChange(part=part, patch=patch):
-                return self._text(patch.finished, part.markdown.opened)
-            case ToolChange(part=part) if part.call.status != "started":
-                return self._beside_text(self._html.tool(part.call))
-            case ApprovalsChange(approvals=approvals) if approvals:
-                return self._beside_text(self._html.approvals(approvals[-1:]))
-            case StatusChange(message=message) if message:
-                return self._beside_text(self._html.progress(message))
-            case Begun():
-                # What was sent can't be taken back; a text that has begun is told from its start.
-                begun, self._rows, self._sent = self._sent, "", False
-                return self._beside_text(self._html.begun_anew()) if begun else ""
-        return ""
-
-    def end(self, answer: Answer) -> str:
-        return self._beside_text(self._html.outcome(answer) + self._html.ended())
-
-    def _text(self, finished: str, opened: str) -> str:
-        new = finished[len(self._rows) :]
-        if finished:
-            self._rows = ""
-        # A table's rows are final one by one; of any other block nothing is before its end.
-        rows = opened.partition("</tbody>")[0] if opened.startswith("<table>") else ""
-        new += rows[len(self._rows) :]
-        self._rows = rows
-        start = '<div class="prose">' if new and not self._in_text else ""
-        self._in_text = self._in_text or bool(new)
-        self._sent = self._sent or bool(new)
-        return start + new
-
-    def _beside_text(self, html: str) -> str:
-        end = "</div>" if self._in_text else ""
-        self._in_text = False
-        return end + html
-
-
 def _text_messages(run_id: str, patch: Patch) -> str:
     if patch.dropped == 0:
         return "".join([_added(run_id, depth, html) for depth, html in patch.added])
@@ -187,7 +93,7 @@ def busy() -> Iterator[str]:
 def closing_notice(run_id: str, notice: str) -> Iterator[str]:
     """A stream that only says why there is nothing to stream, in a way that ends it for good."""
     yield sse("swap", partial(f"#a-{run_id}", "outerHTML", notice), id=0)
-    yield sse("done", _dumps({"status": "failed", "messageId": ""}), id=0)
+    yield sse("done", compact_json({"status": "failed", "messageId": ""}), id=0)
 
 
 def partial(target: str, swap: str, html: str) -> str:
@@ -241,7 +147,7 @@ class Html:
             events = self._whole(answer, seq)
         if isinstance(last, Done):
             done = {"status": last.status, "messageId": last.message_id}
-            events += sse("done", _dumps(done), id=seq)
+            events += sse("done", compact_json(done), id=seq)
         return events
 
     def message(self, run_id: str, change: Change) -> str:
@@ -285,36 +191,3 @@ class Html:
     def _render(self, template: str, **values: Any) -> str:
         with self.app.app_context():
             return render_template(template, csrf_token=self.csrf_token, **values)
-
-
-def respond_with(
-    chunks: Iterator[str],
-    connections: Connections | None = None,
-    connection: Connection | None = None,
-    *,
-    mimetype: str = "text/event-stream",
-) -> Response:
-    """The streamed response; `connection` is closed when it ends, however it ends."""
-    body = _sent(chunks, connections, connection)
-    next(body)
-    response = Response(body, mimetype=mimetype, direct_passthrough=True)
-    response.headers["Cache-Control"] = "no-cache, no-transform"
-    response.headers["X-Accel-Buffering"] = "no"
-    return response
-
-
-def _sent(
-    chunks: Iterator[str], connections: Connections | None, connection: Connection | None
-) -> Iterator[bytes]:
-    """What the server takes as it is: a layer between would be gone through for every word, and
-    its part of the stack kept meanwhile."""
-    try:
-        yield b""  # what has not begun would not hear of its end
-        yield from map(str.encode, chunks)
-    finally:
-        if connections is not None and connection is not None:
-            connections.close(connection)
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

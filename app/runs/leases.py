@@ -19,19 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Float, bindparam, or_, select, update
+from sqlalchemy import Float, bindparam, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.db.models import Approval, Run, db
+from app.db.models import LIVE, LIVE_ROW, Approval, Run, db
 
 log = logging.getLogger(__name__)
 
-LIVE = Run.status.in_(("queued", "running"))
 _RUNS = Run.__table__.c
-# The same for statements that go past the ORM's objects. Not IN: what is carried out for many rows
-# at once can't have that.
-LIVE_ROW = or_(_RUNS.status == "queued", _RUNS.status == "running")
 _MOST_CLAIMS = 8
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 from flask import render_template
 from sqlalchemy import Row, bindparam, select
 
-from app.agent.events import ToolCallUpdate, display_parts_from_json
-from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments, turn_messages
-from app.agent.tool_results import estimate_tokens, render_for_model
+from app.agent.messages import turn_messages
+from app.agent.tool_results import estimate_tokens
 from app.db.models import Message, Person, Run, Step, ToolCall, db
+from app.runs.replay import past_turn
 
 Messages = list[dict[str, Any]]
 """What the model is told, as the chat completions API wants it."""
@@ -111,35 +111,8 @@ def _step(rows: list[Row[Any]]) -> Messages:
     calls = [row for row in rows if row.id]
     if not rows[0].text and not calls:
         return []
-    turn, ends = _past(rows[0].text, calls, display=False)
+    turn, ends = past_turn(rows[0].text, calls, display=False)
     return turn_messages(turn.text, turn.calls, ends)
-
-
-def _past(text: str, stored: Sequence[Any], *, display: bool = True) -> PastTurn:
-    calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in stored)
-    return Turn(text, calls), {call.id: ended(call, display=display) for call in stored}
-
-
-def past_of(run: Run, *, unfinished: bool) -> list[PastTurn]:
-    """The steps of a run that another worker began: the finished ones, or the last one too."""
-    return [_past(step.text, step.calls) for step in run.steps if step.finished or unfinished]
-
-
-def ended(call: ToolCall | Row[Any], *, display: bool = True) -> ToolCallUpdate:
-    """A stored call as the event that last told of it, with what it showed if that is wanted."""
-    return ToolCallUpdate(
-        id=call.id,
-        tool=call.name,
-        status=call.status,  # type: ignore[arg-type]
-        arguments=(parse_arguments(call.arguments) or {}) if call.changed is None else call.changed,
-        result=call.result,
-        error=call.error,
-        duration_ms=call.duration_ms,
-        tokens=estimate_tokens(render_for_model(call.result))
-        if call.status == "completed"
-        else None,
-        display=display_parts_from_json(call.display) if display else (),
-    )
 
 
 def _newest(turns: Iterable[Messages], budget: int) -> Messages:

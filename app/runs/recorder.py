@@ -20,6 +20,7 @@ from app.db.models import Run, Step, ToolCall, db
 from app.errors import HomestreamError, RunFailed
 from app.runs import statements as run_rows
 from app.runs.event_log import EventLog
+from app.runs.replay import retold
 
 log = logging.getLogger(__name__)
 
@@ -232,18 +233,6 @@ class Recorder:
             run_rows.end_calls(self.run_id, NO_RESULT)
         content = _BETWEEN.join(filter(None, texts))
         run_rows.save_answer(self._message_id, content)
-
-
-def retold(past: Iterable[PastTurn]) -> list[Event]:
-    """Finished steps as events, of which the first text replaces all that a reader may have."""
-    events: list[Event] = [Content("", replace=True)]
-    written = False
-    for turn, calls in past:
-        if turn.text:
-            events.append(Content(f"{_BETWEEN}{turn.text}" if written else turn.text))
-            written = True
-        events += calls.values()
-    return events
 
 
 def _save_call(end: ToolCallUpdate) -> None:

@@ -23,16 +23,17 @@ from app.agent.messages import PastTurn
 from app.config import Settings
 from app.conversations import make_title
 from app.db.connection import begin_read_only, is_unavailable
-from app.db.models import Person, Run, User, db, new_id, to_person
+from app.db.models import LIVE, Person, Run, User, db, new_id, to_person
 from app.errors import Conflict, HomestreamError, NotFound, RunFailed, Unavailable, WorkerFull
 from app.greenlets import run_in_greenlet
 from app.runs import statements as run_rows
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog
-from app.runs.leases import LIVE, Leases
+from app.runs.leases import Leases
 from app.runs.limits import admit, asked_as_of
-from app.runs.prompt import Messages, messages_for, past_of
+from app.runs.prompt import Messages, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
+from app.runs.replay import past_of
 from app.runs.supervisor import ending_after_lost_worker
 from app.runs.timeout import RunTimeout
 from app.tools.approvals import RunApprovals
@@ -98,7 +99,7 @@ class Runs:
         self._leases = leases
         self._active: dict[str, Active] = {}
 
-    def make_sure_of_room(self) -> None:
+    def check_room(self) -> None:
         """Before anything else is done for a question: one that can't be taken must cost next to
         nothing, or those whose answers are being written would pay for it. Raises Full."""
         if len(self._active) >= self._settings.max_runs_per_worker:

@@ -14,9 +14,9 @@ from sqlalchemy import Float, Table, bindparam, func, insert, literal, select, u
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.agent.events import Outcome
-from app.db.models import Run, db, new_id, utc_now
+from app.db.models import LIVE_ROW, Run, db, new_id, utc_now
 from app.errors import HomestreamError
-from app.runs.leases import LIVE_ROW, epoch
+from app.runs.leases import epoch
 
 _TABLES = Run.metadata.tables
 _RUNS: Table = _TABLES["runs"]

@@ -12,9 +12,9 @@ from flask import Flask
 from app.agent.events import Done, Event
 from app.db.connection import is_unavailable
 from app.db.models import Run, db
-from app.rendering.answer import stored_events
 from app.runs.connections import Connections
 from app.runs.event_log import Entry, EventLog
+from app.runs.replay import stored_events
 
 log = logging.getLogger(__name__)
 

@@ -22,9 +22,8 @@ from sqlalchemy.exc import IntegrityError
 from app.agent.events import ApprovalRequested, DisplayPart
 from app.agent.messages import Decision
 from app.db.connection import is_unavailable
-from app.db.models import Approval, Run, db, utc_now
+from app.db.models import LIVE, Approval, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
-from app.runs.leases import LIVE
 from app.tools.registry import Tool
 
 log = logging.getLogger(__name__)

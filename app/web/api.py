@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import selectinload
 
 from app.agent.events import Event, to_json
@@ -14,18 +14,18 @@ from app.auth.sessions import current_user, require_user
 from app.conversations import load_conversation, load_run, validate_question
 from app.db.models import Conversation, Message, Run, db
 from app.errors import InputError, Unavailable
-from app.rendering import htmx as stream
 from app.rendering.answer import Answer
+from app.rendering.sse import as_json
 from app.services import services
+from app.web.streaming import respond_with
 
 bp = Blueprint("api", __name__)
-public = Blueprint("health", __name__)
 
 
 @bp.before_request
-def make_sure_of_room() -> None:
+def check_room() -> None:
     if request.method == "POST":
-        services().runs.make_sure_of_room()
+        services().runs.check_room()
 
 
 bp.before_request(require_user)
@@ -74,7 +74,7 @@ def _stream(run: Run, after: int) -> Response:
     connection = app.connections.open(current_user().id, run.id, "json")
     batches = app.subscriptions.subscribe(run.id, after)
     db.session.remove()
-    return stream.respond_with(stream.as_json(batches), app.connections, connection)
+    return respond_with(as_json(batches), app.connections, connection)
 
 
 @bp.post("/agents/chat")
@@ -172,30 +172,3 @@ def history_stats() -> ResponseReturnValue:
         firstMessageAt=first and f"{first.isoformat(timespec='milliseconds')}Z",
         lastMessageAt=last and f"{last.isoformat(timespec='milliseconds')}Z",
     )
-
-
-@public.get("/sse/health")
-def streams() -> ResponseReturnValue:
-    """The connection registry: numbers only, so that a load balancer may ask."""
-    app = services()
-    return jsonify(status="ok", **app.connections.summary(), runs=app.runs.counts())
-
-
-@public.get("/health")
-def health() -> ResponseReturnValue:
-    """200 while this process can serve; a tool service that is away is told, but is no failure.
-    Without Redis it is degraded: what is being written goes on, and nothing new begins."""
-    servers = {server.name: server.up for server in services().registry.servers.values()}
-    try:
-        db.session.execute(text("SELECT 1"))
-        database = True
-    except Exception:
-        database = False
-    redis = "off" if not services().settings.redis_url else "up" if services().log.up else "down"
-    body = {
-        "status": "error" if not database else "degraded" if redis == "down" else "ok",
-        "database": "up" if database else "down",
-        "redis": redis,
-        "services": {name: "up" if up else "down" for name, up in servers.items()},
-    }
-    return jsonify(body), 200 if database else 503

@@ -14,27 +14,18 @@ from app.agent.events import (
     media_type,
     to_json,
 )
-from app.auth.sessions import StaleForm, current_user, load_again, require_user, to_login
+from app.auth.sessions import current_user, require_user
 from app.db.models import Approval, db
-from app.errors import HomestreamError, InputError, Unauthenticated, render_error, wants_json
+from app.errors import HomestreamError, InputError
 from app.services import services
 from app.tools.approvals import approval_event, approve, arguments_digest, decline, load_approval
 from app.tools.registry import Tool
+from app.web.errors import wants_json
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
 bp.before_request(require_user)
 
 _FIELD = "argument."
-
-
-@bp.errorhandler(Unauthenticated)
-def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
-    return render_error(error) if wants_json() else to_login()
-
-
-@bp.errorhandler(StaleForm)
-def send_again(error: StaleForm) -> ResponseReturnValue:
-    return load_again() if request.headers.get("HX-Request") else render_error(error)
 
 
 @bp.get("/<approval_id>")
@@ -61,7 +52,7 @@ def decide(approval_id: str) -> ResponseReturnValue:
         return jsonify(_json(found))
     if request.headers.get("HX-Request"):
         return "", 204
-    return redirect(url_for("chat.watch", conversation_id=found.run.conversation_id), 303)
+    return redirect(url_for("conversations.watch", conversation_id=found.run.conversation_id), 303)
 
 
 def _decide(found: Approval, given: Any) -> None:

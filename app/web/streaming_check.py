@@ -10,9 +10,9 @@ import gevent
 from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
-from app.auth.sessions import require_user, to_login
-from app.errors import Unauthenticated
-from app.rendering import htmx as stream
+from app.auth.sessions import require_user
+from app.rendering.sse import sse
+from app.web.streaming import respond_with
 
 bp = Blueprint("streaming_check", __name__)
 bp.before_request(require_user)
@@ -23,17 +23,12 @@ PACE = 0.1
 _HERE = "<!-- the pieces -->"
 
 
-@bp.errorhandler(Unauthenticated)
-def sign_in_first(_error: Unauthenticated) -> ResponseReturnValue:
-    return to_login()
-
-
 @bp.get("/streaming-check")
 def page() -> ResponseReturnValue:
     """The page is itself sent piece by piece, for those who look at it without a script."""
     html = render_template("streaming_check.html", here=_HERE, pieces=PIECES, pace=PACE)
     head, tail = html.split(_HERE)
-    return stream.respond_with(_page(head, tail), mimetype="text/html")
+    return respond_with(_page(head, tail), mimetype="text/html")
 
 
 @bp.get("/streaming-check/events")
@@ -41,16 +36,16 @@ def events() -> Response:
     """`piece` events with their number and the milliseconds since the first, then `end`."""
     reached = request.headers.get("Last-Event-ID", "")
     begin = int(reached) if reached.isascii() and reached.isdigit() and len(reached) < 4 else 0
-    return stream.respond_with(_events(begin))
+    return respond_with(_events(begin))
 
 
 def _events(begin: int) -> Iterator[str]:
     started = time.monotonic()
     for number in range(begin + 1, PIECES + 1):
         told = {"number": number, "ms": round((time.monotonic() - started) * 1000)}
-        yield stream.sse("piece", json.dumps(told), id=number)
+        yield sse("piece", json.dumps(told), id=number)
         gevent.sleep(PACE)
-    yield stream.sse("end", "{}", id=PIECES)
+    yield sse("end", "{}", id=PIECES)
 
 
 def _page(head: str, tail: str) -> Iterator[str]:

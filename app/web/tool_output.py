@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from app.agent.events import DisplayPart, display_parts_from_json
-from app.auth.sessions import current_user, require_user, to_login
+from app.auth.sessions import current_user, require_user
 from app.db.models import Run, ToolCall, db
-from app.errors import NotFound, Unauthenticated, render_error, wants_json
+from app.errors import NotFound
 from app.services import services
 
 bp = Blueprint("shown", __name__, url_prefix="/calls")
@@ -26,11 +26,6 @@ class Sheet:
     run: Run
     shown: DisplayPart
     every: tuple[DisplayPart, ...]
-
-
-@bp.errorhandler(Unauthenticated)
-def sign_in_first(error: Unauthenticated) -> ResponseReturnValue:
-    return render_error(error) if wants_json() else to_login()
 
 
 @bp.get("/<call_id>/shown/<int:number>")

@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from app.agent.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCallUpdate
 from app.db.models import Run, db
-from app.rendering.answer import Answer, stored_events
-from app.rendering.htmx import BACK_MS, Html, as_fragments, as_json, as_page, sse
+from app.rendering.answer import Answer
+from app.rendering.held_open_page import as_page
+from app.rendering.htmx import Html, as_fragments
 from app.rendering.markdown import to_html
+from app.rendering.sse import BACK_MS, as_json, sse
 from app.runs.event_log import Entry
+from app.runs.replay import stored_events
 from app.runs.subscription import entries_of
 from tests.app.rendering.test_markdown import PIECES
 from tests.support.live_page import LivePage

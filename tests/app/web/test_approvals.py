@@ -11,8 +11,7 @@ import pytest
 import requests
 from sqlalchemy import select, update
 
-from app.db.models import Approval, Run, db, utc_now
-from app.runs.leases import LIVE
+from app.db.models import LIVE, Approval, Run, db, utc_now
 from tests.app.agent.test_loop import results
 from tests.support.product import Person, Product, eventually
 from tests.support.scripted_model import ScriptedModel, call, text, tool_call, tool_calls

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 from app import create_app
-from app.auth.sessions import safe_next
 from app.db.models import User, db
+from app.web.redirects import safe_next
 from tests.support.product import PASSWORD, Person, Product
 
 Start = Callable[..., Product]

@@ -118,7 +118,7 @@ def test_a_fault_is_a_page_without_a_stack_trace(product: Product, alice: Person
     def fault() -> str:
         raise RuntimeError("secret detail")
 
-    product.app.view_functions["chat.status"] = fault
+    product.app.view_functions["tools.status"] = fault
     for answer in (alice.get("/status"), alice.api("GET", "/status")):
         assert answer.status_code == 500
         assert "Something went wrong here" in answer.text
