@@ -26,7 +26,7 @@ import app.config
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
 from scripts.launch import ROOT, free_port, program_env
-from tool_services.framework.settings import Settings as ServiceSettings
+from tool_services.settings import Settings as ServiceSettings
 
 Figure = TypeVar("Figure", bound=float)
 

@@ -18,7 +18,7 @@ from itertools import cycle
 from pathlib import Path
 
 import app.config
-import tool_services.framework.settings
+import tool_services.settings
 from app.keys import ensure_secrets
 from scripts.supervisor import Program
 
@@ -127,7 +127,7 @@ def plan() -> list[Service]:
 
     The web app's settings include the secrets, so they are made on the way.
     """
-    tools = tool_services.framework.settings.load_settings()
+    tools = tool_services.settings.load_settings()
     make_secrets(tools.instance_dir)
     try:
         web = app.config.load_settings()
@@ -135,8 +135,8 @@ def plan() -> list[Service]:
         raise LaunchError(str(error)) from None
     wanted = [
         Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
-        Service("listings", "tool_services.listings:create_app()", tools.listings_port),
-        Service("analytics", "tool_services.analytics:create_app()", tools.analytics_port),
+        Service("listings", "tool_services.listings.app:create_app()", tools.listings_port),
+        Service("analytics", "tool_services.analytics.app:create_app()", tools.analytics_port),
     ]
     if web.uses_demo_model:
         wanted.append(Service("demo-model", "demo_model:create_app()", web.demo_model_port))
