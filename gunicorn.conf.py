@@ -38,7 +38,7 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
-    engine = getattr(worker.wsgi, "extensions", {}).get("engine")
+    engine = getattr(worker.wsgi, "extensions", {}).get("services")
     if engine is not None:
         engine.begin()
         gevent.spawn(_leave_in_time, worker, engine)
@@ -52,6 +52,6 @@ def _leave_in_time(worker: Any, engine: Any) -> None:
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    engine = getattr(getattr(worker, "wsgi", None), "extensions", {}).get("engine")
+    engine = getattr(getattr(worker, "wsgi", None), "extensions", {}).get("services")
     if engine is not None:
         engine.end()

@@ -13,45 +13,49 @@ from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import (
-    api,
-    approval_pages,
-    auth,
-    chat,
-    errors,
-    security,
-    shown_pages,
-    streaming_check,
-    tokens,
-)
-from app.apart import apart
-from app.catalogue import Catalogue
+from app.auth import sessions
+from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
-from app.connections import Connections, RedisStreams
-from app.database import options, url_of
-from app.engine import Engine
-from app.event_log import EventLog, MemoryLog
-from app.following import Following
-from app.leases import Leases
-from app.llm import Model
-from app.models import db, migrate, new_id
-from app.pace import Pace
-from app.redis_log import RedisLog, connect
-from app.runs import Runs
-from app.tokens import TokenIssuer
-from app.transport import ArrivalTransport
+from app.db.connection import engine_options, parse_url
+from app.db.models import db, migrate, new_id
+from app.greenlets import run_in_greenlet
+from app.llm.batching import BatchInterval
+from app.llm.http_transport import ArrivalTransport
+from app.llm.openai_chat import Model
+from app.runs.connections import Connections, RedisStreams
+from app.runs.event_log import EventLog, MemoryLog
+from app.runs.leases import Leases
+from app.runs.redis_event_log import RedisLog, connect
+from app.runs.service import Runs
+from app.runs.subscription import Subscriptions
+from app.services import Services
+from app.tools.registry import ToolRegistry
+from app.web import (
+    api,
+    approvals,
+    auth,
+    conversations,
+    errors,
+    health,
+    oauth,
+    runs,
+    security,
+    streaming_check,
+    tool_output,
+    tools,
+)
 
 
 def create_app(config: Settings | None = None) -> Flask:
     """The web app, wired. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
-    database = url_of(settings.database_url)
+    database = parse_url(settings.database_url)
     redis = connect(settings.redis_url) if settings.redis_url else None
     app = Flask(__name__, instance_path=str(settings.instance_dir))
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
         SQLALCHEMY_DATABASE_URI=database,
-        SQLALCHEMY_ENGINE_OPTIONS=options(database, settings.database_connections),
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(database, settings.database_connections),
         MAX_CONTENT_LENGTH=1_000_000,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
@@ -68,17 +72,18 @@ def create_app(config: Settings | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db, render_as_batch=True)
     security.init_app(app, secure=settings.secure)
-    auth.init_app(
+    sessions.init_app(
         app,
         access_minutes=settings.access_token_minutes,
         refresh_days=settings.refresh_token_days,
         secure=settings.secure,
     )
     errors.init_app(app)
-    approval_pages.init_app(app)
-    for blueprint in (chat.bp, shown_pages.bp, api.bp, api.public, streaming_check.bp, tokens.bp):
-        app.register_blueprint(blueprint)
-    app.extensions["engine"] = _engine(app, settings, redis)
+    auth.init_app(app)
+    approvals.init_app(app)
+    for room in (conversations, runs, tools, tool_output, api, health, streaming_check, oauth):
+        app.register_blueprint(room.bp)
+    app.extensions["services"] = _services(app, settings, redis)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
@@ -88,10 +93,10 @@ def create_app(config: Settings | None = None) -> Flask:
 
 def _apart(serve: Any) -> Any:
     """The WSGI application, of whose work nothing weighs on the stream that comes of it."""
-    return lambda environ, start_response: apart(serve, environ, start_response)
+    return lambda environ, start_response: run_in_greenlet(serve, environ, start_response)
 
 
-def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Engine:
+def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
     assert settings.signing_key_file is not None  # noqa: S101 - what Settings has seen to
     issuer = TokenIssuer(
         settings.signing_key_file,
@@ -99,7 +104,7 @@ def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Engine:
         settings.tool_services,
         settings.tool_exchanges,
     )
-    catalogue = Catalogue.of(
+    registry = ToolRegistry.of(
         settings.tool_services,
         settings.mcp_servers,
         issuer.mint,
@@ -113,9 +118,9 @@ def _engine(app: Flask, settings: Settings, redis: Redis | None) -> Engine:
         streams = RedisStreams(redis, lambda: log.up)
     connections = Connections(settings.max_streams, settings.max_streams_per_user, streams)
     leases = Leases(app, settings.lease_seconds)
-    runs = Runs(app, settings, log, connections, _model(settings), catalogue, leases)
-    following = Following(app, log, connections, settings.ping_interval)
-    return Engine(settings, log, connections, runs, catalogue, issuer, following)
+    runs = Runs(app, settings, log, connections, _model(settings), registry, leases)
+    following = Subscriptions(app, log, connections, settings.ping_interval)
+    return Services(settings, log, connections, runs, registry, issuer, following)
 
 
 def _model(settings: Settings) -> Model:
@@ -132,7 +137,7 @@ def _model(settings: Settings) -> Model:
     return Model(
         client,
         settings.models,
-        pace=Pace(settings.flush_interval, settings.longest_flush_interval),
+        pace=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
         first_token_timeout=settings.first_token_timeout,
         attempts=settings.model_attempts,
     )

@@ -5,48 +5,21 @@ Every query of a person's data goes through here, so that another person's id is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from sqlalchemy import bindparam, select
 
-from sqlalchemy import ScalarResult, bindparam, func, select
-from sqlalchemy.orm import selectinload
-
-from app.answer import Answer, stored_events
+from app.db.models import LIVE, Conversation, Run, db
 from app.errors import InputError, NotFound
-from app.event_log import EventLog
-from app.leases import LIVE
-from app.models import Conversation, Message, Run, Step, db
 
 TITLE_LENGTH = 60
-PAGE_LENGTH = 50
-"""Messages that a page shows at once. Even, so that a page ends and begins between exchanges."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A message on a page: a question's text, or an answer."""
-
-    role: str
-    text: str
-    answer: Answer | None = None
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """Successive messages of a conversation. `earlier` and `newer` are the positions before which
-    the stretches above and below it are; None where there is none."""
-
-    messages: list[Shown]
-    earlier: int | None
-    newer: int | None
-
-
-def conversations_of(user_id: str, limit: int = 200) -> list[Conversation]:
+def list_conversations(user_id: str, limit: int = 200) -> list[Conversation]:
     """The newest first."""
     query = select(Conversation).where(Conversation.user_id == user_id)
     return list(db.session.scalars(query.order_by(Conversation.updated_at.desc()).limit(limit)))
 
 
-def own_conversation(user_id: str, conversation_id: str) -> Conversation:
+def load_conversation(user_id: str, conversation_id: str) -> Conversation:
     """Raises NotFound when there is none, or it is another person's."""
     found = db.session.get(Conversation, conversation_id)
     if found is None or found.user_id != user_id:
@@ -57,13 +30,13 @@ def own_conversation(user_id: str, conversation_id: str) -> Conversation:
 _OWNER = select(Run.__table__.c.user_id).where(Run.__table__.c.id == bindparam("run"))
 
 
-def make_sure_run_is_own(user_id: str, run_id: str) -> None:
+def check_run_owner(user_id: str, run_id: str) -> None:
     """What own_run says, for who needs no more of it. Raises NotFound."""
     if db.session.execute(_OWNER, {"run": run_id}).scalar() != user_id:
         raise NotFound("There is no such answer.")
 
 
-def own_run(user_id: str, run_id: str) -> Run:
+def load_run(user_id: str, run_id: str) -> Run:
     """Raises NotFound when there is none, or it is another person's."""
     found = db.session.get(Run, run_id)
     if found is None or found.user_id != user_id:
@@ -71,7 +44,7 @@ def own_run(user_id: str, run_id: str) -> Run:
     return found
 
 
-def checked_question(text: object, longest: int) -> str:
+def validate_question(text: object, longest: int) -> str:
     """A question as it is stored. Raises InputError with a sentence."""
     question = text.replace("\0", "").strip() if isinstance(text, str) else ""
     if not question:
@@ -81,7 +54,7 @@ def checked_question(text: object, longest: int) -> str:
     return question
 
 
-def title_of(question: str) -> str:
+def make_title(question: str) -> str:
     """What a conversation is called that begins with this question."""
     line = " ".join(question.split())
     if len(line) <= TITLE_LENGTH:
@@ -89,52 +62,6 @@ def title_of(question: str) -> str:
     return line[: TITLE_LENGTH - 1].rsplit(" ", 1)[0].rstrip(",.;:") + "…"
 
 
-def stretch_of(conversation: Conversation, log: EventLog, before: int | None = None) -> Stretch:
-    """The newest messages, or those before a position, as a page shows them; an answer being
-    written as far as it has come. Raises NotFound when nothing is there."""
-    end = _last_position(conversation) + 1
-    # Questions are at odd positions, each answer at the next one: they are never parted.
-    until = end if before is None else min(before | 1, end)
-    since = max(until - PAGE_LENGTH, 1)
-    if before is not None and until <= since:
-        raise NotFound("There is nothing earlier in this conversation.")
-    return Stretch(
-        messages=[_shown(row, log) for row in _messages(conversation, since, until)],
-        earlier=since if since > 1 else None,
-        newer=until + PAGE_LENGTH if until < end else None,
-    )
-
-
-def _last_position(conversation: Conversation) -> int:
-    query = select(func.max(Message.position)).where(Message.conversation_id == conversation.id)
-    return db.session.scalar(query) or 0
-
-
-def _messages(conversation: Conversation, since: int, until: int) -> ScalarResult[Message]:
-    return db.session.scalars(
-        select(Message)
-        .where(
-            Message.conversation_id == conversation.id,
-            Message.position >= since,
-            Message.position < until,
-            Message.superseded.is_(False),
-        )
-        .order_by(Message.position)
-        .options(selectinload(Message.run).selectinload(Run.steps).selectinload(Step.calls))
-    )
-
-
-def _shown(message: Message, log: EventLog) -> Shown:
-    answer = answer_of(message.run, log) if message.run else None
-    return Shown(message.role, message.content, answer)
-
-
 def live_run(conversation: Conversation) -> Run | None:
     """The run that is writing the conversation's last answer now, if one is."""
     return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, LIVE))
-
-
-def answer_of(run: Run, log: EventLog) -> Answer:
-    entries = log.read(run.id, 0, 0) if run.live else None
-    events = [entry.event for entry in entries] if entries else stored_events(run)
-    return Answer(run.id).apply_all(events)

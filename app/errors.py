@@ -18,38 +18,20 @@ HomestreamError            code, message (a sentence for the person), status, re
 
 from __future__ import annotations
 
-import logging
-
-from flask import Flask, Response, jsonify, render_template, request
-from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
-
-from app.database import is_away
-
-log = logging.getLogger(__name__)
-
-_JSON_PATHS = ("/agents/", "/sse/", "/oauth/", "/.well-known/", "/health")
-_SENTENCES = {
-    400: "The request can't be read.",
-    404: "There is nothing at this address.",
-    405: "This address doesn't take that kind of request.",
-    413: "That is too much at once: send less.",
-    415: "Send JSON, with the Content-Type application/json.",
-    429: "Too many tries: wait a minute, then try again.",
-}
-
 
 class HomestreamError(Exception):
-    """`code` is for programs, `message` for people; `retryable` says whether again may help."""
+    """`code` is for programs, `message` for people, `detail` for operators: what the other side
+    said, word for word. `retryable` says whether a second try may help."""
 
     status = 500
     code = "internal"
     retryable = False
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, detail: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
+        self.detail = detail
 
 
 class InputError(HomestreamError):
@@ -70,6 +52,10 @@ class Unauthenticated(HomestreamError):
 class Forbidden(HomestreamError):
     status = 403
     code = "forbidden"
+
+
+class StaleForm(Forbidden):
+    """A form of an earlier session: its page has to be loaded again before it can be sent."""
 
 
 class NotFound(HomestreamError):
@@ -94,14 +80,14 @@ class TooMany(HomestreamError):
         self.retry_after = retry_after
 
 
-class Away(HomestreamError):
+class Unavailable(HomestreamError):
     status = 503
     code = "away"
     retryable = True
     retry_after = 5
 
 
-class Full(Away):
+class WorkerFull(Unavailable):
     code = "full"
 
 
@@ -117,9 +103,14 @@ class ModelUnavailable(ModelError):
     retryable = True
 
     def __init__(
-        self, message: str, *, code: str | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        detail: str = "",
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(message, code=code, detail=detail)
         self.retry_after = retry_after
 
 
@@ -136,54 +127,3 @@ class RunFailed(HomestreamError):
 class ToolFailure(HomestreamError):
     status = 502
     code = "tool_failed"
-
-
-def wants_json() -> bool:
-    """Whether a program asks rather than a browser, which always says that it takes HTML."""
-    if request.path.startswith(_JSON_PATHS) or request.is_json:
-        return True
-    accept = request.headers.get("Accept", "")
-    if request.headers.get("HX-Request") or "text/html" in accept:
-        return False
-    return "Authorization" in request.headers or "application/json" in accept
-
-
-def answer(error: HomestreamError) -> ResponseReturnValue:
-    """The error as JSON, as a fragment for htmx, or as a page."""
-    headers = {}
-    if isinstance(error, TooMany | Away):
-        headers["Retry-After"] = str(error.retry_after)
-    if error.status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
-    if wants_json():
-        body = {"code": error.code, "message": error.message, "retryable": error.retryable}
-        return jsonify(error=body), error.status, headers
-    if request.headers.get("HX-Request"):
-        headers |= {"HX-Retarget": "#notice", "HX-Reswap": "innerHTML"}
-        return render_template("_notice.html", message=error.message), error.status, headers
-    # A body that was too large to take can't be shown again either.
-    typed = "" if error.status == 413 else request.form.get("message", "")
-    page = render_template("error.html", error=error, typed=typed, back=request.referrer)
-    return page, error.status, headers
-
-
-def init_app(app: Flask) -> None:
-    app.register_error_handler(HomestreamError, answer)
-    app.register_error_handler(HTTPException, _answer_http)
-    app.register_error_handler(Exception, _answer_unexpected)
-
-
-def _answer_http(error: HTTPException) -> ResponseReturnValue | Response:
-    if error.code is None or error.code < 400:
-        return error.get_response()
-    known = HomestreamError(_SENTENCES.get(error.code, "The request can't be served."), code="http")
-    known.status = error.code
-    return answer(known)
-
-
-def _answer_unexpected(error: Exception) -> ResponseReturnValue:
-    if is_away(error):
-        log.warning("%s %s: the database is away: %s", request.method, request.path, error)
-        return answer(Away("The database can't be reached just now: try again in a moment."))
-    log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return answer(HomestreamError("Something went wrong here. It has been noted; try again."))

@@ -31,7 +31,7 @@ class Reader:
 
     number: int
     ask: Ask
-    follow: Follow | None
+    subscribe: Follow | None
     sock: socket.socket | None = None
     got: list[bytes] = field(default_factory=list)
     streaming: bool = False
@@ -104,7 +104,7 @@ class Load:
         self.most_open = max(self.most_open, len(self._open))
         self._poll.register(reader.sock, select.EPOLLIN)
         reader.asked_at = time.monotonic()
-        reader.streaming = reader.follow is None
+        reader.streaming = reader.subscribe is None
         reader.sock.send(reader.ask(reader))
 
     def _read(self, reader: Reader) -> None:
@@ -144,13 +144,13 @@ class Load:
         if not found or len(body) < int(length[1] if length else 0):
             return
         status = int(head[9:12])
-        if status >= 400 or reader.follow is None or reader.sock is None:
+        if status >= 400 or reader.subscribe is None or reader.sock is None:
             reader.status, reader.refused_at = status, time.monotonic()
             self._close(reader)
             return
         reader.got.clear()
         reader.streaming = True
-        reader.sock.send(reader.follow(reader, body))
+        reader.sock.send(reader.subscribe(reader, body))
 
     def _close(self, reader: Reader) -> None:
         if reader.sock is not None and reader.sock.fileno() >= 0:

@@ -13,7 +13,7 @@ import itertools
 import math
 from dataclasses import dataclass
 
-from app.pace import Pace
+from app.llm.batching import BatchInterval
 from bench.measure import percentile
 from bench.report import DOCS, Results, Sample, cpu_per_1000, fill, load, parts
 
@@ -82,7 +82,7 @@ class _Worker:
         self._costs = costs
         self._streams = streams
         self._tokens = tokens
-        self._pace = Pace(SHORTEST, LONGEST)
+        self._pace = BatchInterval(SHORTEST, LONGEST)
         self._order = itertools.count()
         # (when it is due, its order, which answer; None for one that is yet to be asked for)
         self._due = [(ramp * n / streams, next(self._order), n, False) for n in range(streams)]
@@ -224,9 +224,9 @@ def write() -> None:
     file = DOCS / "scaling.md"
     known = costs(results)
     pieces = {
-        "costs": f"A question costs {known.question * 1e3:.1f} ms of CPU, a look at an answer "
-        f"{known.look * 1e6:.0f} µs, a token {known.token * 1e6:.0f} µs more; an event costs "
-        f"Valkey {_event_seconds(results) * 1e6:.0f} µs.",
+        "costs": f"A question costs {known.question * 1e3:.1f} ms of CPU, a read of an answer "
+        f"{known.look * 1e6:.0f} µs, and each token in it {known.token * 1e6:.0f} µs more. An "
+        f"event costs Valkey {_event_seconds(results) * 1e6:.0f} µs.",
         "check": check_table(results),
         "needs": needs_table(results),
     }

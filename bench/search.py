@@ -20,8 +20,10 @@ from random import Random as Dice
 from statistics import median, quantiles
 from typing import Any
 
-from scripts.engines import Postgres
-from scripts.launch import ROOT, free_port
+from scripts import ROOT
+from scripts.child_processes import end_with_parent
+from scripts.local_servers import Postgres
+from scripts.ports import free_port
 from tool_services.framework.tokens import Caller
 from tool_services.listings.app import create_app
 from tool_services.listings.find_listings import Search, find_listings
@@ -199,6 +201,7 @@ def report(name: str, taken: dict[str, list[float]]) -> None:
 
 
 def main() -> None:
+    end_with_parent()
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--listings", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=100, help="searches of each kind")

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
-from app.markdown import to_html
+from app.rendering.markdown import to_html
 
 _PART = re.compile(
     r'<hx-partial hx-target="#(\w)-\w+((?: > :last-child)*)" hx-swap="(\w+)">(.*?)</hx-partial>',

@@ -19,9 +19,9 @@ from pathlib import Path  # noqa: E402
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
-from tests.engines import Engines  # noqa: E402
-from tests.product import Person, Product  # noqa: E402
-from tests.scripted_model import ScriptedModel  # noqa: E402
+from tests.support.engines import Engines  # noqa: E402
+from tests.support.product import Person, Product  # noqa: E402
+from tests.support.scripted_model import ScriptedModel  # noqa: E402
 
 # The same examples on every machine, so that a red run can be had again.
 hypothesis.settings.register_profile("steady", derandomize=True, deadline=None)

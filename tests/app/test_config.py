@@ -13,8 +13,8 @@ import pytest
 
 import demo_model.config
 import tool_services.settings
+from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 from app.config import OPENAI_URL, Settings, SettingsError, load_settings
-from app.keys import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -149,6 +149,7 @@ def test_a_missing_secret_has_no_default(
         load_settings()
 
 
+@pytest.mark.slow
 def test_a_bad_setting_stops_the_start_with_the_sentence_alone(folder: Path) -> None:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "RUN_TIMEOUT": "soon"}
     env["INSTANCE_DIR"] = str(folder)

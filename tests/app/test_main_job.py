@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.product import Person, text_of
-from tests.scripted_model import ScriptedModel, text, tool_call
+from tests.support.product import Person, text_of
+from tests.support.scripted_model import ScriptedModel, text, tool_call
 
 
 def test_an_answer_streams_in_with_its_tool_call_and_is_kept(

@@ -14,7 +14,7 @@ monkey.patch_all()
 
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
-from tests.app.services import Blocks, ToolService  # noqa: E402
+from tests.support.tool_services import Blocks, ToolService  # noqa: E402
 
 # Every address in it is foreign: the tests fail at the first request to one.
 AWAY = "http://foreign.example"

@@ -18,10 +18,11 @@ from pathlib import Path
 import psycopg
 from playwright.sync_api import Page, sync_playwright
 
-from scripts.launch import free_port
+from scripts.child_processes import end_with_parent
+from scripts.ports import free_port
 from tests.browser.conftest import ROOT, Process, free_ports, launch
 from tests.browser.person import Person, Site, eventually
-from tests.processes import below
+from tests.support.processes import below
 
 WATCH = """() => {
     window.changes = [];
@@ -71,16 +72,17 @@ def database_of(cluster: int) -> str:
 
 
 def main() -> None:
+    end_with_parent()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--times", type=int, default=20)
     times = parser.parse_args().times
     model_port = free_port()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
-        model = Process(["tests.scripted_model", "--port", str(model_port)], {}, ROOT)
+        model = Process(["tests.support.scripted_model", "--port", str(model_port)], {}, ROOT)
         url = f"http://127.0.0.1:{model_port}/v1"
         ports = free_ports()
         env = {"INSTANCE_DIR": f"{name}/instance", "OPENAI_BASE_URL": url, "MODEL": "scripted"}
-        cluster = Process(["scripts.cluster"], env | ports, Path(name))
+        cluster = Process(["scripts.run_cluster"], env | ports, Path(name))
         try:
             cluster.until("Homestream is ready")
             browser = launch(playwright)

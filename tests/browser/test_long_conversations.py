@@ -9,10 +9,10 @@ from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
-from app.models import User
+from app.db.models import User
 from tests.browser.person import Person, Site
 from tests.browser.test_looks import KINDS, Look
-from tests.long import long_conversation
+from tests.support.long_conversations import long_conversation
 
 New = Callable[..., BrowserContext]
 LONG = 2000

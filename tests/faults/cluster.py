@@ -23,10 +23,11 @@ import redis
 import requests
 from gevent import sleep
 
-from scripts.engines import Postgres, Valkey
-from scripts.launch import free_port
-from tests.engines import migrate
-from tests.processes import children
+from scripts.child_processes import start
+from scripts.local_servers import Postgres, Valkey
+from scripts.ports import free_port
+from tests.support.engines import migrate
+from tests.support.processes import children
 
 Usage = dict[str, int]
 """Greenlets, open files, and memory in KiB."""
@@ -53,7 +54,7 @@ class Server:
 
     def start(self) -> None:
         with self.output.open("ab") as out:
-            self._process = subprocess.Popen(
+            self._process = start(
                 self.command, env=self.env, cwd=self.folder, stdout=out, stderr=out
             )
 

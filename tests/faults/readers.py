@@ -13,7 +13,7 @@ import requests
 from gevent import sleep
 
 from tests.faults.cluster import Cluster
-from tests.product import PASSWORD, Stream
+from tests.support.product import PASSWORD, Stream
 
 # A question that was sent is waited for: nobody knows what becomes of one that was given up.
 TIMEOUTS = (2, 20)

@@ -18,7 +18,7 @@ import requests
 
 from tests.faults.cluster import FIRST_TOKEN_SECONDS, Cluster
 from tests.faults.readers import Account, Reader
-from tests.scripted_model import (
+from tests.support.scripted_model import (
     RecordedRequest,
     Reply,
     ScriptedModel,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import all_gone
+from tests.support.processes import all_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,14 +15,14 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import create_engine
 from sqlalchemy import text as sql
 
-from app.database import options, read_only, url_of
-from app.models import db
-from scripts.engines import Postgres, Valkey
-from tests.engines import Engines
-from tests.processes import below
-from tests.product import Person, Product, eventually, text_of
-from tests.scripted_model import ScriptedModel
-from tests.scripted_replies import endless, text
+from app.db.connection import begin_read_only, engine_options, parse_url
+from app.db.models import db
+from scripts.local_servers import Postgres, Valkey
+from tests.support.engines import Engines
+from tests.support.processes import below
+from tests.support.product import Person, Product, eventually, text_of
+from tests.support.scripted_model import ScriptedModel
+from tests.support.scripted_replies import endless, text
 
 Start = Callable[..., Product]
 Outage = Callable[[Any], Any]
@@ -178,7 +178,7 @@ def test_streams_hold_no_connection_to_the_database(
     watching = [alice.watch(run) for run in runs]
     for stream in watching:
         assert stream.until("parts")
-    assert product.engine.connections.summary()["openStreams"] >= 6
+    assert product.services.connections.summary()["openStreams"] >= 6
     with product.app.app_context():
         pool = db.engine.pool
     eventually(lambda: pool.checkedout() == 0)  # type: ignore[attr-defined]
@@ -191,8 +191,8 @@ def test_streams_hold_no_connection_to_the_database(
 def test_a_connection_is_asked_whether_it_still_answers_only_after_a_pause(
     real_engines: Engines,
 ) -> None:
-    url = url_of(real_engines.fresh()["database_url"])
-    engine = create_engine(url, **options(url, 1))
+    url = parse_url(real_engines.fresh()["database_url"])
+    engine = create_engine(url, **engine_options(url, 1))
 
     def newest_question(pid: int) -> str:
         with psycopg.connect(url.set(drivername="postgresql").render_as_string(False)) as other:
@@ -210,8 +210,8 @@ def test_a_connection_is_asked_whether_it_still_answers_only_after_a_pause(
 
 
 def test_one_that_went_with_its_server_is_replaced(real_engines: Engines) -> None:
-    url = url_of(real_engines.fresh()["database_url"])
-    engine = create_engine(url, **options(url, 1))
+    url = parse_url(real_engines.fresh()["database_url"])
+    engine = create_engine(url, **engine_options(url, 1))
     with engine.connect() as connection:
         connection.scalar(sql("SELECT 1"))
     with stopped(real_engines.postgres):
@@ -228,8 +228,8 @@ def test_what_only_reads_begins_no_transaction(product: Product) -> None:
         return TransactionStatus(connection.info.transaction_status)
 
     with product.app.app_context():
-        read_only()
+        begin_read_only()
         assert status() == TransactionStatus.IDLE
-        read_only()  # once more changes nothing
+        begin_read_only()  # once more changes nothing
         db.session.remove()
         assert status() == TransactionStatus.INTRANS

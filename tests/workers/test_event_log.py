@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import gevent
 import pytest
 
-from app.event_log import ATTEMPT, Entry, EventLog, MemoryLog
-from app.events import Content, Done, Event, RunStarted, Thinking
-from app.redis_log import RedisLog, connect
-from tests.engines import Engines
-from tests.product import eventually
+from app.agent.events import Content, Done, Event, RunStarted, Thinking
+from app.runs.event_log import ATTEMPT, Entry, EventLog, MemoryLog
+from app.runs.redis_event_log import RedisLog, connect
+from tests.support.engines import Engines
+from tests.support.product import eventually
 
 DONE = Done("completed", "m1")
 

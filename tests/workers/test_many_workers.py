@@ -10,11 +10,11 @@ import pytest
 import redis
 import requests
 
-from app.event_log import ATTEMPT
-from tests.engines import Engines
-from tests.product import Person, Product, Stream, eventually, text_of
-from tests.scripted_model import ScriptedModel
-from tests.scripted_replies import endless, text
+from app.runs.event_log import ATTEMPT
+from tests.support.engines import Engines
+from tests.support.product import Person, Product, Stream, eventually, text_of
+from tests.support.scripted_model import ScriptedModel
+from tests.support.scripted_replies import endless, text
 
 Start = Callable[..., Product]
 Nodes = tuple[Product, Product]

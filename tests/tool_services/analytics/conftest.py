@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines import Engines
+from tests.support.engines import Engines
 from tests.tool_services.support.homes import running_analytics, running_listings, settings_for
 from tests.tool_services.support.issuer import Issuer
 from tests.tool_services.support.services import Service, running_issuer

@@ -89,7 +89,12 @@ def test_many_people_at_once_each_act_for_themselves(
 
 
 def performance(listing_id: str, status: str = "Active", **metrics: Any) -> Performance:
-    home = {"listingId": listing_id, "address": "1 Oak Street", "city": "Bend", "state": "OR"}
+    home: dict[str, Any] = {
+        "listingId": listing_id,
+        "address": "1 Oak Street",
+        "city": "Bend",
+        "state": "OR",
+    }
     home |= {"zipCode": "97701", "price": 1, "bedrooms": 1, "bathrooms": 1, "status": status}
     usual = {"time_on_market": 10, "click_through_rate": 0.03, "conversion_rate": 0.1}
     return Performance(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines import Engines
+from tests.support.engines import Engines
 from tests.tool_services.support.notes.app import NotesSettings, create_app
 from tests.tool_services.support.notes.models import db
 from tests.tool_services.support.services import Service, running, running_issuer

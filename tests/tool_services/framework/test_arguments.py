@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema_rs import Draft202012Validator
 from pydantic import Field
 
 from tool_services.framework.arguments import read_arguments
@@ -121,12 +121,12 @@ SCALARS = (
 VALUES = SCALARS | st.lists(SCALARS, max_size=4)
 NAMES = st.sampled_from(["itemIds", "maxPrice", "howMany", "size", "recipient", "other"])
 
+SCHEMA = Draft202012Validator(Order.json_schema(), validate_formats=True)
+
 
 @given(st.dictionaries(NAMES, VALUES))
 def test_what_is_accepted_is_exactly_what_the_schema_allows(arguments: Any) -> None:
-    allowed = Draft202012Validator(
-        Order.json_schema(), format_checker=FormatChecker(["email"])
-    ).is_valid(arguments)
+    allowed = SCHEMA.is_valid(arguments)
     try:
         read_arguments(Order, arguments)
     except InvalidArgumentsError:

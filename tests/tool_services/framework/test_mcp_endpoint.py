@@ -50,6 +50,7 @@ def error(answer: Answer) -> tuple[int, int]:
     return answer.status, answer.body["error"]["code"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_the_official_client_lists_and_calls_tools(notes: Service, mode: str) -> None:
     calls = [["findNotes", {"text": "first"}], ["addNote", {"noteText": "third"}]]

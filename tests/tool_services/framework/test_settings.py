@@ -72,6 +72,7 @@ def test_a_bad_setting_stops_the_start_with_one_sentence_that_names_it(
     assert line.startswith(f"{name} is {value!r}")
 
 
+@pytest.mark.slow
 def test_gunicorn_gives_up_when_a_setting_is_bad(tmp_path: Path) -> None:
     app = "tests.tool_services.support.notes.app:create_app()"
     ended = subprocess.run(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines import Engines
+from tests.support.engines import Engines
 from tests.tool_services.support.homes import running_listings, settings_for
 from tests.tool_services.support.services import Service, running_issuer
 

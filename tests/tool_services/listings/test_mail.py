@@ -16,11 +16,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from scripts.launch import free_port
+from scripts.ports import free_port
 from tests.tool_services.support.mailbox import Mailbox, running_mailbox
 from tool_services.framework.settings import load_settings
 from tool_services.listings.mail import Email, MailError, MailRefused, MailServer
 from tool_services.listings.settings import ListingsSettings
+
+pytestmark = pytest.mark.slow
 
 EMAIL = Email("1@test", "ann@example.com", "Hello", "A text\n.\nwith a dot", "<p>HTML</p>")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from app.shown import clean
+from app.tools.display import sanitise_html
 from tests.tool_services.support.services import Service
 
 
@@ -30,7 +30,7 @@ def display_parts(service: Service, tool: str, **arguments: Any) -> list[Part]:
         parts.append(Part(resource["uri"], resource["mimeType"], resource["text"]))
     for part in parts:
         if part.media_type == "text/html":
-            assert _plain(clean(part.text)) == _plain(part.text)
+            assert _plain(sanitise_html(part.text)) == _plain(part.text)
     return parts
 
 

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.engines import Engines
-from tests.seeded import copy_samples
+from tests.support.engines import Engines
+from tests.support.seeded_databases import copy_samples
 from tests.tool_services.support.issuer import Issuer
 from tests.tool_services.support.services import Service, running
 from tool_services.analytics import app as analytics

@@ -35,7 +35,7 @@ class Handler:
         if name == "refused":
             return "550 No such mailbox"
         if name == "hangs-up-early":
-            server.transport.abort()
+            _hang_up(server)
         if name == "later" and address not in self.seen:
             self.seen.add(address)
             return "451 Come back later"
@@ -57,12 +57,17 @@ class Handler:
         assert isinstance(content, bytes)
         (self.folder / f"{time.time_ns()}.eml").write_bytes(content)
         if name == "hangs-up":
-            server.transport.abort()
+            _hang_up(server)
         return "250 Taken"
 
     def _log(self, line: str) -> None:
         with (self.folder / "log").open("a") as log:
             log.write(line + "\n")
+
+
+def _hang_up(server: SMTP) -> None:
+    assert isinstance(server.transport, asyncio.Transport)
+    server.transport.abort()
 
 
 def authenticator(user: str, password: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +12,9 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
 
-from scripts.launch import free_port
-from tests.product import eventually
+from scripts.child_processes import start
+from scripts.ports import free_port
+from tests.support.product import eventually
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,11 @@ def running_mailbox(folder: Path, **options: str) -> Iterator[Mailbox]:
     folder.mkdir()
     module = "tests.tool_services.support.mail_server"
     command = [sys.executable, "-m", module, str(port), str(folder), json.dumps(options)]
-    with subprocess.Popen(command) as process:
-        eventually(lambda: _listens(port), 30)
-        yield Mailbox(port, folder)
-        process.terminate()
+    process = start(command)
+    eventually(lambda: _listens(port), 30)
+    yield Mailbox(port, folder)
+    process.terminate()
+    process.wait()
 
 
 def _listens(port: int) -> bool:

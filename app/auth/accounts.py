@@ -1,0 +1,103 @@
+"""Accounts: sign up, and log in with what was given then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, EmailStr, Field, ValidationError, field_validator
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from app.auth import passwords
+from app.db.models import Person, User, db
+from app.errors import HomestreamError
+
+Fields = dict[str, str]
+
+
+class FormErrors(HomestreamError):
+    """Each field's sentence; shown beside the fields, with what was typed."""
+
+    status = 422
+    code = "invalid_input"
+
+    def __init__(self, fields: Fields, status: int = 422) -> None:
+        super().__init__(" ".join(fields.values()))
+        self.fields = fields
+        self.status = status
+
+
+class SignUp(BaseModel):
+    """What a person may say about themselves. Anything else (a role, say) is not read."""
+
+    email: EmailStr = Field(max_length=254)
+    name: str = Field(min_length=1, max_length=100)
+    password: str = Field(min_length=8, max_length=256)
+
+    @field_validator("email", "name", mode="before")
+    @classmethod
+    def _trimmed(cls, value: Any) -> Any:
+        return value.strip() if isinstance(value, str) else value
+
+    @field_validator("name")
+    @classmethod
+    def _printable(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("unprintable")
+        return value
+
+
+_SENTENCES = {
+    "email": "Enter an e-mail address like ann@example.com.",
+    "name": "Enter your name, in at most 100 characters.",
+    "password": "Enter a password of 8 to 256 characters.",
+}
+
+
+def sign_up(given: dict[str, Any]) -> User:
+    """A new account. Raises FormErrors."""
+    try:
+        checked = SignUp.model_validate(given)
+    except ValidationError as error:
+        wrong = {str(detail["loc"][0]) for detail in error.errors()}
+        raise FormErrors({name: _SENTENCES[name] for name in _SENTENCES if name in wrong}) from None
+    person = User(
+        email=checked.email.lower(),
+        name=checked.name,
+        password_hash=passwords.hash_password(checked.password),
+    )
+    db.session.add(person)
+    try:
+        db.session.commit()
+    except IntegrityError:
+        db.session.rollback()
+        taken = "There is an account with this e-mail address already: log in instead."
+        raise FormErrors({"email": taken}, status=409) from None
+    return person
+
+
+def log_in(given: dict[str, Any]) -> User:
+    """The account that the address and password belong to. Raises FormErrors."""
+    email, password = given.get("email", "").strip().lower(), given.get("password", "")
+    missing = [name for name, value in (("email", email), ("password", password)) if not value]
+    if missing:
+        raise FormErrors(
+            {name: _SENTENCES[name].split(" of ")[0].rstrip(".") + "." for name in missing}
+        )
+    person: User | None = db.session.scalar(select(User).where(User.email == email))
+    known = person.password_hash if person else None
+    if len(password) > 256 or not passwords.verify_password(known, password):
+        raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
+    assert person is not None  # noqa: S101 - what passwords.verify_password says
+    return person
+
+
+def profile(person: User | Person) -> dict[str, str]:
+    """What a person is told of their account."""
+    return {
+        "id": person.id,
+        "email": person.email,
+        "name": person.name,
+        "role": person.role,
+        "createdAt": f"{person.created_at.isoformat(timespec='seconds')}Z",
+    }

@@ -1,0 +1,124 @@
+"""The app as token issuer: its public keys, and short-lived tokens for the tool services.
+
+A token names one person and one service (RFC 7519 `sub` and `aud`). A service that needs another
+exchanges the token it was given (RFC 8693), where TOOL_EXCHANGES allows it.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from jwt.algorithms import ECAlgorithm
+
+from app.db.models import new_id
+
+ALGORITHM = "ES256"
+LIFETIME = 300
+EXCHANGED_SCOPE = "tools:call"
+
+
+class ExchangeError(Exception):
+    """`code` is one of RFC 6749's and 8693's error codes."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class TokenIssuer:
+    """Signs with the private key in `key_file`; `services` are names and URLs of who may be
+    addressed, `exchanges` says which service may act at which other."""
+
+    def __init__(
+        self,
+        key_file: Path,
+        issuer: str,
+        services: Mapping[str, str],
+        exchanges: Mapping[str, str],
+    ) -> None:
+        key = load_pem_private_key(key_file.read_bytes(), password=None)
+        if not isinstance(key, EllipticCurvePrivateKey):
+            raise ValueError(f"{key_file} holds no elliptic-curve key.")
+        self._key, self._public_key = key, key.public_key()
+        public = json.loads(ECAlgorithm.to_jwk(self._public_key))
+        self._kid = _thumbprint(public)
+        self.jwks = {"keys": [public | {"kid": self._kid, "use": "sig", "alg": ALGORITHM}]}
+        self._issuer = issuer
+        self._services = dict(services)
+        self._exchanges = dict(exchanges)
+
+    def mint(
+        self, user_id: str, audience: str, scope: str, *, lifetime: int = LIFETIME, **claims: Any
+    ) -> str:
+        """A token for one person at one service, good for at most five minutes."""
+        now = int(time.time())
+        payload = {
+            "iss": self._issuer,
+            "sub": user_id,
+            "aud": audience,
+            "scope": scope,
+            "iat": now,
+            "exp": now + min(lifetime, LIFETIME),
+            "jti": new_id(),
+        }
+        return jwt.encode(payload | claims, self._key, ALGORITHM, headers={"kid": self._kid})
+
+    def exchange(self, subject_token: str, audience: str) -> tuple[str, int]:
+        """A token for the same person at `audience`, no longer good than the one shown, and its
+        lifetime in seconds. Raises ExchangeError."""
+        claims = self._verified(subject_token)
+        names = {url: name for name, url in self._services.items()}
+        actor = names[claims["aud"]]
+        target = names.get(audience.rstrip("/"))
+        if target is None or self._exchanges.get(actor) != target:
+            raise ExchangeError("invalid_target", f"{actor} may not act at {audience!r}.")
+        lifetime = min(claims["exp"] - int(time.time()), LIFETIME)
+        token = self.mint(
+            claims["sub"],
+            self._services[target],
+            EXCHANGED_SCOPE,
+            lifetime=lifetime,
+            act={"sub": actor},
+        )
+        return token, lifetime
+
+    def for_person(self, user_id: str, audience: str) -> tuple[str, int]:
+        """A token with which a person's own program may call the service at `audience`, and its
+        lifetime in seconds. Raises ExchangeError."""
+        if audience.rstrip("/") not in self._services.values():
+            raise ExchangeError("invalid_target", f"There is no service at {audience!r}.")
+        return self.mint(user_id, audience.rstrip("/"), EXCHANGED_SCOPE), LIFETIME
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        try:
+            return jwt.decode(
+                token,
+                self._public_key,
+                algorithms=[ALGORITHM],
+                issuer=self._issuer,
+                audience=list(self._services.values()),
+                options={"require": ["exp", "aud", "iss", "sub", "jti"]},
+            )
+        except jwt.InvalidTokenError as error:
+            raise ExchangeError(
+                "invalid_grant", f"The subject token is refused: {error}."
+            ) from None
+
+
+def _thumbprint(public: dict[str, Any]) -> str:
+    """RFC 7638: the same key has the same id on every machine."""
+    members = json.dumps(
+        {name: public[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":")
+    )
+    digest = hashlib.sha256(members.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,84 @@
+"""A page of a conversation's messages, with the answers as they are by now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import ScalarResult, func, select
+from sqlalchemy.orm import selectinload
+
+from app.db.models import Conversation, Message, Run, Step, db
+from app.errors import NotFound
+from app.rendering.answer import Answer
+from app.runs.event_log import EventLog
+from app.runs.replay import stored_events
+
+PAGE_LENGTH = 50
+"""Messages that a page shows at once. Even, so that a page ends and begins between exchanges."""
+
+
+@dataclass(frozen=True)
+class DisplayedMessage:
+    """A message on a page: a question's text, or an answer."""
+
+    role: str
+    text: str
+    answer: Answer | None = None
+
+
+@dataclass(frozen=True)
+class MessagePage:
+    """Successive messages of a conversation. `earlier` and `newer` are the positions before which
+    the stretches above and below it are; None where there is none."""
+
+    messages: list[DisplayedMessage]
+    earlier: int | None
+    newer: int | None
+
+
+def load_message_page(
+    conversation: Conversation, log: EventLog, before: int | None = None
+) -> MessagePage:
+    """The newest messages, or those before a position, as a page shows them; an answer being
+    written as far as it has come. Raises NotFound when nothing is there."""
+    end = _last_position(conversation) + 1
+    # Questions are at odd positions, each answer at the next one: they are never parted.
+    until = end if before is None else min(before | 1, end)
+    since = max(until - PAGE_LENGTH, 1)
+    if before is not None and until <= since:
+        raise NotFound("There is nothing earlier in this conversation.")
+    return MessagePage(
+        messages=[_shown(row, log) for row in _messages(conversation, since, until)],
+        earlier=since if since > 1 else None,
+        newer=until + PAGE_LENGTH if until < end else None,
+    )
+
+
+def _last_position(conversation: Conversation) -> int:
+    query = select(func.max(Message.position)).where(Message.conversation_id == conversation.id)
+    return db.session.scalar(query) or 0
+
+
+def _messages(conversation: Conversation, since: int, until: int) -> ScalarResult[Message]:
+    return db.session.scalars(
+        select(Message)
+        .where(
+            Message.conversation_id == conversation.id,
+            Message.position >= since,
+            Message.position < until,
+            Message.superseded.is_(False),
+        )
+        .order_by(Message.position)
+        .options(selectinload(Message.run).selectinload(Run.steps).selectinload(Step.calls))
+    )
+
+
+def _shown(message: Message, log: EventLog) -> DisplayedMessage:
+    answer = load_answer(message.run, log) if message.run else None
+    return DisplayedMessage(message.role, message.content, answer)
+
+
+def load_answer(run: Run, log: EventLog) -> Answer:
+    entries = log.read(run.id, 0, 0) if run.live else None
+    events = [entry.event for entry in entries] if entries else stored_events(run)
+    return Answer(run.id).apply_all(events)

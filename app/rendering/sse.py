@@ -1,0 +1,50 @@
+"""Server-Sent Events: how one is framed, and a run's events as JSON for API clients."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from app.agent.events import Done, to_json
+from app.runs.event_log import Entry
+
+RETRY_MS = 3000
+
+
+# For a stream that ends before its run does: the reader is to come back, to another worker.
+BACK_MS = 200
+
+
+Batches = Iterable[list[Entry]]
+"""Entries in order; an empty list stands for silence, long enough for a ping."""
+
+
+def sse(event: str, data: str, *, id: int | None = None) -> str:
+    """One Server-Sent Event. Newlines within `data` become lines of their own."""
+    head = "" if event == "message" else f"event: {event}\n"
+    head += "" if id is None else f"id: {id}\n"
+    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return head + "".join(f"data: {line}\n" for line in lines) + "\n"
+
+
+def as_json(batches: Batches) -> Iterator[str]:
+    """The API's event stream."""
+    yield f"retry: {RETRY_MS}\n\n"
+    seq = None
+    last = None
+    for entries in batches:
+        if not entries:
+            yield sse("ping", "{}", id=seq)
+            continue
+        seq, last = entries[-1].seq, entries[-1].event
+        yield "".join(
+            sse(entry.event.name, compact_json(to_json(entry.event)), id=entry.seq)
+            for entry in entries
+        )
+    if not isinstance(last, Done):
+        yield f"retry: {BACK_MS}\n\n"
+
+
+def compact_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

@@ -1,0 +1,200 @@
+"""What waits for a person: a call that reaches out of the system is made only once they approve.
+
+An approval belongs to one call of one run, holds that call's arguments, and is decided once. It is
+in the database, so it outlives the page, the process and the worker.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any
+
+import gevent
+from flask import Flask
+from sqlalchemy import exists, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.agent.events import ApprovalRequested, DisplayPart
+from app.agent.messages import Decision
+from app.db.connection import is_unavailable
+from app.db.models import LIVE, Approval, Run, db, utc_now
+from app.errors import Conflict, InputError, NotFound
+from app.tools.registry import Tool
+
+log = logging.getLogger(__name__)
+
+LONGEST_REASON = 500
+_LOOK_SECONDS = 0.5
+
+_OVER = {
+    "approved": "This was approved already.",
+    "declined": "This was declined already.",
+    "expired": "The time for approving this is over; ask again.",
+}
+
+
+@dataclass(frozen=True)
+class RunApprovals:
+    """The approvals of one run, for whoever produces it."""
+
+    app: Flask
+    run_id: str
+    minutes: float
+
+    def ask(
+        self,
+        call_id: str,
+        tool: str,
+        arguments: dict[str, Any],
+        preview: Callable[[], Sequence[DisplayPart]] = tuple,
+    ) -> ApprovalRequested:
+        """Ask for this call to be approved, unless that was done before: by this worker, or by
+        the one that had the run until it failed. `preview` shows what would come of it."""
+        with self.app.app_context():
+            found = _of_call(call_id)
+            if found is None:
+                # No connection may be held while a service is asked.
+                db.session.remove()
+                shown = [asdict(one) for one in preview()]
+                found = Approval(
+                    run_id=self.run_id,
+                    call_id=call_id,
+                    tool=tool,
+                    arguments=arguments,
+                    preview=shown or None,
+                    expires_at=utc_now() + timedelta(minutes=self.minutes),
+                )
+                db.session.add(found)
+                try:
+                    db.session.commit()
+                except IntegrityError:
+                    db.session.rollback()
+                    found = _of_call(call_id) or found
+            return approval_event(found)
+
+    def decision(self, call_id: str) -> Decision:
+        """Wait until the person has decided, or can't any more."""
+        while True:
+            try:
+                with self.app.app_context():
+                    decided = self._decided(call_id)
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
+                decided = None
+            if decided is not None:
+                return decided
+            gevent.sleep(_LOOK_SECONDS)
+
+    def _decided(self, call_id: str) -> Decision | None:
+        found = _of_call(call_id)
+        if found is None:
+            return Decision("expired", {})
+        if found.status == "waiting":
+            if utc_now() < found.expires_at:
+                return None
+            _close(found.id, "expired")
+            db.session.commit()
+            return self._decided(call_id)
+        arguments = found.arguments if found.decided is None else found.decided
+        return Decision(found.status, arguments, found.reason)  # type: ignore[arg-type]
+
+
+def approval_event(approval: Approval) -> ApprovalRequested:
+    """The event that tells of an approval that is waited for."""
+    return ApprovalRequested(
+        id=approval.call_id,
+        tool=approval.tool,
+        arguments=approval.arguments,
+        url=f"/approvals/{approval.id}",
+        expires_at=approval.expires_at.isoformat(timespec="seconds") + "Z",
+    )
+
+
+def waiting_approvals(run_id: str) -> list[Approval]:
+    """What this run waits for, in the order in which it was asked."""
+    found = select(Approval).where(Approval.run_id == run_id, Approval.status == "waiting")
+    return list(db.session.scalars(found.order_by(Approval.created_at, Approval.id)))
+
+
+def load_approval(user_id: str, approval_id: str) -> Approval:
+    """The person's approval; NotFound when it is somebody else's or nobody's."""
+    found: Approval | None = db.session.scalar(
+        select(Approval).join(Run).where(Approval.id == approval_id, Run.user_id == user_id)
+    )
+    if found is None:
+        raise NotFound("There is nothing to approve at this address.")
+    return found
+
+
+def arguments_digest(approval: Approval) -> str:
+    """What tells these very arguments from any others; a form shows it that it was made for."""
+    text = json.dumps([approval.tool, approval.arguments], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def approve(
+    approval: Approval, shown: str | None, changed: dict[str, Any] | None, tool: Tool | None
+) -> None:
+    """Let the call be made, with what was `changed` or as it is. `shown` is the digest of what
+    the person saw, where that is known.
+
+    Raises Conflict when it is decided or over, InputError when the arguments won't do.
+    """
+    if shown is not None and shown != arguments_digest(approval):
+        raise Conflict("The page showed something else than what waits here: look again.")
+    if changed == approval.arguments:
+        changed = None
+    if changed is not None:
+        if tool is None:
+            raise Conflict("The service can't be reached just now, so nothing can be changed.")
+        mistakes = tool.mistakes(changed)
+        if mistakes:
+            raise InputError(f"That won't do: {mistakes}", field="arguments")
+    _decide(approval, "approved", decided=changed)
+
+
+def decline(approval: Approval, reason: str) -> None:
+    """Let the call not be made; the model is told the reason. Raises Conflict."""
+    _decide(approval, "declined", reason=reason.strip()[:LONGEST_REASON])
+
+
+def _decide(approval: Approval, status: str, **values: Any) -> None:
+    live = exists().where(Run.id == Approval.run_id, LIVE, Run.stop_asked.is_(False))
+    done = db.session.execute(
+        update(Approval)
+        .where(
+            Approval.id == approval.id,
+            Approval.status == "waiting",
+            Approval.expires_at > utc_now(),
+            live,
+        )
+        .values(status=status, decided_at=utc_now(), **values)
+        .execution_options(synchronize_session=False)
+    )
+    db.session.commit()
+    db.session.refresh(approval)
+    if not done.rowcount:  # type: ignore[attr-defined]
+        raise Conflict(_OVER.get(approval.status, _OVER["expired"]))
+
+
+def _close(approval_id: str, status: str) -> None:
+    db.session.execute(
+        update(Approval)
+        .where(Approval.id == approval_id, Approval.status == "waiting")
+        .values(status=status)
+    )
+
+
+def _of_call(call_id: str) -> Approval | None:
+    found: Approval | None = db.session.scalar(
+        select(Approval)
+        .where(Approval.call_id == call_id)
+        .execution_options(populate_existing=True)
+    )
+    return found

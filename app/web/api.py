@@ -1,0 +1,174 @@
+"""The JSON API: ask, stream, resume, history, health. Shapes are in docs/architecture.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from app.agent.events import Event, to_json
+from app.auth.sessions import current_user, require_user
+from app.conversations import load_conversation, load_run, validate_question
+from app.db.models import Conversation, Message, Run, db
+from app.errors import InputError, Unavailable
+from app.rendering.answer import Answer
+from app.rendering.sse import as_json
+from app.services import services
+from app.web.streaming import respond_with
+
+bp = Blueprint("api", __name__)
+
+
+@bp.before_request
+def check_room() -> None:
+    if request.method == "POST":
+        services().runs.check_room()
+
+
+bp.before_request(require_user)
+
+_LONGEST_PAGE = 200
+
+
+def _ask() -> Run:
+    """The run that answers the request's `userMessage`, in its `conversationId` or a new one."""
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
+    question = validate_question(body.get("userMessage"), services().settings.max_message_chars)
+    conversation_id = body.get("conversationId")
+    if conversation_id is not None and not isinstance(conversation_id, str):
+        raise InputError("conversationId must be a string.", field="conversationId")
+    key = request.headers.get("Idempotency-Key")
+    return services().runs.ask(current_user(), question, conversation_id, key)
+
+
+@bp.post("/agents/chat-stream")
+@bp.post("/agents/chat/stream")
+def chat_stream() -> Response:
+    connection = services().connections.open(current_user().id, "", "json")
+    try:
+        run = _ask()
+    finally:
+        # At once, or its place would not be free yet for the stream itself.
+        services().connections.close(connection, at_once=True)
+    return _stream(run, after=0)
+
+
+@bp.get("/agents/chat-stream/<run_id>")
+def resume(run_id: str) -> Response:
+    return _stream(load_run(current_user().id, run_id), after=_last_event_id())
+
+
+def _last_event_id() -> int:
+    """A reader that has lost its place begins at the start."""
+    value = request.headers.get("Last-Event-ID") or request.args.get("after") or ""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+
+
+def _stream(run: Run, after: int) -> Response:
+    app = services()
+    connection = app.connections.open(current_user().id, run.id, "json")
+    batches = app.subscriptions.subscribe(run.id, after)
+    db.session.remove()
+    return respond_with(as_json(batches), app.connections, connection)
+
+
+@bp.post("/agents/chat")
+def chat() -> ResponseReturnValue:
+    """The whole answer, once it is there. A failed run's error stands beside what was written."""
+    run = _ask()
+    run_id, conversation_id, message_id = run.id, run.conversation_id, run.answer_id
+    db.session.remove()
+    answer = Answer(run_id)
+    last: Event | None = None
+    for entries in services().subscriptions.subscribe(run_id):
+        for entry in entries:
+            last = entry.event
+            answer.apply(last)
+    if answer.live:
+        raise Unavailable(
+            f"This server ends; the answer goes on: /agents/chat-stream/{run_id} has it."
+        )
+    body = {
+        "runId": run_id,
+        "conversationId": conversation_id,
+        "messageId": message_id,
+        "status": answer.status,
+        "content": answer.text,
+        "toolCalls": [to_json(call) for call in answer.calls],
+        "usage": getattr(last, "usage", None),
+    }
+    if answer.failure is not None:
+        body["error"] = to_json(answer.failure)
+    return jsonify(body), 502 if answer.failure else 200
+
+
+@bp.get("/agents/chat-history")
+def history() -> ResponseReturnValue:
+    """The caller's own messages, newest last; `conversationId` narrows, `limit` bounds."""
+    query = _own_messages(select(Message)).order_by(
+        Conversation.created_at.desc(), Conversation.id, Message.position.desc()
+    )
+    conversation_id = request.args.get("conversationId")
+    if conversation_id:
+        load_conversation(current_user().id, conversation_id)
+        query = query.where(Message.conversation_id == conversation_id)
+    query = query.limit(_page_size()).options(selectinload(Message.run))
+    rows = list(db.session.scalars(query))
+    return jsonify(messages=[_message(row) for row in reversed(rows)])
+
+
+def _page_size() -> int:
+    value = request.args.get("limit", "50")
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= _LONGEST_PAGE):
+        raise InputError(f"limit must be a number from 1 to {_LONGEST_PAGE}.", field="limit")
+    return int(value)
+
+
+def _own_messages(query: Any) -> Any:
+    """The query held to the caller's messages that are shown."""
+    return query.join(Conversation, Conversation.id == Message.conversation_id).where(
+        Conversation.user_id == current_user().id, Message.superseded.is_(False)
+    )
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "conversationId": message.conversation_id,
+        "role": message.role,
+        "content": message.content,
+        "status": message.run.status if message.run else "completed",
+        "runId": message.run.id if message.run else None,
+        "createdAt": f"{message.created_at.isoformat(timespec='milliseconds')}Z",
+    }
+
+
+@bp.get("/agents/chat-history-stats")
+def history_stats() -> ResponseReturnValue:
+    by_role: dict[str, int] = dict(
+        db.session.execute(
+            _own_messages(select(Message.role, func.count())).group_by(Message.role)
+        ).all()
+    )
+    first, last, conversations = db.session.execute(
+        _own_messages(
+            select(
+                func.min(Message.created_at),
+                func.max(Message.created_at),
+                func.count(Message.conversation_id.distinct()),
+            )
+        )
+    ).one()
+    return jsonify(
+        totalMessages=sum(by_role.values()),
+        userMessages=by_role.get("user", 0),
+        assistantMessages=by_role.get("assistant", 0),
+        conversations=conversations,
+        firstMessageAt=first and f"{first.isoformat(timespec='milliseconds')}Z",
+        lastMessageAt=last and f"{last.isoformat(timespec='milliseconds')}Z",
+    )

@@ -1,0 +1,158 @@
+"""Sign up, log in, refresh, log out: plain forms, and the same as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask_jwt_extended as fje
+import jwt
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    g,
+    jsonify,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+
+from app.auth import accounts, sessions
+from app.auth.accounts import Fields, FormErrors, log_in, sign_up
+from app.db.models import User
+from app.errors import Forbidden, InputError, Unauthenticated
+from app.web.errors import wants_json
+from app.web.redirects import redirect, safe_next
+
+bp = Blueprint("auth", __name__, url_prefix="/auth")
+
+
+limiter = Limiter(get_remote_address)
+
+
+def _input() -> dict[str, Any]:
+    """The form's fields or the JSON body's; everything that isn't text is as if it were missing."""
+    if not request.is_json:
+        return request.form.to_dict()
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InputError("Send a JSON object.", field="body", status=400)
+    return {name: value for name, value in body.items() if isinstance(value, str)}
+
+
+def _signed_in(person: User, status: int) -> ResponseReturnValue:
+    access, refresh = sessions.new_tokens(person.id)
+    if wants_json():
+        body = {"user": accounts.profile(person), "access_token": access, "refresh_token": refresh}
+        return jsonify(body), status
+    response = redirect(safe_next(request.values.get("next")))
+    fje.set_access_cookies(response, access)
+    fje.set_refresh_cookies(response, refresh)
+    return response
+
+
+def _form(template: str, status: int = 200, errors: Fields | None = None) -> ResponseReturnValue:
+    page = render_template(
+        template, errors=errors or {}, typed=request.form, next=request.values.get("next", "")
+    )
+    return page, status
+
+
+@bp.errorhandler(FormErrors)
+def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
+    if wants_json():
+        body = {"code": error.code, "message": error.message, "fields": error.fields}
+        return jsonify(error=body), error.status
+    template = "auth/signup.html" if request.endpoint == "auth.signup" else "auth/login.html"
+    return _form(template, error.status, error.fields)
+
+
+def _failed(response: Response) -> bool:
+    return response.status_code in (401, 422)
+
+
+def _limit() -> str:
+    return str(current_app.config["SIGN_IN_LIMIT"])
+
+
+@bp.get("/signup")
+def signup_form() -> ResponseReturnValue:
+    return _form("auth/signup.html")
+
+
+@bp.post("/signup")
+def signup() -> ResponseReturnValue:
+    return _signed_in(sign_up(_input()), 201)
+
+
+@bp.get("/signin")
+@bp.get("/login")
+def login_form() -> ResponseReturnValue:
+    return _form("auth/login.html")
+
+
+@bp.post("/signin")
+@bp.post("/login")
+@limiter.limit(_limit, deduct_when=_failed)
+def login() -> ResponseReturnValue:
+    return _signed_in(log_in(_input()), 200)
+
+
+@bp.post("/refresh")
+def refresh() -> ResponseReturnValue:
+    """A new access token for the refresh token in the Authorization header or cookie."""
+    try:
+        fje.verify_jwt_in_request(refresh=True)
+    except CSRFError:
+        raise Forbidden("The X-CSRF-TOKEN header is missing or wrong.") from None
+    except (JWTExtendedException, jwt.PyJWTError):
+        raise Unauthenticated("The refresh token is missing, expired or not valid.") from None
+    access = sessions.new_access_token(fje.get_current_user().id, fje.get_jwt())
+    response = jsonify(access_token=access)
+    if "Authorization" not in request.headers:
+        fje.set_access_cookies(response, access)
+    return response
+
+
+@bp.get("/profile")
+def profile() -> ResponseReturnValue:
+    sessions.require_user()
+    if wants_json() or "text/html" not in request.headers.get("Accept", ""):
+        return jsonify(user=accounts.profile(sessions.current_user()))
+    return render_template("auth/profile.html", person=sessions.current_user())
+
+
+@bp.post("/signout")
+@bp.post("/logout")
+def logout() -> ResponseReturnValue:
+    try:
+        sessions.require_user()
+        sessions.end_session(fje.get_jwt())
+    except Unauthenticated:
+        if wants_json():
+            raise
+    g.pop("new_access_token", None)
+    if wants_json():
+        return jsonify(message="You are signed out.")
+    response = redirect(url_for("auth.login_form"))
+    fje.unset_jwt_cookies(response)
+    return response
+
+
+def _init_limiter(app: Flask) -> None:
+    hooks = app.before_request_funcs.setdefault(None, [])
+    others = hooks.copy()
+    limiter.init_app(app)
+    # The one view that has a limit looks at it by itself; a limit for all, or for a blueprint,
+    # would need this hook.
+    hooks[:] = others
+
+
+def init_app(app: Flask) -> None:
+    _init_limiter(app)
+    app.register_blueprint(bp)

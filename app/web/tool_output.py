@@ -1,0 +1,67 @@
+"""What a tool showed, by itself: as a page that prints well, or as a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Response, render_template
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from app.agent.events import DisplayPart, display_parts_from_json
+from app.auth.sessions import current_user, require_user
+from app.db.models import Run, ToolCall, db
+from app.errors import NotFound
+from app.services import services
+
+bp = Blueprint("shown", __name__, url_prefix="/calls")
+bp.before_request(require_user)
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One thing that was shown, the call that showed it, and all that it showed."""
+
+    call: ToolCall
+    run: Run
+    shown: DisplayPart
+    every: tuple[DisplayPart, ...]
+
+
+@bp.get("/<call_id>/shown/<int:number>")
+def show(call_id: str, number: int) -> ResponseReturnValue:
+    """`number` counts from 0."""
+    found = _own_sheet(current_user().id, call_id, number)
+    if found.shown.kind == "csv":
+        return _file(found.shown)
+    tool = services().registry.find(found.call.name)
+    return render_template(
+        "chat/shown.html",
+        one=found.shown,
+        call_id=call_id,
+        tool=found.call.name,
+        title=tool.title if tool else found.call.name,
+        at=found.run.finished_at or found.run.created_at,
+        conversation_id=found.run.conversation_id,
+        tables=[at for at, one in enumerate(found.every) if one.kind == "csv"],
+    )
+
+
+def _own_sheet(user_id: str, call_id: str, number: int) -> Sheet:
+    """Raises NotFound when there is none, or it is another person's."""
+    found = db.session.execute(
+        select(ToolCall, Run)
+        .join(Run, Run.id == ToolCall.run_id)
+        .where(ToolCall.id == call_id, Run.user_id == user_id)
+    ).first()
+    every = display_parts_from_json(found[0].display) if found else ()
+    if found is None or number >= len(every):
+        raise NotFound("There is nothing to see at this address.")
+    return Sheet(found[0], found[1], every[number], every)
+
+
+def _file(shown: DisplayPart) -> Response:
+    response = Response(shown.text, mimetype="text/csv")
+    name = shown.name or "table.csv"
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response

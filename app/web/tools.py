@@ -1,0 +1,39 @@
+"""The tool servers: their state, their tools, and what they sent for the person."""
+
+from __future__ import annotations
+
+from flask import Blueprint, jsonify, render_template
+from flask.typing import ResponseReturnValue
+
+from app.auth.sessions import current_user, require_user
+from app.db.models import db
+from app.services import services
+from app.tools.calls import UserTools
+from app.web.errors import wants_json
+from app.web.pages import render_page, tool_servers
+
+bp = Blueprint("tools", __name__)
+bp.before_request(require_user)
+
+
+@bp.get("/status")
+def status() -> ResponseReturnValue:
+    """The status dots."""
+    return render_template("chat/_status.html", services=tool_servers())
+
+
+@bp.get("/tools")
+def tools() -> ResponseReturnValue:
+    """Every server and its tools, under the names that the model calls them by."""
+    return render_page("chat/tools.html")
+
+
+@bp.get("/outbox")
+def outbox() -> ResponseReturnValue:
+    """What was sent on this person's behalf, as the services that sent it tell."""
+    person = UserTools(services().registry, current_user().id)
+    db.session.remove()
+    messages = person.outbox()
+    if wants_json():
+        return jsonify(messages=messages)
+    return render_page("chat/outbox.html", messages=messages)

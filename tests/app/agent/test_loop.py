@@ -1,0 +1,357 @@
+"""The agent over real services: what the model is told, and how a run of steps ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+from flask import Response
+from gevent.event import Event
+
+from app.agent.tool_results import RESULT_TOKENS, estimate_tokens
+from tests.app.runs.test_service import assert_well_formed
+from tests.support.product import Person, Product, eventually, text_of
+from tests.support.scripted_model import ScriptedModel, call, reply, text, tool_call, tool_calls
+from tests.support.tool_services import ToolService
+
+Start = Callable[..., Product]
+
+
+def told(model: ScriptedModel, request: int = -1) -> list[dict[str, Any]]:
+    messages: list[dict[str, Any]] = model.requests[request].body["messages"]
+    return messages
+
+
+def results(model: ScriptedModel) -> list[Any]:
+    """The tool results that the model read last."""
+    return [data(m["content"]) for m in told(model) if m["role"] == "tool"]
+
+
+def data(content: str) -> Any:
+    """What a tool message holds of what the tool gave, with the program's note among it."""
+    read = json.loads(content)
+    note = {"note": read["note"]} if "note" in read else {}
+    held = read["untrusted_data"]
+    return held | note if isinstance(held, dict) else held
+
+
+def test_the_model_reads_the_result_and_its_own_words(alice: Person, model: ScriptedModel) -> None:
+    model.script(tool_call("findListings", {"city": "Kirkland"}, text_before="Look:"), text("One."))
+    alice.ask("Homes in Kirkland").until("done")
+    system, user, turn, result = told(model)
+    assert "alice@example.com" in system["content"]
+    assert user == {"role": "user", "content": "Homes in Kirkland"}
+    assert turn["content"] == "Look:"
+    assert turn["tool_calls"][0]["id"] == result["tool_call_id"]
+    assert results(model)[0]["listings"][0]["listingId"] == "L015"
+
+
+def test_wrong_arguments_go_back_to_the_model_to_mend(alice: Person, model: ScriptedModel) -> None:
+    model.script(
+        tool_call("findListings", {"maxPrice": 0, "status": "active"}),
+        tool_call("findListings", {"maxPrice": 500_000, "status": "Active"}),
+        text("Found."),
+    )
+    messages = alice.ask("Cheap ones").until("done")
+    outcomes = [m.json["status"] for m in messages if m.event == "tool"]
+    assert outcomes == ["started", "failed", "started", "completed"]
+    mistake = results(model)[0]["error"]
+    assert "maxPrice" in mistake
+    assert "'active' is not one of ['Active', 'Pending', 'Sold']" in mistake
+
+
+@pytest.mark.parametrize("arguments", ['{"city": ', "[1]", '"x"', "null"])
+def test_arguments_that_are_no_object_are_told_so_and_break_nothing(
+    alice: Person, model: ScriptedModel, arguments: str
+) -> None:
+    model.script(tool_call("findListings", arguments), text("Sorry."), text("Again."))
+    first = alice.ask("x").until("done")
+    assert "JSON object" in results(model)[0]["error"]
+    alice.ask("y", first[0].json["conversationId"]).until("done")
+    assert_well_formed(told(model))
+    assert told(model)[2]["tool_calls"][0]["function"]["arguments"] == "{}"
+
+
+def test_an_unknown_tool_is_told_with_those_there_are(alice: Person, model: ScriptedModel) -> None:
+    model.script(tool_call("dropTables", {}), text("Sorry."))
+    alice.ask("x").until("done")
+    assert "dropTables" in results(model)[0]["error"]
+    assert "findListings" in results(model)[0]["error"]
+
+
+def drip() -> Response:
+    def body() -> Any:
+        while True:
+            gevent.sleep(0.02)
+            yield b" "
+
+    return Response(body(), mimetype="application/json")
+
+
+MISBEHAVIOUR = {
+    "garbage": (lambda _: Response("<html>", 200), "isn't JSON"),
+    "a list": (lambda _: Response("[]", 200, mimetype="application/json"), "isn't an object"),
+    "nothing": (lambda _: Response("{}", 200, mimetype="application/json"), "no result"),
+    "an error": (
+        lambda _: Response('{"error": {"code": "x", "message": "L999 is unknown."}}', 422),
+        "L999 is unknown.",
+    ),
+    "a bare error": (lambda _: Response('{"error": "No."}', 500), "No."),
+    "status 500": (lambda _: Response('{"a": 1}', 500), "answered 500"),
+    "half": (lambda _: Response('{"result": {"a"'), "isn't JSON"),
+    "too late": (lambda _: gevent.sleep(5), "took over 1 seconds"),
+    "a drip": (lambda _: drip(), "took over 1 seconds"),
+}
+
+
+@pytest.mark.parametrize("how", MISBEHAVIOUR)
+def test_whatever_a_tool_does_the_model_gets_a_short_result_and_answers(
+    start: Start, model: ScriptedModel, how: str
+) -> None:
+    act, expected = MISBEHAVIOUR[how]
+    with ToolService(act=act) as service:
+        limit = {"tool_timeout": 1} if "took over" in expected else {}
+        alice = start(tool_services={"odd": service.url}, **limit).sign_up("Alice")
+        model.script(tool_call("act", {}), text("I could not."))
+        messages = alice.ask("x").until("done")
+    assert messages[-1].json["status"] == "completed"
+    assert expected in results(model)[0]["error"]
+    [failed] = [m.json for m in messages if m.json.get("status") == "failed"]
+    assert expected in failed["error"]
+    assert failed["durationMs"] >= 0
+
+
+def test_three_failures_in_a_row_end_the_run_with_a_clear_message(
+    alice: Person, model: ScriptedModel
+) -> None:
+    model.script(tool_call("getListingMetrics", {"listingIds": ["L999"]}))
+    messages = alice.ask("x").until("done")
+    assert len(model.requests) == 3
+    problem = messages[-2].json
+    assert (problem["code"], problem["retryable"]) == ("tools_failed", True)
+    assert "3 times in a row" in problem["message"]
+    assert "L999" in problem["message"]
+
+
+def test_a_success_in_between_starts_the_count_anew(alice: Person, model: ScriptedModel) -> None:
+    bad, good = tool_call("nope", {}), tool_call("findListings", {})
+    model.script(bad, bad, good, bad, bad, text("Done."))
+    assert alice.ask("x").until("done")[-1].json["status"] == "completed"
+
+
+def test_eight_steps_at_most_and_the_last_is_asked_without_tools(
+    alice: Person, model: ScriptedModel
+) -> None:
+    model.script(
+        reply(
+            lambda request: (
+                tool_call("findListings", {"city": "Portland"})
+                if request.body.get("tools")
+                else text("That is all.")
+            )
+        )
+    )
+    messages = alice.ask("x").until("done")
+    assert len(model.requests) == 8
+    assert text_of(messages) == "That is all."
+    assert_well_formed(told(model))
+
+
+def test_calls_of_one_step_run_side_by_side_and_are_answered_in_order(
+    start: Start, model: ScriptedModel
+) -> None:
+    """Each call ends only when the page has seen the one after it end; the model gets them in the
+    order in which it asked."""
+    may_end = [Event() for _ in range(4)]
+
+    def wait(arguments: dict[str, Any]) -> int:
+        number = int(arguments["n"])
+        assert may_end[number].wait(20)
+        return number
+
+    may_end[-1].set()
+    messages = []
+    with ToolService(wait=wait) as service:
+        alice = start(tool_services={"slow": service.url}, tool_timeout=30).sign_up("Alice")
+        model.script(tool_calls([call("wait", {"n": n}) for n in range(4)]), text("Done."))
+        for message in alice.ask("x"):
+            messages.append(message)
+            if message.event == "tool" and message.json.get("result"):
+                may_end[message.json["result"] - 1].set()
+    assert results(model) == [0, 1, 2, 3]
+    assert [m.json["result"] for m in messages if "result" in m.json] == [3, 2, 1, 0]
+
+
+def test_text_with_calls_in_one_turn_is_kept_in_the_next_question_too(
+    alice: Person, model: ScriptedModel
+) -> None:
+    model.script(
+        tool_calls([call("findListings", {}), call("nope", {})], text_before="Both:"),
+        text("Done."),
+        text("Fine."),
+    )
+    conversation = alice.ask("One").until("done")[0].json["conversationId"]
+    alice.ask("Two", conversation).until("done")
+    roles = [message["role"] for message in told(model)]
+    assert roles == ["system", "user", "assistant", "tool", "tool", "assistant", "user"]
+    assert told(model)[2]["content"] == "Both:"
+    assert_well_formed(told(model))
+
+
+def test_history_is_cut_to_the_budget_between_whole_turns(
+    start: Start, model: ScriptedModel
+) -> None:
+    alice = start(history_tokens=600).sign_up("Alice")
+    model.script(
+        reply(
+            lambda request: (
+                text("x" * 400)
+                if request.body["messages"][-1]["role"] == "tool"
+                else tool_call("findListings", {"city": "Redmond"})
+            )
+        )
+    )
+    conversation = None
+    for number in range(8):
+        messages = alice.ask(f"Question {number}", conversation).until("done")
+        conversation = messages[0].json["conversationId"]
+    asked = [m["content"] for m in told(model) if m["role"] == "user"]
+    assert asked[-1] == "Question 7"
+    assert 1 < len(asked) < 8
+    assert asked == [f"Question {n}" for n in range(8 - len(asked), 8)]
+    assert told(model)[1]["role"] == "user"
+    assert_well_formed(told(model))
+
+
+def test_a_question_longer_than_the_budget_is_still_asked(
+    start: Start, model: ScriptedModel
+) -> None:
+    alice = start(history_tokens=1).sign_up("Alice")
+    alice.ask("A question").until("done")
+    assert told(model)[-1]["content"] == "A question"
+
+
+def test_a_service_that_is_down_costs_its_tools_and_not_the_answer(
+    product: Product, model: ScriptedModel
+) -> None:
+    alice = product.sign_up("Alice")
+    product.analytics.stop()
+    eventually(lambda: not product.services.registry.servers["analytics"].up)
+    assert alice.ask("x").until("done")[-1].json["status"] == "completed"
+    offered = [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
+    assert offered == ["findListings", "sendListingReport"]
+    assert "analytics" in told(model)[0]["content"]
+    assert "analytics" in alice.get("/status").text.partition('class="down"')[2]
+    assert alice.api("GET", "/health").json()["services"]["analytics"] == "down"
+
+
+def test_a_service_that_comes_back_is_discovered_again(start: Start, model: ScriptedModel) -> None:
+    service = ToolService(late=lambda _: "here")
+    alice = start(tool_services={"late": service.url}).sign_up("Alice")
+    alice.ask("x").until("done")
+    assert "tools" not in model.requests[-1].body
+    with service:
+        eventually(lambda: alice.product.services.registry.servers["late"].up)
+        model.script(tool_call("late", {}), text("Done."))
+        alice.ask("x").until("done")
+    assert results(model) == ["here"]
+
+
+def test_a_service_that_dies_between_the_check_and_the_call_is_an_error_result(
+    start: Start, model: ScriptedModel
+) -> None:
+    with ToolService(act=lambda _: 1) as service:
+        product = start(tool_services={"odd": service.url}, service_check_interval=60)
+        alice = product.sign_up("Alice")
+        eventually(lambda: service.listed == 2)  # at the start, and when the watch began
+    model.script(tool_call("act", {}), text("Sorry."))
+    assert alice.ask("x").until("done")[-1].json["status"] == "completed"
+    assert "can't be reached" in results(model)[0]["error"]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["not json", "[]", '{"jsonrpc": "2.0", "id": 2, "result": {"tools": [{"name": "x"}]}}', "{}"],
+)
+def test_a_service_with_a_broken_catalogue_is_as_if_down(
+    start: Start, model: ScriptedModel, broken: str
+) -> None:
+    service = ToolService()
+    service.list = lambda: Response(broken)  # type: ignore[method-assign]
+    with service:
+        product = start(tool_services={"broken": service.url})
+        assert not product.services.registry.servers["broken"].up
+
+
+def test_a_tool_whose_schema_is_none_is_left_out(start: Start) -> None:
+    service = ToolService(act=lambda _: 1, other=lambda _: 2)
+    service.schema = (  # type: ignore[method-assign]
+        lambda name: {"type": "object"} | ({"properties": 5} if name == "act" else {})
+    )
+    with service:
+        product = start(tool_services={"half": service.url})
+        half = product.services.registry.servers["half"]
+    assert [tool.name for tool in half.tools] == ["other"]
+    assert half.problem.startswith("act is left out: ")
+
+
+def test_a_large_result_is_cut_for_the_model_and_says_so(
+    start: Start, model: ScriptedModel
+) -> None:
+    with ToolService(many=lambda _: ["row"] * 10_000) as service:
+        alice = start(tool_services={"big": service.url}).sign_up("Alice")
+        model.script(tool_call("many", {}), text("Many."))
+        messages = alice.ask("x").until("done")
+    content = told(model)[-1]["content"]
+    assert estimate_tokens(content) < RESULT_TOKENS + 100
+    read = json.loads(content)
+    kept = len(read["untrusted_data"])
+    assert read["note"].startswith(f"Only the first {kept} of 10000 rows are here")
+    ended = next(m.json for m in messages if m.json.get("status") == "completed")
+    assert 0 < ended["tokens"] < RESULT_TOKENS + 100
+    shown = next(m.json["result"] for m in messages if m.json.get("status") == "completed")
+    assert len(shown) == 10_000
+
+
+def test_each_call_is_made_for_the_person_who_asked_always(
+    start: Start, model: ScriptedModel
+) -> None:
+    def echo(arguments: dict[str, Any]) -> str:
+        gevent.sleep(0.01)
+        return str(arguments["who"])
+
+    with ToolService(echo=echo) as service:
+        product = start(
+            tool_services={"echo": service.url}, max_runs_per_user=20, max_streams_per_user=20
+        )
+        people = {name: product.sign_up(name) for name in ("Alice", "Bob")}
+
+        def play(request: Any) -> Any:
+            if request.body["messages"][-1]["role"] == "tool":
+                return text("Done.")
+            return tool_calls([call("echo", {"who": request.last_user_text})] * 3)
+
+        model.script(reply(play))
+        asked = [
+            gevent.spawn(lambda name=name: people[name].ask(name).until("done"))
+            for _ in range(10)
+            for name in people
+        ]
+        gevent.joinall(asked, raise_error=True)
+    assert len(service.calls) == 60
+    assert all(people[seen["who"]].id == seen["user"] for seen in service.calls)
+    assert len({seen["key"] for seen in service.calls}) == 60
+
+
+def test_thinking_is_told_at_every_stage(alice: Person, model: ScriptedModel) -> None:
+    model.script(tool_call("findListings", {}), text("Done."))
+    messages = alice.ask("x").until("done")
+    assert [m.json["message"] for m in messages if m.event == "thinking"] == [
+        "Thinking…",
+        "Calling findListings…",
+        "Reading the results…",
+    ]
+    assert messages[-1].json["usage"]["total_tokens"] == 24

@@ -1,0 +1,97 @@
+"""What a run leaves behind: the same for a reader of its log as for one who comes later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select
+
+from app.db.models import Step, db
+from app.runs import statements as run_rows
+from tests.app.runs.test_service import last, run_id, stop
+from tests.support.product import Person, Product, eventually, text_of
+from tests.support.scripted_model import ScriptedModel, call, endless, text, tool_calls
+from tests.support.tool_services import WaitingService
+
+Start = Callable[..., Product]
+
+
+def test_a_call_that_was_stopped_is_told_so_to_those_who_read_along(
+    start: Start, model: ScriptedModel
+) -> None:
+    with WaitingService() as slow:
+        alice = start(tool_services={"slow": slow.url}).sign_up("Alice")
+        model.script(tool_calls([call("wait", {}), call("wait", {})]))
+        stream = alice.ask("Wait")
+        messages = stream.until("tool")
+        eventually(lambda: slow.waiting == 2)
+        stop(alice, run_id(messages))
+        messages += stream.until("done")
+    ends = [m.json for m in messages if m.event == "tool"][2:]
+    assert [end["status"] for end in ends] == ["failed", "failed"]
+    assert all("stopped" in end["error"] for end in ends)
+
+
+def test_an_answer_whose_text_cannot_be_stored_still_ends(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(text(*["word "] * 150, pace=0.01))
+    stream = alice.ask("Hello")
+    messages = stream.until("content")
+    with product.app.app_context():
+        db.session.execute(db.text("DROP TABLE tool_calls"))
+        db.session.execute(db.text("DROP TABLE steps"))
+        db.session.commit()
+    messages += stream.until("done")
+    assert messages[-1].json["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("chunks", "whole"),
+    [
+        (("a \ud83d", "\ude00 b"), "a 😀 b"),
+        (("a \ud83d", " b"), "a � b"),
+        (("a \ude00 b",), "a � b"),
+        (("a \ud83d",), "a �"),
+        (("a\x00b",), "ab"),
+    ],
+)
+def test_half_characters_are_put_together_or_marked(
+    alice: Person, model: ScriptedModel, chunks: tuple[str, ...], whole: str
+) -> None:
+    model.script(text(*chunks))
+    messages = alice.ask("Hello").until("done")
+    assert messages[-1].json["status"] == "completed"
+    assert text_of(messages) == whole
+    assert last(alice)["content"] == whole
+
+
+def test_the_texts_of_all_that_is_being_written_are_stored_as_they_come(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(endless(pace=0.01))
+    runs = [run_id(alice.ask(f"Hello {number}").until("content")) for number in range(3)]
+
+    def stored() -> list[int]:
+        with product.app.app_context():
+            steps = db.session.scalars(select(Step).order_by(Step.run_id))
+            return [len(step.text) for step in steps if step.run_id in runs]
+
+    first = eventually(lambda: (found := stored()) and len(found) == len(runs) and found)
+    eventually(lambda: all(now > then for now, then in zip(stored(), first, strict=True)))
+    for run in runs:
+        stop(alice, run)
+
+
+def test_what_another_attempt_has_is_not_stored_over(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(endless(pace=0.01))
+    run = run_id(alice.ask("Hello").until("content"))
+    with product.app.app_context():
+        texts = [(run, attempt, 5, 7, "older") for attempt in (2, 3)]
+        run_rows.save_texts(texts)
+        db.session.commit()
+        assert db.session.get(Step, (run, 7)) is None
+    stop(alice, run)

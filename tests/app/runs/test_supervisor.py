@@ -1,0 +1,138 @@
+"""What a process leaves behind: the next one goes on with it, or says honestly why not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from app.db.models import Run, db
+from tests.app.runs.test_service import FIND, assert_well_formed, last, run_id
+from tests.support.product import Product, eventually, text_of
+from tests.support.scripted_model import ScriptedModel, endless, text, tool_call
+from tests.support.tool_services import ToolService, WaitingService
+
+Start = Callable[..., Product]
+
+
+def test_another_process_goes_on_with_what_one_that_ended_left(
+    start: Start, model: ScriptedModel
+) -> None:
+    """From the last finished step: its tool call isn't made again, its text isn't told twice."""
+    with ToolService(act=lambda _: "acted") as service:
+        product = start(tool_services={"tools": service.url})
+        alice = product.sign_up("Alice")
+        model.script(tool_call("act", {}, text_before="I act."), endless(0.01, "unfinished "))
+        stream = alice.ask("Hello")
+        messages = [*stream.until("content"), *stream.until("content")]
+        begun = len(model.requests)
+        product.services.end()
+        messages += stream.all()
+        assert stream.retry is not None
+        assert stream.retry < 1000
+        eventually(model.requests[begun - 1].disconnected.is_set)
+        assert last(alice)["status"] == "running"
+        model.script(text("The ", "end."))
+        product.restart_web()
+        reader = alice.resume(run_id(messages), messages[-1].id)
+        messages += reader.until("done")
+        assert messages[-1].json["status"] == "completed"
+        assert text_of(messages) == last(alice)["content"] == "I act.\n\nThe end."
+        assert len(service.calls) == 1
+        assert_well_formed(model.requests[-1].body["messages"])
+        page = alice.get(f"/conversations/{messages[0].json['conversationId']}").text
+        assert "unfinished" not in page
+
+
+def test_a_call_that_was_under_way_is_made_again_with_the_same_key(
+    start: Start, model: ScriptedModel
+) -> None:
+    with WaitingService() as slow:
+        product = start(tool_services={"slow": slow.url})
+        alice = product.sign_up("Alice")
+        model.script(tool_call("wait", {}), text("Waited."))
+        stream = alice.ask("Wait")
+        messages = stream.until("tool")
+        eventually(lambda: slow.waiting == 1)
+        product.services.end()
+        product.restart_web()
+        eventually(lambda: slow.waiting == 2)
+        slow.release()
+        messages += alice.resume(run_id(messages)).until("done")
+        assert messages[-1].json["status"] == "completed"
+        assert len({call["key"] for call in slow.calls}) == 1
+
+
+def test_an_answer_that_fails_with_every_worker_ends_and_can_be_tried_again(
+    start: Start, model: ScriptedModel
+) -> None:
+    model.script(FIND, endless(pace=0.01))
+    product = start()
+    alice = product.sign_up("Alice")
+    stream = alice.ask("Hello")
+    messages = stream.until("tool")
+    messages += stream.until("content")
+    product.services.end()
+    with product.app.app_context():
+        run = db.session.get_one(Run, run_id(messages))
+        # As three workers leave it that died one after the other.
+        run.worker, run.takeovers = "another machine:1:1:1", 2
+        db.session.commit()
+    product.restart_web()
+    stopped = run_id(messages)
+    messages = alice.resume(stopped).until("done")
+    assert (messages[-2].json["code"], messages[-2].json["retryable"]) == ("interrupted", True)
+    assert last(alice)["status"] == "failed"
+    assert last(alice)["content"].startswith("Let me look.")
+    model.script(text("Better."))
+    assert alice.post(f"/runs/{stopped}/retry", htmx=True).status_code == 200
+    eventually(lambda: last(alice)["content"] == "Better.")
+
+
+def test_an_answer_left_long_ago_is_not_gone_on_with(start: Start, model: ScriptedModel) -> None:
+    model.script(endless(0.01, "old "))
+    product = start()
+    alice = product.sign_up("Alice")
+    stream = alice.ask("Hello")
+    run = run_id(stream.until("content"))
+    product.services.end()
+    with product.app.app_context():
+        db.session.get_one(Run, run).created_at -= timedelta(hours=2)
+        db.session.commit()
+    product.restart_web()
+    assert alice.resume(run).until("done")[-1].json["status"] == "failed"
+    assert last(alice)["content"].startswith("old ")
+
+
+def test_a_stop_that_no_process_could_obey_is_obeyed_by_the_next(
+    start: Start, model: ScriptedModel
+) -> None:
+    model.script(endless(0.01))
+    product = start()
+    alice = product.sign_up("Alice")
+    run = run_id(alice.ask("Hello").until("content"))
+    product.services.end()
+    with product.app.app_context():
+        db.session.get_one(Run, run).stop_asked = True
+        db.session.commit()
+    product.restart_web()
+    assert alice.resume(run).until("done")[-1].json["status"] == "stopped"
+    assert last(alice)["content"].startswith("word ")
+
+
+def test_a_worker_that_has_lost_its_lease_stores_and_tells_nothing_more(
+    start: Start, model: ScriptedModel
+) -> None:
+    model.script(endless(0.01))
+    product = start()
+    alice = product.sign_up("Alice")
+    run = run_id(alice.ask("Hello").until("content"))
+    with product.app.app_context():
+        found = db.session.get_one(Run, run)
+        found.attempt, found.worker = 2, "another machine:1:1:1"
+        found.lease_until = 4e9
+        db.session.commit()
+    eventually(model.requests[0].disconnected.is_set)
+    eventually(lambda: product.services.runs.counts()["activeRuns"] == 0)
+    with product.app.app_context():
+        found = db.session.get_one(Run, run)
+        assert (found.status, found.attempt) == ("running", 2)

@@ -1,0 +1,66 @@
+"""Work done beside its caller: the same result, the same errors, and no longer than the caller."""
+
+from __future__ import annotations
+
+import gevent
+import pytest
+
+from app.greenlets import run_in_greenlet
+
+
+def test_what_it_returns_is_returned() -> None:
+    assert run_in_greenlet(lambda one, *, other: one + other, 1, other=2) == 3
+    assert run_in_greenlet(lambda: None) is None
+
+
+def test_what_it_raises_is_raised() -> None:
+    def fail() -> None:
+        raise KeyError("no such thing")
+
+    with pytest.raises(KeyError, match="no such thing"):
+        run_in_greenlet(fail)
+
+
+def test_it_is_done_in_a_greenlet_of_its_own() -> None:
+    assert run_in_greenlet(gevent.getcurrent) is not gevent.getcurrent()
+
+
+def test_it_ends_with_its_caller() -> None:
+    ended = []
+
+    def wait() -> None:
+        try:
+            gevent.sleep(60)
+        finally:
+            ended.append(True)
+
+    caller = gevent.spawn(run_in_greenlet, wait)
+    gevent.sleep(0.01)
+    caller.kill()
+    assert ended == [True]
+
+
+class Opened:
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_what_was_opened_for_a_caller_that_has_gone_is_closed() -> None:
+    opened: list[Opened] = []
+
+    def open_it() -> Opened:
+        opened.append(Opened())
+        caller.kill(block=False)
+        return opened[0]
+
+    caller = gevent.spawn(run_in_greenlet, open_it)
+    caller.join()
+    assert isinstance(caller.value, gevent.GreenletExit)
+    assert opened[0].closed
+
+
+def test_a_timeout_of_the_caller_ends_it() -> None:
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
+        run_in_greenlet(gevent.sleep, 60)

@@ -1,0 +1,321 @@
+"""What reaches out of the system waits for its person: durable, single-use, and theirs alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import gevent
+import pytest
+import requests
+from sqlalchemy import select, update
+
+from app.db.models import LIVE, Approval, Run, db, utc_now
+from tests.app.agent.test_loop import results
+from tests.support.product import Person, Product, eventually
+from tests.support.scripted_model import ScriptedModel, call, text, tool_call, tool_calls
+from tests.support.tool_services import ToolService
+
+Start = Callable[..., Product]
+
+REPORT = {"listingIds": ["L001"], "recipientEmail": "ann@example.com"}
+
+
+def waiting(person: Person, model: ScriptedModel, arguments: Any = None) -> Any:
+    """A question whose answer waits for its person; the approval as the stream tells it."""
+    model.script(tool_call("sendListingReport", arguments or REPORT), text("Done."))
+    stream = person.ask("Send L001 to Ann")
+    messages = stream.until("approval")
+    return stream, messages[-1].json
+
+
+def decide(person: Person, approval: Any, **body: Any) -> requests.Response:
+    return person.api("POST", approval["url"], json=body)
+
+
+def sent(person: Person) -> list[Any]:
+    messages: list[Any] = person.api("GET", "/outbox").json()["messages"]
+    return messages
+
+
+def test_nothing_leaves_before_it_is_approved_and_then_exactly_that(
+    alice: Person, model: ScriptedModel
+) -> None:
+    stream, approval = waiting(alice, model)
+    assert approval["name"] == "sendListingReport"
+    assert approval["arguments"] == REPORT
+    assert sorted(approval) == ["arguments", "expiresAt", "id", "name", "url"]
+    gevent.sleep(0.3)
+    assert sent(alice) == []
+    assert decide(alice, approval, decision="approve").json()["status"] == "approved"
+    rest = stream.until("done")
+    assert [m.json["status"] for m in rest if m.event == "tool"] == ["started", "completed"]
+    assert rest[-1].json["status"] == "completed"
+    [message] = sent(alice)
+    assert message["recipient"] == "ann@example.com"
+
+
+def test_the_letter_is_there_to_read_before_it_goes(alice: Person, model: ScriptedModel) -> None:
+    stream, approval = waiting(alice, model)
+    [preview] = alice.api("GET", approval["url"]).json()["preview"]
+    assert preview["mimeType"] == "text/html"
+    page = alice.get(approval["url"]).text
+    assert preview["text"] in page
+    decide(alice, approval, decision="approve")
+    stream.until("done")
+    [message] = sent(alice)
+    assert f"<h2>{message['subject']}</h2>" in preview["text"]
+    assert message["text"].strip() in preview["text"]
+    assert "To <strong>ann@example.com</strong>" in preview["text"]
+
+
+def test_what_cant_be_previewed_is_asked_all_the_same(alice: Person, model: ScriptedModel) -> None:
+    unknown = {"listingIds": ["L777"], "recipientEmail": "ann@example.com"}
+    stream, approval = waiting(alice, model, unknown)
+    assert alice.api("GET", approval["url"]).json()["preview"] == []
+    decide(alice, approval, decision="approve")
+    stream.until("done")
+    assert "No listing has the id L777" in results(model)[-1]["error"]
+
+
+def test_declining_tells_the_model_why(alice: Person, model: ScriptedModel) -> None:
+    stream, approval = waiting(alice, model)
+    assert decide(alice, approval, decision="decline", reason="Wrong Ann").status_code == 200
+    rest = stream.until("done")
+    assert [m.json["status"] for m in rest if m.event == "tool"] == ["failed"]
+    assert rest[-1].json["status"] == "completed"
+    assert results(model)[0]["error"] == (
+        'The person declined this, so it was not done. They said: "Wrong Ann"'
+    )
+    assert sent(alice) == []
+
+
+def test_what_was_changed_is_sent_and_the_model_knows(alice: Person, model: ScriptedModel) -> None:
+    stream, approval = waiting(alice, model)
+    changed = REPORT | {"recipientEmail": "bob@example.com"}
+    answer = decide(alice, approval, decision="approve", arguments=changed).json()
+    assert answer["changed"] == changed
+    rest = stream.until("done")
+    assert next(m for m in rest if m.event == "tool").json["arguments"] == changed
+    assert [message["recipient"] for message in sent(alice)] == ["bob@example.com"]
+    note = results(model)[-1]["note"]
+    assert note.startswith("The person changed the arguments to ")
+    history = alice.get(f"/conversations/{conversation_of(alice)}").text
+    assert "bob@example.com" in history
+
+
+def run_of(product: Product) -> str:
+    with product.app.app_context():
+        found: str | None = db.session.scalar(select(Run.id))
+    assert found
+    return found
+
+
+def is_live(product: Product) -> bool:
+    with product.app.app_context():
+        return db.session.scalar(select(Run.id).where(LIVE)) is not None
+
+
+def conversation_of(person: Person) -> str:
+    with person.product.app.app_context():
+        found: str | None = db.session.scalar(select(Run.conversation_id))
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"decision": "approve", "arguments": REPORT | {"recipientEmail": 5}}, 422),
+        ({"decision": "approve", "arguments": {}}, 422),
+        ({"decision": "approve", "arguments": []}, 422),
+        ({"decision": "approve", "shown": "something else"}, 409),
+        ({"decision": "perhaps"}, 422),
+        ({}, 422),
+        ([], 422),
+    ],
+)
+def test_a_decision_that_is_none_changes_nothing(
+    alice: Person, model: ScriptedModel, body: Any, status: int
+) -> None:
+    stream, approval = waiting(alice, model)
+    answer = alice.api("POST", approval["url"], json=body)
+    assert answer.status_code == status
+    assert alice.api("GET", approval["url"]).json()["status"] == "waiting"
+    decide(alice, approval, decision="approve")
+    assert stream.until("done")[-1].json["status"] == "completed"
+
+
+@pytest.mark.parametrize("first", ["approve", "decline"])
+@pytest.mark.parametrize("second", ["approve", "decline"])
+def test_an_approval_is_given_once(
+    alice: Person, model: ScriptedModel, first: str, second: str
+) -> None:
+    stream, approval = waiting(alice, model)
+    assert decide(alice, approval, decision=first).status_code == 200
+    again = decide(alice, approval, decision=second)
+    assert again.status_code == 409
+    assert again.json()["error"]["message"] == f"This was {first.rstrip('e')}ed already."
+    stream.until("done")
+    assert len(sent(alice)) == (first == "approve")
+
+
+def test_an_approval_belongs_to_who_asked(
+    alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    _, approval = waiting(alice, model)
+    assert mallory.api("GET", approval["url"]).status_code == 404
+    assert decide(mallory, approval, decision="approve").status_code == 404
+    assert mallory.get(approval["url"]).status_code == 404
+    outsider = requests.post(alice.product.url + approval["url"], allow_redirects=False)
+    assert outsider.headers["Location"].startswith("/auth/login")
+    assert sent(alice) == []
+
+
+def test_an_approval_expires(start: Start, model: ScriptedModel) -> None:
+    alice = start(approval_minutes=0.01).sign_up("Alice")
+    stream, approval = waiting(alice, model)
+    rest = stream.until("done")
+    assert rest[-1].json["status"] == "completed"
+    assert "didn't approve this in time" in results(model)[0]["error"]
+    late = decide(alice, approval, decision="approve")
+    assert late.status_code == 409
+    assert late.json()["error"]["message"] == "The time for approving this is over; ask again."
+    assert sent(alice) == []
+
+
+def test_one_that_is_late_by_a_hair_is_late(alice: Person, model: ScriptedModel) -> None:
+    _, approval = waiting(alice, model)
+    with alice.product.app.app_context():
+        db.session.execute(update(Approval).values(expires_at=utc_now() - timedelta(seconds=1)))
+        db.session.commit()
+    assert decide(alice, approval, decision="approve").status_code == 409
+
+
+def test_waiting_takes_nothing_of_the_time_an_answer_may_take(
+    start: Start, model: ScriptedModel
+) -> None:
+    # Long enough for what comes before and after the wait, on a busy machine too.
+    alice = start(run_timeout=4).sign_up("Alice")
+    stream, approval = waiting(alice, model)
+    gevent.sleep(4.2)
+    decide(alice, approval, decision="approve")
+    assert stream.until("done")[-1].json["status"] == "completed"
+
+
+def test_what_is_stopped_can_not_be_approved(alice: Person, model: ScriptedModel) -> None:
+    stream, approval = waiting(alice, model)
+    assert alice.api("POST", f"/runs/{run_of(alice.product)}/stop").status_code == 200
+    assert stream.until("done")[-1].json["status"] == "stopped"
+    assert decide(alice, approval, decision="approve").status_code == 409
+    assert alice.api("GET", approval["url"]).json()["status"] == "expired"
+    assert sent(alice) == []
+
+
+@pytest.mark.parametrize("decided", ["before", "after"])
+def test_an_approval_outlives_the_process(
+    product: Product, model: ScriptedModel, decided: str
+) -> None:
+    """Whether it is given while nobody produces the answer, or once another worker does."""
+    alice = product.sign_up("Alice")
+    _, approval = waiting(alice, model)
+    product.services.end()
+    if decided == "before":
+        decide(alice, approval, decision="approve")
+    product.restart_web()
+    if decided == "after":
+        stream = alice.resume(run_of(product))
+        again = stream.until("approval")[-1].json
+        assert again == approval
+        decide(alice, approval, decision="approve")
+    eventually(lambda: not is_live(product))
+    assert len(sent(alice)) == 1
+    assert results(model)[-1]["delivery"] == "outbox"
+
+
+def test_waiting_through_many_failures_of_workers_is_no_failure(
+    product: Product, model: ScriptedModel
+) -> None:
+    alice = product.sign_up("Alice")
+    _, approval = waiting(alice, model)
+    with product.app.app_context():
+        for _ in range(4):
+            before = db.session.scalar(select(Run.attempt))
+            db.session.execute(update(Run).values(worker="gone:1:1:x", lease_until=0))
+            db.session.commit()
+            eventually(lambda before=before: db.session.scalar(select(Run.attempt)) != before)
+            db.session.rollback()
+    decide(alice, approval, decision="approve")
+    eventually(lambda: not is_live(product))
+    assert len(sent(alice)) == 1
+
+
+def test_a_page_asks_and_takes_the_answer_without_script(
+    alice: Person, model: ScriptedModel
+) -> None:
+    stream, approval = waiting(alice, model)
+    page = alice.get(approval["url"]).text
+    assert "Send a listing report?" in page
+    assert "ann@example.com" in page
+    assert "<dt>To</dt>" in page
+    conversation = alice.get(f"/conversations/{conversation_of(alice)}").text
+    assert approval["url"] in conversation
+    assert "Approve" in conversation
+    fields = {
+        "decision": "approve",
+        "argument.listingIds": "L001, L003",
+        "argument.recipientEmail": " bob@example.com ",
+    }
+    wrong = alice.post(approval["url"], **fields | {"argument.recipientEmail": ""})
+    assert wrong.status_code == 422
+    assert "recipientEmail" in wrong.text
+    assert alice.post(approval["url"], **fields).status_code in (200, 303)
+    stream.until("done")
+    assert sent(alice)[0]["recipient"] == "bob@example.com"
+    assert "This was approved." in alice.get(approval["url"]).text
+
+
+def test_rules_of_the_operator_come_before_what_a_tool_says(
+    start: Start, model: ScriptedModel
+) -> None:
+    with ToolService(look=lambda _: {"seen": True}, act=lambda _: {"done": True}) as service:
+        service.annotations = lambda name: (  # type: ignore[method-assign]
+            {"readOnlyHint": True} if name == "look" else {}
+        )
+        product = start(
+            tool_services={"odd": service.url}, approvals={"look": "always", "act": "never"}
+        )
+        alice = product.sign_up("Alice")
+        model.script(tool_call("act", {}), tool_call("look", {}), text("Both."))
+        stream = alice.ask("x")
+        approval = stream.until("approval")[-1].json
+        assert approval["name"] == "look"
+        assert service.calls[-1]["key"]
+        decide(alice, approval, decision="approve")
+        assert stream.until("done")[-1].json["status"] == "completed"
+    assert results(model) == [{"done": True}, {"seen": True}]
+
+
+def test_what_only_changes_its_own_and_destroys_nothing_needs_no_approval(
+    start: Start, model: ScriptedModel
+) -> None:
+    hints = {"readOnlyHint": False, "destructiveHint": False, "openWorldHint": False}
+    with ToolService(note=lambda _: {"noted": True}) as service:
+        service.annotations = lambda _name: hints  # type: ignore[method-assign]
+        alice = start(tool_services={"notes": service.url}).sign_up("Alice")
+        model.script(tool_call("note", {}), text("Noted."))
+        assert alice.ask("x").until("done")[-1].json["status"] == "completed"
+
+
+def test_two_at_once_are_each_decided(alice: Person, model: ScriptedModel) -> None:
+    other = REPORT | {"recipientEmail": "bob@example.com"}
+    calls = [call("sendListingReport", arguments) for arguments in (REPORT, other)]
+    model.script(tool_calls(calls), text("Done."))
+    stream = alice.ask("x")
+    first = stream.until("approval")[-1].json
+    second = stream.until("approval")[-1].json
+    decide(alice, first, decision="decline")
+    decide(alice, second, decision="approve")
+    assert stream.until("done")[-1].json["status"] == "completed"
+    assert [m["recipient"] for m in sent(alice)] == [second["arguments"]["recipientEmail"]]

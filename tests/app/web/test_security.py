@@ -1,0 +1,126 @@
+"""What every response and every change is held to."""
+
+from __future__ import annotations
+
+import pytest
+import requests
+
+from app.web.security import CONTENT_SECURITY_POLICY
+from tests.support.product import PASSWORD, Person, Product
+from tests.support.scripted_model import ScriptedModel
+
+pytestmark = pytest.mark.engineless
+
+
+def test_the_policy_lets_only_this_site_act() -> None:
+    rules = dict(rule.split(" ", 1) for rule in CONTENT_SECURITY_POLICY.split("; "))
+    assert rules["default-src"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == "'self'"
+    assert rules["frame-ancestors"] == rules["base-uri"] == "'none'"
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/auth/login", "/nothing", "/health", "/static/app.css", "/outbox"],
+)
+def test_every_response_carries_the_headers(alice: Person, path: str) -> None:
+    headers = alice.get(path).headers
+    assert headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "Strict-Transport-Security" not in headers
+
+
+def test_an_event_stream_can_only_be_one(alice: Person) -> None:
+    """So what holds for documents has no meaning for it, and would be a third of a short one."""
+    headers = alice.get("/runs/x/events").headers
+    assert headers["Content-Type"].startswith("text/event-stream")
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "no-cache" in headers["Cache-Control"]
+
+
+def test_pages_are_kept_by_no_cache(alice: Person) -> None:
+    assert alice.get("/").headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("token", ["", "wrong", None])
+@pytest.mark.parametrize(
+    "path", ["/conversations", "/conversations/x/messages", "/runs/x/stop", "/auth/logout"]
+)
+def test_a_form_without_the_sessions_csrf_value_changes_nothing(
+    alice: Person, model: ScriptedModel, path: str, token: str | None
+) -> None:
+    fields = {"message": "forged"} | ({} if token is None else {"csrf_token": token})
+    answer = alice.browser.post(alice.product.url + path, data=fields, allow_redirects=False)
+    assert answer.status_code == 403
+    assert "earlier session" in answer.text
+    assert alice.get("/").status_code == 200
+    assert not model.requests
+    if "auth" not in path:
+        assert "forged" in answer.text, "what was typed is lost"
+
+
+def test_another_persons_csrf_value_is_no_good(alice: Person, mallory: Person) -> None:
+    fields = {"csrf_token": mallory.csrf_token, "message": "x"}
+    answer = alice.browser.post(f"{alice.product.url}/conversations", data=fields)
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/signup", "/conversations", "/agents/chat"])
+def test_a_change_that_comes_from_another_site_is_refused(
+    alice: Person, headers: dict[str, str], path: str
+) -> None:
+    url = alice.product.url + path
+    fields = {"email": alice.email, "password": PASSWORD, "csrf_token": alice.csrf_token}
+    answer = alice.browser.post(url, data=fields, headers=headers, allow_redirects=False)
+    assert (answer.status_code, "another site" in answer.text) == (403, True)
+
+
+def test_a_change_from_this_site_is_let_through(alice: Person) -> None:
+    headers = {"Origin": alice.product.url, "Sec-Fetch-Site": "same-origin"}
+    fields = {"email": alice.email, "password": PASSWORD}
+    url = f"{alice.product.url}/auth/login"
+    assert requests.post(url, data=fields, headers=headers).status_code == 200
+
+
+def test_too_much_at_once_is_a_sentence(product: Product) -> None:
+    answer = requests.post(f"{product.url}/auth/signup", data={"name": "x" * 1_100_000})
+    assert (answer.status_code, "send less" in answer.text) == (413, True)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("DELETE", "/auth/login", 405), ("POST", "/status", 405)],
+)
+def test_a_wrong_address_or_method_is_a_page_or_json_with_a_sentence(
+    alice: Person, method: str, path: str, status: int
+) -> None:
+    page = alice.browser.request(method, alice.product.url + path)
+    assert (page.status_code, '<main class="card">' in page.text) == (status, True)
+    answer = alice.api(method, path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, "http")
+
+
+def test_a_fault_is_a_page_without_a_stack_trace(product: Product, alice: Person) -> None:
+    def fault() -> str:
+        raise RuntimeError("secret detail")
+
+    product.app.view_functions["tools.status"] = fault
+    for answer in (alice.get("/status"), alice.api("GET", "/status")):
+        assert answer.status_code == 500
+        assert "Something went wrong here" in answer.text
+        assert "secret detail" not in answer.text
+        assert "Traceback" not in answer.text

@@ -1,0 +1,312 @@
+"""The whole product on loopback, in this process: what most tests talk to, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import argon2
+import redis
+import requests
+from flask import Flask
+from gevent import sleep, socket
+from gevent.pywsgi import WSGIServer
+from jinja2.bccache import Bucket, BytecodeCache
+
+import tool_services.analytics.app
+import tool_services.listings.app
+from app import create_app
+from app.auth import passwords
+from app.auth.key_files import ensure_secrets
+from app.config import Settings
+from app.db.models import db
+from app.services import Services
+from scripts.ports import free_port
+from tests.support.seeded_databases import copy_samples
+from tool_services.settings import Settings as ServiceSettings
+
+QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+PASSWORD = "correct horse battery"
+
+
+class Templates(BytecodeCache):
+    """Compiled templates, shared by all the apps of a test run: compiling them takes a while."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+TEMPLATES = Templates()
+
+
+class Served:
+    """One WSGI app on a loopback port that was chosen before the app was made."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.port = free_port()
+        self._socket.bind(("127.0.0.1", self.port))
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._server: WSGIServer | None = None
+
+    def reopen(self) -> None:
+        """The same port again, after a stop."""
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", self.port))
+
+    def begin(self, app: Flask) -> None:
+        self._socket.listen(256)
+        self._server = WSGIServer(self._socket, app, log=None)
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._server is not None:
+            self._server.stop(timeout=1)
+        self._socket.close()
+
+
+class Product:
+    """App, listings and analytics, wired as `make run` wires them; the model is the test's."""
+
+    def __init__(self, folder: Path, model_url: str, settings: dict[str, Any]) -> None:
+        self.folder = folder
+        self.opened: list[requests.Session | requests.Response] = []
+        self.web, self.listings, self.analytics = Served(), Served(), Served()
+        self.url = self.web.url
+        ensure_secrets(folder)
+        self.settings = Settings(
+            _env_file=None,
+            **{
+                "instance_dir": folder,
+                "web_port": self.web.port,
+                "openai_base_url": model_url,
+                "model": "scripted",
+                "tool_services": {"listings": self.listings.url, "analytics": self.analytics.url},
+                "service_check_interval": 0.2,
+            }
+            | settings,
+        )
+        self._services = ServiceSettings(
+            _env_file=None,
+            instance_dir=folder,
+            app_url=self.url,
+            listings_url=self.listings.url,
+            analytics_url=self.analytics.url,
+            tool_timeout=self.settings.tool_timeout,
+        )
+        copy_samples(folder)
+        self.start_listings()
+        self.start_analytics()
+        self.app = self.start_web()
+
+    def start_listings(self) -> None:
+        self.listings.begin(tool_services.listings.app.create_app(self._services))
+
+    def start_analytics(self) -> None:
+        self.analytics.begin(tool_services.analytics.app.create_app(self._services))
+
+    def start_web(self) -> Flask:
+        app = create_app(self.settings)
+        # As strong as they are, the real ones would take most of the tests' time.
+        passwords.init_app(app, QUICK_HASHER)
+        app.jinja_env.bytecode_cache = TEMPLATES
+        self.services: Services = app.extensions["services"]
+        # The services fetch the keys of whoever asks for their tools.
+        self.web.begin(app)
+        self.services.registry.refresh()
+        self.services.begin()
+        return app
+
+    def forget_logs(self) -> None:
+        """As when all event logs have expired."""
+        self.services.end()
+        if self.settings.redis_url:
+            with redis.Redis.from_url(self.settings.redis_url) as client:
+                client.flushall()
+        self.restart_web()
+
+    def restart_web(self) -> None:
+        """Another process in the place of the one that has ended."""
+        self.web.stop()
+        with self.app.app_context():
+            db.engine.dispose()
+        self.web.reopen()
+        self.app = self.start_web()
+
+    def stop(self) -> None:
+        self.services.end()
+        for resource in self.opened:
+            resource.close()
+        for served in (self.web, self.listings, self.analytics):
+            served.stop()
+        with self.app.app_context():
+            db.engine.dispose()
+
+    def sign_up(self, name: str) -> Person:
+        """A new person, whose one session is both a browser's (cookies) and an API client's."""
+        email = f"{name.lower()}@example.com"
+        fields = {"name": name, "email": email, "password": PASSWORD}
+        answer = requests.post(f"{self.url}/auth/signup", json=fields)
+        assert answer.status_code == 201, answer.text
+        browser = requests.Session()
+        self.opened.append(browser)
+        for kind in ("access", "refresh"):
+            token = answer.json()[f"{kind}_token"]
+            browser.cookies.set(f"{kind}_token_cookie", token, domain="127.0.0.1", path="/")
+        return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
+
+
+@dataclass
+class Person:
+    """Somebody with an account. `browser` carries cookies; `api` a Bearer token."""
+
+    product: Product
+    id: str
+    email: str
+    tokens: dict[str, Any]
+    browser: requests.Session
+
+    def __post_init__(self) -> None:
+        self.bearer = {"Authorization": f"Bearer {self.tokens['access_token']}"}
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        response = self.browser.get(self.product.url + path, **options)
+        self.product.opened.append(response)
+        return response
+
+    def post(self, path: str, *, htmx: bool = False, **fields: str) -> requests.Response:
+        """Send a form as the page would, with its CSRF field; redirects are not followed."""
+        return self.browser.post(
+            self.product.url + path,
+            data={"csrf_token": self.csrf_token} | fields,
+            headers={"HX-Request": "true"} if htmx else {},
+            allow_redirects=False,
+        )
+
+    @property
+    def csrf_token(self) -> str:
+        found = re.search(r'name="csrf_token" value="(\w+)"', self.get("/").text)
+        assert found
+        return found[1]
+
+    def api(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = self.bearer | options.pop("headers", {})
+        response = requests.request(method, self.product.url + path, headers=headers, **options)
+        self.product.opened.append(response)
+        return response
+
+    def ask(self, question: str, conversation_id: str | None = None) -> Stream:
+        """Ask over the API and follow the answer's events."""
+        body = {"userMessage": question, "conversationId": conversation_id}
+        return Stream(self.api("POST", "/agents/chat-stream", json=body, stream=True))
+
+    def resume(self, run_id: str, last_event_id: int | None = None) -> Stream:
+        headers = {} if last_event_id is None else {"Last-Event-ID": str(last_event_id)}
+        path = f"/agents/chat-stream/{run_id}"
+        return Stream(self.api("GET", path, headers=headers, stream=True))
+
+    def watch(self, run_id: str) -> Stream:
+        """The fragments as htmx gets them."""
+        return Stream(self.get(f"/runs/{run_id}/events", stream=True))
+
+
+@dataclass
+class Message:
+    """One Server-Sent Event as a browser would take it."""
+
+    event: str = "message"
+    id: int | None = None
+    lines: list[str] = field(default_factory=list)
+
+    @property
+    def data(self) -> str:
+        return "\n".join(self.lines)
+
+    @property
+    def json(self) -> dict[str, Any]:
+        value: dict[str, Any] = json.loads(self.data)
+        return value
+
+
+class Stream:
+    """An open event stream, read message by message."""
+
+    def __init__(self, response: requests.Response) -> None:
+        self.response = response
+        self.retry: int | None = None
+        self._messages = self._parse()
+
+    def __iter__(self) -> Iterator[Message]:
+        return self._messages
+
+    def until(self, event: str) -> list[Message]:
+        """Messages up to the first of that name, which is the last of them."""
+        taken = []
+        for message in self._messages:
+            taken.append(message)
+            if message.event == event:
+                return taken
+        raise AssertionError(f"the stream ended without {event!r}: {taken}")
+
+    def all(self) -> list[Message]:
+        return list(self._messages)
+
+    def close(self) -> None:
+        self.response.close()
+
+    def _lines(self) -> Iterator[str]:
+        rest = b""
+        for piece in self.response.iter_content(chunk_size=None):
+            *lines, rest = (rest + piece).split(b"\n")
+            yield from (line.decode() for line in lines)
+
+    def _parse(self) -> Iterator[Message]:
+        message = Message()
+        for line in self._lines():
+            name, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if not line:
+                if message.lines:
+                    yield message
+                message = Message()
+            elif name == "event":
+                message.event = value
+            elif name == "id":
+                message.id = int(value)
+            elif name == "data":
+                message.lines.append(value)
+            elif name == "retry":
+                self.retry = int(value)
+
+
+def text_of(messages: list[Message]) -> str:
+    """The answer's text, as an API client puts it together."""
+    text = ""
+    for message in messages:
+        if message.event == "content":
+            chunk = message.json["chunk"]
+            text = chunk if message.json.get("replace") else text + chunk
+    return text
+
+
+def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
+    """What `check` gives once it is true; a passing test never needs all of `seconds`."""
+    limit = time.monotonic() + seconds
+    while not (value := check()):
+        assert time.monotonic() < limit, "it never came true"
+        sleep(0.01)
+    return value
