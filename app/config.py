@@ -19,7 +19,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE
-from tool_services.framework.settings import default_exchanges, default_urls
+from tool_services.settings import default_exchanges, default_urls
 
 OPENAI_URL = "https://api.openai.com/v1"
 

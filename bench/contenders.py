@@ -29,7 +29,7 @@ from scripts import ROOT
 from scripts.child_processes import start
 from scripts.ports import free_port
 from scripts.services import program_env
-from tool_services.framework.settings import Settings as ServiceSettings
+from tool_services.settings import Settings as ServiceSettings
 
 Figure = TypeVar("Figure", bound=float)
 

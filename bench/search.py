@@ -24,11 +24,11 @@ from scripts import ROOT
 from scripts.child_processes import end_with_parent
 from scripts.local_servers import Postgres
 from scripts.ports import free_port
-from tool_services import listings
-from tool_services.framework.settings import Settings
 from tool_services.framework.tokens import Caller
-from tool_services.listings.find_listings import find_listings
+from tool_services.listings.app import create_app
+from tool_services.listings.find_listings import Search, find_listings
 from tool_services.listings.models import db
+from tool_services.listings.settings import ListingsSettings
 
 STATES = """
     AL AZ CA CO FL GA ID IL MA MI MN NC NJ NM NV NY OH OR PA TX UT VA WA WI
@@ -151,17 +151,17 @@ def searches(dice: Dice) -> dict[str, Callable[[], dict[str, Any]]]:
     }
 
 
-def measure(settings: Settings, rounds: int) -> dict[str, list[float]]:
+def measure(settings: ListingsSettings, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each search, the kinds taking turns."""
-    app = listings.create_app(settings)
+    app = create_app(settings)
     kinds = searches(Dice(2))
     taken: dict[str, list[float]] = {kind: [] for kind in kinds}
     with app.app_context():
         for number in range(rounds + 3):
             for kind, arguments in kinds.items():
-                asked = arguments()
+                search = Search.model_validate(arguments())
                 began = time.perf_counter()
-                find_listings(asked, ANYBODY)
+                find_listings(search, ANYBODY)
                 db.session.remove()
                 if number >= 3:  # what came before was to warm up
                     taken[kind].append((time.perf_counter() - began) * 1000)
@@ -186,7 +186,7 @@ def fill(file: Path, url: str, folder: Path) -> float:
         "INSTANCE_DIR": str(folder),
         "SAMPLE_DATA": "false",
     }
-    command = [sys.executable, "-m", "flask", "--app", "tool_services.listings", "import"]
+    command = [sys.executable, "-m", "flask", "--app", "tool_services.listings.app", "import"]
     began = time.monotonic()
     subprocess.run([*command, str(file)], cwd=ROOT, env=environment, check=True)  # noqa: S603
     return time.monotonic() - began
@@ -223,7 +223,7 @@ def main() -> None:
         ):
             if is_new:
                 print(f"{name}: imported in {fill(file, url, folder):.0f} s")
-            settings = Settings.model_validate(
+            settings = ListingsSettings.model_validate(
                 {"listings_database_url": url, "instance_dir": folder, "sample_data": False}
             )
             report(name, measure(settings, chosen.rounds))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import app.config
-import tool_services.framework.settings
+import tool_services.settings
 from app.auth.key_files import ensure_secrets
 from scripts import ROOT, StartError
 from scripts.ports import LOOPBACK
@@ -85,7 +85,7 @@ def configured_services() -> list[Service]:
 
     Creates the secrets if they are missing, since the web app's settings include them.
     """
-    tools = tool_services.framework.settings.load_settings()
+    tools = tool_services.settings.load_settings()
     make_secrets(tools.instance_dir)
     try:
         web = app.config.load_settings()
@@ -93,8 +93,8 @@ def configured_services() -> list[Service]:
         raise StartError(str(error)) from None
     services = [
         Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
-        Service("listings", "tool_services.listings:create_app()", tools.listings_port),
-        Service("analytics", "tool_services.analytics:create_app()", tools.analytics_port),
+        Service("listings", "tool_services.listings.app:create_app()", tools.listings_port),
+        Service("analytics", "tool_services.analytics.app:create_app()", tools.analytics_port),
     ]
     if web.uses_demo_model:
         services.append(Service("demo-model", "demo_model:create_app()", web.demo_model_port))

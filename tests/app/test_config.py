@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import demo_model.config
-import tool_services.framework.settings
+import tool_services.settings
 from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 from app.config import OPENAI_URL, Settings, SettingsError, load_settings
 
@@ -176,7 +176,7 @@ def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> Non
 
 def test_every_setting_is_documented_and_every_documented_one_is_there() -> None:
     documented = set(re.findall(r"^#?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
-    classes = (Settings, tool_services.framework.settings.Settings, demo_model.config.Settings)
+    classes = (Settings, tool_services.settings.Settings, demo_model.config.Settings)
     known = {
         f"{each.model_config.get('env_prefix', '')}{name}".upper()
         for each in classes
