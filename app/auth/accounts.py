@@ -84,11 +84,19 @@ def log_in(given: dict[str, Any]) -> User:
         raise FormErrors(
             {name: _SENTENCES[name].split(" of ")[0].rstrip(".") + "." for name in missing}
         )
-    person: User | None = db.session.scalar(select(User).where(User.email == email))
+    person = _find(email)
     known = person.password_hash if person else None
     if len(password) > 256 or not passwords.verify_password(known, password):
         raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
     assert person is not None  # noqa: S101 - what passwords.verify_password says
+    return person
+
+
+def _find(email: str) -> User | None:
+    if "\0" in email:
+        # PostgreSQL refuses to look for it.
+        return None
+    person: User | None = db.session.scalar(select(User).where(User.email == email))
     return person
 
 
