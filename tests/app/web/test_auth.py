@@ -173,6 +173,16 @@ def test_a_wrong_log_in_does_not_tell_which_accounts_exist(
     assert "wrong password" not in page.text
 
 
+def test_a_wrong_log_in_leaves_one_line_in_the_log_and_no_traceback(
+    alice: Person, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("INFO", logger="app")
+    form(alice.product, "/auth/login", email=alice.email, password="wrong password")
+    [record] = [record for record in caplog.records if record.name.startswith("app.")]
+    assert (record.levelname, record.exc_info) == ("INFO", None)
+    assert "Traceback" not in capfd.readouterr().err
+
+
 def test_repeated_failures_are_slowed_down_and_successes_are_not(start: Start) -> None:
     product = start(sign_in_limit="3 per minute")
     alice = product.sign_up("Alice")
