@@ -9,7 +9,7 @@ HomestreamError            code, message (a sentence for the person), status, re
 ├── TooMany                429 or 503, retry_after: a limit is reached
 ├── Away                   503, retry_after: the database or Redis can't be reached now
 │   └── Full               this worker has as much to do as it can
-├── ModelError             the model's endpoint failed
+├── ModelError             the model's endpoint failed, or its answer passed a limit
 │   ├── ModelUnavailable   retryable: network, 429, 5xx, time-out, cut off
 │   └── ModelRefused       not retryable: bad key, bad request, context too long
 ├── RunFailed              the run as a whole ended early: time-out, too many tool failures
@@ -20,16 +20,20 @@ from __future__ import annotations
 
 
 class HomestreamError(Exception):
-    """`code` is for programs, `message` for people; `retryable` says whether again may help."""
+    """`code` is for programs, `message` for people; `retryable` says whether again may help.
+
+    `detail` is one line for the operator: what the other side said, or "".
+    """
 
     status = 500
     code = "internal"
     retryable = False
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, detail: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
+        self.detail = detail
 
 
 class InputError(HomestreamError):
@@ -101,9 +105,14 @@ class ModelUnavailable(ModelError):
     retryable = True
 
     def __init__(
-        self, message: str, *, code: str | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        detail: str = "",
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(message, code=code, detail=detail)
         self.retry_after = retry_after
 
 
