@@ -123,7 +123,7 @@ def _unstreamed(said: str) -> ModelError:
     except ValueError:
         body = None
     if isinstance(body, dict) and body.get("error"):
-        return endpoint_errors.from_problem(endpoint_errors.Problem.read(body))
+        return endpoint_errors.from_text(said)
     return ModelRefused(
         "The endpoint didn't answer with a stream: check OPENAI_BASE_URL.",
         code="model_no_stream",

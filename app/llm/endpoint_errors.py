@@ -16,7 +16,6 @@ import openai
 
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.json_input import parse_json
-from app.llm.characters import whole_characters
 
 LONGEST_DETAIL = 500
 
@@ -34,15 +33,19 @@ class Problem:
     """What an endpoint said about a failure; `status` is None where it gave no HTTP status."""
 
     words: str
-    codes: frozenset[str]
+    codes: frozenset[str] = frozenset()
     status: int | None = None
 
     @classmethod
-    def read(cls, body: Any, status: int | None = None) -> Problem:
-        """Find the words and the codes in a body: JSON of any of the usual shapes, or text."""
+    def read(cls, text: str | bytes, status: int | None = None) -> Problem:
+        """Find the words and the codes in JSON of any of the usual shapes, or in other text."""
+        try:
+            body = parse_json(text)
+        except ValueError:
+            body = text if isinstance(text, str) else text.decode(errors="replace")
         inner = (body.get("error") or body) if isinstance(body, dict) else body
         if not isinstance(inner, dict):
-            return cls(_text(inner), frozenset(), status)
+            return cls(_text(inner), status=status)
         codes = frozenset(str(inner[key]) for key in ("code", "type") if inner.get(key))
         return cls(_words(inner), codes, status or _status_in(inner.get("code")))
 
@@ -61,17 +64,16 @@ def _text(value: Any) -> str:
 
 def _status_in(code: Any) -> int | None:
     """Return the HTTP status that some endpoints send as an error's code."""
-    number = int(code) if isinstance(code, int | str) and str(code).isdecimal() else 0
-    return number if 400 <= number <= 599 else None
+    return int(code) if re.fullmatch("[45][0-9][0-9]", str(code)) else None
 
 
 def one_line(text: str) -> str:
     """Shorten a text for one line of a log."""
     printable = "".join(c if c.isprintable() else " " for c in text[: 4 * LONGEST_DETAIL])
-    return whole_characters(" ".join(printable.split()))[:LONGEST_DETAIL]
+    return " ".join(printable.split())[:LONGEST_DETAIL]
 
 
-def from_problem(problem: Problem, retry_after: float | None = None) -> ModelError:
+def _from_problem(problem: Problem, retry_after: float | None = None) -> ModelError:
     """Return the error for what an endpoint said."""
     detail = one_line(f"{problem.status or ''} {problem.words}")
     status = problem.status
@@ -125,20 +127,17 @@ def from_status(error: openai.APIStatusError) -> ModelError:
     """Return the error for a response whose status says that it failed."""
     asked = error.response.headers.get("retry-after", "")
     retry_after = float(asked) if asked.replace(".", "", 1).isdecimal() else None
-    return from_problem(Problem.read(error.body, error.status_code), retry_after)
+    return _from_problem(Problem.read(error.response.text, error.status_code), retry_after)
 
 
-def from_event(error: bytes) -> ModelError:
-    """Return the error for one that came in the midst of a stream, as its JSON."""
-    try:
-        return from_problem(Problem.read(parse_json(error)))
-    except ValueError:
-        return from_problem(Problem.read(error.decode(errors="replace")))
+def from_text(text: str | bytes) -> ModelError:
+    """Return the error for one that came in place of a reply or a part of it."""
+    return _from_problem(Problem.read(text))
 
 
 def unreadable(problem: object) -> ModelError:
     """Return the error for what is no part of a reply."""
-    return from_problem(Problem.read(f"unreadable: {problem}"))
+    return _from_problem(Problem(f"unreadable: {problem}"))
 
 
 def from_transport(error: Exception) -> ModelError:

@@ -150,7 +150,7 @@ def decode_chunk(data: bytes) -> _Chunk:
     except msgspec.DecodeError:
         chunk = _decode_half_characters(data)
     if chunk.error:
-        raise endpoint_errors.from_event(data)
+        raise endpoint_errors.from_text(data)
     return chunk
 
 
@@ -160,7 +160,10 @@ def _decode_half_characters(data: bytes) -> _Chunk:
         # The json module accepts halves, and nesting without a bound.
         if data.count(b"[") + data.count(b"{") > _MOST_BRACKETS:
             raise ValueError("half a character, or too many brackets")
-        return msgspec.convert(json.loads(data), _Chunk)
+        chunk = json.loads(data)
+        if isinstance(chunk, dict) and chunk.get("error"):
+            raise endpoint_errors.from_text(data)
+        return msgspec.convert(chunk, _Chunk)
     except ValueError as error:
         raise endpoint_errors.unreadable(error) from error
 

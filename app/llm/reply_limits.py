@@ -24,4 +24,4 @@ class ReplyLimits:
     @property
     def stream_bytes(self) -> int:
         """Everything that is read: thoughts, comments and padding too."""
-        return self.characters * _BYTES_PER_CHARACTER
+        return self.event_bytes + self.characters * _BYTES_PER_CHARACTER
