@@ -164,7 +164,8 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
 class Step(db.Model):  # type: ignore[name-defined, misc]
     """One turn of the model within a run: its text, then the calls it asked for.
 
-    Until the turn is `finished` its text is only what has come so far.
+    Until the turn is `finished` its text is only what has come so far. `model` is the one that
+    wrote it, by the endpoint's name for it.
     """
 
     __tablename__ = "steps"
@@ -173,6 +174,7 @@ class Step(db.Model):  # type: ignore[name-defined, misc]
     number: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(Text, default="")
     finished: Mapped[bool] = mapped_column(default=False)
+    model: Mapped[str | None] = mapped_column(String(100))
     run: Mapped[Run] = relationship(back_populates="steps")
     calls: Mapped[list[ToolCall]] = relationship(
         back_populates="step", order_by="ToolCall.position"
