@@ -32,7 +32,7 @@ EVENTS: list[Event] = [
     ENDED,
     Content("\n\nFound **one**:\n\n- a\n"),
     Content("- b\n\nBye."),
-    Done("completed", "m1", Usage(total_tokens=3)),
+    Done("completed", "m1", Usage(1, 2, 3)),
 ]
 
 
@@ -77,7 +77,7 @@ def test_json_has_every_event_in_order_with_its_id_and_pings_in_silence() -> Non
     assert messages[-1].json == {
         "status": "completed",
         "messageId": "m1",
-        "usage": {"total_tokens": 3},
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
     }
 
 
