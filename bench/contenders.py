@@ -23,10 +23,13 @@ import psutil
 import requests
 
 import app.config
-import tool_services.settings
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
-from scripts.launch import ROOT, free_port, program_env
+from scripts import ROOT
+from scripts.child_processes import start
+from scripts.ports import free_port
+from scripts.services import program_env
+from tool_services.settings import Settings as ServiceSettings
 
 Figure = TypeVar("Figure", bound=float)
 
@@ -96,7 +99,7 @@ class Contender:
         folder: Path = ROOT,
     ) -> None:
         self.processes.append(
-            subprocess.Popen(  # noqa: S603
+            start(
                 command,
                 cwd=folder,
                 env={**unset_env(), "OPENAI_BASE_URL": self.upstream, **(env or {})},
@@ -149,7 +152,7 @@ class Homestream(Contender):
             "ANALYTICS_PORT": str(free_port()),
             **self.settings,
         }
-        command = (sys.executable, "-m", "scripts.serve")
+        command = (sys.executable, "-m", "scripts.run")
         # From a folder without .env: a benchmark must never meet the data of a real one.
         self._run(command, f"http://127.0.0.1:{self.port}/health", env, working)
         time.sleep(1.5)  # the tool services have told their tools by then
@@ -187,7 +190,10 @@ class Homestream(Contender):
 
 def unset_env() -> dict[str, str]:
     """This environment, in which no setting of the product is set and its modules are found."""
-    ours = {*app.config.Settings.model_fields, *tool_services.settings.Settings.model_fields}
+    ours = {
+        *app.config.Settings.model_fields,
+        *ServiceSettings.model_fields,
+    }
     return {name: value for name, value in program_env().items() if name.lower() not in ours}
 
 

@@ -149,6 +149,7 @@ def test_a_missing_secret_has_no_default(
         load_settings()
 
 
+@pytest.mark.slow
 def test_a_bad_setting_stops_the_start_with_the_sentence_alone(folder: Path) -> None:
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "RUN_TIMEOUT": "soon"}
     env["INSTANCE_DIR"] = str(folder)
