@@ -53,7 +53,7 @@ def create_app(config: Settings | None = None) -> Flask:
     redis = connect(settings.redis_url) if settings.redis_url else None
     app = Flask(__name__, instance_path=str(settings.instance_dir))
     app.config.update(
-        SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
+        SECRET_KEY=settings.secret_key.get_secret_value(),
         SQLALCHEMY_DATABASE_URI=database,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(database, settings.database_connections),
         MAX_CONTENT_LENGTH=1_000_000,
@@ -62,7 +62,8 @@ def create_app(config: Settings | None = None) -> Flask:
         SIGN_IN_LIMIT=settings.sign_in_limit,
         # A reader who misses two pings has lost the connection.
         STREAM_SILENCE=2 * settings.ping_interval,
-        RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        # The pool has the real address, so the limiter's errors can't show the password.
+        RATELIMIT_STORAGE_URI="redis://" if redis else "memory://",
         RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool} if redis else {},
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=redis is not None,
     )
@@ -97,7 +98,6 @@ def _apart(serve: Any) -> Any:
 
 
 def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
-    assert settings.signing_key_file is not None  # noqa: S101 - what Settings has seen to
     issuer = TokenIssuer(
         settings.signing_key_file,
         settings.app_url,
