@@ -17,7 +17,7 @@ from app.auth import sessions
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db.connection import engine_options, parse_url
-from app.db.models import db, migrate, new_id
+from app.db.models import MIGRATIONS, db, migrate, new_id
 from app.greenlets import run_in_greenlet
 from app.llm.batching import BatchInterval
 from app.llm.http_transport import ArrivalTransport
@@ -71,7 +71,7 @@ def create_app(config: Settings | None = None) -> Flask:
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.globals["new_id"] = new_id
     db.init_app(app)
-    migrate.init_app(app, db, render_as_batch=True)
+    migrate.init_app(app, db, str(MIGRATIONS), render_as_batch=True)
     security.init_app(app, secure=settings.secure)
     sessions.init_app(
         app,

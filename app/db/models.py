@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flask_migrate import Migrate
@@ -28,7 +29,8 @@ class Base(DeclarativeBase):
     pass
 
 
-# What was stored is what is known of it: no row is asked for again after each commit.
+MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
+# Don't expire objects on commit, so that no row is loaded twice.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
 migrate = Migrate()
 
