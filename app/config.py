@@ -36,6 +36,7 @@ from app.config_types import (
     Urls,
     parse_servers,
 )
+from tool_services.env_names import unknown_settings, warn_of_typing_mistakes
 from tool_services.settings import default_exchanges, default_urls
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -195,6 +196,9 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Read this process's settings. Raises SettingsError with a sentence for each bad one."""
+    if unknown := unknown_settings():
+        raise SettingsError("\n".join(unknown))
+    warn_of_typing_mistakes()
     try:
         return Settings()
     except ValidationError as error:

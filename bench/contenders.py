@@ -22,11 +22,10 @@ from typing import TypeVar
 import psutil
 import requests
 
-import app.config
-import tool_services.settings
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
 from scripts.launch import ROOT, free_port, program_env
+from tool_services.env_names import all_settings
 
 Figure = TypeVar("Figure", bound=float)
 
@@ -187,8 +186,7 @@ class Homestream(Contender):
 
 def unset_env() -> dict[str, str]:
     """This environment, in which no setting of the product is set and its modules are found."""
-    ours = {*app.config.Settings.model_fields, *tool_services.settings.Settings.model_fields}
-    return {name: value for name, value in program_env().items() if name.lower() not in ours}
+    return {name: value for name, value in program_env().items() if name not in all_settings()}
 
 
 def post(path: str, body: str, headers: str = "", kind: str = "application/json") -> bytes:

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, Val
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tool_services.env_names import unknown_settings, warn_of_typing_mistakes
 from tool_services.mail import MailServer
 
 # gunicorn gives up on this exit code; with any other it would start the worker again for ever.
@@ -99,6 +100,9 @@ class Settings(BaseSettings):
 
 def load_settings() -> Settings:
     """Settings from the environment; a bad one ends the program with a sentence on stderr."""
+    if unknown := unknown_settings():
+        stop("\n".join(unknown))
+    warn_of_typing_mistakes()
     try:
         return Settings()
     except ValidationError as error:

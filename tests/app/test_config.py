@@ -18,9 +18,9 @@ import tool_services.settings
 from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 from app.config import OPENAI_URL, Settings, SettingsError, load_settings
 from scripts.launch import free_port
+from tool_services.env_names import all_settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-EXAMPLE = (ROOT / ".env.example").read_text()
 
 
 @pytest.fixture
@@ -99,6 +99,36 @@ def test_env_file_is_read_and_the_environment_wins(
     (folder / ".env").write_text("MAX_STEPS=3\nMAX_RUNS=7\n")
     settings.setenv("MAX_RUNS", "8")
     assert (load_settings().max_steps, load_settings().max_runs) == (3, 8)
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("OPENAI_API_KEYS=sk-1", "OPENAI_API_KEY"),
+        ("export Max_Run=7", "MAX_RUNS"),
+        ("DEMO_MODEL_SPACE=3", "DEMO_MODEL_PACE"),
+        ("LISTING_DATABASE_URL", "LISTINGS_DATABASE_URL"),
+        ("SOMETHING=1", ".env.example"),
+    ],
+)
+def test_a_name_in_the_env_file_that_is_no_setting_is_refused(
+    settings: pytest.MonkeyPatch, folder: Path, line: str, meant: str
+) -> None:
+    (folder / ".env").write_text(f"# MAX_RUN\nMAX_STEPS=3\nFLASK_DEBUG=1\n{line}\n")
+    [sentence] = refusal().splitlines()
+    name = line.removeprefix("export ").partition("=")[0]
+    assert sentence.startswith(f"{name} ")
+    assert meant in sentence
+
+
+def test_a_variable_that_is_nearly_a_setting_is_warned_about(
+    settings: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.setenv("DATABASE_ULR", "postgresql://host/name")
+    settings.setenv("MODE", "prod")
+    load_settings()
+    [warning] = [each for each in caplog.messages if "DATABASE_ULR" in each or "MODE " in each]
+    assert "DATABASE_URL" in warning
 
 
 @pytest.mark.parametrize(
@@ -316,15 +346,15 @@ def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> Non
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_there() -> None:
-    documented = set(re.findall(r"^#?([A-Z][A-Z_]+)=", EXAMPLE, re.M))
     classes = (Settings, tool_services.settings.Settings, demo_model.config.Settings)
-    known = {
+    read = {
         f"{each.model_config.get('env_prefix', '')}{name}".upper()
         for each in classes
         for name in each.model_fields
     }
-    assert documented == known
+    assert all_settings() == read
 
 
 def test_no_documented_secret_has_a_value() -> None:
-    assert re.findall(r"^#?(?:SECRET_KEY|OPENAI_API_KEY)=(.*)$", EXAMPLE, re.M) == ["", ""]
+    example = (ROOT / ".env.example").read_text()
+    assert re.findall(r"^#?(?:SECRET_KEY|OPENAI_API_KEY)=(.*)$", example, re.M) == ["", ""]

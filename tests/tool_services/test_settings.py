@@ -67,6 +67,15 @@ def test_a_dotenv_file_is_read_and_empty_lines_of_it_mean_the_default(
     }
 
 
+def test_a_name_in_the_dotenv_file_that_is_no_setting_stops_the_start(
+    empty_environment: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (empty_environment / ".env").write_text("MODEL=other\nSMTP_ULR=smtp://host\n")
+    with pytest.raises(SystemExit):
+        load_settings()
+    assert "SMTP_URL" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
