@@ -20,16 +20,18 @@ from __future__ import annotations
 
 
 class HomestreamError(Exception):
-    """`code` is for programs, `message` for people; `retryable` says whether again may help."""
+    """`code` is for programs, `message` for people, `detail` for operators: what the other side
+    said, word for word. `retryable` says whether a second try may help."""
 
     status = 500
     code = "internal"
     retryable = False
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, detail: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
+        self.detail = detail
 
 
 class InputError(HomestreamError):
@@ -101,9 +103,14 @@ class ModelUnavailable(ModelError):
     retryable = True
 
     def __init__(
-        self, message: str, *, code: str | None = None, retry_after: float | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        detail: str = "",
+        retry_after: float | None = None,
     ) -> None:
-        super().__init__(message, code=code)
+        super().__init__(message, code=code, detail=detail)
         self.retry_after = retry_after
 
 

@@ -25,7 +25,7 @@ import requests
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
 from scripts.launch import ROOT, free_port, program_env
-from tool_services.env_names import all_settings
+from tool_services.framework.env_names import all_settings
 
 Figure = TypeVar("Figure", bound=float)
 

@@ -23,10 +23,10 @@ from typing import Any
 from scripts.engines import Postgres
 from scripts.launch import ROOT, free_port
 from tool_services import listings
+from tool_services.framework.settings import Settings
+from tool_services.framework.tokens import Caller
+from tool_services.listings.find_listings import find_listings
 from tool_services.listings.models import db
-from tool_services.listings.search import find_listings
-from tool_services.settings import Settings
-from tool_services.tokens import Caller
 
 STATES = """
     AL AZ CA CO FL GA ID IL MA MI MN NC NJ NM NV NY OH OR PA TX UT VA WA WI

@@ -18,7 +18,7 @@ from itertools import cycle
 from pathlib import Path
 
 import app.config
-import tool_services.settings
+import tool_services.framework.settings
 from app.auth.key_files import ensure_secrets
 from scripts.supervisor import Program
 
@@ -127,7 +127,7 @@ def plan() -> list[Service]:
 
     The web app's settings include the secrets, so they are made on the way.
     """
-    tools = tool_services.settings.load_settings()
+    tools = tool_services.framework.settings.load_settings()
     make_secrets(tools.instance_dir)
     try:
         web = app.config.load_settings()

@@ -19,8 +19,8 @@ from scripts.launch import free_port
 from tests.support.seeded_databases import MIGRATIONS
 from tool_services import analytics, listings
 from tool_services.analytics.models import db as analytics_db
+from tool_services.framework.settings import Settings as ServiceSettings
 from tool_services.listings.models import db as listings_db
-from tool_services.settings import Settings as ServiceSettings
 
 SERVICES = {"listings": (listings, listings_db), "analytics": (analytics, analytics_db)}
 

@@ -28,7 +28,7 @@ from app.db.models import db
 from app.services import Services
 from scripts.launch import free_port
 from tests.support.seeded_databases import copy_samples
-from tool_services.settings import Settings as ServiceSettings
+from tool_services.framework.settings import Settings as ServiceSettings
 
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "correct horse battery"

@@ -14,11 +14,11 @@ from gevent.pywsgi import WSGIServer
 
 from tests.support.engines import Engines
 from tests.support.seeded_databases import copy_samples
-from tests.tool_services.issuer import Issuer
+from tests.tool_services.support.issuer import Issuer
 from tool_services import analytics, listings
 from tool_services.analytics.models import db as analytics_db
+from tool_services.framework.settings import Settings
 from tool_services.listings.models import db as listings_db
-from tool_services.settings import Settings
 
 
 def start_server(app: Any = None) -> WSGIServer:

@@ -12,9 +12,9 @@ from sqlalchemy import func, select, text
 
 from tests.tool_services.conftest import World, dispose
 from tool_services import analytics, listings
+from tool_services.framework.settings import STOP_EXIT_CODE, Settings
 from tool_services.listings.models import Listing, db
-from tool_services.listings.words import has_words
-from tool_services.settings import STOP_EXIT_CODE, Settings
+from tool_services.listings.text_search import has_words
 
 ROOT = Path(__file__).parents[2]
 

@@ -15,10 +15,10 @@ from sqlalchemy import func, select
 from tests.support.engines import Engines
 from tests.tool_services.conftest import dispose
 from tool_services import listings
+from tool_services.framework.settings import Settings
+from tool_services.framework.tokens import Caller
+from tool_services.listings.find_listings import find_listings
 from tool_services.listings.models import Area, Listing, ListingHistory, db
-from tool_services.listings.search import find_listings
-from tool_services.settings import Settings
-from tool_services.tokens import Caller
 
 # On PostgreSQL as well.
 pytestmark = pytest.mark.databases

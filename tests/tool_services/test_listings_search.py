@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import insert, select, text
 
 from tests.tool_services.conftest import World
+from tool_services.listings.find_listings import MOST_COUNTED, MOST_RESULTS
 from tool_services.listings.models import Listing, db
-from tool_services.listings.search import MOST_COUNTED, MOST_RESULTS
-from tool_services.listings.words import FARTHEST
+from tool_services.listings.text_search import FARTHEST
 
 # On PostgreSQL as well.
 pytestmark = pytest.mark.databases

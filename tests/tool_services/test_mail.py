@@ -27,10 +27,10 @@ from scripts.launch import free_port
 from tests.support.product import eventually
 from tests.tool_services.conftest import Answer, Service, World, dispose, start_server, url_of
 from tool_services import listings
-from tool_services.database import utc_now
+from tool_services.framework.database import utc_now
+from tool_services.framework.mail import Letter, MailError, MailRefused, MailServer
+from tool_services.framework.settings import Settings, load_settings
 from tool_services.listings.models import OutboxMessage, db
-from tool_services.mail import Letter, MailError, MailRefused, MailServer
-from tool_services.settings import Settings, load_settings
 
 LETTER = Letter("1@test", "ann@example.com", "Hello", "A text\n.\nwith a dot", "<p>A page</p>")
 
@@ -65,7 +65,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     def begin(**options: str) -> Mailbox:
         port, folder = free_port(), tmp_path / f"mail-{len(started)}"
         folder.mkdir()
-        module = "tests.tool_services.mail_server"
+        module = "tests.tool_services.support.mail_server"
         command = [sys.executable, "-m", module, str(port), str(folder), json.dumps(options)]
         started.append(subprocess.Popen(command))
         eventually(lambda: _listens(port), 30)

@@ -12,8 +12,8 @@ import pytest
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from tests.tool_services.conftest import Answer, Service, World
+from tool_services.framework.app_factory import LARGEST_REQUEST_BYTES
 from tool_services.listings.models import db as listings_db
-from tool_services.service import LARGEST_REQUEST_BYTES
 
 MODERN = "2026-07-28"
 VALID = "a token that will do"
@@ -69,7 +69,7 @@ def test_the_official_client_lists_and_calls_every_tool(world: World, mode: str)
     for name, calls in CALLS.items():
         service: Service = getattr(world, name)
         token = world.issuer.token(service.url)
-        module = "tests.tool_services.official_client"
+        module = "tests.tool_services.support.official_client"
         command = [sys.executable, "-m", module, f"{service.url}/mcp", token, mode]
         done = subprocess.run([*command, json.dumps(calls)], capture_output=True, check=True)
         seen = json.loads(done.stdout)

@@ -15,12 +15,12 @@ from gevent.pywsgi import WSGIServer
 
 from scripts.conformance import suite
 from tests.tool_services.conftest import start_server, url_of
-from tests.tool_services.issuer import Issuer
-from tool_services.errors import InvalidArgumentsError
-from tool_services.service import ServiceInfo, make_service
-from tool_services.settings import Settings
-from tool_services.tokens import TokenVerifier
-from tool_services.tools import Tool, ToolResult, arguments_schema, reading
+from tests.tool_services.support.issuer import Issuer
+from tool_services.framework.app_factory import ServiceInfo, make_service
+from tool_services.framework.errors import InvalidArgumentsError
+from tool_services.framework.settings import Settings
+from tool_services.framework.tokens import TokenVerifier
+from tool_services.framework.tools import Tool, ToolResult, arguments_schema, reading
 
 # The suite looks at what else might come with the answers of the last two: nothing does.
 TALKERS = ("test_simple_text", "test_streaming_elicitation", "test_logging_tool")

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, Response, jsonify
 
 from tests.tool_services.conftest import Answer, World
-from tests.tool_services.issuer import EXCHANGE
+from tests.tool_services.support.issuer import EXCHANGE
 
 
 def ask(world: World, user: str = "alice", token: str | None = None) -> Answer:

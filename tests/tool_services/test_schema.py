@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tool_services.errors import InvalidArgumentsError
-from tool_services.listings.report import listing_report_tool
-from tool_services.listings.search import FIND_LISTINGS
-from tool_services.schema import check_arguments
+from tool_services.framework.arguments import check_arguments
+from tool_services.framework.errors import InvalidArgumentsError
+from tool_services.listings.find_listings import FIND_LISTINGS
+from tool_services.listings.send_listing_report import listing_report_tool
 
 SEND_LISTING_REPORT = listing_report_tool(None)
 MANY = [f"L{number:03}" for number in range(51)]

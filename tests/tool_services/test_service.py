@@ -9,12 +9,12 @@ import requests
 from jsonschema import Draft202012Validator
 
 from tests.tool_services.conftest import Answer, World, dispose, start_server, url_of
-from tests.tool_services.issuer import Issuer
+from tests.tool_services.support.issuer import Issuer
+from tool_services.framework.app_factory import LARGEST_REQUEST_BYTES, ServiceInfo, make_service
+from tool_services.framework.settings import Settings
+from tool_services.framework.tokens import Caller, TokenVerifier
+from tool_services.framework.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
 from tool_services.listings.models import db
-from tool_services.service import LARGEST_REQUEST_BYTES, ServiceInfo, make_service
-from tool_services.settings import Settings
-from tool_services.tokens import Caller, TokenVerifier
-from tool_services.tools import JsonObject, Tool, ToolResult, arguments_schema, reading
 
 
 def send(world: World, body: bytes | str) -> Answer:

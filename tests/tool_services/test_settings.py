@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tool_services.settings import STOP_EXIT_CODE, default_exchanges, default_urls, load_settings
+from tool_services.framework.settings import (
+    STOP_EXIT_CODE,
+    default_exchanges,
+    default_urls,
+    load_settings,
+)
 
 ROOT = Path(__file__).parents[2]
 

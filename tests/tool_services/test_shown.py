@@ -13,8 +13,8 @@ import pytest
 
 from app.tools.display import sanitise_html
 from tests.tool_services.conftest import Service, World
-from tool_services.charts import bars, data_url, dollars, in_words, line
-from tool_services.tools import JsonObject
+from tool_services.framework.charts import bars, data_url, dollars, in_words, line
+from tool_services.framework.tools import JsonObject
 
 pytestmark = pytest.mark.databases
 

@@ -8,9 +8,9 @@ import pytest
 from flask import Response, jsonify
 
 from tests.tool_services.conftest import Answer, World
-from tests.tool_services.issuer import new_key
-from tool_services import tokens
-from tool_services.errors import KeysUnavailableError
+from tests.tool_services.support.issuer import new_key
+from tool_services.framework import tokens
+from tool_services.framework.errors import KeysUnavailableError
 
 FIND = {"name": "findListings", "arguments": {}}
 

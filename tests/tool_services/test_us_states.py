@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tool_services.us_states import state_code
+from tool_services.listings.us_states import state_code
 
 
 @pytest.mark.parametrize(

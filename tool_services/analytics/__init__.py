@@ -5,16 +5,16 @@ from __future__ import annotations
 from flask import Flask
 from sqlalchemy import select
 
-from tool_services.analytics.market import market_analysis_tool
-from tool_services.analytics.metrics import listing_metrics_tool
+from tool_services.analytics.listing_metrics import listing_metrics_tool
+from tool_services.analytics.market_analysis import market_analysis_tool
 from tool_services.analytics.models import Interaction, db
-from tool_services.analytics.report import performance_report_tool
-from tool_services.analytics.sample import SAMPLES
-from tool_services.database import open_database
-from tool_services.peer import Peer
-from tool_services.service import ServiceInfo, make_service
-from tool_services.settings import Settings, load_settings
-from tool_services.tokens import TokenVerifier
+from tool_services.analytics.performance_report import performance_report_tool
+from tool_services.analytics.samples import SAMPLES
+from tool_services.framework.app_factory import ServiceInfo, make_service
+from tool_services.framework.database import open_database
+from tool_services.framework.peer import Peer
+from tool_services.framework.settings import Settings, load_settings
+from tool_services.framework.tokens import TokenVerifier
 
 # The rest of the time that a tool call has is for this service's own work and the way back.
 PEER_TIMEOUT_SHARE = 0.6

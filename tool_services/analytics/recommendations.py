@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tool_services.analytics.metrics import Metrics
-from tool_services.homes import Home
+from tool_services.analytics.listing_metrics import Metrics
+from tool_services.listings.home import Home
 
 LONG_DAYS_ON_MARKET = 30
 LOW_CLICK_THROUGH_RATE = 0.025

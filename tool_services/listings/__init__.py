@@ -5,17 +5,17 @@ from __future__ import annotations
 from flask import Flask
 from sqlalchemy import select
 
-from tool_services.database import open_database
-from tool_services.listings.importing import add_listings_import
-from tool_services.listings.market import serve_market
+from tool_services.framework.app_factory import ServiceInfo, make_service
+from tool_services.framework.database import open_database
+from tool_services.framework.settings import Settings, load_settings
+from tool_services.framework.tokens import TokenVerifier
+from tool_services.listings.find_listings import FIND_LISTINGS, serve_listings
+from tool_services.listings.listing_import import add_listings_import
+from tool_services.listings.market_figures import serve_market
 from tool_services.listings.models import Listing, db
 from tool_services.listings.outbox import serve_outbox
-from tool_services.listings.report import listing_report_tool
-from tool_services.listings.sample import SAMPLES
-from tool_services.listings.search import FIND_LISTINGS, serve_listings
-from tool_services.service import ServiceInfo, make_service
-from tool_services.settings import Settings, load_settings
-from tool_services.tokens import TokenVerifier
+from tool_services.listings.samples import SAMPLES
+from tool_services.listings.send_listing_report import listing_report_tool
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -8,10 +8,10 @@ from datetime import timedelta
 import gevent
 from sqlalchemy import Update, update
 
-from tool_services.database import utc_now
-from tool_services.errors import DeliveryFailedError, DeliveryUnknownError
+from tool_services.framework.database import utc_now
+from tool_services.framework.errors import DeliveryFailedError, DeliveryUnknownError
+from tool_services.framework.mail import Letter, MailError, MailServer, MailUnknown
 from tool_services.listings.models import Delivery, OutboxMessage, db
-from tool_services.mail import Letter, MailError, MailServer, MailUnknown
 
 logger = logging.getLogger("tool_services.delivery")
 

@@ -13,8 +13,8 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, BigInteger, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from tool_services.database import utc_now
-from tool_services.homes import PropertyType, Status
+from tool_services.framework.database import utc_now
+from tool_services.listings.home import PropertyType, Status
 
 # What a search may ask for is in the indexes as well, so that rows are read only to be shown.
 _ALSO_ASKED = (

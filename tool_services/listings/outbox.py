@@ -6,11 +6,11 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
 
-from tool_services.database import iso_utc
-from tool_services.errors import IdempotencyConflictError
+from tool_services.framework.database import iso_utc
+from tool_services.framework.errors import IdempotencyConflictError
+from tool_services.framework.tokens import TokenVerifier
+from tool_services.framework.tools import JsonObject
 from tool_services.listings.models import Delivery, OutboxMessage, db
-from tool_services.tokens import TokenVerifier
-from tool_services.tools import JsonObject
 
 READ_SCOPE = "outbox:read"
 MOST_MESSAGES = 100

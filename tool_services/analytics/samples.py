@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tool_services.analytics.models import Exposure, Interaction
-from tool_services.database import Rows, Sample
+from tool_services.framework.database import Rows, Sample
 
 _FILE = Path(__file__).parent / "sample_data" / "interactions.csv"
 _KINDS = {"view": "Views", "save": "Saves", "inquiry": "Inquiries"}

@@ -13,13 +13,23 @@ from pydantic_core import from_json
 from sqlalchemy.exc import SQLAlchemyError
 
 from tool_services import __version__
-from tool_services.call_log import begin_call, log_calls
-from tool_services.error_answers import answer_errors_as_json
-from tool_services.errors import DatabaseUnavailableError, InvalidRequestError, UnknownToolError
-from tool_services.mcp import Server, serve_mcp
-from tool_services.schema import check_arguments
-from tool_services.tokens import CALL_SCOPE, LIST_SCOPE, METADATA_PATH, Caller, TokenVerifier
-from tool_services.tools import JsonObject, Tool
+from tool_services.framework.arguments import check_arguments
+from tool_services.framework.call_log import begin_call, log_calls
+from tool_services.framework.error_responses import answer_errors_as_json
+from tool_services.framework.errors import (
+    DatabaseUnavailableError,
+    InvalidRequestError,
+    UnknownToolError,
+)
+from tool_services.framework.mcp_endpoint import Server, serve_mcp
+from tool_services.framework.tokens import (
+    CALL_SCOPE,
+    LIST_SCOPE,
+    METADATA_PATH,
+    Caller,
+    TokenVerifier,
+)
+from tool_services.framework.tools import JsonObject, Tool
 
 LARGEST_REQUEST_BYTES = 64 * 1024
 LONGEST_IDEMPOTENCY_KEY = 200

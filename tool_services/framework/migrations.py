@@ -5,7 +5,7 @@ from __future__ import annotations
 from alembic import context
 from flask import current_app
 
-from tool_services.database import begin_alone
+from tool_services.framework.database import begin_alone
 
 
 def run_migrations() -> None:

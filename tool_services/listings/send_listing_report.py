@@ -8,15 +8,10 @@ from typing import Annotated, Literal
 from flask import render_template
 from pydantic import Field
 
-from tool_services.database import iso_utc
-from tool_services.listing_ids import LISTING_IDS_SCHEMA
-from tool_services.listings.delivery import deliver
-from tool_services.listings.models import Listing, OutboxMessage
-from tool_services.listings.outbox import store_once
-from tool_services.listings.search import listings_by_id
-from tool_services.mail import MailServer
-from tool_services.tokens import Caller
-from tool_services.tools import (
+from tool_services.framework.database import iso_utc
+from tool_services.framework.mail import MailServer
+from tool_services.framework.tokens import Caller
+from tool_services.framework.tools import (
     Annotations,
     JsonObject,
     Moment,
@@ -25,6 +20,11 @@ from tool_services.tools import (
     ToolResult,
     arguments_schema,
 )
+from tool_services.listings.delivery import deliver
+from tool_services.listings.find_listings import listings_by_id
+from tool_services.listings.listing_ids import LISTING_IDS_SCHEMA
+from tool_services.listings.models import Listing, OutboxMessage
+from tool_services.listings.outbox import store_once
 
 _COLOURS = {"Active": "#1f7a4d", "Pending": "#946200", "Sold": "#5b6675"}
 

@@ -29,7 +29,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from tool_services.settings import stop
+from tool_services.framework.settings import stop
 
 # So much of a SQLite file is read where the system has it in memory, and not copied once more.
 _MAPPED = 2**30

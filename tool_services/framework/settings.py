@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, Val
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tool_services.env_names import unknown_settings, warn_of_typing_mistakes
-from tool_services.mail import MailServer
+from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
+from tool_services.framework.mail import MailServer
 
 # gunicorn gives up on this exit code; with any other it would start the worker again for ever.
 STOP_EXIT_CODE = 3

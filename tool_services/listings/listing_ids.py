@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tool_services.errors import UnknownListingError
+from tool_services.framework.errors import UnknownListingError
 
 MOST_LISTINGS = 50
 

@@ -10,7 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
-from tool_services.errors import InvalidArgumentsError
+from tool_services.framework.errors import InvalidArgumentsError
 
 FORMATS = FormatChecker(formats=())
 

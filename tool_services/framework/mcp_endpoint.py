@@ -25,25 +25,25 @@ from mcp_types.version import (
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from tool_services.call_log import begin_call
-from tool_services.errors import (
+from tool_services.framework.arguments import check_arguments
+from tool_services.framework.call_log import begin_call
+from tool_services.framework.errors import (
     DatabaseUnavailableError,
     ForeignOriginError,
     NotAcceptableError,
     NotJsonError,
     ServiceError,
 )
-from tool_services.mcp_message import (
+from tool_services.framework.mcp_messages import (
     SUPPORTED_VERSIONS,
     Message,
     ProtocolError,
     read_message,
 )
-from tool_services.schema import check_arguments
-from tool_services.tokens import CALL_SCOPE, LIST_SCOPE, Caller, TokenVerifier
-from tool_services.tools import JsonObject, Tool
+from tool_services.framework.tokens import CALL_SCOPE, LIST_SCOPE, Caller, TokenVerifier
+from tool_services.framework.tools import JsonObject, Tool
 
-logger = logging.getLogger("tool_services.mcp")
+logger = logging.getLogger("tool_services.framework.mcp_endpoint")
 
 CATALOGUE_TTL_MS = 60_000
 # No prompts or resources either, but an empty list: many clients ask without looking here first.

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from flask import render_template
 
-from tool_services.charts import data_url
-from tool_services.homes import Home
-from tool_services.tools import Part
+from tool_services.framework.charts import data_url
+from tool_services.framework.tools import Part
+from tool_services.listings.home import Home
 
 # More than these nobody compares at a glance.
 MOST_COMPARED = 5

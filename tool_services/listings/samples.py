@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tool_services.database import Rows, Sample, from_csv
+from tool_services.framework.database import Rows, Sample, from_csv
 from tool_services.listings.models import Area, Listing, ListingHistory, city_key
 
 _FOLDER = Path(__file__).parent / "sample_data"

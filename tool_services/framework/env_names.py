@@ -17,7 +17,7 @@ from dotenv import dotenv_values
 
 log = logging.getLogger(__name__)
 
-_EXAMPLE = Path(__file__).resolve().parents[1] / ".env.example"
+_EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 _FLASK = "FLASK_"  # the `flask` command reads settings of its own from .env
 # Most of the environment is for other programs. Only long names that differ by one letter or two
 # swapped ones are told apart from those.

@@ -36,7 +36,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from werkzeug.datastructures import Headers
 
-from tool_services.tools import JsonObject
+from tool_services.framework.tools import JsonObject
 
 VERSION_HEADER = "MCP-Protocol-Version"
 METHOD_HEADER = "Mcp-Method"

@@ -11,16 +11,23 @@ from flask import Flask, Response, jsonify, request
 from pydantic import Field
 from sqlalchemy import ColumnElement, func, select
 
-from tool_services.errors import InvalidArgumentsError
-from tool_services.homes import Home, PropertyType, Status
-from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids, unknown_listing
-from tool_services.listings.cards import cards
+from tool_services.framework.arguments import check_arguments
+from tool_services.framework.errors import InvalidArgumentsError
+from tool_services.framework.tokens import CALL_SCOPE, Caller, TokenVerifier
+from tool_services.framework.tools import (
+    JsonObject,
+    Part,
+    Tool,
+    ToolResult,
+    arguments_schema,
+    reading,
+)
+from tool_services.listings.home import Home, PropertyType, Status
+from tool_services.listings.home_cards import cards
+from tool_services.listings.listing_ids import LISTING_IDS_SCHEMA, normal_ids, unknown_listing
 from tool_services.listings.models import Listing, city_key, db
-from tool_services.listings.words import Conditions, Found, Order, found_with_words, has_words
-from tool_services.schema import check_arguments
-from tool_services.tokens import CALL_SCOPE, Caller, TokenVerifier
-from tool_services.tools import JsonObject, Part, Tool, ToolResult, arguments_schema, reading
-from tool_services.us_states import state_code
+from tool_services.listings.text_search import Conditions, Found, Order, found_with_words, has_words
+from tool_services.listings.us_states import state_code
 
 MOST_RESULTS = 50
 # Counting on would take longer than anybody wants to wait, for a number that nobody reads.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from tool_services.errors import UnknownListingError
-from tool_services.homes import Home
-from tool_services.peer import Peer
-from tool_services.tokens import Caller
+from tool_services.framework.errors import UnknownListingError
+from tool_services.framework.peer import Peer
+from tool_services.framework.tokens import Caller
+from tool_services.listings.home import Home
 
 
 class _Answer(BaseModel):

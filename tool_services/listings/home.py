@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tool_services.tools import ToolResult
+from tool_services.framework.tools import ToolResult
 
 Dollars = Annotated[int, Field(description="US dollars")]
 Status = Literal["Active", "Pending", "Sold"]

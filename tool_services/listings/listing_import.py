@@ -11,10 +11,10 @@ from flask import Flask
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
-from tool_services.csv_import import Reader, Store, add_import_command, upsert
-from tool_services.homes import PropertyType, Status
+from tool_services.framework.csv_import import Reader, Store, add_import_command, upsert
+from tool_services.listings.home import PropertyType, Status
 from tool_services.listings.models import Area, Listing, ListingHistory, city_key, db
-from tool_services.us_states import state_code
+from tool_services.listings.us_states import state_code
 
 _STATUSES = {"closed": "Sold", "active under contract": "Pending", "coming soon": "Active"}
 _TYPES = {

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 from flask import render_template
 
-from tool_services.charts import Amount, bars, data_url, dollars, in_words, line, whole
-from tool_services.tools import Part
+from tool_services.framework.charts import Amount, bars, data_url, dollars, in_words, line, whole
+from tool_services.framework.tools import Part
 
 if TYPE_CHECKING:
-    from tool_services.analytics.market import Market, MarketAnalysis
-    from tool_services.analytics.metrics import Figures, FiguresOfListing
-    from tool_services.analytics.report import PerformanceReport
+    from tool_services.analytics.listing_metrics import Figures, FiguresOfListing
+    from tool_services.analytics.market_analysis import Market, MarketAnalysis
+    from tool_services.analytics.performance_report import PerformanceReport
 
 # With more bars than these their labels run into each other.
 MOST_BARS = 10

@@ -8,15 +8,22 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tool_services.analytics.listed_homes import listed_homes
-from tool_services.analytics.metrics import Figures, Metrics, Rate, metrics_by_id
-from tool_services.analytics.pages import report_page, report_table
+from tool_services.analytics.display import report_page, report_table
+from tool_services.analytics.listing_metrics import Figures, Metrics, Rate, metrics_by_id
+from tool_services.analytics.listings_client import listed_homes
 from tool_services.analytics.recommendations import Performance, recommendations
-from tool_services.homes import Dollars, Status
-from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids
-from tool_services.peer import Peer
-from tool_services.tokens import Caller
-from tool_services.tools import JsonObject, Part, Tool, ToolResult, arguments_schema, reading
+from tool_services.framework.peer import Peer
+from tool_services.framework.tokens import Caller
+from tool_services.framework.tools import (
+    JsonObject,
+    Part,
+    Tool,
+    ToolResult,
+    arguments_schema,
+    reading,
+)
+from tool_services.listings.home import Dollars, Status
+from tool_services.listings.listing_ids import LISTING_IDS_SCHEMA, normal_ids
 
 
 class TopPerformer(ToolResult):

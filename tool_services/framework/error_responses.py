@@ -9,9 +9,9 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from tool_services.errors import DatabaseUnavailableError, ServiceError
+from tool_services.framework.errors import DatabaseUnavailableError, ServiceError
 
-logger = logging.getLogger("tool_services.errors")
+logger = logging.getLogger("tool_services.framework.errors")
 
 
 def answer_errors_as_json(app: Flask) -> None:

@@ -8,12 +8,19 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from pydantic.alias_generators import to_camel
 
-from tool_services.analytics.pages import market_page
-from tool_services.errors import UnknownAreaError
-from tool_services.homes import Dollars
-from tool_services.peer import Peer
-from tool_services.tokens import Caller
-from tool_services.tools import JsonObject, Part, Tool, ToolResult, arguments_schema, reading
+from tool_services.analytics.display import market_page
+from tool_services.framework.errors import UnknownAreaError
+from tool_services.framework.peer import Peer
+from tool_services.framework.tokens import Caller
+from tool_services.framework.tools import (
+    JsonObject,
+    Part,
+    Tool,
+    ToolResult,
+    arguments_schema,
+    reading,
+)
+from tool_services.listings.home import Dollars
 
 Level = Literal["High", "Medium", "Low"]
 Direction = Literal["Up", "Stable", "Down"]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema
 
-from tool_services.tokens import Caller
+from tool_services.framework.tokens import Caller
 
 JsonObject = dict[str, Any]
 

@@ -12,10 +12,10 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from sqlalchemy import ColumnElement, extract, func, select
 
-from tool_services.errors import UnknownAreaError
+from tool_services.framework.errors import UnknownAreaError
+from tool_services.framework.tokens import CALL_SCOPE, TokenVerifier
 from tool_services.listings.models import Area, ListingHistory, city_key, db
-from tool_services.tokens import CALL_SCOPE, TokenVerifier
-from tool_services.us_states import state_code
+from tool_services.listings.us_states import state_code
 
 YEAR = timedelta(days=365)
 MOST_SUGGESTIONS = 5

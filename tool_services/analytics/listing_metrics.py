@@ -10,14 +10,13 @@ from typing import Annotated, Self
 from pydantic import Field
 from sqlalchemy import func, select
 
-from tool_services.analytics.listed_homes import listed_homes
+from tool_services.analytics.display import metrics_page
+from tool_services.analytics.listings_client import listed_homes
 from tool_services.analytics.models import Exposure, Interaction, db
-from tool_services.analytics.pages import metrics_page
-from tool_services.database import iso_utc
-from tool_services.listing_ids import LISTING_IDS_SCHEMA, normal_ids
-from tool_services.peer import Peer
-from tool_services.tokens import Caller
-from tool_services.tools import (
+from tool_services.framework.database import iso_utc
+from tool_services.framework.peer import Peer
+from tool_services.framework.tokens import Caller
+from tool_services.framework.tools import (
     JsonObject,
     Moment,
     Part,
@@ -26,6 +25,7 @@ from tool_services.tools import (
     arguments_schema,
     reading,
 )
+from tool_services.listings.listing_ids import LISTING_IDS_SCHEMA, normal_ids
 
 
 @dataclass(frozen=True)

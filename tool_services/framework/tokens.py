@@ -19,14 +19,14 @@ from jwt.exceptions import (
     PyJWTError,
 )
 
-from tool_services.errors import (
+from tool_services.framework.errors import (
     InsufficientScopeError,
     InvalidTokenError,
     KeysUnavailableError,
     MissingTokenError,
     ServiceError,
 )
-from tool_services.settings import Settings
+from tool_services.framework.settings import Settings
 
 ALGORITHM = "ES256"
 CALL_SCOPE = "tools:call"

@@ -10,12 +10,12 @@ import gevent
 import requests
 from pydantic import BaseModel, ValidationError
 
-from tool_services.errors import (
+from tool_services.framework.errors import (
     ServiceError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from tool_services.tokens import CALL_SCOPE, Caller
+from tool_services.framework.tokens import CALL_SCOPE, Caller
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105

@@ -21,7 +21,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.expression import ClauseElement
 
-from tool_services.errors import InvalidArgumentsError
+from tool_services.framework.errors import InvalidArgumentsError
 from tool_services.listings.models import Listing, db
 
 # PostgreSQL leaves such words out by itself; here for both, so that both find the same.

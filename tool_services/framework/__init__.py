@@ -1,0 +1,1 @@
+"""What every tool service is built from. It knows nothing of any domain."""
