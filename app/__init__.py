@@ -16,8 +16,8 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.auth import sessions
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
-from app.db.connection import engine_options, parse_url
-from app.db.models import MIGRATIONS, db, migrate, new_id
+from app.db import connection
+from app.db.models import new_id
 from app.greenlets import run_in_greenlet
 from app.llm.batching import BatchInterval
 from app.llm.http_transport import ArrivalTransport
@@ -49,13 +49,10 @@ from app.web import (
 def create_app(config: Settings | None = None) -> Flask:
     """The web app, wired. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
-    database = parse_url(settings.database_url)
     redis = connect(settings.redis_url) if settings.redis_url else None
     app = Flask(__name__, instance_path=str(settings.instance_dir))
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        SQLALCHEMY_DATABASE_URI=database,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(database, settings.database_connections),
         MAX_CONTENT_LENGTH=1_000_000,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
@@ -70,8 +67,7 @@ def create_app(config: Settings | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.globals["new_id"] = new_id
-    db.init_app(app)
-    migrate.init_app(app, db, str(MIGRATIONS), render_as_batch=True)
+    connection.init_app(app, settings.database_url, settings.database_connections)
     security.init_app(app, secure=settings.secure)
     sessions.init_app(
         app,
