@@ -19,8 +19,10 @@ import requests
 
 from bench.contenders import Contender, FastApi, Flask, Homestream, unset_env
 from bench.people import Person
-from scripts.engines import Postgres, Valkey
-from scripts.launch import ROOT, free_port
+from scripts import ROOT
+from scripts.child_processes import start
+from scripts.local_servers import Postgres, Valkey
+from scripts.ports import free_port
 
 PRODUCT = ("html", "json")
 RELAYS = ("fastapi", "flask")
@@ -43,7 +45,7 @@ class Scripted:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "bench.upstream", "--port", "0"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)  # noqa: S603
+        self._process = start(command, cwd=ROOT, stdout=subprocess.PIPE)
         assert self._process.stdout is not None  # noqa: S101
         self.port = int(self._process.stdout.readline().split()[-1])
         self._url = f"http://127.0.0.1:{self.port}"

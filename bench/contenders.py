@@ -24,7 +24,10 @@ import requests
 
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
-from scripts.launch import ROOT, free_port, program_env
+from scripts import ROOT
+from scripts.child_processes import start
+from scripts.ports import free_port
+from scripts.services import program_env
 from tool_services.framework.env_names import all_settings
 
 Figure = TypeVar("Figure", bound=float)
@@ -95,7 +98,7 @@ class Contender:
         folder: Path = ROOT,
     ) -> None:
         self.processes.append(
-            subprocess.Popen(  # noqa: S603
+            start(
                 command,
                 cwd=folder,
                 env={**unset_env(), "OPENAI_BASE_URL": self.upstream, **(env or {})},
@@ -148,7 +151,7 @@ class Homestream(Contender):
             "ANALYTICS_PORT": str(free_port()),
             **self.settings,
         }
-        command = (sys.executable, "-m", "scripts.serve")
+        command = (sys.executable, "-m", "scripts.run")
         # From a folder without .env: a benchmark must never meet the data of a real one.
         self._run(command, f"http://127.0.0.1:{self.port}/health", env, working)
         time.sleep(1.5)  # the tool services have told their tools by then

@@ -15,8 +15,8 @@ from flask_jwt_extended import create_access_token
 
 from app import create_app
 from app.db.models import Conversation, User, db, new_id
-from scripts.launch import plan
-from scripts.prepare import migrate
+from scripts.services import configured_services
+from scripts.set_up import migrate
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Person:
 
 def prepared(count: int) -> list[Person]:
     """A database in its newest shape, with so many people in it."""
-    plan()
+    configured_services()
     migrate()
     with create_app().app_context():
         people = [_person(number) for number in range(count)]

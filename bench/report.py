@@ -1,6 +1,7 @@
-"""Draws docs/performance.md and its plots anew from bench/results.json: python -m bench.report
+"""Writes the tables and plots of docs/performance.md: python -m bench.report
 
-The prose is written by hand; what stands between the marks is not.
+They come from bench/results.json. Only what is between the marks is replaced; the prose is written
+by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pygal.style import Style
 
 from app.rendering.markdown import to_html
 from bench.answers import tokens as answer_tokens
-from scripts.launch import ROOT
+from scripts import ROOT
 
 RESULTS = ROOT / "bench" / "results.json"
 DOCS = ROOT / "docs"
@@ -127,7 +128,7 @@ def table(results: Results) -> str:
         "tokens each",
         "what",
         "CPU ms per 1000 tokens",
-        "first token, ms later: p50",
+        "first token, ms: p50",
         "p99",
         "whole wait, ms: p50",
         "p99",
@@ -171,7 +172,7 @@ def _measured(results: Results, name: str, samples: list[Sample]) -> str:
 
 def cost_table(results: Results) -> str:
     """What a question costs and what a token does, apart."""
-    lines = [_row("what", "CPU ms a question", "CPU ms per 1000 tokens beyond it"), "|---|--:|--:|"]
+    lines = [_row("what", "CPU ms a question", "CPU ms per 1000 tokens"), "|---|--:|--:|"]
     for name in ("html", "json", "fastapi", "flask"):
         found = parts(results, name)
         if found:
@@ -185,7 +186,7 @@ def more_table(results: Results) -> str:
     plain = results.middle(cpu_per_1000, results.of("streams", "html", 100))
     rows = [
         *_over_fastapi(results),
-        ("event log on Valkey over in memory, CPU, 100 streams", _ratio(log, plain)),
+        ("CPU with the event log on Valkey / in memory, 100 streams", _ratio(log, plain)),
     ]
     for count, purpose, tokens in (
         (100, "streams", 200),
@@ -196,13 +197,13 @@ def more_table(results: Results) -> str:
         sent = results.middle(lambda one: one["received"], samples)
         rows.append(
             (
-                f"bytes sent per byte of rendered answer, {tokens:,} tokens",
+                f"bytes sent / bytes of the rendered answer, {tokens:,} tokens",
                 _ratio(sent, rendered(tokens)),
             )
         )
-    for what, less in (("", 0), (", less what questions cost", 5)):
+    for what, less in (("", 0), (", without the cost of the question", 5)):
         rows.append(
-            (f"CPU per token at 50,000 tokens over at 200{what}", _ratio(*_long(results, less)))
+            (f"CPU per token at 50,000 tokens / at 200{what}", _ratio(*_long(results, less)))
         )
     lines = [_row("what", "ratio"), "|---|--:|", *(_row(*row) for row in rows)]
     return "\n".join(lines)
@@ -215,10 +216,10 @@ def _over_fastapi(results: Results) -> Iterator[tuple[str, str]]:
             results.middle(cpu_per_1000, results.of(purpose, name, 200, tokens))
             for name in ("html", "fastapi")
         )
-        yield f"CPU over FastAPI's, 200 streams of {tokens} tokens", _ratio(html, fastapi)
+        yield f"CPU / FastAPI's, 200 streams of {tokens} tokens", _ratio(html, fastapi)
     per_token = [found and found[1] for found in (parts(results, n) for n in ("html", "fastapi"))]
     yield (
-        "CPU per token beyond what a question costs over FastAPI's, 50 streams",
+        "CPU per token / FastAPI's, without the cost of the question, 50 streams",
         _ratio(*per_token),
     )
 
@@ -253,8 +254,8 @@ def about(results: Results) -> str:
         f"them, at {case['streams']:,} streams of {case['tokens']} tokens: "
         f"{alone['open_at_once']:,} open at once, completion p99 "
         f"{alone['completion']['p99']:.3f} of the ideal, {alone['upstream_cpu'] / per:.1f} and "
-        f"{alone['readers_cpu'] / per:.1f} ms of CPU per 1000 tokens: so much of the two cores is "
-        "theirs."
+        f"{alone['readers_cpu'] / per:.1f} ms of CPU per 1000 tokens. They use "
+        "that much of the two cores."
     )
 
 
@@ -305,13 +306,13 @@ def write() -> None:
     plot(results, "CPU ms per 1000 tokens", cpu_per_1000, "performance-cpu.svg")
     plot(
         results,
-        "Completion over the ideal, p99",
+        "Completion / ideal, p99",
         lambda one: one["completion"]["p99"],
         "performance-completion.svg",
     )
     plot(
         results,
-        "First token, ms after the model's, p99",
+        "First token, ms after the model sent it, p99",
         lambda one: one["delivery"]["p99"],
         "performance-first-token.svg",
     )

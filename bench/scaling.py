@@ -224,9 +224,9 @@ def write() -> None:
     file = DOCS / "scaling.md"
     known = costs(results)
     pieces = {
-        "costs": f"A question costs {known.question * 1e3:.1f} ms of CPU, a look at an answer "
-        f"{known.look * 1e6:.0f} µs, a token {known.token * 1e6:.0f} µs more; an event costs "
-        f"Valkey {_event_seconds(results) * 1e6:.0f} µs.",
+        "costs": f"A question costs {known.question * 1e3:.1f} ms of CPU, a read of an answer "
+        f"{known.look * 1e6:.0f} µs, and each token in it {known.token * 1e6:.0f} µs more. An "
+        f"event costs Valkey {_event_seconds(results) * 1e6:.0f} µs.",
         "check": check_table(results),
         "needs": needs_table(results),
     }

@@ -20,13 +20,15 @@ from random import Random as Dice
 from statistics import median, quantiles
 from typing import Any
 
-from scripts.engines import Postgres
-from scripts.launch import ROOT, free_port
-from tool_services import listings
-from tool_services.framework.settings import Settings
+from scripts import ROOT
+from scripts.child_processes import end_with_parent
+from scripts.local_servers import Postgres
+from scripts.ports import free_port
 from tool_services.framework.tokens import Caller
-from tool_services.listings.find_listings import find_listings
+from tool_services.listings.app import create_app
+from tool_services.listings.find_listings import Search, find_listings
 from tool_services.listings.models import db
+from tool_services.listings.settings import ListingsSettings
 
 STATES = """
     AL AZ CA CO FL GA ID IL MA MI MN NC NJ NM NV NY OH OR PA TX UT VA WA WI
@@ -149,17 +151,17 @@ def searches(dice: Dice) -> dict[str, Callable[[], dict[str, Any]]]:
     }
 
 
-def measure(settings: Settings, rounds: int) -> dict[str, list[float]]:
+def measure(settings: ListingsSettings, rounds: int) -> dict[str, list[float]]:
     """Milliseconds of each search, the kinds taking turns."""
-    app = listings.create_app(settings)
+    app = create_app(settings)
     kinds = searches(Dice(2))
     taken: dict[str, list[float]] = {kind: [] for kind in kinds}
     with app.app_context():
         for number in range(rounds + 3):
             for kind, arguments in kinds.items():
-                asked = arguments()
+                search = Search.model_validate(arguments())
                 began = time.perf_counter()
-                find_listings(asked, ANYBODY)
+                find_listings(search, ANYBODY)
                 db.session.remove()
                 if number >= 3:  # what came before was to warm up
                     taken[kind].append((time.perf_counter() - began) * 1000)
@@ -184,7 +186,7 @@ def fill(file: Path, url: str, folder: Path) -> float:
         "INSTANCE_DIR": str(folder),
         "SAMPLE_DATA": "false",
     }
-    command = [sys.executable, "-m", "flask", "--app", "tool_services.listings", "import"]
+    command = [sys.executable, "-m", "flask", "--app", "tool_services.listings.app", "import"]
     began = time.monotonic()
     subprocess.run([*command, str(file)], cwd=ROOT, env=environment, check=True)  # noqa: S603
     return time.monotonic() - began
@@ -199,6 +201,7 @@ def report(name: str, taken: dict[str, list[float]]) -> None:
 
 
 def main() -> None:
+    end_with_parent()
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--listings", type=int, default=1_000_000)
     options.add_argument("--rounds", type=int, default=100, help="searches of each kind")
@@ -220,7 +223,7 @@ def main() -> None:
         ):
             if is_new:
                 print(f"{name}: imported in {fill(file, url, folder):.0f} s")
-            settings = Settings.model_validate(
+            settings = ListingsSettings.model_validate(
                 {"listings_database_url": url, "instance_dir": folder, "sample_data": False}
             )
             report(name, measure(settings, chosen.rounds))

@@ -18,7 +18,8 @@ from statistics import median
 from bench.arena import Arena
 from bench.measure import Case, Sample, measure
 from bench.report import rendered
-from scripts.launch import ROOT
+from scripts import ROOT
+from scripts.child_processes import end_with_parent
 
 RECORDED = ROOT / "bench" / "recorded.json"
 TOLERANCE = 1.25
@@ -78,6 +79,7 @@ def recorded() -> Ratios:
 
 
 def main() -> None:
+    end_with_parent()
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -17,7 +17,8 @@ from bench.arena import PRODUCT, RELAYS, SHARED, Arena
 from bench.machine import machine
 from bench.measure import Sample, ceiling, measure
 from bench.plan import STREAMS, Options, ceiling_case, plan
-from scripts.launch import ROOT
+from scripts import ROOT
+from scripts.child_processes import end_with_parent
 
 RESULTS = ROOT / "bench" / "results.json"
 
@@ -87,6 +88,7 @@ def chosen(arguments: list[str]) -> tuple[Options, Path | None]:
 
 
 def main() -> None:
+    end_with_parent()
     options, out = chosen(sys.argv[1:])
     results = run(options)
     (out or RESULTS).write_text(json.dumps(results, separators=(",", ":")) + "\n")

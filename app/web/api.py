@@ -16,17 +16,11 @@ from app.errors import InputError, Unavailable
 from app.rendering.answer import Answer
 from app.rendering.sse import as_json
 from app.services import services
+from app.web.admission import check_room
 from app.web.streaming import respond_with
 
 bp = Blueprint("api", __name__)
-
-
-@bp.before_request
-def check_room() -> None:
-    if request.method == "POST":
-        services().runs.check_room()
-
-
+bp.before_request(check_room)
 bp.before_request(require_user)
 
 _LONGEST_PAGE = 200
@@ -39,10 +33,15 @@ def _ask() -> Run:
         raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
     question = validate_question(body.get("userMessage"), services().settings.max_message_chars)
     conversation_id = body.get("conversationId")
-    if conversation_id is not None and not isinstance(conversation_id, str):
-        raise InputError("conversationId must be a string.", field="conversationId")
+    if not (conversation_id is None or _is_id(conversation_id)):
+        raise InputError("conversationId must be a conversation's id.", field="conversationId")
     key = request.headers.get("Idempotency-Key")
     return services().runs.ask(current_user(), question, conversation_id, key)
+
+
+def _is_id(value: object) -> bool:
+    """Whether it can be an id at all; PostgreSQL refuses to look for a NUL."""
+    return isinstance(value, str) and value.isprintable()
 
 
 @bp.post("/agents/chat-stream")

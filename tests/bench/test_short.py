@@ -10,7 +10,7 @@ import pytest
 from bench.load import Reader
 from bench.short import Ratios
 from bench.verify import is_whole_html, is_whole_json
-from scripts.launch import ROOT
+from scripts import ROOT
 
 
 def test_it_costs_no_more_beside_the_relay_than_was_recorded() -> None:

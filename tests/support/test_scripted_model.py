@@ -12,6 +12,7 @@ import openai
 import pytest
 import requests
 
+from scripts.child_processes import start
 from tests.support.scripted_model import (
     DONE,
     Reply,
@@ -202,13 +203,14 @@ def test_models_are_listed(model):
 @pytest.fixture
 def process() -> Iterator[str]:
     command = [sys.executable, "-m", "tests.support.scripted_model", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with start(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             yield server.stdout.readline().split()[-1]
         finally:
             server.terminate()
 
 
+@pytest.mark.slow
 def test_alone_it_answers_by_markers_and_tells_what_came(process):
     with openai.OpenAI(base_url=process, api_key="k", max_retries=0, timeout=10) as client:
         said = marked(client)

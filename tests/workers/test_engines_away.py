@@ -17,7 +17,7 @@ from sqlalchemy import text as sql
 
 from app.db.connection import begin_read_only, engine_options, parse_url
 from app.db.models import db
-from scripts.engines import Postgres, Valkey
+from scripts.local_servers import Postgres, Valkey
 from tests.support.engines import Engines
 from tests.support.processes import below
 from tests.support.product import Person, Product, eventually, text_of

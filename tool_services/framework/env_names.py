@@ -30,12 +30,16 @@ def all_settings() -> frozenset[str]:
     return frozenset(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", _EXAMPLE.read_text(), re.MULTILINE))
 
 
-def unknown_settings(file: Path = Path(".env")) -> list[str]:
-    """Return a sentence for each name in `file` that is no setting, and how to mend it."""
+def unknown_settings(own: Iterable[str] = (), file: Path = Path(".env")) -> list[str]:
+    """Return a sentence for each name in `file` that is no setting, and how to mend it.
+
+    `own` are settings of the caller that `.env.example` need not explain, in any case.
+    """
+    known = all_settings().union(name.upper() for name in own)
     return [
         _sentence(name, _nearest(name, 0.6))
         for name in dotenv_values(file)
-        if name.upper() not in all_settings() and not name.upper().startswith(_FLASK)
+        if name.upper() not in known and not name.upper().startswith(_FLASK)
     ]
 
 

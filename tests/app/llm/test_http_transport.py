@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from app.llm.http_transport import ArrivalTransport
-from scripts.launch import free_port
+from scripts.ports import free_port
 from tests.support.scripted_model import ScriptedModel
 
 

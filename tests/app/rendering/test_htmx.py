@@ -115,6 +115,7 @@ def test_a_snapshot_at_any_moment_holds_everything_until_then(html: Html, cut: i
     assert followed(html, [entries[:cut]]).shown() == at_once(html, EVENTS[:cut]).shown()
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_however_an_answer_comes_its_page_is_the_one_that_is_loaded_later(

@@ -231,7 +231,7 @@ def test_an_approval_outlives_the_process(
         decide(alice, approval, decision="approve")
     eventually(lambda: not is_live(product))
     assert len(sent(alice)) == 1
-    assert results(model)[-1]["sent"] is True
+    assert results(model)[-1]["delivery"] == "outbox"
 
 
 def test_waiting_through_many_failures_of_workers_is_no_failure(

@@ -124,3 +124,15 @@ def test_a_fault_is_a_page_without_a_stack_trace(product: Product, alice: Person
         assert "Something went wrong here" in answer.text
         assert "secret detail" not in answer.text
         assert "Traceback" not in answer.text
+
+
+def test_a_path_cannot_forge_a_line_of_the_log(
+    product: Product, alice: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault(conversation_id: str) -> str:
+        raise RuntimeError(conversation_id)
+
+    product.app.view_functions["conversations.conversation"] = fault
+    assert alice.get("/conversations/x%0AERROR%20forged").status_code == 500
+    [message] = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert message.splitlines() == [message]

@@ -1,4 +1,4 @@
-"""A small real issuer: publishes its public key and exchanges tokens, as the app does."""
+"""A small real issuer: it publishes its public key and exchanges tokens, as the app does."""
 
 from __future__ import annotations
 
