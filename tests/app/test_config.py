@@ -88,7 +88,11 @@ def test_other_servers_are_one_line_of_json(settings: pytest.MonkeyPatch) -> Non
         '{"weather": {"url": "https://x/mcp", "token": "t0ken", "tools": ["forecast"]}}',
     )
     [(name, server)] = load_settings().mcp_servers.items()
-    assert (name, server.url, server.tools) == ("weather", "https://x/mcp", {"forecast"})
+    assert (name, server.url, server.tools) == (
+        "weather",
+        "https://x/mcp",
+        frozenset({"forecast"}),
+    )
     assert server.token
     assert server.token.get_secret_value() == "t0ken"
 
@@ -305,6 +309,7 @@ def run(script: str, folder: Path, **env: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow
 def test_engines_that_are_away_are_logged_without_their_passwords(folder: Path) -> None:
     redis, postgres = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     ended = run(
@@ -319,6 +324,7 @@ def test_engines_that_are_away_are_logged_without_their_passwords(folder: Path) 
     assert "sesame" not in ended.stdout
 
 
+@pytest.mark.slow
 def test_a_bad_setting_stops_gunicorn_with_the_sentence_alone(folder: Path) -> None:
     ended = run("import wsgi", folder, RUN_TIMEOUT="soon")
     assert ended.returncode == 3, "gunicorn gives up on this code alone"
@@ -326,6 +332,7 @@ def test_a_bad_setting_stops_gunicorn_with_the_sentence_alone(folder: Path) -> N
     assert "RUN_TIMEOUT" in ended.stdout
 
 
+@pytest.mark.slow
 def test_redis_can_be_reached_by_a_unix_socket(folder: Path) -> None:
     ended = run("import wsgi", folder, REDIS_URL="unix:///nowhere.sock")
     assert ended.returncode == 0, ended.stdout

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -86,6 +87,7 @@ def tables() -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.slow
 def test_a_node_that_is_not_upgraded_yet_restarts_after_another_has_migrated(
     product: Product, alice: Person, model: ScriptedModel, tmp_path: Path
 ) -> None:
