@@ -50,7 +50,7 @@ lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(PY) -m mypy
 	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/install_test_programs'
 	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
-	@$(VENV)/bin/lint-imports --no-cache
+	@$(VENV)/bin/lint-imports --no-logo --no-cache
 
 format: dev ## Format the code
 	@$(PY) -m ruff check --fix --quiet

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import ssl
-from functools import cache
 from typing import Any
 
-import httpx2
-import openai
 from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -16,12 +12,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.auth import sessions
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
-from app.db.connection import engine_options, parse_url
-from app.db.models import db, migrate, new_id
+from app.db import connection
+from app.db.models import new_id
 from app.greenlets import run_in_greenlet
 from app.llm.batching import BatchInterval
-from app.llm.http_transport import ArrivalTransport
-from app.llm.openai_chat import Model
+from app.llm.endpoint import Endpoint
+from app.llm.model import Model
+from app.llm.reply_limits import ReplyLimits
 from app.runs.connections import Connections, RedisStreams
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
@@ -49,28 +46,25 @@ from app.web import (
 def create_app(config: Settings | None = None) -> Flask:
     """The web app, wired. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
-    database = parse_url(settings.database_url)
     redis = connect(settings.redis_url) if settings.redis_url else None
     app = Flask(__name__, instance_path=str(settings.instance_dir))
     app.config.update(
-        SECRET_KEY=settings.secret_key.get_secret_value() if settings.secret_key else None,
-        SQLALCHEMY_DATABASE_URI=database,
-        SQLALCHEMY_ENGINE_OPTIONS=engine_options(database, settings.database_connections),
+        SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=1_000_000,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
         SIGN_IN_LIMIT=settings.sign_in_limit,
         # A reader who misses two pings has lost the connection.
         STREAM_SILENCE=2 * settings.ping_interval,
-        RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        # The pool has the real address, so the limiter's errors can't show the password.
+        RATELIMIT_STORAGE_URI="redis://" if redis else "memory://",
         RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool} if redis else {},
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=redis is not None,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.globals["new_id"] = new_id
-    db.init_app(app)
-    migrate.init_app(app, db, render_as_batch=True)
+    connection.init_app(app, settings.database_url, settings.database_connections)
     security.init_app(app, secure=settings.secure)
     sessions.init_app(
         app,
@@ -97,7 +91,6 @@ def _apart(serve: Any) -> Any:
 
 
 def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
-    assert settings.signing_key_file is not None  # noqa: S101 - what Settings has seen to
     issuer = TokenIssuer(
         settings.signing_key_file,
         settings.app_url,
@@ -124,29 +117,14 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
 
 
 def _model(settings: Settings) -> Model:
-    client = openai.OpenAI(
-        base_url=settings.model_base_url,
-        # Many local endpoints need no key, but the client insists on a value.
-        api_key=settings.openai_api_key.get_secret_value() or "none",
-        max_retries=0,
-        # Where the environment names a proxy, the client's own transport goes by it.
-        http_client=openai.DefaultHttpxClient(
-            mounts={"all://": ArrivalTransport()}, verify=_authorities()
-        ),
-    )
     return Model(
-        client,
+        Endpoint(settings.model_base_url, settings.openai_api_key.get_secret_value()),
         settings.models,
-        pace=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
+        interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
+        limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
         first_token_timeout=settings.first_token_timeout,
         attempts=settings.model_attempts,
     )
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """Who is trusted, read once in a process: that takes longer than all else of an app."""
-    return httpx2.create_ssl_context()
 
 
 def _pretty(value: Any, indent: int | None = 2) -> str:

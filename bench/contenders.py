@@ -22,14 +22,13 @@ from typing import TypeVar
 import psutil
 import requests
 
-import app.config
 from bench.load import Ask, Follow, Reader
 from bench.people import Person
 from scripts import ROOT
 from scripts.child_processes import start
 from scripts.ports import free_port
 from scripts.services import program_env
-from tool_services.settings import Settings as ServiceSettings
+from tool_services.framework.env_names import all_settings
 
 Figure = TypeVar("Figure", bound=float)
 
@@ -190,11 +189,7 @@ class Homestream(Contender):
 
 def unset_env() -> dict[str, str]:
     """This environment, in which no setting of the product is set and its modules are found."""
-    ours = {
-        *app.config.Settings.model_fields,
-        *ServiceSettings.model_fields,
-    }
-    return {name: value for name, value in program_env().items() if name.lower() not in ours}
+    return {name: value for name, value in program_env().items() if name not in all_settings()}
 
 
 def post(path: str, body: str, headers: str = "", kind: str = "application/json") -> bytes:

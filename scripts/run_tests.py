@@ -28,9 +28,11 @@ _UNCLOSED = (
     *("-W", "ignore::ResourceWarning"),
     *("-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
 )
+_NOT_SLOW = ("-m", "not slow")
 FAST: tuple[Arguments, ...] = (
-    ("-m", "not slow", "tests/app"),
-    ("-m", "not slow", *_REST),
+    (*_NOT_SLOW, "tests/app/runs", "tests/app/web"),
+    (*_NOT_SLOW, "tests/app", "--ignore=tests/app/runs", "--ignore=tests/app/web"),
+    (*_NOT_SLOW, *_REST),
 )
 # The browsers come last, since they need the processor most.
 ALL: tuple[Arguments, ...] = (

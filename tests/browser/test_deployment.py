@@ -22,6 +22,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from app.auth.key_files import ensure_secrets
 from scripts.child_processes import start
+from scripts.local_servers import Postgres
 from scripts.ports import free_port
 from tests.browser.conftest import ROOT, Process, free_ports
 from tests.browser.person import Person, Site, eventually
@@ -94,6 +95,7 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
     finally:
         pids = [each.pid for each in below(process.pid)]
         process.stop()
+        Postgres(folder / "cluster" / "postgres", 0).remove()  # elsewhere when root runs it
     but_of_the_network(complaints)
     assert len(pids) > 10
     assert all_gone(pids)

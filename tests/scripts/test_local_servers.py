@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scripts import ROOT
+from scripts.local_servers import Postgres
 from tests.support.processes import all_gone
 
 pytestmark = pytest.mark.slow
@@ -33,3 +34,5 @@ def test_no_server_outlives_a_process_that_was_killed(tmp_path: Path) -> None:
         pids = [int(process.stdout.readline()) for _ in range(2)]
         process.kill()
     assert all_gone(pids)
+    # As root it is not below tmp_path, but in a folder that another user can reach.
+    Postgres(tmp_path / "postgres", 0).remove()

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from scripts import ROOT
+from scripts.local_servers import Postgres
 from scripts.ports import free_port
 from tests.support.processes import below
 
@@ -45,6 +46,8 @@ def cluster(tmp_path: Path, url: str) -> Iterator[subprocess.Popen[str]]:
         process.send_signal(signal.SIGINT)
         for _ in lines:
             pass
+    # As root it is not below tmp_path, but in a folder that another user can reach.
+    Postgres(tmp_path / "instance" / "cluster" / "postgres", 0).remove()
 
 
 def test_it_can_be_reached_from_this_machine_alone(

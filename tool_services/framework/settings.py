@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field, HttpUrl, SecretStr, TypeAdapter, Val
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
+
 # gunicorn stops at this exit code. After any other it would start the worker again and again.
 STOP_EXIT_CODE = 3
 
@@ -67,6 +69,9 @@ Settings = TypeVar("Settings", bound=ServiceSettings)
 
 def load_settings(kind: type[Settings]) -> Settings:
     """Read the settings. A bad one ends the program with a sentence on stderr."""
+    if unknown := unknown_settings(kind.model_fields):
+        stop("\n".join(unknown))
+    warn_of_typing_mistakes()
     try:
         return kind()
     except ValidationError as error:

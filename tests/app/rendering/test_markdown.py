@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.rendering.markdown import Patch, StreamedMarkdown, to_html
+from app.rendering.markdown import to_html
+from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 from tests.support.dom import Page
 
 ANSWER = """\

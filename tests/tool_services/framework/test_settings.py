@@ -44,10 +44,20 @@ def test_a_port_moves_every_url_that_builds_on_it(environment: pytest.MonkeyPatc
 def test_a_dotenv_file_is_read_and_an_empty_line_of_it_means_the_default(
     environment: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / ".env").write_text("NOTES_URL=https://notes.example.com/\nAPP_URL=\nOTHER=x\n")
+    (tmp_path / ".env").write_text("NOTES_URL=https://notes.example.com/\nAPP_URL=\nMODEL=x\n")
     settings = load_settings(NotesSettings)
     assert settings.notes_url == "https://notes.example.com"
     assert settings.app_url == "http://127.0.0.1:8000"
+
+
+def test_a_name_in_the_dotenv_file_that_is_no_setting_stops_the_start(
+    environment: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text("MODEL=x\nTOOL_TIMOUT=5\n")
+    with pytest.raises(SystemExit):
+        load_settings(NotesSettings)
+    [line] = capsys.readouterr().err.splitlines()
+    assert "TOOL_TIMEOUT" in line
 
 
 @pytest.mark.parametrize(
