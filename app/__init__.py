@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import ssl
-from functools import cache
 from typing import Any
 
-import httpx2
-import openai
 from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -20,8 +16,9 @@ from app.db import connection
 from app.db.models import new_id
 from app.greenlets import run_in_greenlet
 from app.llm.batching import BatchInterval
-from app.llm.http_transport import ArrivalTransport
-from app.llm.openai_chat import Model
+from app.llm.endpoint import Endpoint
+from app.llm.model import Model
+from app.llm.reply_limits import ReplyLimits
 from app.runs.connections import Connections, RedisStreams
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
@@ -120,29 +117,14 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
 
 
 def _model(settings: Settings) -> Model:
-    client = openai.OpenAI(
-        base_url=settings.model_base_url,
-        # Many local endpoints need no key, but the client insists on a value.
-        api_key=settings.openai_api_key.get_secret_value() or "none",
-        max_retries=0,
-        # Where the environment names a proxy, the client's own transport goes by it.
-        http_client=openai.DefaultHttpxClient(
-            mounts={"all://": ArrivalTransport()}, verify=_authorities()
-        ),
-    )
     return Model(
-        client,
+        Endpoint(settings.model_base_url, settings.openai_api_key.get_secret_value()),
         settings.models,
-        pace=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
+        interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
+        limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
         first_token_timeout=settings.first_token_timeout,
         attempts=settings.model_attempts,
     )
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """Who is trusted, read once in a process: that takes longer than all else of an app."""
-    return httpx2.create_ssl_context()
 
 
 def _pretty(value: Any, indent: int | None = 2) -> str:

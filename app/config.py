@@ -106,6 +106,8 @@ class Settings(BaseSettings):
     model_attempts: Count = 3
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
+    max_answer_chars: Count = 200_000
+    max_event_bytes: Count = 1_000_000
 
     # Answers
     run_timeout: Seconds = 120

@@ -11,8 +11,9 @@ import gevent
 from gevent.queue import Queue
 
 from app.agent.events import ApprovalRequested, Event, Thinking, ToolCallUpdate
-from app.agent.messages import Decision, ToolRequest, ToolResult, parse_arguments
-from app.agent.tool_results import estimate_tokens, render_for_model
+from app.agent.messages import Decision, ToolRequest, ToolResult, ToolSpec, parse_arguments
+from app.agent.tool_results import render_for_model
+from app.agent.usage import estimate_tokens
 from app.errors import ToolFailure
 
 log = logging.getLogger(__name__)
@@ -23,8 +24,8 @@ LONGEST_ERROR = 1_000
 class Toolbox(Protocol):
     """The tools of one person's run."""
 
-    def specs(self) -> list[dict[str, Any]]:
-        """The tools on offer, as the chat completions API wants them."""
+    def specs(self) -> list[ToolSpec]:
+        """Return the tools on offer."""
 
     def ask_first(
         self, call_id: str, name: str, arguments: dict[str, Any]

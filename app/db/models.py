@@ -155,7 +155,8 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
 class Step(db.Model):  # type: ignore[name-defined, misc]
     """One turn of the model in a run: its text, then the tool calls that it asked for.
 
-    Before the turn is `finished`, its text is what has arrived so far.
+    Before the turn is `finished`, its text is what has arrived so far. `model` is the one that
+    wrote it, by the endpoint's name for it.
     """
 
     __tablename__ = "steps"
@@ -164,6 +165,7 @@ class Step(db.Model):  # type: ignore[name-defined, misc]
     number: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(Text, default="")
     finished: Mapped[bool] = mapped_column(default=False)
+    model: Mapped[str | None] = mapped_column(String(100))
     run: Mapped[Run] = relationship(back_populates="steps")
     calls: Mapped[list[ToolCall]] = relationship(
         back_populates="step", order_by="ToolCall.position"

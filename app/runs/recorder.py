@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -14,7 +13,8 @@ from flask import Flask
 from sqlalchemy import delete
 
 from app.agent.events import Content, Done, Event, Failed, Outcome, RunStarted, ToolCallUpdate
-from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
+from app.agent.messages import PastTurn, Turn, parse_arguments
+from app.agent.usage import Usage
 from app.db.connection import is_unavailable
 from app.db.models import Run, Step, ToolCall, db
 from app.errors import HomestreamError, RunFailed
@@ -61,9 +61,10 @@ class Recorder:
         self._saved_seq = 0
         self._may_have_calls = run.attempt > 1
         self._finished = False  # the step in hand is the last one, and complete
+        self._model: str | None = None  # that wrote it, once it is complete
         self._texts: list[str] = []  # of the steps that have ended
         self._has_text = False  # the step in hand
-        self._usage: Counter[str] = Counter(run.usage or {})
+        self._usage = Usage.from_json(run.usage) if run.usage else None
         self._started: dict[str, ToolCallUpdate] = {}
         log.open(run.id, run.attempt)
         self._seq = log.append(run.id, [RunStarted(run.id, run.conversation_id)])
@@ -127,7 +128,7 @@ class Recorder:
         if ending.error is not None:
             error = ending.error
             last.append(Failed(error.code, error.message, error.retryable))
-        last.append(Done(ending.outcome, self._message_id, dict(self._usage) or None))
+        last.append(Done(ending.outcome, self._message_id, self._usage))
         self._tell(last)
 
     def leave(self) -> None:
@@ -175,25 +176,28 @@ class Recorder:
 
     def _claim_row(self) -> None:
         """The row stays locked until the transaction's end, so no other worker gets between."""
-        if not run_rows.claim(self.run_id, self.attempt, self._seq, dict(self._usage) or None):
+        if not run_rows.claim(self.run_id, self.attempt, self._seq, self._usage):
             raise LeaseLost(self.run_id)
 
     def _end_step(self, turn: Turn) -> None:
         """Store the turn and the calls it asks for, before any of them is made. A turn without
         calls ends the run, and is stored with its end."""
-        self._usage.update(turn.usage or {})
+        if turn.usage is not None:
+            self._usage = turn.usage + (self._usage or Usage())
         if turn.calls:
-            self.store(lambda: self._save_step(turn.calls))
+            self.store(lambda: self._save_step(turn))
             self._may_have_calls = True
             self._texts.append(self._text)
             self._has_text, self._step_after = False, self._seq
         else:
-            self._finished = True
+            self._finished, self._model = True, turn.model
 
-    def _save_step(self, calls: Sequence[ToolRequest]) -> None:
+    def _save_step(self, turn: Turn) -> None:
         number = len(self._texts) + 1
-        run_rows.save_step(self.run_id, self.attempt, number, self._text, finished=True)
-        for position, call in enumerate(calls, 1):
+        run_rows.save_step(
+            self.run_id, self.attempt, number, self._text, finished=True, model=turn.model
+        )
+        for position, call in enumerate(turn.calls, 1):
             db.session.merge(
                 ToolCall(
                     id=call.id,
@@ -214,9 +218,8 @@ class Recorder:
 
     def _save_ending(self, ending: Ending) -> None:
         # First, for it locks the row that all the others are held to.
-        usage = dict(self._usage) or None
         if not run_rows.end(
-            self.run_id, self.attempt, self._seq, usage, ending.outcome, ending.error
+            self.run_id, self.attempt, self._seq, self._usage, ending.outcome, ending.error
         ):
             raise LeaseLost(self.run_id)
         texts = [*self._texts, self._text]
@@ -227,6 +230,7 @@ class Recorder:
                 len(texts),
                 texts[-1],
                 finished=self._finished,
+                model=self._model,
                 live=False,
             )
         if self._may_have_calls:

@@ -17,7 +17,8 @@ from app.agent.events import (
     display_parts_from_json,
 )
 from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
-from app.agent.tool_results import estimate_tokens, render_for_model
+from app.agent.tool_results import render_for_model
+from app.agent.usage import Usage, estimate_tokens
 from app.db.models import Run, ToolCall
 from app.tools.approvals import approval_event, waiting_approvals
 
@@ -39,7 +40,8 @@ def stored_events(run: Run) -> list[Event]:
     if run.error_code:
         events.append(Failed(run.error_code, run.error_message or "", run.retryable))
     if not run.live:
-        events.append(Done(run.status, run.answer_id, run.usage))  # type: ignore[arg-type]
+        usage = Usage.from_json(run.usage) if run.usage else None
+        events.append(Done(run.status, run.answer_id, usage))  # type: ignore[arg-type]
     return events
 
 

@@ -7,6 +7,7 @@ ORM's objects. All of them belong to the current transaction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ from sqlalchemy import Float, Table, bindparam, func, insert, literal, select, u
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.agent.events import Outcome
+from app.agent.usage import Usage
 from app.db.models import LIVE_ROW, Run, db, new_id, utc_now
 from app.errors import HomestreamError
 from app.runs.leases import epoch
@@ -144,18 +146,31 @@ def add_run(
     db.session.execute(_ADD_RUN, row | {"worker": worker, "held_for": held_for})
 
 
-def claim(run_id: str, attempt: int, seq: int, usage: dict[str, int] | None) -> bool:
+def claim(run_id: str, attempt: int, seq: int, usage: Usage | None) -> bool:
     """Lock the run's row for this attempt until the transaction's end; False when another attempt
     has it, or it has ended."""
-    row = {"run": run_id, "by": attempt, "at_seq": seq, "so_far": usage}
+    row = {"run": run_id, "by": attempt, "at_seq": seq, "so_far": _counts(usage)}
     return bool(db.session.execute(_CLAIM, row).rowcount)  # type: ignore[attr-defined]
 
 
+def _counts(usage: Usage | None) -> dict[str, int] | None:
+    return None if usage is None else asdict(usage)
+
+
 def save_step(
-    run_id: str, attempt: int, number: int, text: str, *, finished: bool, live: bool = True
+    run_id: str,
+    attempt: int,
+    number: int,
+    text: str,
+    *,
+    finished: bool,
+    model: str | None,
+    live: bool = True,
 ) -> None:
-    """Store a step's text, if the attempt is in force; with `live` only while the run is, too."""
-    db.session.execute(_upsert(finished, live), _step(run_id, attempt, number, text))
+    """Store a step's text, if the attempt is in force; with `live` only while the run is, too.
+    `model` is the one that wrote it, once it has finished."""
+    step = _step(run_id, attempt, number, text, model)
+    db.session.execute(_upsert(finished, live), step)
 
 
 def save_texts(texts: Sequence[tuple[str, int, int, int, str]]) -> None:
@@ -168,8 +183,10 @@ def save_texts(texts: Sequence[tuple[str, int, int, int, str]]) -> None:
     connection.execute(_upsert(False, True), steps)
 
 
-def _step(run_id: str, attempt: int, number: int, text: str) -> dict[str, Any]:
-    return {"run": run_id, "by": attempt, "step": number, "so_far": text}
+def _step(
+    run_id: str, attempt: int, number: int, text: str, model: str | None = None
+) -> dict[str, Any]:
+    return {"run": run_id, "by": attempt, "step": number, "so_far": text, "model": model}
 
 
 def _upsert(finished: bool, live: bool) -> Any:
@@ -185,11 +202,12 @@ def _upsert_by(dialect: str, finished: bool, live: bool) -> Any:
         bindparam("step", type_=_STEPS.c.number.type),
         bindparam("so_far", type_=_STEPS.c.text.type),
         literal(finished),
+        bindparam("model", type_=_STEPS.c.model.type),
     ).where(*_OF_ATTEMPT, *([LIVE_ROW] if live else []))
-    given = make(_STEPS).from_select(["run_id", "number", "text", "finished"], of_attempt)
+    given = make(_STEPS).from_select(["run_id", "number", "text", "finished", "model"], of_attempt)
     return given.on_conflict_do_update(
         index_elements=[_STEPS.c.run_id, _STEPS.c.number],
-        set_={"text": given.excluded.text, "finished": given.excluded.finished},
+        set_={name: given.excluded[name] for name in ("text", "finished", "model")},
         where=_STEPS.c.finished.is_(False),
     )
 
@@ -198,7 +216,7 @@ def end(
     run_id: str,
     attempt: int,
     seq: int,
-    usage: dict[str, int] | None,
+    usage: Usage | None,
     outcome: Outcome,
     error: HomestreamError | None,
 ) -> bool:
@@ -207,7 +225,7 @@ def end(
         "run": run_id,
         "by": attempt,
         "at_seq": seq,
-        "so_far": usage,
+        "so_far": _counts(usage),
         "outcome": outcome,
         "code": error.code if error else None,
         "said": error.message if error else None,

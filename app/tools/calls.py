@@ -18,9 +18,10 @@ import requests
 from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
 from urllib3.exceptions import NewConnectionError
 
-from app.agent.events import ApprovalRequested, DisplayPart, from_json
-from app.agent.messages import Decision, ToolResult
+from app.agent.events import ApprovalRequested, DisplayPart
+from app.agent.messages import Decision, ToolResult, ToolSpec
 from app.errors import ToolFailure
+from app.json_input import parse_json
 from app.tools.approvals import RunApprovals
 from app.tools.display import display_parts, is_for_user_only
 from app.tools.registry import Tool, ToolRegistry, ToolServer
@@ -43,7 +44,7 @@ class UserTools:
     approvals: RunApprovals | None = None
     rules: Mapping[str, str] = field(default_factory=dict)
 
-    def specs(self) -> list[dict[str, Any]]:
+    def specs(self) -> list[ToolSpec]:
         return [tool.spec() for tool in self.registry.tools()]
 
     def call(
@@ -134,7 +135,7 @@ class UserTools:
             allow_redirects=False,
         )
         try:
-            answer = from_json(response.content)
+            answer = parse_json(response.content)
         except ValueError:
             answer = None
         if not response.ok or not isinstance(answer, dict):

@@ -40,8 +40,8 @@ from mcp_types.version import (
 )
 from pydantic import BaseModel, ValidationError
 
-from app.agent.events import from_json
 from app.errors import ToolFailure
+from app.json_input import parse_json
 from tool_services import __version__
 
 log = logging.getLogger(__name__)
@@ -232,7 +232,7 @@ class McpClient:
         texts = _events(pieces) if kind == "text/event-stream" else [b"".join(pieces)]
         for text in texts:
             try:
-                message = from_json(text)
+                message = parse_json(text)
             except ValueError:
                 if not response.ok:
                     raise self._failed(response) from None

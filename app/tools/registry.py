@@ -19,6 +19,7 @@ import requests
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
+from app.agent.messages import ToolSpec
 from app.config import McpServer
 from app.errors import ToolFailure
 from app.tools.mcp_client import McpClient
@@ -59,13 +60,8 @@ class Tool:
     output_schema: dict[str, Any] | None
     annotations: mcp_types.ToolAnnotations
 
-    def spec(self) -> dict[str, Any]:
-        function = {
-            "name": self.name,
-            "description": self.description,
-            "parameters": self.schema,
-        }
-        return {"type": "function", "function": function}
+    def spec(self) -> ToolSpec:
+        return ToolSpec(self.name, self.description, self.schema)
 
     def mistakes(self, arguments: dict[str, Any]) -> str:
         """What is wrong with the arguments, in words the model can mend them by; "" if nothing."""

@@ -37,6 +37,7 @@ from tests.support.scripted_replies import (
     RawBytes,
     RecordedRequest,
     Reply,
+    Whole,
     by_marker,
     call,
     cut_after,
@@ -54,6 +55,7 @@ from tests.support.scripted_replies import (
     text,
     tool_call,
     tool_calls,
+    whole,
 )
 
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "RecordedRequest",
     "Reply",
     "ScriptedModel",
+    "Whole",
     "by_marker",
     "call",
     "cut_after",
@@ -81,6 +84,7 @@ __all__ = [
     "text",
     "tool_call",
     "tool_calls",
+    "whole",
 ]
 
 
@@ -238,6 +242,8 @@ def _play(chosen: Reply, wire: _Wire) -> None:
     match chosen:
         case Failure():
             wire.finish(_json_response(chosen.status, _error_body(chosen), chosen.headers))
+        case Whole():
+            wire.finish(_response(chosen.status, chosen.body, chosen.content_type, chosen.headers))
         case RawBytes():
             _play_raw(chosen, wire)
         case Completion() if wire.record.body.get("stream"):
@@ -335,8 +341,11 @@ _STREAM_HEAD = (
 
 
 def _json_response(status: int, body: Any, headers: dict[str, str] | None = None) -> bytes:
-    content = json.dumps(body).encode()
-    fields = {"Content-Type": "application/json", "Content-Length": len(content), **(headers or {})}
+    return _response(status, json.dumps(body).encode(), "application/json", headers or {})
+
+
+def _response(status: int, content: bytes, content_type: str, headers: dict[str, str]) -> bytes:
+    fields = {"Content-Type": content_type, "Content-Length": len(content), **headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} Scripted\r\n{lines}Connection: close\r\n\r\n".encode() + content
 

@@ -84,13 +84,23 @@ class RawBytes:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A response that is sent as it is."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Chosen:
     """A reply chosen when the request is known."""
 
     choose: Callable[[RecordedRequest], Reply]
 
 
-Reply = Completion | Failure | RawBytes | Chosen
+Reply = Completion | Failure | RawBytes | Whole | Chosen
 
 
 def text(
@@ -169,6 +179,13 @@ def error_mid_stream(*chunks: str, message: str = "The upstream failed.") -> Com
 def raw_bytes(pieces: Iterable[bytes], pace: float = 0.0) -> RawBytes:
     """A stream's bytes, cut wherever the test likes."""
     return RawBytes(tuple(pieces), pace)
+
+
+def whole(
+    status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
+) -> Whole:
+    """Any response, whatever it says."""
+    return Whole(status, body, content_type, headers or {})
 
 
 def event(delta: Delta, finish_reason: str | None = None) -> bytes:

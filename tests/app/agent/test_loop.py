@@ -11,10 +11,21 @@ import pytest
 from flask import Response
 from gevent.event import Event
 
-from app.agent.tool_results import RESULT_TOKENS, estimate_tokens
+from app.agent.tool_results import RESULT_TOKENS
+from app.agent.usage import estimate_tokens
+from app.db.models import Run, db
 from tests.app.runs.test_service import assert_well_formed
 from tests.support.product import Person, Product, eventually, text_of
-from tests.support.scripted_model import ScriptedModel, call, reply, text, tool_call, tool_calls
+from tests.support.scripted_model import (
+    Reply,
+    ScriptedModel,
+    call,
+    raw_bytes,
+    reply,
+    text,
+    tool_call,
+    tool_calls,
+)
 from tests.support.tool_services import ToolService
 
 Start = Callable[..., Product]
@@ -355,3 +366,23 @@ def test_thinking_is_told_at_every_stage(alice: Person, model: ScriptedModel) ->
         "Reading the results…",
     ]
     assert messages[-1].json["usage"]["total_tokens"] == 24
+
+
+def test_each_step_is_stored_with_the_model_that_wrote_it(
+    product: Product, model: ScriptedModel
+) -> None:
+    alice = product.sign_up("Alice")
+    model.script(written_by("large", {"tool_calls": [NOPE]}), written_by("small", SORRY))
+    run_id = alice.ask("x").until("done")[0].json["runId"]
+    with product.app.app_context():
+        steps = db.session.get_one(Run, run_id).steps
+        assert [step.model for step in steps] == ["large", "small"]
+
+
+NOPE = {"index": 0, "id": "c", "function": {"name": "nope", "arguments": "{}"}}
+SORRY = {"content": "Sorry."}
+
+
+def written_by(name: str, delta: dict[str, Any]) -> Reply:
+    chunk = {"model": name, "choices": [{"delta": delta, "finish_reason": "stop"}]}
+    return raw_bytes([f"data: {json.dumps(chunk)}\n\n".encode()])

@@ -9,7 +9,7 @@ import gevent
 import httpx2
 import pytest
 
-from app.llm.http_transport import ArrivalTransport
+from app.llm.http_transport import GeventTransport
 from scripts.ports import free_port
 from tests.support.scripted_model import ScriptedModel
 
@@ -34,7 +34,7 @@ def resolver() -> Iterator[Counting]:
     hub.resolver = own
 
 
-def opened(transport: ArrivalTransport, port: int) -> httpx2.Response:
+def opened(transport: GeventTransport, port: int) -> httpx2.Response:
     body = b'{"model": "first", "messages": [], "stream": true}'
     url = f"http://localhost:{port}/v1/chat/completions"
     return transport.handle_request(httpx2.Request("POST", url, content=body))
@@ -43,7 +43,7 @@ def opened(transport: ArrivalTransport, port: int) -> httpx2.Response:
 def test_a_hosts_addresses_are_asked_for_once_in_a_while(
     model: ScriptedModel, resolver: Counting
 ) -> None:
-    transport = ArrivalTransport()
+    transport = GeventTransport()
     port = httpx2.URL(model.base_url).port
     assert port
     responses = [opened(transport, port) for _ in range(3)]
@@ -56,7 +56,7 @@ def test_a_hosts_addresses_are_asked_for_once_in_a_while(
 def test_they_are_asked_for_anew_when_nothing_answers_there(
     resolver: Counting,
 ) -> None:
-    transport, port = ArrivalTransport(), free_port()
+    transport, port = GeventTransport(), free_port()
     for tries in (1, 2):
         with pytest.raises(httpx2.ConnectError):
             opened(transport, port)

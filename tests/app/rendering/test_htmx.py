@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.agent.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCallUpdate
+from app.agent.usage import Usage
 from app.db.models import Run, db
 from app.rendering.answer import Answer
 from app.rendering.held_open_page import as_page
@@ -31,7 +32,7 @@ EVENTS: list[Event] = [
     ENDED,
     Content("\n\nFound **one**:\n\n- a\n"),
     Content("- b\n\nBye."),
-    Done("completed", "m1", {"total_tokens": 3}),
+    Done("completed", "m1", Usage(1, 2, 3)),
 ]
 
 
@@ -76,7 +77,7 @@ def test_json_has_every_event_in_order_with_its_id_and_pings_in_silence() -> Non
     assert messages[-1].json == {
         "status": "completed",
         "messageId": "m1",
-        "usage": {"total_tokens": 3},
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
     }
 
 

@@ -25,7 +25,7 @@ def test_the_stream_keeps_the_contract(alice: Person, model: ScriptedModel, path
     model.script(tool_call("findListings", {"city": "Redmond"}), text("One ", "home."))
     response = alice.api("POST", path, json={"userMessage": "Redmond?"}, stream=True)
     assert response.headers["Content-Type"].startswith("text/event-stream")
-    assert "no-cache" in response.headers["Cache-Control"]
+    assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["X-Accel-Buffering"] == "no"
     lines = response.text
     assert lines.startswith("retry: 3000\n\nevent: run\nid: 1\ndata: {")

@@ -202,12 +202,14 @@ class Requests:
     def _path(self) -> str:
         rule = self._of(self._rules).rule
         path = re.sub(r"<[^>]+>", lambda _: self._id(), rule)
-        return path + self._of(("", "", "", "", "", "/", "//", "%00", "%ED%A0%80", "/../x", "%0A"))
+        return path + str(
+            self._of(("", "", "", "", "", "/", "//", "%00", "%ED%A0%80", "/../x", "%0A"))
+        )
 
     def _id(self) -> str:
         if self._dice.random() < 0.6:
             return str(self._of(self._ids))
-        return self._of((self._odd().decode("latin-1"), "0", "9" * 5_000))
+        return str(self._of((self._odd().decode("latin-1"), "0", "9" * 5_000)))
 
     def _query(self) -> str:
         if self._dice.random() < 0.6:
