@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlalchemy import bindparam, select
 
-from app.db.models import LIVE, Conversation, Run, db
+from app.db.models import Conversation, Run, db
 from app.errors import InputError, NotFound
 
 TITLE_LENGTH = 60
@@ -64,4 +64,4 @@ def make_title(question: str) -> str:
 
 def live_run(conversation: Conversation) -> Run | None:
     """The run that is writing the conversation's last answer now, if one is."""
-    return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, LIVE))
+    return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, Run.live))

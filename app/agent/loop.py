@@ -42,9 +42,9 @@ def respond(
     it asks for is made.
 
     `past` are the turns of an answer that was interrupted: it goes on from there, and only the
-    calls without an end are made (again). Raises ModelError when the model fails and RunFailed
-    after three steps in a row in which no tool call succeeded. The last step is asked without
-    tools, so that it has to answer.
+    calls without an end are made (again). Raises ModelError when the model fails, RunFailed
+    after three steps in a row in which no tool call succeeded, and ApprovalPending when only a
+    person can bring a step forward. The last step is asked without tools, so that it has to answer.
     """
     so_far: list[dict[str, Any]] = []
     failures = 0

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import closing
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 import gevent
 import psycopg
@@ -20,6 +20,7 @@ from app.db.models import db
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
 _Waits = Generator[Any, Any, Any]
 _PATIENCE = 5  # seconds; a server under load may need a while for a commit
 # Who waits looks for an answer, and finds none, ten times a second. What waits is counted in such
@@ -30,6 +31,7 @@ _PULSE_LOOKS = 12
 # A connection that has answered so lately need not be asked whether it still does.
 _FRESH_SECONDS = 1.0
 _PULSE_SECONDS = 0.3
+_TRY_AGAIN_SECONDS = 0.5
 # Connection lost, resources gone, shutting down or starting up.
 _PASSING = ("08", "53", "57P")
 
@@ -228,3 +230,16 @@ def is_unavailable(error: BaseException) -> bool:
     return error.connection_invalidated or (
         isinstance(error.orig, psycopg.OperationalError) and passing
     )
+
+
+def retry_while_unavailable(work: Callable[[], Result], patience: float = inf) -> Result:
+    """What `work` returns, tried again while the database can't be reached, for up to `patience`
+    seconds. `work` begins a transaction of its own each time."""
+    limit = time.monotonic() + patience
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            if not is_unavailable(error) or time.monotonic() > limit:
+                raise
+        gevent.sleep(_TRY_AGAIN_SECONDS)

@@ -11,6 +11,8 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
+    Case,
+    ColumnElement,
     Double,
     Engine,
     ForeignKey,
@@ -18,9 +20,11 @@ from sqlalchemy import (
     Index,
     String,
     Text,
+    case,
     event,
     or_,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -118,13 +122,17 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     run: Mapped[Run | None] = relationship(back_populates="answer")
 
 
+_LIVE = ("queued", "running", "waiting")
+
+
 class Run(db.Model):  # type: ignore[name-defined, misc]
-    """One attempt at an answer. `status`: queued, running, completed, failed or stopped.
+    """The production of one answer. `status`: queued, running, waiting (for a person to decide on
+    an approval), completed, failed or stopped.
 
     `seq` is that of the last event whose effect is stored here. `worker` holds the run until
-    `lease_until` (seconds since 1970 by the database's clock); `attempt` counts the workers that
-    have had it, `takeovers` those of them that took it from one that failed. `asked_as` is what a
-    question sent twice has in common with itself.
+    `lease_until` (seconds since 1970 by the database's clock; while nobody holds it, the time since
+    then); `attempt` counts the producers that have had it, `takeovers` those that took it from a
+    worker that failed.
     """
 
     __tablename__ = "runs"
@@ -135,7 +143,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    asked_as: Mapped[str | None] = mapped_column(String(32))
+    idempotency_key: Mapped[str | None] = mapped_column("asked_as", String(32))
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     answer_id: Mapped[str] = mapped_column(
         ForeignKey("messages.id", ondelete="CASCADE"), unique=True
@@ -156,9 +164,23 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     answer: Mapped[Message] = relationship(back_populates="run")
     steps: Mapped[list[Step]] = relationship(back_populates="run", order_by="Step.number")
 
-    @property
+    @hybrid_property
     def live(self) -> bool:
-        return self.status in ("queued", "running")
+        """Whether the run has not ended; also a condition for queries."""
+        return self.status in _LIVE
+
+    @live.inplace.expression
+    @classmethod
+    def _live_condition(cls) -> ColumnElement[bool]:
+        """The table's own column, for statements that bypass the ORM; not IN, which can't be
+        executed for many rows at once."""
+        return or_(*(cls.__table__.c.status == status for status in _LIVE))
+
+    @classmethod
+    def queued_if_waiting(cls) -> Case[str]:
+        """The new status of a run that is to go on if it waits."""
+        status = cls.__table__.c.status
+        return case((status == "waiting", "queued"), else_=status)
 
 
 class Step(db.Model):  # type: ignore[name-defined, misc]
@@ -233,11 +255,3 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     display: Mapped[list[dict[str, str]] | None] = mapped_column("shown", JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")
-
-
-LIVE = Run.status.in_(("queued", "running"))
-
-
-# The same for statements that go past the ORM's objects. Not IN: what is carried out for many rows
-# at once can't have that.
-LIVE_ROW = or_(Run.__table__.c.status == "queued", Run.__table__.c.status == "running")
