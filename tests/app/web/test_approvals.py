@@ -256,7 +256,7 @@ def test_a_page_asks_and_takes_the_answer_without_script(
 ) -> None:
     stream, approval = waiting(alice, model)
     page = alice.get(approval["url"]).text
-    assert "Send a listing report?" in page
+    assert "Put a listing report in the outbox?" in page
     assert "ann@example.com" in page
     assert "<dt>To</dt>" in page
     conversation = alice.get(f"/conversations/{conversation_of(alice)}").text
