@@ -33,7 +33,7 @@ def all_settings() -> frozenset[str]:
 def unknown_settings(own: Iterable[str] = (), file: Path = Path(".env")) -> list[str]:
     """Return a sentence for each name in `file` that is no setting, and how to mend it.
 
-    `own` are settings of the caller that `.env.example` need not explain, in either case of letters.
+    `own` are the caller's settings, which `.env.example` need not explain; the case is ignored.
     """
     known = all_settings().union(name.upper() for name in own)
     return [
