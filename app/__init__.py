@@ -11,10 +11,7 @@ from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db import connection
 from app.greenlets import respond_in_greenlet
-from app.llm.batching import BatchInterval
-from app.llm.endpoint import Endpoint
 from app.llm.model import Model
-from app.llm.reply_limits import ReplyLimits
 from app.rendering import templates
 from app.runs.connections import Connections, RedisStreams
 from app.runs.event_log import EventLog, MemoryLog
@@ -81,6 +78,7 @@ def create_app(config: Settings | None = None) -> Flask:
 
 
 def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
+    """Wire what serves runs, beside the pages."""
     issuer = TokenIssuer(
         settings.signing_key_file,
         settings.app_url,
@@ -102,17 +100,6 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
     connections = Connections(settings.max_streams, settings.max_streams_per_user, streams)
     limits = (settings.max_runs, settings.max_runs_per_user)
     leases = Leases(app, settings.lease_seconds, *limits)
-    runs = Runs(app, settings, log, connections, _model(settings), registry, leases)
+    runs = Runs(app, settings, log, connections, Model.from_settings(settings), registry, leases)
     following = Subscriptions(app, log, connections, settings.ping_interval)
     return Services(settings, log, connections, runs, registry, issuer, following)
-
-
-def _model(settings: Settings) -> Model:
-    return Model(
-        Endpoint(settings.model_base_url, settings.openai_api_key.get_secret_value()),
-        settings.models,
-        interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
-        limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
-        first_token_timeout=settings.first_token_timeout,
-        attempts=settings.model_attempts,
-    )
