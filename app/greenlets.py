@@ -1,15 +1,16 @@
-"""Deep work, done beside what waits for long.
+"""Runs deep call stacks in short-lived greenlets, so that long-lived ones keep small stacks.
 
-A greenlet keeps the stack that it once needed, some 16 KB of it, for as long as it lives. Asking a
-database, or an HTTP client, needs much; following an answer needs little, and lasts.
+A greenlet keeps the largest stack that it ever needed, some 16 KB, as long as it lives. A database
+query or an HTTP request needs a deep stack. Following an answer needs a small one, for a long time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import gevent
+from gevent.util import wrap_errors
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -18,25 +19,18 @@ Result = TypeVar("Result")
 def run_in_greenlet(
     work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
 ) -> Result:
-    """What `work` returns or raises, done in a greenlet of its own. It ends when the caller does;
-    a result that comes too late is closed, if it can be."""
-    worker = gevent.spawn(_caught, work, args, kwargs)
+    """Call `work` in a greenlet of its own, and return or raise what it does. If the caller is
+    killed meanwhile, so is the greenlet; a result that comes too late is closed if it can be."""
+    # gevent would print the traceback of an error that leaves a greenlet.
+    greenlet = gevent.spawn(wrap_errors((BaseException,), work), *args, **kwargs)
     try:
-        result, error = worker.get()
+        result = greenlet.get()
     except BaseException:
-        worker.kill()
-        if isinstance(worker.value, tuple) and hasattr(worker.value[0], "close"):
-            worker.value[0].close()
+        greenlet.kill()
+        close = getattr(greenlet.value, "close", None)
+        if close is not None:
+            close()
         raise
-    if error is not None:
-        raise error
-    return result  # type: ignore[no-any-return]
-
-
-def _caught(work: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, BaseException | None]:
-    try:
-        return work(*args, **kwargs), None
-    except gevent.GreenletExit:
-        raise
-    except BaseException as error:
-        return None, error
+    if isinstance(result, BaseException):
+        raise result
+    return result
