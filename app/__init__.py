@@ -13,12 +13,15 @@ from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.llm.model import Model
 from app.rendering import templates
-from app.runs.connections import Connections, RedisStreams
+from app.runs.connections import Connections
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
+from app.runs.producer import Producer
+from app.runs.redis_connections import RedisConnections
 from app.runs.redis_event_log import RedisLog, connect
 from app.runs.service import Runs
 from app.runs.subscription import Subscriptions
+from app.runs.supervisor import Supervisor
 from app.services import Services
 from app.tools.registry import ToolRegistry
 from app.web import (
@@ -93,13 +96,23 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
         check_interval=settings.service_check_interval,
     )
     log: EventLog = MemoryLog()
-    streams = None
+    shared = None
     if redis is not None:
-        log = RedisLog(settings.redis_url, redis, most=settings.most_events)
-        streams = RedisStreams(redis, lambda: log.up)
-    connections = Connections(settings.max_streams, settings.max_streams_per_user, streams)
+        log = RedisLog(settings.redis_url, redis, max_entries=settings.most_events)
+        shared = RedisConnections(redis, lambda: log.up)
+    connections = Connections(settings.max_streams, settings.max_streams_per_user, shared)
     limits = (settings.max_runs, settings.max_runs_per_user)
     leases = Leases(app, settings.lease_seconds, *limits)
-    runs = Runs(app, settings, log, connections, Model.from_settings(settings), registry, leases)
-    following = Subscriptions(app, log, connections, settings.ping_interval)
-    return Services(settings, log, connections, runs, registry, issuer, following)
+    producer = Producer(app, settings, log, Model.from_settings(settings), registry, leases)
+    supervisor = Supervisor(app, settings, connections, producer, leases)
+    return Services(
+        settings=settings,
+        log=log,
+        connections=connections,
+        producer=producer,
+        supervisor=supervisor,
+        runs=Runs(settings, log, producer, supervisor, leases),
+        registry=registry,
+        issuer=issuer,
+        subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
+    )

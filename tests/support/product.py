@@ -128,12 +128,12 @@ class Product:
         # The services fetch the keys of whoever asks for their tools.
         self.web.begin(app)
         self.services.registry.refresh()
-        self.services.begin()
+        self.services.start()
         return app
 
     def forget_logs(self) -> None:
         """As when all event logs have expired."""
-        self.services.end()
+        self.services.stop()
         if self.settings.redis_url:
             with redis.Redis.from_url(self.settings.redis_url) as client:
                 client.flushall()
@@ -148,7 +148,7 @@ class Product:
         self.app = self.start_web()
 
     def stop(self) -> None:
-        self.services.end()
+        self.services.stop()
         for resource in self.opened:
             resource.close()
         for served in (self.web, self.listings, self.analytics):

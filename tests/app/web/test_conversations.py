@@ -86,7 +86,7 @@ def test_everything_is_there_after_a_restart(product: Product, alice: Person) ->
     finished(alice, path)
     csrf = alice.csrf_token
     product.web.stop()
-    product.services.end()
+    product.services.stop()
     product.web.reopen()
     product.app = product.start_web()
     assert "Hello world" in alice.get(path).text
