@@ -20,9 +20,9 @@ from __future__ import annotations
 
 
 class HomestreamError(Exception):
-    """`code` is for programs, `message` for people; `retryable` says whether again may help.
+    """`code` is for programs, `message` for people. `retryable` says whether a second try may help.
 
-    `detail` is one line for the operator: what the other side said, or "".
+    `detail` is one line for operators: what the other side said, or "".
     """
 
     status = 500

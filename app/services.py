@@ -11,8 +11,8 @@ from flask import current_app
 
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
-from app.db.connection import pulse
 from app.db.models import db
+from app.db.server_watch import watch_server
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog
 from app.runs.service import Runs
@@ -73,7 +73,7 @@ class Services:
     def _watch_database(self) -> None:
         with self.subscriptions.app.app_context():
             database = db.engine
-        pulse.watch(database)
+        watch_server(database)
 
     def _renew_streams(self) -> None:
         while True:

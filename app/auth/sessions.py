@@ -31,6 +31,8 @@ from app.errors import StaleForm, Unauthenticated
 
 jwt_manager = fje.JWTManager()
 
+BAD_TOKEN = (JWTExtendedException, jwt.PyJWTError)
+
 
 # Both things that the database knows of a token, in one question that is put with every request.
 _USERS, _ENDED = User.__table__.c, EndedSession.__table__.c
@@ -73,7 +75,7 @@ def require_user() -> None:
         fje.verify_jwt_in_request()
     except CSRFError:
         raise StaleForm("This form is from an earlier session: send it again.") from None
-    except (JWTExtendedException, jwt.PyJWTError):
+    except BAD_TOKEN:
         _go_on_by_refresh_token()
     _let_in(fje.get_current_user(), str(fje.get_jwt().get("csrf", "")))
 
@@ -113,7 +115,7 @@ def _go_on_by_refresh_token() -> None:
         fje.verify_jwt_in_request(refresh=True, locations=["cookies"])
     except CSRFError:
         raise StaleForm("This form is from an earlier session: send it again.") from None
-    except (JWTExtendedException, jwt.PyJWTError):
+    except BAD_TOKEN:
         raise Unauthenticated("Sign in to go on.") from None
     g.new_access_token = new_access_token(fje.get_current_user().id, fje.get_jwt())
 
@@ -128,7 +130,7 @@ def bearer(token: str) -> str | None:
     one whose session has ended."""
     try:
         claims = fje.decode_token(token)
-    except (JWTExtendedException, jwt.PyJWTError):
+    except BAD_TOKEN:
         return None
     person, ended = _known(claims)
     return person.id if person and not ended and claims.get("type") == "access" else None

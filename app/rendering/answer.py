@@ -15,7 +15,8 @@ from app.agent.events import (
     Thinking,
     ToolCallUpdate,
 )
-from app.rendering.markdown import Patch, StreamedMarkdown, to_html
+from app.rendering.markdown import to_html
+from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 
 
 @dataclass(slots=True)

@@ -24,8 +24,8 @@ from app.rendering.answer import (
     TextOpened,
     ToolChange,
 )
-from app.rendering.markdown import Patch
 from app.rendering.sse import BACK_MS, RETRY_MS, Batches, compact_json, sse
+from app.rendering.streamed_markdown import Patch
 from app.runs.event_log import Entry
 
 # The events that add to a text, by how deep in its elements; _live.html has a slot for each. Most

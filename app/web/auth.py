@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import flask_jwt_extended as fje
-import jwt
 from flask import (
     Blueprint,
     Flask,
@@ -18,7 +17,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
+from flask_jwt_extended.exceptions import CSRFError
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -26,6 +25,7 @@ from app.auth import accounts, sessions
 from app.auth.accounts import Fields, FormErrors, log_in, sign_up
 from app.db.models import User
 from app.errors import Forbidden, InputError, Unauthenticated
+from app.web.drafts import drop_draft
 from app.web.errors import wants_json
 from app.web.redirects import redirect, safe_next
 
@@ -110,7 +110,7 @@ def refresh() -> ResponseReturnValue:
         fje.verify_jwt_in_request(refresh=True)
     except CSRFError:
         raise Forbidden("The X-CSRF-TOKEN header is missing or wrong.") from None
-    except (JWTExtendedException, jwt.PyJWTError):
+    except sessions.BAD_TOKEN:
         raise Unauthenticated("The refresh token is missing, expired or not valid.") from None
     access = sessions.new_access_token(fje.get_current_user().id, fje.get_jwt())
     response = jsonify(access_token=access)
@@ -137,6 +137,7 @@ def logout() -> ResponseReturnValue:
         if wants_json():
             raise
     g.pop("new_access_token", None)
+    drop_draft()
     if wants_json():
         return jsonify(message="You are signed out.")
     response = redirect(url_for("auth.login_form"))

@@ -1,19 +1,23 @@
-"""Pages within the frame: the list of conversations, the servers' state, a draft."""
+"""Pages within the frame that has the list of conversations and the state of the services."""
 
 from __future__ import annotations
 
-from flask import render_template, session
+from flask import render_template
 
 from app.auth.sessions import current_user
 from app.conversations import list_conversations
 from app.services import services
+from app.web.drafts import take_draft
 
 
 def render_page(template: str, **values: object) -> str:
+    """Render a page within the frame, for the signed-in person."""
+    person = current_user()
     common = {
-        "conversations": list_conversations(current_user().id),
+        "person": person,
+        "conversations": list_conversations(person.id),
         "services": tool_servers(),
-        "draft": session.pop("draft", ""),
+        "draft": take_draft(person.id),
         "demo": services().settings.uses_demo_model,
     }
     return render_template(template, **(common | values))

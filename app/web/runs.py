@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import (
     Blueprint,
     Response,
@@ -26,17 +24,10 @@ from app.rendering.htmx import Html, as_fragments, busy, closing_notice, partial
 from app.rendering.message_page import load_answer
 from app.services import services
 from app.web.errors import handle_error, wants_json
-from app.web.redirects import safe_next
+from app.web.redirects import path_of, safe_next
 from app.web.streaming import respond_with
 
 bp = Blueprint("runs", __name__, url_prefix="/runs")
-
-
-@bp.before_request
-def check_room() -> None:
-    """Refuse a retry first of all where this worker has no room for another run."""
-    if request.endpoint == "runs.retry":
-        services().runs.check_room()
 
 
 @bp.before_request
@@ -55,7 +46,7 @@ def end_stream_of_signed_out(error: Unauthenticated) -> ResponseReturnValue:
     if request.endpoint != "runs.events":
         return handle_error(error)
     run_id = str((request.view_args or {}).get("run_id", ""))
-    back = safe_next(urlsplit(request.referrer or "").path)
+    back = safe_next(path_of(request.referrer))
     link = render_template("chat/_signed_out.html", run_id=run_id, back=back)
     return respond_with(closing_notice(run_id, link))
 
@@ -109,6 +100,7 @@ def stop(run_id: str) -> ResponseReturnValue:
 
 @bp.post("/<run_id>/retry")
 def retry(run_id: str) -> ResponseReturnValue:
+    services().runs.check_room()
     run = services().runs.retry(current_user(), load_run(current_user().id, run_id))
     if request.headers.get("HX-Request"):
         expect_reader(run.id)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
+from pydantic_core import from_json
 
-from app.errors import Forbidden
+from app.errors import Forbidden, InputError
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -31,6 +34,21 @@ _HEADERS = {
 }
 
 
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+class _StrictJSON(DefaultJSONProvider):
+    """Reads JSON bodies, and refuses what can't be stored or sent on: NaN, half characters, text
+    that isn't UTF-8, and more than 200 levels. Raises ValueError."""
+
+    def loads(self, s: str | bytes, **_options: Any) -> Any:
+        return from_json(s, allow_inf_nan=False)
+
+
 class _Sessions(SecureCookieSessionInterface):
     """Flask's sessions, whose key is made ready once and not for every request."""
 
@@ -46,10 +64,23 @@ class _Sessions(SecureCookieSessionInterface):
 
 def init_app(app: Flask, *, secure: bool) -> None:
     app.session_interface = _Sessions(app)
+    app.json = _StrictJSON(app)
+    # Pages from elsewhere may not ask this one for anything, so nobody has to ask what they may.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     always = {"X-Content-Type-Options": "nosniff"}
     if secure:
         always["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     headers = _HEADERS | always
+
+    @app.before_request
+    def refuse_unreadable() -> None:
+        """Refuse an address that isn't UTF-8 or holds a NUL, which PostgreSQL can't take."""
+        try:
+            readable = "%00" not in request.query_string.decode() and "\0" not in request.path
+        except UnicodeDecodeError:
+            readable = False
+        if not readable:
+            raise InputError("This address can't be read.", field="address", status=400)
 
     @app.before_request
     def refuse_other_sites() -> None:
@@ -58,7 +89,7 @@ def init_app(app: Flask, *, secure: bool) -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
         origin = request.headers.get("Origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.host
+        foreign = origin is not None and _host_of(origin) != request.host
         if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
             raise Forbidden("This request came from another site.")
 

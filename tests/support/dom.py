@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from app.rendering.markdown import Patch
+from app.rendering.streamed_markdown import Patch
 
 _NAMED = {"&nbsp;": "\N{NO-BREAK SPACE}"}
 
@@ -51,3 +51,12 @@ def append(target: ET.Element, added: ET.Element) -> None:
         else:
             target.text = (target.text or "") + added.text
     target.extend(list(added))
+
+
+def depth(html: str) -> int:
+    """How deep elements are nested in the HTML."""
+    return _depth(parse(html))
+
+
+def _depth(element: ET.Element) -> int:
+    return max((1 + _depth(child) for child in element), default=0)

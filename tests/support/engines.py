@@ -14,11 +14,12 @@ from app import create_app
 from app.auth.key_files import ensure_secrets
 from app.config import Settings
 from app.db.models import db
-from scripts.engines import Postgres, Valkey
-from scripts.launch import free_port
+from scripts.local_servers import Postgres, Valkey
+from scripts.ports import free_port
 from tests.support.seeded_databases import MIGRATIONS
-from tool_services import analytics, listings
+from tool_services.analytics import app as analytics
 from tool_services.analytics.models import db as analytics_db
+from tool_services.listings import app as listings
 from tool_services.listings.models import db as listings_db
 from tool_services.settings import Settings as ServiceSettings
 

@@ -18,15 +18,15 @@ from gevent import sleep, socket
 from gevent.pywsgi import WSGIServer
 from jinja2.bccache import Bucket, BytecodeCache
 
-import tool_services.analytics
-import tool_services.listings
+import tool_services.analytics.app
+import tool_services.listings.app
 from app import create_app
 from app.auth import passwords
 from app.auth.key_files import ensure_secrets
 from app.config import Settings
 from app.db.models import db
 from app.services import Services
-from scripts.launch import free_port
+from scripts.ports import free_port
 from tests.support.seeded_databases import copy_samples
 from tool_services.settings import Settings as ServiceSettings
 
@@ -114,10 +114,10 @@ class Product:
         self.app = self.start_web()
 
     def start_listings(self) -> None:
-        self.listings.begin(tool_services.listings.create_app(self._services))
+        self.listings.begin(tool_services.listings.app.create_app(self._services))
 
     def start_analytics(self) -> None:
-        self.analytics.begin(tool_services.analytics.create_app(self._services))
+        self.analytics.begin(tool_services.analytics.app.create_app(self._services))
 
     def start_web(self) -> Flask:
         app = create_app(self.settings)

@@ -14,8 +14,9 @@ from app import create_app
 from app.auth.key_files import ensure_secrets
 from app.config import Settings as AppSettings
 from app.db.models import db as app_db
-from tool_services import analytics, listings
+from tool_services.analytics import app as analytics
 from tool_services.analytics.models import db as analytics_db
+from tool_services.listings import app as listings
 from tool_services.listings.models import db as listings_db
 from tool_services.settings import Settings
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.llm.endpoint import Endpoint
@@ -27,8 +29,8 @@ def endpoint(
 def build(endpoint: Endpoint) -> Build:
     """Build a Model of these names and options."""
 
-    def build_model(*names: str, **options: object) -> Model:
-        return Model(endpoint, names or ("first",), **({"backoff": 0.001} | options))
+    def build_model(*names: str, **options: Any) -> Model:
+        return Model(endpoint, names or ("first",), **{"backoff": 0.001, **options})
 
     return build_model
 

@@ -12,7 +12,7 @@ from gevent import socket
 from gevent.server import StreamServer
 
 from app.llm.http_transport import GeventTransport
-from scripts.launch import free_port
+from scripts.ports import free_port
 from tests.support.scripted_model import ScriptedModel
 
 Address = tuple[str, int]

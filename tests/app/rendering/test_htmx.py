@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.agent.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCallUpdate
+from app.agent.usage import Usage
 from app.db.models import Run, db
 from app.rendering.answer import Answer
 from app.rendering.held_open_page import as_page
@@ -31,7 +32,7 @@ EVENTS: list[Event] = [
     ENDED,
     Content("\n\nFound **one**:\n\n- a\n"),
     Content("- b\n\nBye."),
-    Done("completed", "m1", {"total_tokens": 3}),
+    Done("completed", "m1", Usage(1, 2, 3)),
 ]
 
 
@@ -76,7 +77,7 @@ def test_json_has_every_event_in_order_with_its_id_and_pings_in_silence() -> Non
     assert messages[-1].json == {
         "status": "completed",
         "messageId": "m1",
-        "usage": {"total_tokens": 3},
+        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
     }
 
 
@@ -115,6 +116,7 @@ def test_a_snapshot_at_any_moment_holds_everything_until_then(html: Html, cut: i
     assert followed(html, [entries[:cut]]).shown() == at_once(html, EVENTS[:cut]).shown()
 
 
+@pytest.mark.slow
 @given(st.data())
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_however_an_answer_comes_its_page_is_the_one_that_is_loaded_later(
@@ -219,10 +221,37 @@ def test_an_answer_told_anew_replaces_what_was_shown(html: Html) -> None:
     assert "Half a w" not in again.data
     assert again.data.count("Let me look.") == again.data.count('id="c-call_1"') == 1
     assert text_of(parsed("".join(as_json(batches)))) == to_text_of(EVENTS)
+
+
+def test_a_held_open_page_skips_what_it_has_when_an_answer_is_sent_again(html: Html) -> None:
+    again: list[Event] = [RunStarted("r1", "c1"), Content("", replace=True), *EVENTS[2:]]
+    alone = "".join(as_page([entries_of(EVENTS)], Answer("r1"), html, "", ""))
+    for length in range(2, len(EVENTS)):
+        batches = [entries_of(EVENTS[:length]), entries_of(again, 2_000_001)]
+        page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+        assert page == alone, EVENTS[:length]
+
+
+def test_a_held_open_page_goes_on_within_a_table(html: Html) -> None:
+    rows = [Content("|a|\n|-|\n"), *[Content(f"|{n}|\n") for n in range(9)]]
+    again: list[Event] = [Content("", replace=True), *rows, Content("\nEnd."), EVENTS[-1]]
+    batches = [entries_of(rows[:6]), entries_of(again, 2_000_001)]
     page = "".join(as_page(batches, Answer("r1"), html, "", ""))
-    before, _, after = page.partition("from its start:")
-    assert "Let me look." in before
-    assert "Bye." in after
+    assert page.count("<table>") == page.count("</table>") == 1
+    assert [page.count(f"<td>{n}</td>") for n in range(9)] == [1] * 9
+
+
+def test_a_held_open_page_says_so_when_an_answer_begins_differently(html: Html) -> None:
+    other: list[Event] = [Content("", replace=True), Content("Other.\n\nMore."), EVENTS[-1]]
+    batches = [entries_of([Content("One.\n\nTwo.\n\nThree")]), entries_of(other, 2_000_001)]
+    page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+    before, notice, after = page.partition('class="notice"')
+    assert ("One." in before, bool(notice), "Other." in after, "One." in after) == (
+        True,
+        True,
+        True,
+        False,
+    )
 
 
 def to_text_of(events: list[Event]) -> str:

@@ -4,7 +4,6 @@ ones that do what they shouldn't."""
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,8 @@ import pytest
 import requests
 from flask import Response, request
 
-from scripts.launch import free_port
+from scripts.child_processes import start as start_process
+from scripts.ports import free_port
 from tests.app.agent.test_loop import results
 from tests.support.product import Product, eventually
 from tests.support.scripted_model import ScriptedModel, text, tool_call
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engineless
 
 Start = Callable[..., Product]
 
-TOKEN = "the weather's token"
+TOKEN = "token-for-the-weather"
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def sdk_server(era: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "tests.support.mcp_sdk_server", str(port), TOKEN, era]
     url = f"http://127.0.0.1:{port}/mcp"
-    with subprocess.Popen(command) as process:
+    with start_process(command) as process:
         try:
             eventually(lambda: _answers(url), 30)
             yield url
@@ -63,6 +63,7 @@ def offered(model: ScriptedModel) -> list[str]:
     return [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
 
 
+@pytest.mark.slow
 def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     start: Start, model: ScriptedModel, weather: str
 ) -> None:

@@ -25,7 +25,7 @@ def test_the_stream_keeps_the_contract(alice: Person, model: ScriptedModel, path
     model.script(tool_call("findListings", {"city": "Redmond"}), text("One ", "home."))
     response = alice.api("POST", path, json={"userMessage": "Redmond?"}, stream=True)
     assert response.headers["Content-Type"].startswith("text/event-stream")
-    assert "no-cache" in response.headers["Cache-Control"]
+    assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["X-Accel-Buffering"] == "no"
     lines = response.text
     assert lines.startswith("retry: 3000\n\nevent: run\nid: 1\ndata: {")
@@ -52,7 +52,10 @@ def test_a_conversation_goes_on_by_its_id(alice: Person, model: ScriptedModel) -
         ('{"userMessage": 5}', 422, "Type a question"),
         ('{"userMessage": "   "}', 422, "Type a question"),
         ('{"userMessage": "\\u0000"}', 422, "Type a question"),
-        ('{"userMessage": "x", "conversationId": 5}', 422, "must be a string"),
+        ('{"userMessage": "x", "conversationId": 5}', 422, "a conversation's id"),
+        ('{"userMessage": "x", "conversationId": "\\u0000"}', 422, "a conversation's id"),
+        ('{"userMessage": "\\ud800"}', 400, "JSON object"),
+        pytest.param("[" * 100_000, 400, "JSON object", id="nested without end"),
         ('{"userMessage": "x", "conversationId": "nobody"}', 404, "no such conversation"),
         ('{"userMessage": "%s"}' % ("x" * 8001), 422, "8,001 characters"),
         ('{"userMessage": "%s"}' % ("x" * 1_000_001), 413, "too much"),

@@ -297,9 +297,10 @@ def test_what_was_sent_can_be_read_in_the_outbox_by_its_sender_alone(
     alice.api("POST", approval["url"], json={"decision": "approve"})
     stream.until("done")
     page = alice.get("/outbox").text
-    assert "to bob@example.com" in page
+    assert "for bob@example.com" in page
+    assert "not sent" in page
     assert "123 Oak Street" in page
-    assert "Nothing has been sent yet." in mallory.get("/outbox").text
+    assert "123 Oak Street" not in mallory.get("/outbox").text
     [message] = alice.api("GET", "/outbox").json()["messages"]
     assert message["recipient"] == "bob@example.com"
     assert mallory.api("GET", "/outbox").json() == {"messages": []}

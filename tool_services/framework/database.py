@@ -1,0 +1,90 @@
+"""Open a service's database: SQLite, or PostgreSQL, by any number of processes at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from alembic.util import CommandError
+from flask import Flask
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import URL, event, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
+
+from tool_services.framework.migrations import upgrade_schema
+from tool_services.framework.samples import Sample, add_seed_command, load_samples
+from tool_services.framework.settings import stop
+
+# The first GiB of a SQLite file is read from the system's own cache, without a copy.
+_MMAP_BYTES = 2**30
+
+
+def open_database(
+    app: Flask,
+    database: SQLAlchemy,
+    *,
+    setting: str,
+    url: str,
+    samples: Sequence[Sample],
+) -> None:
+    """Connect the app, upgrade the tables, and load `samples` into empty ones.
+
+    The migrations are in `migrations/` in the app's package. Adds the commands `db` and `seed`.
+    If the database can't be opened, the program stops with a sentence that names `setting`.
+    """
+    try:
+        _connect(app, database, make_url(url))
+        folder = str(Path(app.root_path) / "migrations")
+        Migrate(app, database, directory=folder, render_as_batch=True)
+        with app.app_context():
+            _prepare_tables(database, samples)
+    except (SQLAlchemyError, CommandError, ImportError, OSError) as error:
+        reason = getattr(error, "orig", None) or error
+        stop(f"The database in {setting} can't be opened: {reason}. Change {setting}.")
+    add_seed_command(app, database, samples)
+
+
+def _connect(app: Flask, database: SQLAlchemy, url: URL) -> None:
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    on_sqlite = url.get_backend_name() == "sqlite"
+    if on_sqlite and url.database and Path(url.database).is_absolute():
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    app.config["SQLALCHEMY_DATABASE_URI"] = url
+    # Logged statements must not contain people's addresses.
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}
+    database.init_app(app)
+    with app.app_context():
+        if on_sqlite:
+            event.listen(database.engine, "connect", _set_pragmas)
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    pragmas = (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        f"mmap_size={_MMAP_BYTES}",
+    )
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _prepare_tables(database: SQLAlchemy, samples: Sequence[Sample]) -> None:
+    """Upgrade and fill the tables. Processes that start at once wait for each other.
+
+    One that waited for too long, or was overtaken by a newer version's upgrade, tries again.
+    """
+    for attempt in Retrying(
+        retry=retry_if_exception_type((SQLAlchemyError, CommandError)),
+        stop=stop_after_attempt(6),
+        wait=wait_random(0.02, 0.2),
+        reraise=True,
+    ):
+        with attempt:
+            database.session.rollback()
+            upgrade_schema(database)
+            load_samples(database, samples)

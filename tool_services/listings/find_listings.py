@@ -1,0 +1,184 @@
+"""The findListings tool."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+from sqlalchemy import ColumnElement, func, select
+
+from tool_services.framework.errors import InvalidArgumentsError
+from tool_services.framework.schemas import (
+    ACCEPT_ZERO_FRACTION,
+    Omittable,
+    ToolArguments,
+    ToolResult,
+)
+from tool_services.framework.tokens import Caller
+from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_only
+from tool_services.listings.home import Home
+from tool_services.listings.home_cards import home_cards
+from tool_services.listings.models import Listing, PropertyType, Status, city_key, db
+from tool_services.listings.text_search import Conditions, Matches, Order, contains_words, search
+from tool_services.listings.us_states import state_code
+
+MAX_RESULTS = 50
+# Counting further would take too long for a number that nobody needs.
+MAX_COUNTED = 10_000
+MAX_PAGES = 200
+
+_ORDERS: dict[str, Order] = {
+    "cheapest": (Listing.ListPrice, Listing.ListingId),
+    "dearest": (Listing.ListPrice.desc(), Listing.ListingId.desc()),
+    "newest": (Listing.OnMarketDate.desc(), Listing.ListingId.desc()),
+}
+
+Words = Annotated[str, Field(min_length=1, max_length=100)]
+Rooms = Annotated[int, Field(ge=0, le=100), ACCEPT_ZERO_FRACTION]
+Price = Annotated[float, Field(gt=0, le=1_000_000_000_000)]
+
+
+class Search(ToolArguments):
+    """The arguments of findListings."""
+
+    city: Annotated[Omittable[Words], Field(description="City, such as Portland")] = None
+    state: Annotated[Omittable[Words], Field(description="State, such as OR or Oregon")] = None
+    min_bedrooms: Annotated[Omittable[Rooms], Field(description="Fewest bedrooms")] = None
+    max_bedrooms: Annotated[Omittable[Rooms], Field(description="Most bedrooms")] = None
+    min_bathrooms: Annotated[
+        Omittable[Annotated[float, Field(ge=0, le=100)]],
+        Field(description="Fewest bathrooms; a half bathroom counts as 0.5"),
+    ] = None
+    min_price: Annotated[Omittable[Price], Field(description="Lowest price in US dollars")] = None
+    max_price: Annotated[Omittable[Price], Field(description="Highest price in US dollars")] = None
+    property_type: Annotated[Omittable[PropertyType], Field(description="Kind of home")] = None
+    status: Annotated[Omittable[Status], Field(description="Status of the sale")] = None
+    query: Annotated[
+        Omittable[Words],
+        Field(description="Words in the description or address, such as lake view"),
+    ] = None
+    sort: Annotated[
+        Literal["cheapest", "dearest", "newest"], Field(description="Which come first")
+    ] = "cheapest"
+    limit: Annotated[
+        int,
+        Field(description="Listings on a page", ge=1, le=MAX_RESULTS),
+        ACCEPT_ZERO_FRACTION,
+    ] = MAX_RESULTS
+    page: Annotated[
+        int,
+        Field(description="Page, from 1; a result's nextPage is the next", ge=1, le=MAX_PAGES),
+        ACCEPT_ZERO_FRACTION,
+    ] = 1
+
+
+class FoundListings(ToolResult):
+    """The result of findListings: one page."""
+
+    total: Annotated[int, Field(description="How many match, on all pages")]
+    total_is_exact: Annotated[bool, Field(description="False if there may be more")]
+    page: int
+    next_page: Annotated[int | None, Field(description="The page to ask for to see more")]
+    listings: list[Home]
+
+    @property
+    def heading(self) -> str:
+        """Such as "50 of 1,200 homes, page 1"."""
+        here = len(self.listings)
+        if self.page == 1 and self.next_page is None:
+            return f"{here} home{'' if here == 1 else 's'}"
+        total = f"{self.total:,}" if self.total_is_exact else f"about {self.total:,} or more"
+        return f"{here} of {total} homes, page {self.page}"
+
+
+def find_listings(arguments: Search, _caller: Caller) -> ToolOutput:
+    """Return one page of the listings that meet every condition."""
+    found = _find_page(arguments)
+    return ToolOutput(found, partial(_display, found))
+
+
+def _display(found: FoundListings) -> Sequence[DisplayPart]:
+    return [home_cards(found.listings, found.heading)] if found.listings else ()
+
+
+def _find_page(arguments: Search) -> FoundListings:
+    conditions = _conditions(arguments)
+    order = _ORDERS[arguments.sort]
+    limit, page = arguments.limit, arguments.page
+    offset = (page - 1) * limit
+    # An index has all that is needed to find the page's keys. Rows are read for the page alone.
+    if arguments.query is not None:
+        matches = search(conditions, _words_condition(arguments), order, offset, limit)
+    else:
+        matches = _match(conditions, order, offset, limit)
+    on_page = select(Listing).where(Listing.Key.in_(matches.keys[:limit])).order_by(*order)
+    has_more = len(matches.keys) > limit
+    return FoundListings(
+        total=min(matches.total, MAX_COUNTED),
+        total_is_exact=matches.is_exact and matches.total <= MAX_COUNTED,
+        page=page,
+        next_page=page + 1 if has_more and page < MAX_PAGES else None,
+        listings=list(map(Home.of, db.session.scalars(on_page))),
+    )
+
+
+def _match(conditions: Conditions, order: Order, offset: int, limit: int) -> Matches:
+    keys = select(Listing.Key).where(*conditions).order_by(*order)
+    found = list(db.session.scalars(keys.limit(limit + 1).offset(offset)))
+    total = offset + len(found)
+    if len(found) > limit or (offset and not found):
+        counted = select(Listing.Key).where(*conditions).limit(MAX_COUNTED + 1)
+        total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
+    return Matches(found, total)
+
+
+def _conditions(arguments: Search) -> list[ColumnElement[bool]]:
+    _check_range("Price", arguments.min_price, arguments.max_price)
+    _check_range("Bedrooms", arguments.min_bedrooms, arguments.max_bedrooms)
+    return [
+        condition(value)
+        for name, condition in _CONDITIONS.items()
+        if (value := getattr(arguments, name)) is not None
+    ]
+
+
+def _check_range(name: str, lowest: float | None, highest: float | None) -> None:
+    if lowest is not None and highest is not None and lowest > highest:
+        raise InvalidArgumentsError(f"min{name} must not be more than max{name}.")
+
+
+def _words_condition(arguments: Search) -> ColumnElement[bool]:
+    return contains_words(
+        arguments.query or "",
+        city=arguments.city and city_key(arguments.city),
+        state=arguments.state and state_code(arguments.state),
+    )
+
+
+# Prices are whole dollars. Comparing them with a fraction would keep PostgreSQL from its index.
+_CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+    "city": lambda city: Listing.CityKey == city_key(city),
+    "state": lambda state: Listing.StateOrProvince == state_code(state),
+    "min_bedrooms": lambda fewest: Listing.BedroomsTotal >= fewest,
+    "max_bedrooms": lambda most: Listing.BedroomsTotal <= most,
+    "min_bathrooms": lambda fewest: Listing.BathroomsTotal >= fewest,
+    "min_price": lambda lowest: Listing.ListPrice >= math.ceil(lowest),
+    "max_price": lambda highest: Listing.ListPrice <= math.floor(highest),
+    "property_type": lambda kind: Listing.PropertyType == kind,
+    "status": lambda status: Listing.StandardStatus == status,
+}
+
+FIND_LISTINGS = Tool(
+    name="findListings",
+    description=(
+        "Finds homes by any mix of city, state, rooms, price, type, status and words. Returns one "
+        f"page of at most {MAX_RESULTS}; total counts all that match."
+    ),
+    arguments_type=Search,
+    result_type=FoundListings,
+    annotations=read_only("Find listings"),
+    handler=find_listings,
+)
