@@ -10,6 +10,7 @@ from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.auth import sessions
+from app.auth.sign_in_limit import SignInLimit
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db import connection
@@ -35,6 +36,7 @@ from app.web import (
     errors,
     health,
     oauth,
+    run_events,
     runs,
     security,
     streaming_check,
@@ -53,13 +55,8 @@ def create_app(config: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1_000_000,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
-        SIGN_IN_LIMIT=settings.sign_in_limit,
         # A reader who misses two pings has lost the connection.
         STREAM_SILENCE=2 * settings.ping_interval,
-        # The pool has the real address, so the limiter's errors can't show the password.
-        RATELIMIT_STORAGE_URI="redis://" if redis else "memory://",
-        RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool} if redis else {},
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=redis is not None,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
@@ -73,10 +70,13 @@ def create_app(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     errors.init_app(app)
-    auth.init_app(app)
+    auth.init_app(app, SignInLimit(settings.sign_in_limit, redis))
     approvals.init_app(app)
-    for room in (conversations, runs, tools, tool_output, api, health, streaming_check, oauth):
-        app.register_blueprint(room.bp)
+    for module in (
+        *(conversations, runs, run_events, tools, tool_output),
+        *(api, health, streaming_check, oauth),
+    ):
+        app.register_blueprint(module.bp)
     app.extensions["services"] = _services(app, settings, redis)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies

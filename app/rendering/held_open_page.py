@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.rendering.answer import (
-    Answer,
+    AnswerView,
     ApprovalsChange,
-    Begun,
     Change,
+    StartedOver,
     StatusChange,
     TextChange,
     ToolChange,
 )
-from app.rendering.htmx import Html
+from app.rendering.html import AnswerHtml
 from app.rendering.sse import Batches
 
 
-def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) -> Iterator[str]:
+def as_page(
+    batches: Batches, answer: AnswerView, html: AnswerHtml, head: str, tail: str
+) -> Iterator[str]:
     """A page held open: what is final is sent when it is, and nothing is ever taken back."""
     page = _HeldOpen(html)
     yield head
@@ -35,7 +37,7 @@ def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) 
 class _HeldOpen:
     """What of an answer's changes is final, as HTML that is only ever added to."""
 
-    def __init__(self, html: Html) -> None:
+    def __init__(self, html: AnswerHtml) -> None:
         self._html = html
         self._in_text = False
         self._sent = False
@@ -51,13 +53,13 @@ class _HeldOpen:
                 return self._beside_text(self._html.approvals(approvals[-1:]))
             case StatusChange(message=message) if message:
                 return self._beside_text(self._html.progress(message))
-            case Begun():
+            case StartedOver():
                 # What was sent can't be taken back; a text that has begun is told from its start.
                 begun, self._rows, self._sent = self._sent, "", False
-                return self._beside_text(self._html.begun_anew()) if begun else ""
+                return self._beside_text(self._html.started_over()) if begun else ""
         return ""
 
-    def end(self, answer: Answer) -> str:
+    def end(self, answer: AnswerView) -> str:
         return self._beside_text(self._html.outcome(answer) + self._html.ended())
 
     def _text(self, finished: str, opened: str) -> str:
