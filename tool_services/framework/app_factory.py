@@ -32,7 +32,7 @@ def create_service_app(
     """
     app = Flask(info.package, static_folder=None, instance_path=str(instance_dir))
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
-    # Nobody needs OPTIONS here: pages of other sites may not call, so there is no preflight.
+    # Pages of other sites may not call, so there are no preflight requests to answer.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.json = _keep_key_order(app)
     add_http_endpoints(app, info, tools, verifier, check_database)

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engineless
 
 Start = Callable[..., Product]
 
-TOKEN = "the weather's token"
+TOKEN = "token-for-the-weather"
 
 
 @contextmanager
