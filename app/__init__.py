@@ -7,6 +7,7 @@ from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.auth import sessions
+from app.auth.sign_in_limit import SignInLimit
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db import connection
@@ -32,6 +33,7 @@ from app.web import (
     errors,
     health,
     oauth,
+    run_events,
     runs,
     security,
     streaming_check,
@@ -50,13 +52,8 @@ def create_app(config: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1_000_000,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
-        SIGN_IN_LIMIT=settings.sign_in_limit,
         # Seconds: a reader that misses two pings has lost its connection.
         STREAM_SILENCE=2 * settings.ping_interval,
-        # The pool has the real address, so the limiter's errors can't show the password.
-        RATELIMIT_STORAGE_URI="redis://" if redis else "memory://",
-        RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool} if redis else {},
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=redis is not None,
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
     templates.init_app(app)
@@ -68,9 +65,12 @@ def create_app(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     errors.init_app(app)
-    auth.init_app(app)
+    auth.init_app(app, SignInLimit(settings.sign_in_limit, redis))
     approvals.init_app(app)
-    for module in (conversations, runs, tools, tool_output, api, health, streaming_check, oauth):
+    for module in (
+        *(conversations, runs, run_events, tools, tool_output),
+        *(api, health, streaming_check, oauth),
+    ):
         app.register_blueprint(module.bp)
     app.extensions["services"] = _services(app, settings, redis)
     if settings.trusted_proxies:

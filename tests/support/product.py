@@ -170,6 +170,11 @@ class Product:
         return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
 
 
+def form(product: Product, path: str, **fields: str) -> requests.Response:
+    """Send a form without being signed in; redirects are not followed."""
+    return requests.post(product.url + path, data=fields, allow_redirects=False)
+
+
 @dataclass
 class Person:
     """Somebody with an account. `browser` carries cookies; `api` a Bearer token."""
