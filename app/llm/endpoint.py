@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from functools import cache
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 import msgspec
@@ -40,6 +42,8 @@ class Endpoint:
             http_client=openai.DefaultHttpxClient(
                 mounts={"all://": GeventTransport()},
                 verify=_trusted(),
+                # Cookies would tie the questions of different people together.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
                 event_hooks={"response": [_check_response]},
             ),
         )
@@ -91,11 +95,13 @@ class _Beginning(httpx2.SyncByteStream):
 
     def __iter__(self) -> Iterator[bytes]:
         left = _LONGEST_ERROR
-        for piece in self._body:
-            yield piece[:left]
-            left -= len(piece)
-            if left <= 0:
-                return
+        # Where it breaks off, the status and what came of it still say why.
+        with suppress(httpx2.RequestError):
+            for piece in self._body:
+                yield piece[:left]
+                left -= len(piece)
+                if left <= 0:
+                    return
 
     def close(self) -> None:
         self._body.close()
@@ -108,12 +114,8 @@ def _streamed(response: httpx2.Response) -> httpx2.SyncByteStream:
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in ("application/json", "text/html"):
         return body
-    try:
+    with closing(body):
         said = b"".join(_Beginning(body)).decode(errors="replace")
-    except httpx2.RequestError as error:
-        raise endpoint_errors.from_transport(error) from error
-    finally:
-        body.close()
     raise _unstreamed(said)
 
 

@@ -85,6 +85,11 @@ class _Parser(HTTPResponse):
         return body
 
     @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as they came: as text they would have to be ASCII."""
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.items()]
+
+    @property
     def has_body(self) -> bool:
         return bool(self._body)
 
@@ -141,11 +146,8 @@ class GeventTransport(httpx2.BaseTransport):
         except BaseException:
             pool.release_socket(sock)
             raise
-        return httpx2.Response(
-            parser.status_code,
-            headers=list(parser.items()),
-            stream=_Body(parser, sock, pool),
-        )
+        body = _Body(parser, sock, pool)
+        return httpx2.Response(parser.status_code, headers=parser.raw_headers, stream=body)
 
     def close(self) -> None:
         for pool in self._pools.values():

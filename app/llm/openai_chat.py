@@ -145,7 +145,7 @@ def decode_chunk(data: bytes) -> _Chunk:
     """Decode an event's data. Raises ModelError for an error and for what is no chunk."""
     try:
         chunk = _decode(data)
-    except (msgspec.ValidationError, RecursionError) as error:
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         raise endpoint_errors.unreadable(error) from error
     except msgspec.DecodeError:
         chunk = _decode_half_characters(data)

@@ -38,7 +38,7 @@ def _calls(index: Iterable[int], arguments: str) -> Iterator[bytes]:
 
 
 def _bomb() -> Iterator[bytes]:
-    packed = gzip.compress(event({"content": "Boom"}) + 200 * _MEGABYTE * b" ")
+    packed = gzip.compress(event({"content": "Boom"}) + 50 * _MEGABYTE * b" ")
     yield _HEAD + b"Content-Encoding: gzip\r\n\r\n" + packed
 
 
