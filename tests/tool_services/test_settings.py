@@ -20,9 +20,10 @@ def _clean_environment(
 
 def test_the_app_learns_where_the_services_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LISTINGS_URL", "https://listings.example.com/")
+    monkeypatch.setenv("ANALYTICS_PORT", "9002")
     assert default_urls() == {
         "listings": "https://listings.example.com",
-        "analytics": "http://127.0.0.1:8002",
+        "analytics": "http://127.0.0.1:9002",
     }
 
 
