@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
-from app.db.models import LIVE, Conversation, Message, Run, ToolCall, db
+from app.db.models import Conversation, Message, Run, ToolCall, db
 from app.errors import InputError, NotFound
 
 TITLE_LENGTH = 60
@@ -61,7 +61,7 @@ def check_run_owner(user_id: str, run_id: str) -> None:
 
 def live_run(conversation: Conversation) -> Run | None:
     """Load the conversation's live run, if there is one."""
-    return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, LIVE))
+    return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, Run.live))
 
 
 def load_tool_call(user_id: str, call_id: str) -> tuple[ToolCall, Run]:

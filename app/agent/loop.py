@@ -40,8 +40,8 @@ def respond(
     and only those of its calls are made (again) that have no result. The last step is asked
     without tools, so that the model has to answer.
 
-    Raises ModelError when the model fails, and RunFailed after three steps in a row in which every
-    tool call failed.
+    Raises ModelError when the model fails, RunFailed after three steps in a row in which every
+    tool call failed, and ApprovalPending when only a person can bring a step forward.
     """
     added: list[Message] = []
     failed_steps = 0

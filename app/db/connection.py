@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import gevent
 import psycopg
 from flask import Flask
 from flask_migrate import Migrate
@@ -18,6 +22,10 @@ from app.db.models import db
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 # Classes of SQLSTATE: connection lost, out of resources, shutting down or starting up.
 _TEMPORARY = ("08", "53", "57P")
+_RETRY_SECONDS = 0.5
+
+
+Result = TypeVar("Result")
 
 
 def init_app(app: Flask, database_url: str, connections: int) -> None:
@@ -77,6 +85,21 @@ def is_unavailable(error: BaseException) -> bool:
     return error.connection_invalidated or (
         isinstance(error.orig, psycopg.OperationalError) and temporary
     )
+
+
+def retry_while_unavailable(work: Callable[[], Result], patience: float = inf) -> Result:
+    """Do `work`, again while the database can't be reached, for up to `patience` seconds.
+
+    `work` begins a transaction of its own each time.
+    """
+    limit = time.monotonic() + patience
+    while True:
+        try:
+            return work()
+        except Exception as error:
+            if not is_unavailable(error) or time.monotonic() > limit:
+                raise
+        gevent.sleep(_RETRY_SECONDS)
 
 
 @event.listens_for(Engine, "do_connect")

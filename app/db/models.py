@@ -10,14 +10,18 @@ from typing import Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
+    Case,
+    ColumnElement,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     String,
     Text,
+    case,
     or_,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -109,13 +113,17 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     run: Mapped[Run | None] = relationship(back_populates="answer")
 
 
-class Run(db.Model):  # type: ignore[name-defined, misc]
-    """The making of one answer. `status`: queued, running, completed, failed or stopped.
+_LIVE = ("queued", "running", "waiting")
 
-    `seq` is the number of the last event whose effect is stored. `worker` has the lease until
-    `lease_until` (seconds since 1970, by the database's clock). `attempt` counts the workers that
-    have had the run, `takeovers` those that took it over from a failed one. `asked_as` is the
-    question's idempotency key.
+
+class Run(db.Model):  # type: ignore[name-defined, misc]
+    """The production of one answer.
+
+    `status` is queued, running, waiting (for a person to decide on an approval), completed, failed
+    or stopped. `seq` is the number of the last event whose effect is stored. `worker` has the lease
+    until `lease_until` (seconds since 1970, by the database's clock; without a worker, the time
+    since when there is none). `attempt` counts the producers that have had the run, `takeovers`
+    those that took it from a worker that failed.
     """
 
     __tablename__ = "runs"
@@ -126,7 +134,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    asked_as: Mapped[str | None] = mapped_column(String(32))
+    idempotency_key: Mapped[str | None] = mapped_column("asked_as", String(32))
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     answer_id: Mapped[str] = mapped_column(
         ForeignKey("messages.id", ondelete="CASCADE"), unique=True
@@ -147,9 +155,23 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     answer: Mapped[Message] = relationship(back_populates="run")
     steps: Mapped[list[Step]] = relationship(back_populates="run", order_by="Step.number")
 
-    @property
+    @hybrid_property
     def live(self) -> bool:
-        return self.status in ("queued", "running")
+        """Whether the run has not ended; also a condition for queries."""
+        return self.status in _LIVE
+
+    @live.inplace.expression
+    @classmethod
+    def _live_condition(cls) -> ColumnElement[bool]:
+        """The table's own column, for statements that bypass the ORM; not IN, which can't be
+        executed for many rows at once."""
+        return or_(*(cls.__table__.c.status == status for status in _LIVE))
+
+    @classmethod
+    def queued_if_waiting(cls) -> Case[str]:
+        """The new status of a run that is to go on if it waits."""
+        status = cls.__table__.c.status
+        return case((status == "waiting", "queued"), else_=status)
 
 
 class Step(db.Model):  # type: ignore[name-defined, misc]
@@ -226,10 +248,3 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     display: Mapped[list[dict[str, str]] | None] = mapped_column("shown", JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")
-
-
-LIVE = Run.status.in_(("queued", "running"))
-
-
-# The same for statements without ORM objects. Not by IN, which `executemany` can't expand.
-LIVE_ROW = or_(Run.__table__.c.status == "queued", Run.__table__.c.status == "running")

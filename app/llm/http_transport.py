@@ -94,7 +94,7 @@ class _Parser(HTTPResponse):
 
 
 class _Body(httpx2.SyncByteStream):
-    """A response's body. Its connection is kept for another request once all of it is read."""
+    """A response's body. Its connection is kept for another request once all of it has arrived."""
 
     def __init__(self, parser: _Parser, sock: socket.socket, pool: ConnectionPool) -> None:
         self._parser = parser

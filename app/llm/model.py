@@ -16,6 +16,7 @@ import tenacity
 
 from app.agent.events import Content
 from app.agent.messages import Message, ToolSpec, Turn
+from app.config import Settings
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.greenlets import run_in_greenlet
 from app.llm import openai_chat
@@ -43,6 +44,17 @@ class Model:
     first_token_timeout: float = 60
     attempts: int = 3
     backoff: float = 0.5
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Model:
+        return cls(
+            Endpoint(settings.model_base_url, settings.openai_api_key.get_secret_value()),
+            settings.models,
+            interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
+            limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
+            first_token_timeout=settings.first_token_timeout,
+            attempts=settings.model_attempts,
+        )
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec]

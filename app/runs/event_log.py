@@ -59,13 +59,20 @@ class EventLog(Protocol):
     def drop(self, run_id: str) -> None:
         """Produce it no longer; another worker does."""
 
+    def suspend(self, run_id: str) -> None:
+        """Produce it no longer, for now: all of it is stored, and it goes on here or elsewhere."""
+
+    def follow(self, run_id: str, seq: int) -> None:
+        """Let readers wait for a run that is stored up to `seq`, and produced by nobody."""
+
     def append(self, run_id: str, events: Sequence[Event]) -> int:
         """Add events at the end; the last one's seq. After Done nothing is added any more."""
 
     def read(self, run_id: str, after: int, timeout: float) -> list[Entry] | None:
         """What follows seq `after`: at once, or when it comes, or [] after `timeout` seconds.
 
-        None when this log doesn't know the run (never started here, or dropped).
+        None when this log doesn't know the run (never started here, or dropped), or not what
+        follows `after`, since the run was suspended and all of it is in the database.
         """
 
     def text(self, run_id: str, after: int) -> str:
@@ -178,6 +185,15 @@ class MemoryLog:
         if run is not None:
             run.tell()
 
+    def suspend(self, run_id: str) -> None:
+        """Only the number of its last event stays, and those who wait for the next one."""
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.begin(run.last)
+
+    def follow(self, run_id: str, seq: int) -> None:
+        self._runs.setdefault(run_id, _Run(seq))
+
     def append(self, run_id: str, events: Sequence[Event]) -> int:
         if run_id not in self._runs:
             self.open(run_id, 1)
@@ -193,7 +209,7 @@ class MemoryLog:
 
     def read(self, run_id: str, after: int, timeout: float) -> list[Entry] | None:
         run = self._runs.get(run_id)
-        if run is None:
+        if run is None or (after < run.base and not run.seqs):
             return None
         if run.last <= after and run.ended_at is None and timeout:
             waiter: Waiter[None] = Waiter()

@@ -19,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import Float, bindparam, select, update
+from sqlalchemy import Float, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from app.db.models import LIVE, LIVE_ROW, Approval, Run, db
+from app.db.models import Approval, Run, db, utc_now
 
 log = logging.getLogger(__name__)
 
 _RUNS = Run.__table__.c
+_APPROVALS = Approval.__table__.c
 _MOST_CLAIMS = 8
 
 
@@ -51,13 +52,48 @@ def _epoch_sqlite(_element: Any, _compiler: Any, **_options: Any) -> str:
 # Asked twice a second, about all that is being written: they go past the ORM's objects.
 _RENEW = (
     update(Run.__table__)
-    .where(_RUNS.worker == bindparam("me"), LIVE_ROW)
+    .where(_RUNS.worker == bindparam("me"), Run.live)
     .values(lease_until=epoch() + bindparam("held_for", type_=Float))
     .returning(_RUNS.id, _RUNS.attempt, _RUNS.stop_asked)
 )
 _LAPSED = _RUNS.lease_until <= epoch()
-_OTHERS = select(_RUNS.id, _RUNS.worker, _RUNS.attempt, _LAPSED).where(
-    LIVE_ROW, _RUNS.worker.is_distinct_from(bindparam("me"))
+_RUNNING = _RUNS.status == "running"
+_OTHERS = select(
+    _RUNS.id, _RUNS.worker, _RUNS.attempt, _RUNS.lease_until, _LAPSED.label("lapsed")
+).where(_RUNNING, _RUNS.worker.is_distinct_from(bindparam("me")))
+_OTHER_RUNS = Run.__table__.alias("other_runs")
+_ALL_RUNNING = (
+    select(func.count()).select_from(_OTHER_RUNS).where(_OTHER_RUNS.c.status == "running")
+)
+_NEXT_QUEUED = (
+    select(_RUNS.id, _RUNS.attempt)
+    .where(
+        _RUNS.status == "queued",
+        # One that is only to end takes no place.
+        or_(
+            _RUNS.stop_asked,
+            and_(
+                bindparam("room") > 0,
+                _ALL_RUNNING.scalar_subquery() < bindparam("max_runs"),
+                _ALL_RUNNING.where(_OTHER_RUNS.c.user_id == _RUNS.user_id).scalar_subquery()
+                < bindparam("max_runs_per_user"),
+            ),
+        ),
+    )
+    .order_by(_RUNS.created_at)
+    .limit(1)
+)
+_EXPIRED = (
+    select(_RUNS.id)
+    .where(
+        _RUNS.status == "waiting",
+        ~exists().where(
+            _APPROVALS.run_id == _RUNS.id,
+            _APPROVALS.status == "waiting",
+            _APPROVALS.expires_at > bindparam("now"),
+        ),
+    )
+    .limit(100)
 )
 
 
@@ -69,12 +105,23 @@ class Held:
     stop_asked: bool
 
 
+@dataclass(frozen=True)
+class Claimed:
+    """A run that this worker has taken. `suspended`: it had waited for its person, so no call of it
+    was under way. `left_at`: when the lease before this one ended (seconds since 1970), or 0."""
+
+    run_id: str
+    suspended: bool = False
+    left_at: float = 0
+
+
 class Leases:
     """This worker's leases, each for `seconds`. The methods commit, in app contexts of their own,
     and raise what the database raises."""
 
-    def __init__(self, app: Flask, seconds: float) -> None:
+    def __init__(self, app: Flask, seconds: float, max_runs: int, max_runs_per_user: int) -> None:
         self.seconds = seconds
+        self._limits = {"max_runs": max_runs, "max_runs_per_user": max_runs_per_user}
         self._app = app
         self._uid = uuid.uuid4().hex[:12]
         self._patient_until = 0.0
@@ -103,47 +150,67 @@ class Leases:
         given the time to renew before anybody's lease counts as lapsed."""
         self._patient_until = time.monotonic() + self.seconds
 
-    def claim(self) -> list[str]:
-        """Take over runs that nobody holds any more, a few at a time; their ids."""
+    def claim(self, room: int) -> list[Claimed]:
+        """Take runs whose worker has left or failed, and queued ones while there is `room` for
+        more, a few at a time."""
         with self._app.app_context():
-            rows = db.session.execute(_OTHERS, {"me": self.worker}).all()
-            patient = time.monotonic() < self._patient_until
-            taken = []
-            for run_id, worker, attempt, lapsed in rows:
-                free = worker is None or is_dead(worker) or (lapsed and not patient)
-                if free and self._take(run_id, worker, attempt):
-                    taken.append(run_id)
-                if len(taken) == _MOST_CLAIMS:
+            claimed = self._claim_left()
+            while len(claimed) < _MOST_CLAIMS:
+                limits = {"room": room - len(claimed), **self._limits}
+                row = db.session.execute(_NEXT_QUEUED, limits).first()
+                if row is None:
                     break
-            return taken
+                if self._take(row.id, row.attempt, "queued", failed=False):
+                    claimed.append(Claimed(row.id, suspended=True))
+            return claimed
 
-    def _take(self, run_id: str, worker: str | None, attempt: int) -> bool:
+    def _claim_left(self) -> list[Claimed]:
+        rows = db.session.execute(_OTHERS, {"me": self.worker}).all()
+        patient = time.monotonic() < self._patient_until
+        dead = {worker for worker in {row.worker for row in rows} if worker and is_dead(worker)}
+        claimed: list[Claimed] = []
+        for run_id, worker, attempt, lease_until, lapsed in rows:
+            if worker is None or worker in dead or (lapsed and not patient):
+                if self._take(run_id, attempt, "running", failed=worker is not None):
+                    log.warning("run %s taken over from %s", run_id, worker or "a worker that left")
+                    claimed.append(Claimed(run_id, left_at=lease_until))
+                if len(claimed) == _MOST_CLAIMS:
+                    break
+        return claimed
+
+    def _take(self, run_id: str, attempt: int, status: str, *, failed: bool) -> bool:
         """True for the one worker that gets it, of all that try."""
-        # One that only waited for its person can't have been what brought its workers down.
-        waits = db.session.scalar(
-            select(Approval.id)
-            .where(Approval.run_id == run_id, Approval.status == "waiting")
-            .limit(1)
-        )
-        failed = 0 if worker is None or waits else 1
         done = db.session.execute(
             update(Run)
-            .where(Run.id == run_id, Run.attempt == attempt, LIVE)
-            .values(attempt=attempt + 1, takeovers=Run.takeovers + failed, **self.terms())
+            .where(Run.id == run_id, Run.attempt == attempt, Run.status == status)
+            .values(
+                status="running",
+                attempt=attempt + 1,
+                takeovers=Run.takeovers + int(failed),
+                **self.terms(),
+            )
             .execution_options(synchronize_session=False)
         )
         db.session.commit()
-        if done.rowcount:  # type: ignore[attr-defined]
-            log.warning("run %s taken over from %s", run_id, worker or "a worker that left")
         return bool(done.rowcount)  # type: ignore[attr-defined]
+
+    def queue_expired(self) -> None:
+        """Let runs go on of which no approval can be decided any more."""
+        with self._app.app_context():
+            expired = db.session.scalars(_EXPIRED, {"now": utc_now()}).all()
+            for run_id in expired:
+                # One at a time: two workers that lock several rows may lock each other out.
+                queue = update(Run).where(Run.id == run_id, Run.live)
+                db.session.execute(queue.values(status=Run.queued_if_waiting()))
+                db.session.commit()
 
     def release(self, run_id: str, attempt: int) -> None:
         """Let another worker have the run at once."""
         with self._app.app_context():
             db.session.execute(
                 update(Run)
-                .where(Run.id == run_id, Run.attempt == attempt, LIVE)
-                .values(worker=None, lease_until=0)
+                .where(Run.id == run_id, Run.attempt == attempt, Run.live)
+                .values(worker=None, lease_until=epoch())
                 .execution_options(synchronize_session=False)
             )
             db.session.commit()

@@ -20,11 +20,10 @@ from app.db.models import Run, Step, ToolCall, db
 from app.errors import HomestreamError, RunFailed
 from app.runs import statements as run_rows
 from app.runs.event_log import EventLog
-from app.runs.replay import retold
+from app.runs.replay import BETWEEN_STEPS, past_events
 
 log = logging.getLogger(__name__)
 
-_BETWEEN = "\n\n"  # the texts of an answer's steps
 _TRY_AGAIN = 0.5
 _END_PATIENCE = 60.0  # seconds that an answer's end waits for a database that is away
 
@@ -86,7 +85,7 @@ class Recorder:
                 delete(Step).where(Step.run_id == self.run_id, Step.number > len(past))
             )
         )
-        self._tell(retold(past))
+        self._tell(past_events(past))
         self._step_after = self._seq
 
     def record(self, event: Event | Turn) -> None:
@@ -131,6 +130,11 @@ class Recorder:
         last.append(Done(ending.outcome, self._message_id, self._usage))
         self._tell(last)
 
+    def suspend(self) -> None:
+        """Let the run wait for its person; whoever goes on with it begins with what is stored."""
+        self.store(lambda: run_rows.suspend(self.run_id, self.attempt))
+        self._log.suspend(self.run_id)
+
     def leave(self) -> None:
         """Store what there is, for the worker that goes on."""
         save_texts(self._app, [self])
@@ -140,7 +144,7 @@ class Recorder:
 
     def _take(self, event: Content) -> None:
         if not self._has_text and any(self._texts):
-            event = Content(f"{_BETWEEN}{event.chunk}")
+            event = Content(f"{BETWEEN_STEPS}{event.chunk}")
         self._tell([event])
         self._has_text = True
 
@@ -148,7 +152,7 @@ class Recorder:
     def _text(self) -> str:
         """Of the step in hand. The log has it: kept here, too, it would be there twice."""
         text = self._log.text(self.run_id, self._step_after)
-        return text.removeprefix(_BETWEEN) if any(self._texts) else text
+        return text.removeprefix(BETWEEN_STEPS) if any(self._texts) else text
 
     def store(self, work: Callable[[], Any]) -> None:
         """Do `work` in a transaction of this attempt, again while the database is away."""
@@ -214,7 +218,7 @@ class Recorder:
             self._started[call.id] = call
         else:
             self.store(lambda: _save_call(call))
-            del self._started[call.id]
+            self._started.pop(call.id, None)
 
     def _save_ending(self, ending: Ending) -> None:
         # First, for it locks the row that all the others are held to.
@@ -235,7 +239,7 @@ class Recorder:
             )
         if self._may_have_calls:
             run_rows.end_calls(self.run_id, NO_RESULT)
-        content = _BETWEEN.join(filter(None, texts))
+        content = BETWEEN_STEPS.join(filter(None, texts))
         run_rows.save_answer(self._message_id, content)
 
 

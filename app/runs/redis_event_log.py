@@ -103,6 +103,7 @@ class RedisLog:
         self._keep, self._live_keep, self._most = keep, live_keep, most
         self._copies = MemoryLog(keep)
         self._own: dict[str, int] = {}  # the attempt of each run that is produced here
+        self._suspended: set[str] = set()  # of these
         self._sent: dict[str, int] = {}  # the newest seq that Redis is known to have
         self._followed: dict[str, float] = {}  # when each was last read
         self._unsent = Signal()
@@ -126,6 +127,7 @@ class RedisLog:
     def open(self, run_id: str, attempt: int) -> None:
         self._copies.open(run_id, attempt)
         self._followed.pop(run_id, None)
+        self._suspended.discard(run_id)
         self._own[run_id] = attempt
         self._sent[run_id] = first_seq(attempt) - 1
 
@@ -133,6 +135,18 @@ class RedisLog:
         """The copy stays: from now on another worker's events come into it."""
         if self._own.pop(run_id, None) is not None:
             del self._sent[run_id]
+            self._suspended.discard(run_id)
+            self._follow(run_id)
+
+    def suspend(self, run_id: str) -> None:
+        """The copy stays for its readers, and is sent until Redis has all of it."""
+        if run_id in self._own:
+            self._suspended.add(run_id)
+            self._unsent.set()
+
+    def follow(self, run_id: str, seq: int) -> None:
+        if run_id not in self._own:
+            self._copies.follow(run_id, seq)
             self._follow(run_id)
 
     def append(self, run_id: str, events: Sequence[Event]) -> int:
@@ -174,7 +188,7 @@ class RedisLog:
                     self._send(behind)
                     # What comes in a moment goes together: a round trip costs more than an event.
                     gevent.sleep(_GATHER_SECONDS)
-                self._forget_ended()
+                self._let_go()
             except NoScriptError:
                 self._load_script()
                 self._unsent.set()
@@ -208,10 +222,13 @@ class RedisLog:
         texts = [part for entry in entries for part in (entry.seq, to_text(entry.event))]
         return [attempt, keep, self._most, *texts]
 
-    def _forget_ended(self) -> None:
+    def _let_go(self) -> None:
+        """Nothing more comes from here of the runs that have ended or are suspended."""
         for run_id in [run_id for run_id in self._own if self._copies.ended(run_id)]:
             del self._own[run_id], self._sent[run_id]
             self._followed[run_id] = time.monotonic()
+        for run_id in list(self._suspended):
+            self.drop(run_id)
 
     # --- What is followed here -------------------------------------------------------------------
 

@@ -20,22 +20,22 @@ from sqlalchemy import select, update
 
 from app.agent.loop import Model, respond
 from app.agent.messages import PastTurn
+from app.agent.tool_calls import ApprovalPending
 from app.config import Settings
 from app.conversations import make_title
 from app.db.connection import begin_read_only, is_unavailable
-from app.db.models import LIVE, Person, Run, User, db, new_id, to_person
+from app.db.models import Person, Run, User, db, new_id, to_person
 from app.errors import Conflict, HomestreamError, NotFound, RunFailed, Unavailable, WorkerFull
 from app.greenlets import run_in_greenlet
 from app.runs import statements as run_rows
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog
-from app.runs.leases import Leases
+from app.runs.leases import Claimed, Leases
 from app.runs.limits import admit, asked_as_of
 from app.runs.prompt import Messages, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
-from app.runs.replay import past_of
-from app.runs.supervisor import ending_after_lost_worker
-from app.runs.timeout import RunTimeout
+from app.runs.replay import past_turns
+from app.runs.supervisor import ending_of_claimed
 from app.tools.approvals import RunApprovals
 from app.tools.calls import UserTools
 from app.tools.registry import ToolRegistry
@@ -45,6 +45,7 @@ log = logging.getLogger(__name__)
 _STOP_WAIT = 5.0
 _SAVE_SECONDS = 0.9
 _TRY_AGAIN = 0.5
+_SWEEP_SECONDS = 2.0
 
 
 class Stopped(gevent.GreenletExit):
@@ -55,13 +56,16 @@ class Left(Stopped):
     """This process produces the run no longer: it ends, or another one has the lease."""
 
 
+SUSPENDED = object()
+
+
 @dataclass(slots=True)
 class Active:
     """A run being produced: `worker` does it, and once it has ended, however, that is recorded;
     then it is `kept`."""
 
     recorder: Recorder
-    worker: gevent.Greenlet[..., Ending]
+    worker: gevent.Greenlet[..., Ending | object]
     kept: Signal = field(default_factory=Signal)
     unread_since: float | None = field(default=None)
 
@@ -88,6 +92,8 @@ class Runs:
         registry: ToolRegistry,
         leases: Leases,
     ) -> None:
+        self._look = Signal()
+        self._swept_at = 0.0
         self.leaving = False  # no run begins here any more
         self.beating = threading.Lock()  # held while the database is asked
         self._app = app
@@ -130,6 +136,8 @@ class Runs:
             raise NotFound("There is no such conversation.")
         # Before anything is written: a question that is refused leaves no transaction behind.
         admit(counted, self._settings)
+        if counted.here == "waiting":
+            raise Conflict("The last answer waits for your approval: decide, or stop it first.")
         if counted.here:
             raise Conflict("The last answer is still being written: wait for it, or stop it first.")
         if not conversation_id:
@@ -153,9 +161,11 @@ class Runs:
     def stop(self, run_id: str) -> None:
         """Stop a run, whoever produces it, and wait until its end is recorded (some seconds at
         most). A run that has ended stays as it is."""
-        db.session.execute(update(Run).where(Run.id == run_id, LIVE).values(stop_asked=True))
+        stop = update(Run).where(Run.id == run_id, Run.live)
+        db.session.execute(stop.values(stop_asked=True, status=Run.queued_if_waiting()))
         db.session.commit()
         db.session.remove()
+        self.look_now()
         active = self._active.get(run_id)
         if active is not None:
             active.worker.kill(Stopped, block=False)
@@ -173,6 +183,10 @@ class Runs:
     def counts(self) -> dict[str, int]:
         return {"activeRuns": len(self._active), "maxRuns": self._settings.max_runs}
 
+    def look_now(self) -> None:
+        """Take queued runs at once, as after a decision, instead of at the next beat."""
+        self._look.set()
+
     def beat_for_ever(self) -> None:
         """Renew this worker's leases, obey those who ask for a stop elsewhere, and take over what
         nobody holds any more."""
@@ -184,7 +198,8 @@ class Runs:
                 self._leases.missed()
                 if not is_unavailable(error):
                     log.exception("the leases could not be renewed")
-            gevent.sleep(min(0.5, self._leases.seconds / 6))
+            self._look.wait(min(0.5, self._leases.seconds / 6))
+            self._look.clear()
 
     def save_for_ever(self) -> None:
         """Store, about once a second, the text so far of every run of this process."""
@@ -210,16 +225,24 @@ class Runs:
             elif lease.stop_asked:
                 run.worker.kill(Stopped, block=False)
         if not self.leaving:
-            for run_id in self._leases.claim():
-                self._take_over(run_id)
+            if time.monotonic() - self._swept_at > _SWEEP_SECONDS:
+                self._leases.queue_expired()
+                self._swept_at = time.monotonic()
+            room = self._settings.max_runs_per_worker - len(self._active)
+            for claimed in self._leases.claim(room):
+                self._take_over(claimed)
 
-    def _take_over(self, run_id: str) -> None:
+    def _take_over(self, claimed: Claimed) -> None:
         with self._app.app_context():
-            run = db.session.get_one(Run, run_id)
+            run = db.session.get_one(Run, claimed.run_id)
             recorder = Recorder(self._app, self._log, run)
-            ending = ending_after_lost_worker(run)
+            ending = ending_of_claimed(run, claimed)
             # One that ends here keeps every word that was written.
-            past = past_of(run, unfinished=ending is not None)
+            past = past_turns(
+                run,
+                unfinished=ending is not None,
+                started=ending is not None or not claimed.suspended,
+            )
             person = to_person(db.session.get_one(User, run.user_id))
             asked = Asked(person, run.conversation_id, run.answer.position)
         self._spawn(recorder, asked, [], past, ending)
@@ -250,7 +273,7 @@ class Runs:
         run = Run(
             id=new_id(),
             user_id=asked.person.id,
-            asked_as=asked_as,
+            idempotency_key=asked_as,
             conversation_id=asked.conversation_id,
             answer_id=new_id(),
             status="running",
@@ -283,6 +306,8 @@ class Runs:
         try:
             if isinstance(active.worker.value, Left):
                 self._leave(recorder)
+            elif active.worker.value is SUSPENDED:
+                recorder.suspend()
             else:
                 recorder.finish(_ending(active.worker.value))
         except LeaseLost:
@@ -309,9 +334,9 @@ class Runs:
         at_hand: list[Messages],
         past: Sequence[PastTurn] | None,
         ending: Ending | None,
-    ) -> Ending:
+    ) -> Ending | object:
         limit = self._settings.run_timeout
-        clock = RunTimeout(limit)
+        timeout = gevent.Timeout.start_new(limit)
         try:
             if past is not None:
                 recorder.resume(past)
@@ -334,14 +359,15 @@ class Runs:
             with closing(steps) as events:  # type: ignore[type-var]
                 for event in events:
                     recorder.record(event)
-                    clock.observe(event)
             return Ending("completed")
+        except ApprovalPending:
+            return SUSPENDED
         except LeaseLost:
             raise Left from None
         except HomestreamError as error:
             return Ending("failed", error)
         except gevent.Timeout as caught:
-            if caught is not clock.timeout:
+            if caught is not timeout:
                 raise
             message = f"The answer took over {limit:g} seconds and was ended."
             return Ending("failed", RunFailed(message, code="run_timeout"))
@@ -349,7 +375,7 @@ class Runs:
             log.exception("run %s failed", recorder.run_id)
             return Ending("failed", RunFailed("Something went wrong here.", code="internal"))
         finally:
-            clock.timeout.close()
+            timeout.close()
 
     def _messages(self, asked: Asked, question: str | None = None) -> Messages:
         """What to ask the model."""
@@ -377,6 +403,6 @@ def _ending(value: object) -> Ending:
 
 
 def _is_live(run_id: str) -> bool:
-    live = db.session.scalar(select(Run.id).where(Run.id == run_id, LIVE)) is not None
+    live = db.session.scalar(select(Run.id).where(Run.id == run_id, Run.live)) is not None
     db.session.remove()
     return live

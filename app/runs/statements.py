@@ -11,12 +11,24 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Float, Table, bindparam, func, insert, literal, select, update
+from sqlalchemy import (
+    Float,
+    Table,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.agent.events import Outcome
 from app.agent.usage import Usage
-from app.db.models import LIVE_ROW, Run, db, new_id, utc_now
+from app.db.models import Run, db, new_id, utc_now
 from app.errors import HomestreamError
 from app.runs.leases import epoch
 
@@ -30,7 +42,7 @@ _USERS: Table = _TABLES["users"]
 _CONVERSATIONS: Table = _TABLES["conversations"]
 
 _OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("by"))
-_NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT, LIVE_ROW).values(seq=bindparam("at_seq"))
+_NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT, Run.live).values(seq=bindparam("at_seq"))
 _CLAIM = _NOTE_SEQ.values(usage=bindparam("so_far"))
 _END = _CLAIM.values(
     status=bindparam("outcome"),
@@ -38,6 +50,22 @@ _END = _CLAIM.values(
     error_message=bindparam("said"),
     retryable=bindparam("again"),
     finished_at=bindparam("at"),
+)
+# Evaluated after the row was locked: a decision comes either before that, and is seen here, or
+# after the run was suspended, and queues it.
+_WAS_DECIDED = (
+    exists()
+    .where(_APPROVALS.c.run_id == _RUNS.c.id, _APPROVALS.c.status != "waiting")
+    .where(_CALLS.c.id == _APPROVALS.c.call_id, _CALLS.c.status == "started")
+)
+_SUSPEND = (
+    update(_RUNS)
+    .where(*_OF_ATTEMPT)
+    .values(
+        status=case((or_(_RUNS.c.stop_asked, _WAS_DECIDED), "queued"), else_="waiting"),
+        worker=None,
+        lease_until=0,
+    )
 )
 _FAIL_CALLS = (
     update(_CALLS)
@@ -68,11 +96,16 @@ _ADD_CONVERSATION = insert(_CONVERSATIONS)
 _ADD_MESSAGES = insert(_MESSAGES)
 _ADD_RUN = insert(_RUNS).values(lease_until=epoch() + bindparam("held_for", type_=Float))
 
-_ALL_LIVE = select(func.count()).select_from(_RUNS).where(LIVE_ROW)
+_COUNT = select(func.count()).select_from(_RUNS)
+_RUNNING = _RUNS.c.status == "running"
+_QUEUED = _RUNS.c.status == "queued"
 _COUNTED = select(
-    _ALL_LIVE.where(_RUNS.c.user_id == bindparam("person")).scalar_subquery(),
-    _ALL_LIVE.scalar_subquery(),
-    _ALL_LIVE.where(_RUNS.c.conversation_id == bindparam("conversation")).scalar_subquery(),
+    _COUNT.where(_RUNS.c.user_id == bindparam("person"), or_(_RUNNING, _QUEUED)).scalar_subquery(),
+    _COUNT.where(_RUNNING).scalar_subquery(),
+    select(_RUNS.c.status)
+    .where(_RUNS.c.conversation_id == bindparam("conversation"), Run.live)
+    .limit(1)
+    .scalar_subquery(),
     select(func.max(_MESSAGES.c.position))
     .where(_MESSAGES.c.conversation_id == bindparam("conversation"))
     .scalar_subquery(),
@@ -86,13 +119,14 @@ _COUNTED = select(
 
 
 class Counted(NamedTuple):
-    """What a question's admission depends on: how many answers are being written, the person's,
-    everybody's and the conversation's; the last position in the conversation and whose it is; and
-    the run that was asked for by the same key."""
+    """What a question's admission depends on: how many answers are being written, the person's
+    (with those that will be next) and everybody's; the status of the conversation's run that has
+    not ended; the last position in the conversation and whose it is; and the run that was asked for
+    by the same key. Runs that wait for their person count for nothing."""
 
     own: int
     every: int
-    here: int
+    here: str | None
     last: int
     owner: str | None
     known: str | None
@@ -141,8 +175,8 @@ def add_run(
         messages.insert(0, message(new_id(), position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
     db.session.execute(_TOUCH, {"conversation": run.conversation_id, "at": at})
-    names = ("id", "user_id", "asked_as", "conversation_id", "answer_id", "status", "attempt")
-    row = {name: getattr(run, name) for name in names}
+    names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt")
+    row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "held_for": held_for})
 
 
@@ -203,7 +237,7 @@ def _upsert_by(dialect: str, finished: bool, live: bool) -> Any:
         bindparam("so_far", type_=_STEPS.c.text.type),
         literal(finished),
         bindparam("model", type_=_STEPS.c.model.type),
-    ).where(*_OF_ATTEMPT, *([LIVE_ROW] if live else []))
+    ).where(*_OF_ATTEMPT, *([Run.live] if live else []))
     given = make(_STEPS).from_select(["run_id", "number", "text", "finished", "model"], of_attempt)
     return given.on_conflict_do_update(
         index_elements=[_STEPS.c.run_id, _STEPS.c.number],
@@ -233,6 +267,12 @@ def end(
         "at": utc_now(),
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
+
+
+def suspend(run_id: str, attempt: int) -> None:
+    """Let the run wait for its person, without a worker, or for a worker if it can go on already.
+    The attempt must hold the row (see `claim`)."""
+    db.session.execute(_SUSPEND, {"run": run_id, "by": attempt})
 
 
 def end_calls(run_id: str, why: str) -> None:

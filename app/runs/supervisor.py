@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from datetime import UTC
 
-from app.db.models import Run, utc_now
+from app.db.models import Run
 from app.errors import RunFailed
+from app.runs.leases import Claimed
 from app.runs.recorder import Ending
-from app.tools.approvals import waiting_approvals
 
-_MOST_TAKEOVERS = 2
+_MAX_TAKEOVERS = 2
 # An answer that was left this long ago is not waited for any more.
-_STALE = timedelta(hours=1)
+_STALE_SECONDS = 3_600
 
 _GIVEN_UP = Ending(
     "failed",
@@ -23,12 +24,13 @@ _TOO_LATE = Ending(
 )
 
 
-def ending_after_lost_worker(run: Run) -> Ending | None:
-    """How a run ends that its worker has left; None when it is to go on."""
+def ending_of_claimed(run: Run, claimed: Claimed) -> Ending | None:
+    """How a run ends that was taken from another worker; None if it is to go on."""
     if run.stop_asked:
         return Ending("stopped")
-    if run.takeovers > _MOST_TAKEOVERS:
-        return _GIVEN_UP
-    if any(approval.expires_at > utc_now() for approval in waiting_approvals(run.id)):
+    if claimed.suspended:
         return None
-    return _TOO_LATE if utc_now() - run.created_at > _STALE else None
+    if run.takeovers > _MAX_TAKEOVERS:
+        return _GIVEN_UP
+    left_at = claimed.left_at or run.created_at.replace(tzinfo=UTC).timestamp()
+    return _TOO_LATE if time.time() - left_at > _STALE_SECONDS else None

@@ -67,14 +67,15 @@ class UserTools:
         )
         return ToolResult(_result(tool, answer), display_parts(answer.content))
 
-    def ask_first(
+    def request_approval(
         self, call_id: str, name: str, arguments: dict[str, Any]
-    ) -> ApprovalRequested | None:
+    ) -> ApprovalRequested | Decision | None:
         tool = self._fitting(name, arguments)
         rule = self.rules.get(name)
         if self.approvals is None or rule == "never" or not (rule == "always" or tool.reaches_out):
             return None
-        return self.approvals.ask(call_id, name, arguments, lambda: self._preview(tool, arguments))
+        preview = partial(self._preview, tool, arguments)
+        return self.approvals.request(call_id, name, arguments, preview)
 
     def _preview(self, tool: Tool, arguments: dict[str, Any]) -> tuple[DisplayPart, ...]:
         """What the call would do, for the person to look at before they decide; nothing where
@@ -93,10 +94,10 @@ class UserTools:
             log.warning("%s gave no preview of %s: %r", service.name, tool.name, error)
             return ()
 
-    def decision(self, call_id: str) -> Decision:
+    def wait_for_decision(self, call_id: str) -> Decision:
         if self.approvals is None:
             raise ToolFailure("There is nobody to ask.")
-        return self.approvals.decision(call_id)
+        return self.approvals.wait(call_id)
 
     def _fitting(self, name: str, arguments: dict[str, Any]) -> Tool:
         """The tool, if there is one and it takes these arguments."""

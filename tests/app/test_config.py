@@ -18,7 +18,7 @@ import tool_services.settings
 from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 from app.config import OPENAI_URL, Settings, SettingsError, load_settings
 from scripts.ports import free_port
-from tool_services.framework.env_names import all_settings
+from tool_services.framework.env_names import all_settings, warn_of_typing_mistakes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -132,6 +132,7 @@ def test_a_variable_that_is_nearly_a_setting_is_warned_about(
 ) -> None:
     settings.setenv("DATABASE_ULR", "postgresql://host/name")
     settings.setenv("MODE", "prod")
+    warn_of_typing_mistakes.cache_clear()
     load_settings()
     [warning] = [each for each in caplog.messages if "DATABASE_ULR" in each or "MODE " in each]
     assert "DATABASE_URL" in warning

@@ -137,8 +137,9 @@ def test_the_first_to_meet_a_database_that_hangs_is_told_soon(
     """Before anything has noticed, whether it is a question or the connection that hangs."""
     if not warm:
         with product.app.app_context():
+            pool: Any = db.engine.pool
             # One in use would come back to a pool that is gone, and never be closed.
-            eventually(lambda: db.engine.pool.checkedout() == 0)  # type: ignore[attr-defined]
+            eventually(lambda: pool.checkedout() == 0)
             db.engine.dispose()
     with hanging(real_engines.postgres):
         is_refused_soon(alice)

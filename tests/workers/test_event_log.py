@@ -124,6 +124,35 @@ def test_an_unknown_run_is_none_rather_than_silence(log: EventLog) -> None:
     assert log.read("nobody", 0, 5) is None
 
 
+def test_a_suspended_run_keeps_its_readers_and_goes_on_with_the_next_attempt(
+    log: EventLog,
+) -> None:
+    log.append("r", [Content("a"), Content("b")])
+    log.suspend("r")
+    reader = gevent.spawn(log.read, "r", 2, 10)
+    gevent.sleep(0.1)
+    assert not reader.dead
+    log.open("r", 2)
+    seq = log.append("r", [Content("c")])
+    assert reader.get(timeout=5) == [Entry(seq, Content("c"))]
+
+
+def test_readers_can_wait_for_a_run_that_was_stored_before_this_process_began(
+    log: EventLog,
+) -> None:
+    log.follow("stored", 7)
+    assert log.read("stored", 6, 10) is None
+    assert log.read("stored", 7, 0.01) == []
+
+
+def test_a_log_in_memory_keeps_nothing_of_a_suspended_run() -> None:
+    log = MemoryLog()
+    log.append("r", [Content("a"), Content("b")])
+    log.suspend("r")
+    assert log.read("r", 1, 10) is None
+    assert log.text("r", 0) == ""
+
+
 def test_a_finished_run_is_dropped_in_time_and_a_live_one_never() -> None:
     log = MemoryLog(keep=0)
     log.append("old", [Content("a"), DONE])
@@ -178,6 +207,20 @@ def test_of_two_producers_the_later_attempt_is_the_one_that_counts(
     # The one that was overtaken tells its own readers the same from now on.
     entries = eventually(lambda: [e for e in here.read("r", 2, 0.2) or [] if e.seq > ATTEMPT])
     assert entries[0].event == Content("new", replace=True)
+
+
+def test_a_suspended_run_is_sent_whole_and_goes_on_at_another_worker(
+    here: RedisLog, there: RedisLog
+) -> None:
+    here.open("r", 1)
+    here.append("r", [Content("a")])
+    here.append("r", [Content("b")])
+    here.suspend("r")
+    eventually(lambda: (there.read("r", 0, 0) or [None])[-1] == Entry(2, Content("b")))
+    reader = gevent.spawn(here.read, "r", 2, 10)
+    there.open("r", 2)
+    seq = there.append("r", [Content("", replace=True), DONE])
+    assert reader.get(timeout=5)[-1] == Entry(seq, DONE)
 
 
 def connect_count(log: RedisLog) -> int:

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 _EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
 _FLASK = "FLASK_"  # the `flask` command reads settings of its own from .env
-# Most of the environment is for other programs. Only long names that differ by one letter or two
-# swapped ones are told apart from those.
+# Most of the environment is for other programs. So only a long name counts as mistyped, with one
+# letter wrong or two swapped.
 _LIKELY, _LONG = 0.88, 6
 
 
@@ -33,7 +33,7 @@ def all_settings() -> frozenset[str]:
 def unknown_settings(own: Iterable[str] = (), file: Path = Path(".env")) -> list[str]:
     """Return a sentence for each name in `file` that is no setting, and how to mend it.
 
-    `own` are settings of the caller that `.env.example` need not explain, in any case.
+    `own` are the caller's settings, which `.env.example` need not explain; the case is ignored.
     """
     known = all_settings().union(name.upper() for name in own)
     return [
@@ -43,9 +43,10 @@ def unknown_settings(own: Iterable[str] = (), file: Path = Path(".env")) -> list
     ]
 
 
-def warn_of_typing_mistakes(names: Iterable[str] = os.environ) -> None:
-    """Log each of these environment variables that is nearly the name of a setting."""
-    for name in names:
+@cache
+def warn_of_typing_mistakes() -> None:
+    """Log each environment variable whose name is nearly that of a setting, once in a process."""
+    for name in os.environ:
         if len(name) >= _LONG and name.upper() not in all_settings():
             meant = _nearest(name, _LIKELY)
             if meant:

@@ -64,14 +64,14 @@ class PeerClient:
         response = self._request(path, params, caller)
         try:
             if response.status_code in {error.status for error in errors}:
-                told = _ErrorBody.model_validate_json(response.content).error
+                body = _ErrorBody.model_validate_json(response.content).error
                 for error in errors:
-                    if error.code == told.code:
-                        raise error(told.message)
+                    if error.code == body.code:
+                        raise error(body.message)
             return value_type.model_validate_json(response.content)
-        except ValidationError as error:
+        except ValidationError as problem:
             trouble = f"gave an unusable answer ({response.status_code})"
-            raise self.unavailable(trouble) from error
+            raise self.unavailable(trouble) from problem
 
     def unavailable(self, trouble: str) -> UpstreamUnavailableError:
         """Return the error for trouble with this peer, such as "can't be reached"."""

@@ -82,7 +82,7 @@ def send_listing_report_tool(server: MailServer | None) -> Tool:
         arguments_type=ReportRequest,
         result_type=ReportOutcome,
         annotations=Annotations(
-            title="Send a listing report",
+            title="Send a listing report" if server else "Put a listing report in the outbox",
             readOnlyHint=False,
             idempotentHint=True,
             destructiveHint=False,

@@ -77,6 +77,14 @@ def decoded(call: ToolRequest) -> Any:
     return json.loads(message["tool_calls"][0]["function"]["arguments"])
 
 
+def test_where_the_endpoint_names_no_model_it_is_the_one_that_was_asked(
+    model: ScriptedModel, ask: Ask
+) -> None:
+    said = b'data: {"choices": [{"delta": {"content": "Hi"}, "finish_reason": "stop"}]}\n\n'
+    model.script(raw_bytes([said]))
+    assert ask("asked")[1].model == "asked"
+
+
 def test_an_error_in_mid_stream_keeps_what_was_written_and_its_words(
     model: ScriptedModel, build: Build
 ) -> None:

@@ -221,10 +221,37 @@ def test_an_answer_told_anew_replaces_what_was_shown(html: Html) -> None:
     assert "Half a w" not in again.data
     assert again.data.count("Let me look.") == again.data.count('id="c-call_1"') == 1
     assert text_of(parsed("".join(as_json(batches)))) == to_text_of(EVENTS)
+
+
+def test_a_held_open_page_skips_what_it_has_when_an_answer_is_sent_again(html: Html) -> None:
+    again: list[Event] = [RunStarted("r1", "c1"), Content("", replace=True), *EVENTS[2:]]
+    alone = "".join(as_page([entries_of(EVENTS)], Answer("r1"), html, "", ""))
+    for length in range(2, len(EVENTS)):
+        batches = [entries_of(EVENTS[:length]), entries_of(again, 2_000_001)]
+        page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+        assert page == alone, EVENTS[:length]
+
+
+def test_a_held_open_page_goes_on_within_a_table(html: Html) -> None:
+    rows = [Content("|a|\n|-|\n"), *[Content(f"|{n}|\n") for n in range(9)]]
+    again: list[Event] = [Content("", replace=True), *rows, Content("\nEnd."), EVENTS[-1]]
+    batches = [entries_of(rows[:6]), entries_of(again, 2_000_001)]
     page = "".join(as_page(batches, Answer("r1"), html, "", ""))
-    before, _, after = page.partition("from its start:")
-    assert "Let me look." in before
-    assert "Bye." in after
+    assert page.count("<table>") == page.count("</table>") == 1
+    assert [page.count(f"<td>{n}</td>") for n in range(9)] == [1] * 9
+
+
+def test_a_held_open_page_says_so_when_an_answer_begins_differently(html: Html) -> None:
+    other: list[Event] = [Content("", replace=True), Content("Other.\n\nMore."), EVENTS[-1]]
+    batches = [entries_of([Content("One.\n\nTwo.\n\nThree")]), entries_of(other, 2_000_001)]
+    page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+    before, notice, after = page.partition('class="notice"')
+    assert ("One." in before, bool(notice), "Other." in after, "One." in after) == (
+        True,
+        True,
+        True,
+        False,
+    )
 
 
 def to_text_of(events: list[Event]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from app.db.models import Run, db
 from tests.app.runs.test_service import FIND, assert_well_formed, last, run_id
@@ -96,7 +95,7 @@ def test_an_answer_left_long_ago_is_not_gone_on_with(start: Start, model: Script
     run = run_id(stream.until("content"))
     product.services.end()
     with product.app.app_context():
-        db.session.get_one(Run, run).created_at -= timedelta(hours=2)
+        db.session.get_one(Run, run).lease_until -= 7_200
         db.session.commit()
     product.restart_web()
     assert alice.resume(run).until("done")[-1].json["status"] == "failed"

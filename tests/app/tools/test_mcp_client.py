@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engineless
 
 Start = Callable[..., Product]
 
-TOKEN = "the-token-of-the-weather"
+TOKEN = "token-for-the-weather"
 
 
 @contextmanager

@@ -249,7 +249,7 @@ def told(alice: Person, messages: int, budget: int) -> tuple[list[str], Cost]:
         person = to_person(db.session.get_one(User, alice.id))
         with counted(app) as cost, app.test_request_context():
             said = messages_for(person, conversation, messages + 2, budget, [])
-    return [each["content"] for each in said if each["role"] == "user"], cost
+    return [message.text for message in said if message.role == "user"], cost
 
 
 def ask_next(conversation_id: str, user_id: str, messages: int) -> None:

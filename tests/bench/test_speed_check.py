@@ -1,4 +1,4 @@
-"""That it stays fast: by ratios within one run, never by times."""
+"""The product stays fast: by ratios within one run, not by times."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import sys
 
 import pytest
 
-from bench.load import Reader
-from bench.short import Ratios
-from bench.verify import is_whole_html, is_whole_json
+from bench.answer_check import is_whole_html, is_whole_json
+from bench.readers import Reader
+from bench.speed_check import Ratios
 from scripts import ROOT
 
 
-def test_it_costs_no_more_beside_the_relay_than_was_recorded() -> None:
-    # In a process of its own: what tests are patched with would be measured too.
+def test_the_cpu_and_the_bytes_sent_stay_within_the_recorded_ratios() -> None:
+    # In a process of its own: gevent's patches in this one would be measured too.
     done = subprocess.run(
-        [sys.executable, "-m", "bench.short", "--check"],
+        [sys.executable, "-m", "bench.speed_check", "--check"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -30,14 +30,14 @@ def test_it_costs_no_more_beside_the_relay_than_was_recorded() -> None:
     ("cpu", "sent", "named"),
     [(0.40, 3.0, []), (0.51, 3.0, ["cpu"]), (0.30, 4.0, ["bytes"]), (0.9, 9.0, ["cpu", "bytes"])],
 )
-def test_more_than_a_quarter_over_what_was_recorded_is_red(
+def test_a_ratio_a_quarter_above_the_recorded_one_is_named(
     cpu: float, sent: float, named: list[str]
 ) -> None:
     worse = Ratios(cpu, sent).worse_than(Ratios(0.40, 3.0))
     assert [sentence.partition(":")[0] for sentence in worse] == named
 
 
-def test_an_answer_with_a_word_missing_or_twice_is_no_whole_one() -> None:
+def test_fragments_with_a_word_missing_or_twice_are_no_whole_answer() -> None:
     def fragments(*words: str) -> str:
         opened = 'event: part\ndata: <div class="prose"></div>\n\nevent: 0\ndata: <p>One</p>\n\n'
         added = "".join(f"data:  {word}\n\n" for word in words)
@@ -49,7 +49,7 @@ def test_an_answer_with_a_word_missing_or_twice_is_no_whole_one() -> None:
     assert not is_whole_html(fragments("two", "three").partition("event: done")[0], "One two three")
 
 
-def test_chunks_that_make_up_another_text_are_no_whole_answer() -> None:
+def test_chunks_of_another_text_are_no_whole_answer() -> None:
     def stream(*chunks: str) -> str:
         said = "".join(f'event: content\ndata: {{"chunk": "{chunk}"}}\n\n' for chunk in chunks)
         return f"{said}event: done\ndata: {{}}\n\n"
@@ -59,9 +59,9 @@ def test_chunks_that_make_up_another_text_are_no_whole_answer() -> None:
     assert not is_whole_json(stream("One "), "One two")
 
 
-def test_a_reader_tells_content_from_framing() -> None:
+def test_a_readers_body_is_the_content_without_framing() -> None:
     reader = Reader(0, lambda _: b"", None)
-    reader.got = [
+    reader.chunks = [
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\ndata:\r\n",
         b"2\r\n x\r\n",
     ]

@@ -1,12 +1,11 @@
-"""The answer that the scripted upstream gives, token by token: prose, lists, figures, as models
-write them."""
+"""The answer of the scripted upstream, token by token: Markdown such as models write."""
 
 from __future__ import annotations
 
 import re
 
 FIRST = "Overview"
-"""The first token of every answer, and nowhere else in it."""
+"""First token of every answer; it appears nowhere else in it."""
 
 _OPENING = f"""{FIRST} of the homes that were found for you, with what speaks for each of them and \
 what may speak against it. Prices are those of this morning, and they change often.
@@ -32,8 +31,8 @@ twice, most recently by four percent, and they would rather sell before the wint
 """
 
 
-def tokens(count: int) -> list[str]:
-    """The answer of so many tokens, always the same; about five characters each."""
+def answer_tokens(count: int) -> list[str]:
+    """Return the answer with so many tokens, about five characters each. Always the same."""
     text = _OPENING
     number = 0
     pieces: list[str] = []
@@ -47,7 +46,7 @@ def tokens(count: int) -> list[str]:
 
 
 def _cut(text: str) -> list[str]:
-    """As tokenizers do: a word takes the space before it along, long words come in pieces."""
+    """Cut like a tokenizer: a word includes the space before it, a long word is cut up."""
     words = re.findall(r" ?[A-Za-z]{1,12}| ?\d{1,3}|\n+| ?[^\sA-Za-z\d]+| +", text)
-    assert "".join(words) == text  # noqa: S101 - or the benchmark would measure something else
+    assert "".join(words) == text  # noqa: S101 - else the answers would lack characters
     return words

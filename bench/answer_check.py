@@ -1,7 +1,7 @@
-"""Whether an answer came complete and right: looked into afterwards, never while it is measured.
+"""Checks that an answer is complete and right, after the measurement.
 
-The product's own tests prove that what a browser shows is the answer's HTML, exactly. Here the
-words are enough: all of them, once, in their order, and the end marked as such.
+The product's own tests prove that a browser shows exactly the answer's HTML. Here the words are
+enough: each of them once, in order, and the event that marks the end.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _PART = re.compile(
 _VOID = {"br", "hr", "img", "input", "link", "meta", "wbr"}
 
 Check = Callable[[str, str], bool]
-"""Whether a stream's body is the whole answer with this text."""
+"""Tells from a stream's body whether it is the whole answer with this text."""
 
 
 def events(body: str) -> Iterator[tuple[str, str]]:
-    """Each Server-Sent Event's name and data."""
+    """Yield the name and data of each Server-Sent Event."""
     for block in re.split(r"\r?\n\r?\n", body):
         name, data = "message", []
         for line in block.splitlines():
@@ -38,27 +38,30 @@ def events(body: str) -> Iterator[tuple[str, str]]:
 
 
 def is_whole_json(body: str, text: str) -> bool:
-    """For the API's stream and for the relays': chunks that make up the text, then `done`."""
-    said: list[str] = []
+    """Check a stream of JSON: chunks that make up the text, then `done`."""
+    chunks: list[str] = []
     name = ""
     for name, data in events(body):
         if name == "content":
             value = json.loads(data)
             if value.get("replace"):
-                said.clear()
-            said.append(value["chunk"])
-    return name == "done" and "".join(said) == text
+                chunks.clear()
+            chunks.append(value["chunk"])
+    return name == "done" and "".join(chunks) == text
 
 
 def is_whole_html(body: str, text: str) -> bool:
-    """For the fragments: what they make up shows each word of the text once, then `done`."""
-    told = list(events(body))
-    return bool(told) and told[-1][0] == "done" and shown(told) == Element.of(to_html(text)).text
+    """Check a stream of fragments: together they have each word of the text once, then `done`."""
+    found = list(events(body))
+    complete = bool(found) and found[-1][0] == "done"
+    return complete and words_on_page(found) == Element.of(to_html(text)).text
 
 
 class Element:
-    """An element's children in order: elements, and text without any space, since blocks and lines
-    may be told apart in many ways."""
+    """An element with its children in order: elements, and text without white space.
+
+    White space is left out because there are many equal ways to separate blocks.
+    """
 
     def __init__(self, id: str = "") -> None:
         self.id = id
@@ -66,15 +69,15 @@ class Element:
 
     @classmethod
     def of(cls, html: str) -> Element:
-        """One around the fragment."""
-        return _Reading(html).root
+        """Parse a fragment into an element around it."""
+        return _Parser(html).root
 
     @property
     def text(self) -> str:
         return "".join(one if isinstance(one, str) else one.text for one in self.inner)
 
     def last(self, depth: int) -> Element:
-        """The last element within the last element, and so on."""
+        """Return the last element in the last element, and so on, `depth` levels down."""
         found = self
         for _ in range(depth):
             found = next(one for one in reversed(found.inner) if isinstance(one, Element))
@@ -90,7 +93,9 @@ class Element:
         return next(filter(None, inner), None)
 
 
-class _Reading(HTMLParser):
+class _Parser(HTMLParser):
+    """Builds elements from HTML."""
+
     def __init__(self, html: str) -> None:
         super().__init__()
         self.root = Element()
@@ -112,11 +117,13 @@ class _Reading(HTMLParser):
         self._open[-1].inner += filter(None, ["".join(data.split())])
 
 
-def shown(told: list[tuple[str, str]]) -> str:
-    """The words that an answer's place on the page has in the end. This function and the next are
-    all that knows how changes are framed: chat/_live.html has the slots that they are named for."""
+def words_on_page(events: list[tuple[str, str]]) -> str:
+    """Return the text of an answer on the page after all events.
+
+    Only this function and the next know the names of the events, which come from chat/_live.html.
+    """
     parts = Element()
-    for name, data in told:
+    for name, data in events:
         if name == "message" or name.isdigit():
             depth = 1 if name == "message" else int(name)
             parts.last(depth + 1).inner += Element.of(data).inner

@@ -1,7 +1,7 @@
-"""Readers for measuring: many streams followed by one loop, for little CPU.
+"""Readers for measurements: one loop follows many streams, so that they take little CPU.
 
-Each reader has a connection of its own, asks one question at its time, follows the answer to its
-end and keeps every byte with the time it came. What they mean is looked into afterwards.
+Each reader has its own connection. It asks one question at its time, follows the answer to the end
+and keeps every byte. What the bytes mean is looked into after the measurement.
 """
 
 from __future__ import annotations
@@ -13,27 +13,31 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bench.answers import FIRST
+from bench.answer_text import FIRST
 
 _FIRST = FIRST.encode()
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
 _DONE = re.compile(rb"event: ?done\b|data: \[DONE\]")
 
 Ask = Callable[["Reader"], bytes]
-"""The request that asks a reader's question."""
+"""Returns the request that asks a reader's question."""
 Follow = Callable[["Reader", bytes], bytes]
-"""The request that follows the answer, by the reply to the question."""
+"""Returns the request that follows the answer, from the reply to the question."""
 
 
 @dataclass
 class Reader:
-    """One question and what came of it; times are on the monotonic clock, in seconds."""
+    """One question and its answer; times are in seconds on the monotonic clock, 0 for never.
+
+    Without `follow`, the reply to the question is the stream itself. `reads` counts how many times
+    bytes arrived.
+    """
 
     number: int
     ask: Ask
-    subscribe: Follow | None
+    follow: Follow | None
     sock: socket.socket | None = None
-    got: list[bytes] = field(default_factory=list)
+    chunks: list[bytes] = field(default_factory=list)
     streaming: bool = False
     asked_at: float = 0.0
     first_at: float = 0.0
@@ -44,12 +48,12 @@ class Reader:
 
     @property
     def received(self) -> bytes:
-        """The stream's bytes as they came, its head and its chunk sizes among them."""
-        return b"".join(self.got)
+        """Bytes of the stream as they arrived, with its headers and chunk sizes."""
+        return b"".join(self.chunks)
 
     @property
     def body(self) -> bytes:
-        """The stream's content."""
+        """Content of the stream."""
         _, _, rest = self.received.partition(b"\r\n\r\n")
         parts = []
         while rest:
@@ -60,38 +64,39 @@ class Reader:
         return b"".join(parts)
 
 
-class Load:
-    """Readers that begin evenly spread over `ramp` seconds; `run` ends when all have, or after
-    `patience` seconds."""
+class ReaderLoop:
+    """Runs readers, whose questions are evenly spread over `ramp` seconds.
+
+    `most_open` is how many were open at once, `delays` how many seconds late each one began.
+    """
 
     def __init__(self, address: tuple[str, int], readers: Sequence[Reader], ramp: float) -> None:
-        self._address = address
         self.readers = readers
-        self._ramp = ramp
+        self.most_open = 0
+        self.delays: list[float] = []
+        self._address = address
+        self._step = ramp / len(readers)
         self._poll = select.epoll()
         self._open: dict[int, Reader] = {}
-        self.most_open = 0
-        self.late: list[float] = []
 
     def run(self, patience: float, watch: Callable[[], None] = lambda: None) -> None:
-        """`watch` is called twice a second."""
-        began = time.monotonic()
+        """Run until all readers have ended, or for `patience` seconds.
+
+        Calls `watch` twice a second.
+        """
+        began = watched = time.monotonic()
         waiting = list(reversed(self.readers))
-        step = self._ramp / len(waiting)
-        watched = began
-        while waiting or self._open:
-            now = time.monotonic()
-            if now > began + patience:
-                break
-            while waiting and began + waiting[-1].number * step <= now:
-                reader = waiting.pop()
-                self.late.append(now - began - reader.number * step)
-                self._begin(reader)
+        while (waiting or self._open) and (now := time.monotonic()) <= began + patience:
+            while waiting and (late := now - began - waiting[-1].number * self._step) >= 0:
+                self.delays.append(late)
+                self._begin(waiting.pop())
             if now > watched + 0.5:
                 watched = now
                 watch()
-            next_at = began + waiting[-1].number * step if waiting else now + 0.5
-            for number, _ in self._poll.poll(max(min(next_at - now, 0.5), 0)):
+            pause = 0.5
+            if waiting:
+                pause = min(began + waiting[-1].number * self._step - now, pause)
+            for number, _ in self._poll.poll(max(pause, 0)):
                 self._read(self._open[number])
         for reader in list(self._open.values()):
             self._close(reader)
@@ -104,53 +109,54 @@ class Load:
         self.most_open = max(self.most_open, len(self._open))
         self._poll.register(reader.sock, select.EPOLLIN)
         reader.asked_at = time.monotonic()
-        reader.streaming = reader.subscribe is None
+        reader.streaming = reader.follow is None
         reader.sock.send(reader.ask(reader))
 
     def _read(self, reader: Reader) -> None:
         assert reader.sock is not None  # noqa: S101
         try:
-            came = reader.sock.recv(262_144)
+            chunk = reader.sock.recv(262_144)
         except BlockingIOError:
             return
         except OSError:
-            came = b""
-        if not came:
+            chunk = b""
+        if not chunk:
             self._close(reader)
             return
-        reader.got.append(came)
+        reader.chunks.append(chunk)
         reader.reads += 1
         if reader.streaming:
-            self._note(reader, came)
+            self._take_chunk(reader, chunk)
         else:
             self._take_reply(reader)
 
-    def _note(self, reader: Reader, came: bytes) -> None:
-        if not reader.first_at and _FIRST in came:
+    def _take_chunk(self, reader: Reader, chunk: bytes) -> None:
+        if not reader.first_at and _FIRST in chunk:
             reader.first_at = time.monotonic()
         if reader.status == 0:
-            reader.status = int(came[9:12])
+            reader.status = int(chunk[9:12])
             if reader.status != 200:
                 self._close(reader)
                 return
-        # It may come in two halves, but then the first byte of the end marker is in the last read.
-        if _DONE.search(came) or _DONE.search(b"".join(reader.got[-2:])):
+        # The mark of the end may be cut in two. It is never cut in three.
+        if _DONE.search(chunk) or _DONE.search(b"".join(reader.chunks[-2:])):
             reader.done_at = time.monotonic()
             self._close(reader)
 
     def _take_reply(self, reader: Reader) -> None:
+        """Once the reply to the question is complete, follow the answer."""
         head, found, body = reader.received.partition(b"\r\n\r\n")
         length = _LENGTH.search(head)
         if not found or len(body) < int(length[1] if length else 0):
             return
         status = int(head[9:12])
-        if status >= 400 or reader.subscribe is None or reader.sock is None:
+        if status >= 400 or reader.follow is None or reader.sock is None:
             reader.status, reader.refused_at = status, time.monotonic()
             self._close(reader)
             return
-        reader.got.clear()
+        reader.chunks.clear()
         reader.streaming = True
-        reader.sock.send(reader.subscribe(reader, body))
+        reader.sock.send(reader.follow(reader, body))
 
     def _close(self, reader: Reader) -> None:
         if reader.sock is not None and reader.sock.fileno() >= 0:

@@ -1,7 +1,7 @@
-"""People with accounts and conversations, for measuring: python -m bench.people COUNT
+"""Accounts with a conversation each, for the readers: python -m bench.accounts COUNT
 
-They are written straight into the database that the settings name. A thousand sign-ups over HTTP
-would take minutes, and are not what is measured.
+Writes them into the database that the settings name and prints them as JSON. A thousand sign-ups
+over HTTP would take minutes, and are not what is measured.
 """
 
 from __future__ import annotations
@@ -20,42 +20,43 @@ from scripts.set_up import migrate
 
 
 @dataclass(frozen=True)
-class Person:
-    """Somebody with an account and a conversation."""
+class Account:
+    """An account's access token and its conversation."""
 
     token: str
     conversation_id: str
 
     @property
     def csrf(self) -> str:
+        """The value that forms of this session have to carry."""
         claims = self.token.split(".")[1]
         return str(json.loads(base64.urlsafe_b64decode(claims + "=="))["csrf"])
 
 
-def prepared(count: int) -> list[Person]:
-    """A database in its newest shape, with so many people in it."""
+def create_accounts(count: int) -> list[Account]:
+    """Bring the database up to date and add so many accounts."""
     configured_services()
     migrate()
     with create_app().app_context():
-        people = [_person(number) for number in range(count)]
+        accounts = [_create(number) for number in range(count)]
         db.session.commit()
         db.engine.dispose()
-    return people
+    return accounts
 
 
-def _person(number: int) -> Person:
+def _create(number: int) -> Account:
     user = User(id=new_id(), email=f"r{number}@example.com", name="Reader", password_hash="")
     conversation = Conversation(id=new_id(), user_id=user.id, title="Homes")
     db.session.add(user)
     db.session.flush()
     db.session.add(conversation)
     session = {"sid": new_id(), "csrf": new_id()}
-    return Person(create_access_token(user.id, additional_claims=session), conversation.id)
+    return Account(create_access_token(user.id, additional_claims=session), conversation.id)
 
 
 def main() -> None:
-    people = prepared(int(sys.argv[1]))
-    print(json.dumps([asdict(person) for person in people]))
+    accounts = create_accounts(int(sys.argv[1]))
+    print(json.dumps([asdict(account) for account in accounts]))
 
 
 if __name__ == "__main__":
