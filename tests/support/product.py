@@ -165,7 +165,8 @@ class Product:
         self.restart_web()
 
     def restart_web(self) -> None:
-        """Another process in the place of the one that has ended."""
+        """End this process of the app, if it still runs, and start another in its place."""
+        self.services.end()
         self.web.stop()
         with self.app.app_context():
             db.engine.dispose()

@@ -85,10 +85,7 @@ def test_everything_is_there_after_a_restart(product: Product, alice: Person) ->
     path = begin(alice, "Remember me")
     finished(alice, path)
     csrf = alice.csrf_token
-    product.web.stop()
-    product.services.end()
-    product.web.reopen()
-    product.app = product.start_web()
+    product.restart_web()
     assert "Hello world" in alice.get(path).text
     assert alice.csrf_token == csrf, "the session was lost"
     assert "Remember me" in alice.get("/conversations").text
