@@ -246,15 +246,17 @@ class Reply:
             events = next(self._events, None)
         except httpx2.RequestError as error:
             raise endpoint_errors.from_transport(error) from error
-        return None if events is None else list(self._decoded(events))
+        return None if events is None else self._decode(events)
 
-    def _decoded(self, events: list[bytes]) -> Iterator[_Chunk]:
-        for data in events:
-            try:
-                yield decode_chunk(data)
-            except ModelError as problem:
-                self._problem = problem
-                return
+    def _decode(self, events: list[bytes]) -> list[_Chunk]:
+        """Decode events up to the first that can't be; its error is kept for later."""
+        chunks: list[_Chunk] = []
+        try:
+            for data in events:
+                chunks.append(decode_chunk(data))
+        except ModelError as problem:
+            self._problem = problem
+        return chunks
 
     def _more(self) -> str | None:
         chunks = self._next_chunks()
@@ -270,10 +272,12 @@ class Reply:
                 self._usage = chunk.usage.counted()
             for choice in chunk.choices or ():
                 self._finish_reason = choice.finish_reason or self._finish_reason
-                if choice.delta is not None:
-                    texts += _texts(choice.delta)
-                    for part in choice.delta.tool_calls or ():
-                        self._add(part)
+                if choice.delta is None:
+                    continue
+                if choice.delta.content:
+                    texts.append(_text(choice.delta.content))
+                for part in choice.delta.tool_calls or ():
+                    self._add(part)
         return "".join(texts)
 
     def _add(self, part: _CallPart) -> None:
@@ -337,12 +341,11 @@ class Reply:
         return Turn(text, calls, self._usage, model)
 
 
-def _texts(delta: _Delta) -> Iterator[str]:
-    """Yield a delta's text. Of a list of parts, thoughts are left out."""
-    if isinstance(delta.content, str):
-        yield delta.content
-    else:
-        yield from (part.text for part in delta.content or () if part.text)
+def _text(content: str | list[_TextPart]) -> str:
+    """Return a delta's text. Some endpoints send a list of parts, of which thoughts have none."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.text or "" for part in content)
 
 
 def _empty() -> ModelUnavailable:

@@ -8,7 +8,7 @@ relies on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import gevent
 
@@ -92,20 +92,20 @@ class EventDecoder:
             lines[0] = bytes(self._line)
             self._line.clear()
         self._line += rest
-        return list(self._complete(lines))
+        return self._complete(lines)
 
-    def _complete(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+    def _complete(self, lines: list[bytes]) -> list[bytes]:
+        events: list[bytes] = []
         for line in lines:
             if line.startswith(b"data:"):
                 self._data.append(line[5:].strip())
                 self._size += len(line)
                 if self._size > self._most:
-                    return
+                    break
             elif self._data and not line.strip():
-                data = b"\n".join(self._data)
-                self._data.clear()
-                self._size = 0
+                data, self._data, self._size = b"\n".join(self._data), [], 0
                 if data.startswith(b"[DONE]"):
                     self.ended = True
-                    return
-                yield data
+                    break
+                events.append(data)
+        return events

@@ -153,12 +153,12 @@ class Product:
         # The services fetch the keys of whoever asks for their tools.
         self.web.begin(app)
         self.services.registry.refresh()
-        self.services.begin()
+        self.services.start()
         return app
 
     def forget_logs(self) -> None:
         """As when all event logs have expired."""
-        self.services.end()
+        self.services.stop()
         if self.settings.redis_url:
             with redis.Redis.from_url(self.settings.redis_url) as client:
                 client.flushall()
@@ -166,7 +166,7 @@ class Product:
 
     def restart_web(self) -> None:
         """End this process of the app, if it still runs, and start another in its place."""
-        self.services.end()
+        self.services.stop()
         self.web.stop()
         with self.app.app_context():
             db.engine.dispose()
@@ -174,7 +174,7 @@ class Product:
         self.app = self.start_web()
 
     def stop(self) -> None:
-        self.services.end()
+        self.services.stop()
         for resource in self.opened:
             resource.close()
         for served in (self.web, *self.tool_services.values()):
@@ -194,6 +194,11 @@ class Product:
             token = answer.json()[f"{kind}_token"]
             browser.cookies.set(f"{kind}_token_cookie", token, domain="127.0.0.1", path="/")
         return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
+
+
+def form(product: Product, path: str, **fields: str) -> requests.Response:
+    """Send a form without being signed in; redirects are not followed."""
+    return requests.post(product.url + path, data=fields, allow_redirects=False)
 
 
 @dataclass

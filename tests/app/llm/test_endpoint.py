@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import ModelRefused, ModelUnavailable
 from app.llm.endpoint_errors import LONGEST_DETAIL
-from tests.app.llm.asking import Ask, Build, failure
+from tests.app.llm.asking import Build, failure
 from tests.app.llm.conftest import KEY
 from tests.support.scripted_model import (
     Reply,
@@ -152,8 +152,3 @@ def test_a_page_or_json_instead_of_a_stream_is_said_to_be_one(
     _, problem = failure(build(attempts=1))
     assert problem.code == code
     assert problem.detail.startswith(detail)
-
-
-def test_a_connection_is_kept_for_the_next_question(model: ScriptedModel, ask: Ask) -> None:
-    model.script(text("One"), text("Two"))
-    assert [ask()[1].text for _ in range(2)] == ["One", "Two"]

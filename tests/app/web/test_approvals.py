@@ -224,7 +224,7 @@ def test_an_approval_outlives_the_process(
     """Whether it is given while nobody produces the answer, or once another worker does."""
     alice = product.sign_up("Alice")
     _, approval = waiting(alice, model)
-    product.services.end()
+    product.services.stop()
     if decided == "before":
         decide(alice, approval, decision="approve")
     product.restart_web()

@@ -12,7 +12,7 @@ import requests
 from app import create_app
 from app.db.models import User, db
 from app.web.redirects import safe_next
-from tests.support.product import PASSWORD, Person, Product
+from tests.support.product import PASSWORD, Person, Product, form
 from tests.support.sessions import expire
 
 Start = Callable[..., Product]
@@ -30,10 +30,6 @@ PUBLIC = {
     # Signing out when signed out is no error for a browser; as JSON it is one, tested below.
     *("/auth/logout", "/auth/signout"),
 }
-
-
-def form(product: Product, path: str, **fields: str) -> requests.Response:
-    return requests.post(product.url + path, data=fields, allow_redirects=False)
 
 
 # Signing up and in
@@ -181,19 +177,6 @@ def test_a_wrong_log_in_leaves_one_line_in_the_log_and_no_traceback(
     [record] = [record for record in caplog.records if record.name.startswith("app.")]
     assert (record.levelname, record.exc_info) == ("INFO", None)
     assert "Traceback" not in capfd.readouterr().err
-
-
-def test_repeated_failures_are_slowed_down_and_successes_are_not(start: Start) -> None:
-    product = start(sign_in_limit="3 per minute")
-    alice = product.sign_up("Alice")
-    good = {"email": alice.email, "password": PASSWORD}
-    for _ in range(5):
-        assert requests.post(f"{product.url}/auth/login", json=good).status_code == 200
-    bad = good | {"password": "wrong"}
-    statuses = [requests.post(f"{product.url}/auth/login", json=bad).status_code for _ in range(4)]
-    assert statuses == [401, 401, 401, 429]
-    page = form(product, "/auth/login", **bad)
-    assert (page.status_code, "Too many tries" in page.text) == (429, True)
 
 
 # Where to go next

@@ -139,7 +139,7 @@ def test_htmx_is_given_the_question_and_the_live_answer(
     finished(alice, path)
     fragment = alice.post(f"{path}/messages", htmx=True, message="<b>Second</b>")
     assert "&lt;b&gt;Second&lt;/b&gt;" in fragment.text
-    assert f'sse-connect="/runs/{run_of(fragment.text)}/events"' in fragment.text
+    assert f'sse-connect="/runs/{run_of(fragment.text)}/events?pass=' in fragment.text
     Strict(fragment.text)
 
 
