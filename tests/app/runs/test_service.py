@@ -29,7 +29,7 @@ from tests.support.scripted_model import (
 from tests.support.tool_services import WaitingService
 
 Start = Callable[..., Product]
-FIND = tool_call("findListings", {"city": "Portland"}, text_before="Let me look.")
+FIND = tool_call("findNotes", {"text": "first"}, text_before="Let me look.")
 
 
 def run_id(messages: list[Message]) -> str:
@@ -284,7 +284,7 @@ def test_only_the_last_answer_and_only_a_bad_one_can_be_retried(
 def test_an_unexpected_fault_is_an_honest_end_and_no_stack_trace(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
-    looks = tool_call("findListings", {"city": "Bend"}, text_before="Let me look.")
+    looks = tool_call("findNotes", {"text": "first"}, text_before="Let me look.")
     model.script(replace(looks, pace=0.3))
     stream = alice.ask("Hello")
     messages = stream.until("content")
