@@ -1,72 +1,84 @@
-# GNU make 3.81 (macOS) is enough. Every step is skipped when it is up to date.
+# Works with GNU make 3.81 (macOS). A step whose result is there already is skipped.
 VENV := .venv
 PY := $(VENV)/bin/python
-COMPILE := $(PY) -m uv --quiet pip compile --universal --python-version 3.11 --no-header \
-	--no-annotate --no-emit-index-url --no-emit-find-links
+LOCK := $(PY) -m uv --quiet pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+INSTALLED := $(VENV)/.requirements
+INSTALLED_DEV := $(VENV)/.requirements-dev
+BROWSER_FILES := app/static/vendor/htmx.min.js
+NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup dev browser-files test coverage test-faults soak bench lint format lock clean
+.PHONY: help run run-cluster setup dev check test coverage test-faults soak bench lint format lock clean
 
-help: ## Show what there is
+help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
-run: $(VENV)/.requirements browser-files ## Set up what is missing, then start everything (Ctrl-C stops it)
-	@exec $(PY) -m scripts.serve
+run: $(INSTALLED) $(BROWSER_FILES) ## Set up what is missing and start everything (Ctrl-C stops it)
+	@exec $(PY) -m scripts.run
 
-run-cluster: dev ## The same on PostgreSQL, Valkey and two nodes behind a proxy
-	@exec $(PY) -m scripts.cluster
+run-cluster: dev ## Start everything on PostgreSQL, Valkey and two web nodes behind a proxy
+	@exec $(PY) -m scripts.run_cluster
 
-setup: $(VENV)/.requirements browser-files ## Set up what is missing, and start nothing
-	@$(PY) -m scripts.prepare
+setup: $(INSTALLED) $(BROWSER_FILES) ## Set up what is missing for `make run`
+	@$(PY) -m scripts.set_up
 
-test: dev ## Set up what is missing, then run every test
-	@$(PY) -m scripts.browsers
-	@$(PY) -m scripts.nginx
-	@$(PY) -m scripts.conformance
+dev: $(INSTALLED) $(INSTALLED_DEV) $(NPM_PACKAGES) ## Set up what is missing for the commands below
+
+check: lint ## Check style and types, and run the fast tests (90 seconds)
+	@$(PY) -m scripts.run_tests --fast
+
+test: dev ## Run all tests, browsers and servers included
+	@$(PY) -m scripts.install_test_programs
 	@$(PY) -m scripts.run_tests
 
-coverage: dev ## Count what the tests cover; at least 95 % it must be
-	@$(PY) -m scripts.conformance
+coverage: dev ## Measure how much of the code the tests run; fails below 95 %
 	@$(PY) -m scripts.run_tests --coverage
 
-test-faults: dev ## Break everything under load, three times over (some ten minutes)
+test-faults: dev ## Kill and pause everything under load, three times over (ten minutes)
 	@$(PY) -m tests.faults
 
-soak: dev ## Half an hour of mixed use, and what it leaves behind
+soak: dev ## Use everything for half an hour, and report what is left over
 	@$(PY) -m tests.faults.soak
 
-bench: dev ## Measure streaming beside two relays, and draw docs/performance.md anew (half an hour)
+bench: dev ## Measure streaming beside two relays, and update docs/performance.md (half an hour)
 	@$(PY) -m bench.streams
 
-lint: dev ## Check style and types
+lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
+	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/install_test_programs'
+	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
+	@$(VENV)/bin/lint-imports --no-logo --no-cache
 
-format: dev ## Bring the code into the one style
+format: dev ## Format the code
 	@$(PY) -m ruff check --fix --quiet
 	@$(PY) -m ruff format
 
-lock: dev ## Pin what the .in files name
-	@$(COMPILE) requirements.in -o requirements.txt
-	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
+lock: dev ## Pin the dependencies of pyproject.toml in requirements*.txt
+	@$(LOCK) pyproject.toml -o requirements.txt
+	@$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
 
-clean: ## Remove what set-up made, but never instance/
-	rm -rf $(VENV) app/static/vendor
-
-dev: $(VENV)/.requirements $(VENV)/.requirements-dev browser-files
-
-browser-files: $(VENV)/.requirements
-	@$(PY) -m scripts.browser_files
+clean: ## Remove everything that set-up installed, but not instance/
+	rm -rf $(VENV) app/static/vendor node_modules
 
 $(PY):
-	@PYTHON="$(PYTHON)" sh scripts/make_venv.sh $(VENV)
+	@PYTHON="$(PYTHON)" sh scripts/create_venv.sh $(VENV)
 
-# Order-only: the interpreter's own date says nothing about what is installed.
-$(VENV)/.requirements: requirements.txt | $(PY)
-	@sh scripts/install.sh $(PY) requirements.txt
+# Order-only: the interpreter's date says nothing about what is installed.
+$(INSTALLED): requirements.txt | $(PY)
+	@sh scripts/install_requirements.sh $(PY) requirements.txt
 	@touch $@
 
-$(VENV)/.requirements-dev: requirements-dev.txt $(VENV)/.requirements | $(PY)
-	@sh scripts/install.sh $(PY) requirements-dev.txt
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	@sh scripts/install_requirements.sh $(PY) requirements-dev.txt
+	@touch $@
+
+$(BROWSER_FILES): package-lock.json
+	@sh scripts/install_npm_packages.sh --omit=dev
+
+# npm removes this file together with the packages whenever it installs.
+$(NPM_PACKAGES): package-lock.json
+	@sh scripts/install_npm_packages.sh
 	@touch $@

@@ -1,4 +1,4 @@
-"""The web app for gunicorn and the `flask` command."""
+"""The web app, for gunicorn and the `flask` command."""
 
 import logging
 import sys
@@ -7,12 +7,12 @@ from app import create_app
 from app.config import SettingsError
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-for _chatty in ("httpx2", "alembic"):
-    logging.getLogger(_chatty).setLevel(logging.WARNING)
+for _verbose in ("httpx2", "alembic"):
+    logging.getLogger(_verbose).setLevel(logging.WARNING)
 
 try:
     app = create_app()
 except SettingsError as error:
     print(error, file=sys.stderr)
-    # The exit code that gunicorn gives up on; with another it would start the worker for ever.
+    # gunicorn gives up on this exit code. With another one it would start workers for ever.
     sys.exit(3)

@@ -9,7 +9,7 @@ HomestreamError            code, message (a sentence for the person), status, re
 ├── TooMany                429 or 503, retry_after: a limit is reached
 ├── Away                   503, retry_after: the database or Redis can't be reached now
 │   └── Full               this worker has as much to do as it can
-├── ModelError             the model's endpoint failed
+├── ModelError             the model's endpoint failed, or its answer passed a limit
 │   ├── ModelUnavailable   retryable: network, 429, 5xx, time-out, cut off
 │   └── ModelRefused       not retryable: bad key, bad request, context too long
 ├── RunFailed              the run as a whole ended early: time-out, too many tool failures
@@ -20,8 +20,10 @@ from __future__ import annotations
 
 
 class HomestreamError(Exception):
-    """`code` is for programs, `message` for people, `detail` for operators: what the other side
-    said, word for word. `retryable` says whether a second try may help."""
+    """`code` is for programs, `message` for people. `retryable` says whether a second try may help.
+
+    `detail` is one line for operators: what the other side said, or "".
+    """
 
     status = 500
     code = "internal"

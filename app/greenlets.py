@@ -1,15 +1,19 @@
-"""Deep work, done beside what waits for long.
+"""Run deep call stacks in short-lived greenlets, so that long-lived ones keep small stacks.
 
-A greenlet keeps the stack that it once needed, some 16 KB of it, for as long as it lives. Asking a
-database, or an HTTP client, needs much; following an answer needs little, and lasts.
+A greenlet keeps the largest stack that it ever had for as long as it lives: after a query or an
+HTTP request that is some 16 KB. An open stream only waits, and needs far less.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import gevent
+from gevent.util import wrap_errors
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -18,25 +22,33 @@ Result = TypeVar("Result")
 def run_in_greenlet(
     work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
 ) -> Result:
-    """What `work` returns or raises, done in a greenlet of its own. It ends when the caller does;
-    a result that comes too late is closed, if it can be."""
-    worker = gevent.spawn(_caught, work, args, kwargs)
+    """Run `work` in a greenlet of its own; return what it returns, raise what it raises.
+
+    If the caller ends first, so does the work. A result that is too late is closed, if it can be.
+    """
+    # gevent would print the traceback of an error that leaves a greenlet.
+    catching: Any = wrap_errors((Exception, gevent.Timeout), work)
+    greenlet = gevent.spawn(catching, *args, **kwargs)
     try:
-        result, error = worker.get()
+        result = greenlet.get()
     except BaseException:
-        worker.kill()
-        if isinstance(worker.value, tuple) and hasattr(worker.value[0], "close"):
-            worker.value[0].close()
+        greenlet.kill()
+        close = getattr(greenlet.value, "close", None)
+        if close is not None:
+            close()
         raise
-    if error is not None:
-        raise error
+    if isinstance(result, BaseException):
+        raise result
     return result  # type: ignore[no-any-return]
 
 
-def _caught(work: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, BaseException | None]:
-    try:
-        return work(*args, **kwargs), None
-    except gevent.GreenletExit:
-        raise
-    except BaseException as error:
-        return None, error
+def respond_in_greenlet(app: WSGIApplication) -> WSGIApplication:
+    """Return a WSGI application that prepares each response in a greenlet of its own.
+
+    The response itself, which may be a long stream, is sent by the server's greenlet.
+    """
+
+    def respond(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        return run_in_greenlet(app, environ, start_response)
+
+    return respond

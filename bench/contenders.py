@@ -1,6 +1,6 @@
-"""What is measured: the product twice (as browsers and as programs read it), and two relays.
+"""The programs that are measured: the product, read by browsers or by programs, and two relays.
 
-Each is started anew for every measurement, the product on a copy of one prepared instance folder,
+Each is started afresh for every measurement, the product on a copy of one prepared instance folder,
 so that no measurement finds what another one left.
 """
 
@@ -22,11 +22,13 @@ from typing import TypeVar
 import psutil
 import requests
 
-import app.config
-from bench.load import Ask, Follow, Reader
-from bench.people import Person
-from scripts.launch import ROOT, free_port, program_env
-from tool_services.framework.settings import Settings as ServiceSettings
+from bench.accounts import Account
+from bench.readers import Ask, Follow, Reader
+from scripts import ROOT
+from scripts.child_processes import start
+from scripts.ports import free_port
+from scripts.services import program_env
+from tool_services.framework.env_names import all_settings
 
 Figure = TypeVar("Figure", bound=float)
 
@@ -35,7 +37,7 @@ _CONNECT = re.compile(rb'sse-connect="([^"]+)"')
 
 @dataclass
 class Contender:
-    """One program under load. `started` runs it; `pids` are the processes that count."""
+    """A program that is measured; `upstream` is the base URL of its model."""
 
     name: str
     upstream: str
@@ -43,49 +45,51 @@ class Contender:
     port: int = 0
 
     def start(self) -> None:
+        """Start it on a free port and wait until it answers."""
         raise NotImplementedError
 
     def stop(self) -> None:
-        started = [psutil.Process(process.pid) for process in self.processes]
-        children = [each for one in started for each in one.children(recursive=True)]
+        """End it and every process that it started."""
+        parents = [psutil.Process(process.pid) for process in self.processes]
+        children = [child for parent in parents for child in parent.children(recursive=True)]
         for process in self.processes:
             process.terminate()
         for process in self.processes:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
             process.kill()
-        # One that collapsed may not end by itself, nor what it started.
+        # A program that broke down may not end its children.
         for child in psutil.wait_procs(children, 2)[1]:
             child.kill()
         self.processes = []
 
     def counted(self) -> list[psutil.Process]:
-        """The processes whose CPU and memory count."""
+        """Return the processes whose CPU and memory count."""
         parent = psutil.Process(self.processes[0].pid)
         return [parent, *parent.children(recursive=True)]
 
     def cpu(self) -> float:
-        """Seconds of all cores, in user code and in the kernel on its behalf."""
+        """Return CPU seconds so far, in user code and in the kernel."""
         return sum(_of(process, lambda one: sum(one.cpu_times()[:2])) for process in self.counted())
 
     def memory(self) -> int:
-        """Bytes that belong to the processes alone."""
+        """Return the bytes that no other process shares."""
         return sum(
-            _of(each, lambda one: int(one.memory_full_info().uss)) for each in self.counted()
+            _of(process, lambda one: int(one.memory_full_info().uss)) for process in self.counted()
         )
 
     def readers(self, count: int) -> list[Reader]:
         return [
-            Reader(number, self.ask_of(number), self.follow_of(number)) for number in range(count)
+            Reader(number, self.asking(number), self.following(number)) for number in range(count)
         ]
 
-    def ask_of(self, number: int) -> Ask:
-        def ask(_: Reader) -> bytes:
-            return post("/chat", json.dumps({"userMessage": f"What is there? #{number}"}))
+    def asking(self, number: int) -> Ask:
+        """Return how the reader of this number asks."""
+        question = json.dumps({"userMessage": f"What is there? #{number}"})
+        return lambda _: post("/chat", question)
 
-        return ask
-
-    def follow_of(self, _number: int) -> Follow | None:
+    def following(self, _number: int) -> Follow | None:
+        """Return how the reader follows the answer; None if the reply is the stream."""
         return None
 
     def _run(
@@ -96,10 +100,10 @@ class Contender:
         folder: Path = ROOT,
     ) -> None:
         self.processes.append(
-            subprocess.Popen(  # noqa: S603
+            start(
                 command,
                 cwd=folder,
-                env={**unset_env(), "OPENAI_BASE_URL": self.upstream, **(env or {})},
+                env={**env_without_settings(), "OPENAI_BASE_URL": self.upstream, **(env or {})},
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
             )
@@ -109,15 +113,19 @@ class Contender:
 
 @dataclass
 class FastApi(Contender):
+    """FastAPI with the asynchronous openai client."""
+
     def start(self) -> None:
         self.port = free_port()
-        command = (*(sys.executable, "-m", "uvicorn", "bench.relays.fastapi_relay:app"),)
+        command = (sys.executable, "-m", "uvicorn", "bench.relays.fastapi_relay:app")
         options = ("--port", str(self.port), "--no-access-log", "--backlog", "4096")
         self._run((*command, *options), f"http://127.0.0.1:{self.port}/docs")
 
 
 @dataclass
 class Flask(Contender):
+    """Flask on gevent with the openai client."""
+
     def start(self) -> None:
         self.port = free_port()
         command = (sys.executable, "-m", "gunicorn", "-k", "gevent", "--no-control-socket")
@@ -129,12 +137,15 @@ class Flask(Contender):
 
 @dataclass
 class Homestream(Contender):
-    """`make run` with another model, on a copy of `folder`, in which the `people` are known."""
+    """The product as `make run` starts it, on a copy of `folder`, which has the `accounts`.
+
+    With `fragments` it is read as browsers do, else as programs do.
+    """
 
     folder: Path = Path()
     fragments: bool = True
     settings: dict[str, str] = field(default_factory=dict)
-    people: list[Person] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
 
     def start(self) -> None:
         self.port = free_port()
@@ -149,33 +160,33 @@ class Homestream(Contender):
             "ANALYTICS_PORT": str(free_port()),
             **self.settings,
         }
-        command = (sys.executable, "-m", "scripts.serve")
-        # From a folder without .env: a benchmark must never meet the data of a real one.
+        command = (sys.executable, "-m", "scripts.run")
+        # This folder has no .env: a benchmark must not use a real instance's data.
         self._run(command, f"http://127.0.0.1:{self.port}/health", env, working)
-        time.sleep(1.5)  # the tool services have told their tools by then
+        time.sleep(1.5)  # until the app has fetched the lists of tools
 
     def counted(self) -> list[psutil.Process]:
-        everything = psutil.Process(self.processes[0].pid).children(recursive=True)
-        return [each for each in everything if _of(each, lambda one: "wsgi:app" in one.cmdline())]
+        """Return the processes of the web app, without those of the tool services."""
+        children = psutil.Process(self.processes[0].pid).children(recursive=True)
+        return [child for child in children if _of(child, lambda one: "wsgi:app" in one.cmdline())]
 
-    def ask_of(self, number: int) -> Ask:
-        person = self.people[number]
+    def asking(self, number: int) -> Ask:
+        account = self.accounts[number]
         question = f"What is there for me? #{number}"
         if not self.fragments:
-            body = {"userMessage": question, "conversationId": person.conversation_id}
-            bearer = f"Authorization: Bearer {person.token}\r\n"
+            body = {"userMessage": question, "conversationId": account.conversation_id}
+            bearer = f"Authorization: Bearer {account.token}\r\n"
             return lambda _: post("/agents/chat-stream", json.dumps(body), bearer)
-        asked, key = question.replace("#", "%23"), os.urandom(8).hex()
-        form = f"csrf_token={person.csrf}&message={asked}&key={key}"
-        headers = f"Cookie: access_token_cookie={person.token}\r\nHX-Request: true\r\n"
-        path = f"/conversations/{person.conversation_id}/messages"
-        kind = "application/x-www-form-urlencoded"
-        return lambda _: post(path, form.replace(" ", "+"), headers, kind)
+        message, key = question.replace("#", "%23").replace(" ", "+"), os.urandom(8).hex()
+        form = f"csrf_token={account.csrf}&message={message}&key={key}"
+        headers = f"Cookie: access_token_cookie={account.token}\r\nHX-Request: true\r\n"
+        path = f"/conversations/{account.conversation_id}/messages"
+        return lambda _: post(path, form, headers, "application/x-www-form-urlencoded")
 
-    def follow_of(self, number: int) -> Follow | None:
+    def following(self, number: int) -> Follow | None:
         if not self.fragments:
             return None
-        cookie = f"Cookie: access_token_cookie={self.people[number].token}"
+        cookie = f"Cookie: access_token_cookie={self.accounts[number].token}"
 
         def follow(_: Reader, reply: bytes) -> bytes:
             found = _CONNECT.search(reply)
@@ -185,16 +196,13 @@ class Homestream(Contender):
         return follow
 
 
-def unset_env() -> dict[str, str]:
-    """This environment, in which no setting of the product is set and its modules are found."""
-    ours = {
-        *app.config.Settings.model_fields,
-        *ServiceSettings.model_fields,
-    }
-    return {name: value for name, value in program_env().items() if name.lower() not in ours}
+def env_without_settings() -> dict[str, str]:
+    """Return this environment with the checkout's modules, but without settings of the product."""
+    return {name: value for name, value in program_env().items() if name not in all_settings()}
 
 
 def post(path: str, body: str, headers: str = "", kind: str = "application/json") -> bytes:
+    """Return a POST request."""
     return (
         f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {kind}\r\n{headers}"
         f"Content-Length: {len(body.encode())}\r\n\r\n{body}"
@@ -202,7 +210,7 @@ def post(path: str, body: str, headers: str = "", kind: str = "application/json"
 
 
 def _of(process: psutil.Process, ask: Callable[[psutil.Process], Figure]) -> Figure | int:
-    """What `process` says; 0 for one that has just ended."""
+    """Ask a process for a figure; 0 if it has just ended."""
     try:
         return ask(process)
     except psutil.Error:

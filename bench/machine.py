@@ -1,4 +1,4 @@
-"""On what was measured: it goes with every figure."""
+"""The machine and the package versions that figures were measured with."""
 
 from __future__ import annotations
 
@@ -11,18 +11,11 @@ from typing import Any
 
 import psutil
 
-_PACKAGES = (
-    "flask",
-    "gevent",
-    "gunicorn",
-    "openai",
-    "fastapi",
-    "uvicorn",
-    "sse-starlette",
-)
+_PACKAGES = ("flask", "gevent", "gunicorn", "openai", "fastapi", "uvicorn", "sse-starlette")
 
 
-def machine() -> dict[str, Any]:
+def describe_machine() -> dict[str, Any]:
+    """Return date, cores, processor, memory in bytes, system and versions, ready for JSON."""
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": os.cpu_count(),

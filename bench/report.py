@@ -1,25 +1,31 @@
-"""Draws docs/performance.md and its plots anew from bench/results.json: python -m bench.report
+"""Writes the tables and plots of docs/performance.md: python -m bench.report
 
-The prose is written by hand; what stands between the marks is not.
+They come from bench/results.json. Only what is between the marks is replaced; the prose is written
+by hand.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
+from collections.abc import Iterator
 from typing import Any
 
 from pygal.graph.line import Line
 from pygal.style import Style
 
-from app.rendering.markdown import to_html
-from bench.answers import tokens as answer_tokens
-from scripts.launch import ROOT
+from bench.results import (
+    Figure,
+    Results,
+    Sample,
+    cpu_per_1000,
+    cpu_per_answer,
+    load,
+    median_of,
+    memory_per_stream,
+    question_and_token_cost,
+    rendered_bytes,
+)
+from scripts import ROOT
 
-RESULTS = ROOT / "bench" / "results.json"
 DOCS = ROOT / "docs"
 NAMES = {
     "html": "Homestream, HTML fragments",
@@ -28,6 +34,11 @@ NAMES = {
     "fastapi": "FastAPI + AsyncOpenAI",
     "flask": "Flask + gevent + openai",
 }
+_COLUMNS = (
+    *("streams", "tokens each", "what", "CPU ms per 1000 tokens"),
+    *("first token, ms: p50", "p99", "whole wait, ms: p50", "p99", "completion p50", "p99"),
+    *("KB a stream", "memory, KB a stream", "complete"),
+)
 _STYLE = Style(  # type: ignore[no-untyped-call]
     background="white",
     plot_background="white",
@@ -37,228 +48,144 @@ _STYLE = Style(  # type: ignore[no-untyped-call]
 )
 _BEGIN, _END = "<!-- measured: {} -->", "<!-- /measured -->"
 
-Sample = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Results:
-    """All samples of one run of the benchmark."""
-
-    told: dict[str, Any]
-
-    def of(
-        self, purpose: str, contender: str, streams: int, tokens: int | None = None
-    ) -> list[Sample]:
-        return [
-            sample
-            for sample in self.told["samples"]
-            if sample["case"]["contender"] == contender
-            and sample["case"]["streams"] == streams
-            and sample["case"]["purpose"] == purpose
-            and tokens in (None, sample["case"]["tokens"])
-        ]
-
-    def middle(
-        self, figure: Callable[[Sample], float | None], samples: list[Sample]
-    ) -> float | None:
-        """The median; None where there is none, or it was never reached."""
-        values = [figure(sample) for sample in samples]
-        found = [value for value in values if value is not None]
-        return median(found) if len(found) > len(values) / 2 else None
-
-    @property
-    def counts(self) -> list[int]:
-        cases = [one["case"] for one in self.told["samples"]]
-        return sorted({case["streams"] for case in cases if case["purpose"] == "streams"})
-
-
-def load(path: Path = RESULTS) -> Results:
-    return Results(json.loads(path.read_text()))
-
-
-def cpu_per_1000(sample: Sample) -> float | None:
-    """Milliseconds of CPU for 1000 tokens, what the questions cost among it. None for who left
-    answers unfinished: of those tokens nobody knows how many were carried."""
-    case = sample["case"]
-    if sample["complete"] < case["streams"]:
-        return None
-    return float(sample["cpu"] / (case["streams"] * case["tokens"]) * 1e6)
-
-
-def cpu_per_answer(sample: Sample) -> float:
-    """In milliseconds."""
-    return float(sample["cpu"] / sample["case"]["streams"] * 1e3)
-
-
-def memory(sample: Sample) -> float:
-    """Kilobytes for each open stream."""
-    grown = sample["memory_peak"] - sample["memory_before"]
-    return float(max(grown, 0) / sample["open_at_once"] / 1024)
-
-
-def rendered(tokens: int) -> int:
-    """The bytes of the answer's HTML."""
-    return len(to_html("".join(answer_tokens(tokens))).encode())
-
-
-def parts(results: Results, contender: str) -> tuple[float, float] | None:
-    """What a question costs, in milliseconds of CPU, and what 1000 tokens do beyond that: by the
-    shortest and the longest answers at 50 streams."""
-    of = [results.of("fixed", contender, 50, tokens) for tokens in (5, 600)]
-    short, long = (results.middle(cpu_per_answer, samples) for samples in of)
-    if short is None or long is None:
-        return None
-    slope = (long - short) / (600 - 5)
-    return short - 5 * slope, slope * 1000
-
 
 def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _shown(value: float | None, digits: int = 0) -> str:
+def _number(value: float | None, digits: int = 0) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
-
-
-def table(results: Results) -> str:
-    """The main table: a row for each contender, count and length."""
-    head = _row(
-        "streams",
-        "tokens each",
-        "what",
-        "CPU ms per 1000 tokens",
-        "first token, ms later: p50",
-        "p99",
-        "whole wait, ms: p50",
-        "p99",
-        "completion p50",
-        "p99",
-        "KB a stream",
-        "memory, KB a stream",
-        "complete",
-    )
-    lines = [head, f"|--:|--:|---|{'--:|' * 10}"]
-    for count in results.counts:
-        for purpose in ("streams", "workers", "longer"):
-            for name in NAMES:
-                samples = results.of(purpose, name, count)
-                if samples:
-                    lines.append(_measured(results, name, samples))
-    return "\n".join(lines)
-
-
-def _measured(results: Results, name: str, samples: list[Sample]) -> str:
-    def at(kind: str, share: str, digits: int = 0) -> str:
-        return _shown(results.middle(lambda one: one[kind][share], samples), digits)
-
-    complete = sum(one["complete"] - one["wrong"] for one in samples)
-    return _row(
-        f"{samples[0]['case']['streams']:,}",
-        f"{samples[0]['case']['tokens']:,}",
-        NAMES[name],
-        _shown(results.middle(cpu_per_1000, samples)),
-        at("delivery", "p50", 1),
-        at("delivery", "p99", 1),
-        at("whole", "p50", 1),
-        at("whole", "p99", 1),
-        at("completion", "p50", 2),
-        at("completion", "p99", 2),
-        _shown(results.middle(lambda one: one["received"] / 1024, samples), 1),
-        _shown(results.middle(memory, samples)),
-        f"{complete / sum(one['case']['streams'] for one in samples):.0%}",
-    )
-
-
-def cost_table(results: Results) -> str:
-    """What a question costs and what a token does, apart."""
-    lines = [_row("what", "CPU ms a question", "CPU ms per 1000 tokens beyond it"), "|---|--:|--:|"]
-    for name in ("html", "json", "fastapi", "flask"):
-        found = parts(results, name)
-        if found:
-            lines.append(_row(NAMES[name], _shown(found[0], 1), _shown(found[1], 1)))
-    return "\n".join(lines)
-
-
-def more_table(results: Results) -> str:
-    """The figures that stand by themselves."""
-    log = results.middle(cpu_per_1000, results.of("event-log", "html-valkey", 100))
-    plain = results.middle(cpu_per_1000, results.of("streams", "html", 100))
-    rows = [
-        *_over_fastapi(results),
-        ("event log on Valkey over in memory, CPU, 100 streams", _ratio(log, plain)),
-    ]
-    for count, purpose, tokens in (
-        (100, "streams", 200),
-        (10, "length", 2000),
-        (4, "long", 50_000),
-    ):
-        samples = results.of(purpose, "html", count, tokens)
-        sent = results.middle(lambda one: one["received"], samples)
-        rows.append(
-            (
-                f"bytes sent per byte of rendered answer, {tokens:,} tokens",
-                _ratio(sent, rendered(tokens)),
-            )
-        )
-    for what, less in (("", 0), (", less what questions cost", 5)):
-        rows.append(
-            (f"CPU per token at 50,000 tokens over at 200{what}", _ratio(*_long(results, less)))
-        )
-    lines = [_row("what", "ratio"), "|---|--:|", *(_row(*row) for row in rows)]
-    return "\n".join(lines)
-
-
-def _over_fastapi(results: Results) -> Iterator[tuple[str, str]]:
-    """Of HTML fragments, beside the relay on the usual libraries."""
-    for purpose, tokens in (("streams", 200), ("longer", 600)):
-        html, fastapi = (
-            results.middle(cpu_per_1000, results.of(purpose, name, 200, tokens))
-            for name in ("html", "fastapi")
-        )
-        yield f"CPU over FastAPI's, 200 streams of {tokens} tokens", _ratio(html, fastapi)
-    per_token = [found and found[1] for found in (parts(results, n) for n in ("html", "fastapi"))]
-    yield (
-        "CPU per token beyond what a question costs over FastAPI's, 50 streams",
-        _ratio(*per_token),
-    )
-
-
-def _long(results: Results, less: int) -> tuple[float | None, float | None]:
-    """CPU per token in a long answer and in short ones; without that of `less` tokens and the
-    question that they answer, if there are any."""
-    long = results.middle(cpu_per_answer, results.of("long", "html", 4, 50_000))
-    usual = results.middle(cpu_per_answer, results.of("long", "html", 250, 200))
-    none = results.middle(cpu_per_answer, results.of("long", "html", 250, less)) if less else 0.0
-    if none is None or usual is None or long is None:
-        return None, None
-    return (long - none) / (50_000 - less), (usual - none) / (200 - less)
 
 
 def _ratio(value: float | None, other: float | None) -> str:
     return "-" if not value or not other else f"{value / other:.2f}"
 
 
-def about(results: Results) -> str:
-    machine = results.told["machine"]
-    versions = {"Python": machine["python"], **machine["packages"]}
-    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
-    alone = results.told["ceiling"]
-    case = alone["case"]
-    per = case["streams"] * case["tokens"] / 1e6
-    often = 1 + max(one["case"]["repetition"] for one in results.told["samples"])
-    return (
-        f"Measured on {machine['date']}: {machine['cores']} cores ({machine['processor']}), "
-        f"{machine['memory'] / 2**30:.0f} GiB, {machine['system']}; "
-        f"{packages}; repetitions: {often}.\n\nUpstream and readers alone, with nothing between "
-        f"them, at {case['streams']:,} streams of {case['tokens']} tokens: "
-        f"{alone['open_at_once']:,} open at once, completion p99 "
-        f"{alone['completion']['p99']:.3f} of the ideal, {alone['upstream_cpu'] / per:.1f} and "
-        f"{alone['readers_cpu'] / per:.1f} ms of CPU per 1000 tokens: so much of the two cores is "
-        "theirs."
+def main_table(results: Results) -> str:
+    """Return the table with a row for each contender, number of streams and length."""
+    lines = [_row(*_COLUMNS), f"|--:|--:|---|{'--:|' * 10}"]
+    for count in results.counts:
+        for purpose in ("streams", "workers", "longer"):
+            for name in NAMES:
+                samples = results.of(purpose, name, count)
+                if samples:
+                    lines.append(_main_row(name, samples))
+    return "\n".join(lines)
+
+
+def _main_row(name: str, samples: list[Sample]) -> str:
+    def at(kind: str, share: str, digits: int) -> str:
+        return _number(median_of(lambda sample: sample[kind][share], samples), digits)
+
+    case = samples[0]["case"]
+    complete = sum(sample["complete"] - sample["wrong"] for sample in samples)
+    return _row(
+        f"{case['streams']:,}",
+        f"{case['tokens']:,}",
+        NAMES[name],
+        _number(median_of(cpu_per_1000, samples)),
+        at("delivery", "p50", 1),
+        at("delivery", "p99", 1),
+        at("whole", "p50", 1),
+        at("whole", "p99", 1),
+        at("completion", "p50", 2),
+        at("completion", "p99", 2),
+        _number(median_of(lambda sample: sample["received"] / 1024, samples), 1),
+        _number(median_of(memory_per_stream, samples)),
+        f"{complete / (case['streams'] * len(samples)):.0%}",
     )
 
 
-def plot(results: Results, title: str, figure: Callable[[Sample], float | None], file: str) -> None:
+def cost_table(results: Results) -> str:
+    """Return the table with what a question costs and what a token costs."""
+    lines = [_row("what", "CPU ms a question", "CPU ms per 1000 tokens"), "|---|--:|--:|"]
+    for name in ("html", "json", "fastapi", "flask"):
+        costs = question_and_token_cost(results, name)
+        if costs:
+            lines.append(_row(NAMES[name], _number(costs[0], 1), _number(costs[1], 1)))
+    return "\n".join(lines)
+
+
+def ratio_table(results: Results) -> str:
+    """Return the table of ratios."""
+    rows = (
+        *_cpu_ratios(results),
+        ("CPU with the event log on Valkey / in memory, 100 streams", _valkey_ratio(results)),
+        *_size_ratios(results),
+        *_length_ratios(results),
+    )
+    return "\n".join([_row("what", "ratio"), "|---|--:|", *(_row(*row) for row in rows)])
+
+
+def _cpu_ratios(results: Results) -> Iterator[tuple[str, str]]:
+    """Yield the product's CPU beside that of the relay on the usual libraries."""
+    for purpose, tokens in (("streams", 200), ("longer", 600)):
+        html, fastapi = (
+            median_of(cpu_per_1000, results.of(purpose, name, 200, tokens))
+            for name in ("html", "fastapi")
+        )
+        yield f"CPU / FastAPI's, 200 streams of {tokens} tokens", _ratio(html, fastapi)
+    costs = [question_and_token_cost(results, name) for name in ("html", "fastapi")]
+    per_token = [cost and cost[1] for cost in costs]
+    name = "CPU per token / FastAPI's, without the cost of the question, 50 streams"
+    yield name, _ratio(*per_token)
+
+
+def _valkey_ratio(results: Results) -> str:
+    valkey = median_of(cpu_per_1000, results.of("event-log", "html-valkey", 100))
+    return _ratio(valkey, median_of(cpu_per_1000, results.of("streams", "html", 100)))
+
+
+def _size_ratios(results: Results) -> Iterator[tuple[str, str]]:
+    cases = ((100, "streams", 200), (10, "length", 2000), (4, "long", 50_000))
+    for count, purpose, tokens in cases:
+        samples = results.of(purpose, "html", count, tokens)
+        sent = median_of(lambda sample: sample["received"], samples)
+        name = f"bytes sent / bytes of the rendered answer, {tokens:,} tokens"
+        yield name, _ratio(sent, rendered_bytes(tokens))
+
+
+def _length_ratios(results: Results) -> Iterator[tuple[str, str]]:
+    name = "CPU per token at 50,000 tokens / at 200"
+    yield name, _ratio(*_cpu_per_token(results, 0))
+    yield f"{name}, without the cost of the question", _ratio(*_cpu_per_token(results, 5))
+
+
+def _cpu_per_token(results: Results, base: int) -> tuple[float | None, float | None]:
+    """Return CPU per token in a long answer and in short ones.
+
+    The cost of an answer of `base` tokens, with its question, is taken away first; 0 for nothing.
+    """
+    long = median_of(cpu_per_answer, results.of("long", "html", 4, 50_000))
+    short = median_of(cpu_per_answer, results.of("long", "html", 250, 200))
+    cost = median_of(cpu_per_answer, results.of("long", "html", 250, base)) if base else 0.0
+    if cost is None or short is None or long is None:
+        return None, None
+    return (long - cost) / (50_000 - base), (short - cost) / (200 - base)
+
+
+def about(results: Results) -> str:
+    """Return the paragraphs on the machine, and on the upstream and the readers alone."""
+    machine, ceiling = results.json["machine"], results.json["ceiling"]
+    versions = {"Python": machine["python"], **machine["packages"]}
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
+    case = ceiling["case"]
+    thousands = case["streams"] * case["tokens"] / 1e6
+    repetitions = 1 + max(sample["case"]["repetition"] for sample in results.json["samples"])
+    return (
+        f"Measured on {machine['date']}: {machine['cores']} cores ({machine['processor']}), "
+        f"{machine['memory'] / 2**30:.0f} GiB, {machine['system']}; "
+        f"{packages}; repetitions: {repetitions}.\n\nUpstream and readers alone, with nothing "
+        f"between them, at {case['streams']:,} streams of {case['tokens']} tokens: "
+        f"{ceiling['open_at_once']:,} open at once, completion p99 "
+        f"{ceiling['completion']['p99']:.3f} of the ideal, "
+        f"{ceiling['upstream_cpu'] / thousands:.1f} and {ceiling['readers_cpu'] / thousands:.1f} "
+        "ms of CPU per 1000 tokens. They use that much of the two cores."
+    )
+
+
+def plot(results: Results, title: str, figure: Figure, file: str) -> None:
+    """Write an SVG file with a line for each contender over the numbers of streams."""
     counts = [count for count in results.counts if count > 1]
     chart: Any = Line(  # type: ignore[no-untyped-call]
         style=_STYLE,
@@ -279,12 +206,12 @@ def plot(results: Results, title: str, figure: Callable[[Sample], float | None],
     chart.x_labels = [f"{count:,}" for count in counts]
     for name in ("html", "json", "fastapi", "flask"):
         samples = [results.of("streams", name, count) for count in counts]
-        chart.add(NAMES[name], [results.middle(figure, one) if one else None for one in samples])
+        chart.add(NAMES[name], [median_of(figure, each) if each else None for each in samples])
     (DOCS / file).write_text(chart.render(is_unicode=True) + "\n")
 
 
 def fill(text: str, pieces: dict[str, str]) -> str:
-    """The document with each measured piece between its marks."""
+    """Return the document with each piece between its marks."""
     for name, piece in pieces.items():
         begin = _BEGIN.format(name)
         before, _, rest = text.partition(begin)
@@ -293,26 +220,27 @@ def fill(text: str, pieces: dict[str, str]) -> str:
 
 
 def write() -> None:
+    """Write the page and its plots."""
     results = load()
     file = DOCS / "performance.md"
     pieces = {
         "machine": about(results),
-        "streams": table(results),
+        "streams": main_table(results),
         "costs": cost_table(results),
-        "ratios": more_table(results),
+        "ratios": ratio_table(results),
     }
     file.write_text(fill(file.read_text(), pieces))
     plot(results, "CPU ms per 1000 tokens", cpu_per_1000, "performance-cpu.svg")
     plot(
         results,
-        "Completion over the ideal, p99",
-        lambda one: one["completion"]["p99"],
+        "Completion / ideal, p99",
+        lambda sample: sample["completion"]["p99"],
         "performance-completion.svg",
     )
     plot(
         results,
-        "First token, ms after the model's, p99",
-        lambda one: one["delivery"]["p99"],
+        "First token, ms after the model sent it, p99",
+        lambda sample: sample["delivery"]["p99"],
         "performance-first-token.svg",
     )
 

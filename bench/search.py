@@ -1,7 +1,7 @@
-"""How long a search takes among a million listings: python -m bench.search
+"""How long a search among a million listings takes: python -m bench.search
 
-Listings are generated (always the same), imported by the command that imports real ones, and
-searched for by the function that the findListings tool calls, on SQLite and on PostgreSQL.
+Generates listings (always the same), imports them by the command for real ones, and searches them
+by the function of the findListings tool, on SQLite and on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from random import Random as Dice
 from statistics import median, quantiles
 from typing import Any
 
-from scripts.engines import Postgres
-from scripts.launch import ROOT, free_port
-from tool_services import listings
-from tool_services.framework.settings import Settings
+from scripts import ROOT
+from scripts.child_processes import end_with_parent
+from scripts.local_servers import Postgres
+from scripts.ports import free_port
 from tool_services.framework.tokens import Caller
-from tool_services.listings.find_listings import find_listings
+from tool_services.listings.app import create_app
+from tool_services.listings.find_listings import Search, find_listings
 from tool_services.listings.models import db
+from tool_services.listings.settings import ListingsSettings
 
 STATES = """
     AL AZ CA CO FL GA ID IL MA MI MN NC NJ NM NV NY OH OR PA TX UT VA WA WI
@@ -68,15 +70,17 @@ FEATURES = [
     "orchard",
     "horse barn",
 ]
+_WARM_UP_ROUNDS = 3
 ANYBODY = Caller("bench", "", "", frozenset())
 
 
 def cities() -> list[tuple[str, str]]:
+    """Return names of cities, each with its state."""
     return [(f"{name}{end}", state) for state in STATES for name in NAMES for end in ENDS]
 
 
-def generated(count: int) -> Iterator[dict[str, Any]]:
-    """Listings in the names of the RESO Data Dictionary; a few cities have most of them."""
+def generate(count: int) -> Iterator[dict[str, Any]]:
+    """Yield listings with the names of the RESO Data Dictionary. A few cities have most of them."""
     dice = Dice(1)
     places = cities()
     dice.shuffle(places)
@@ -100,7 +104,7 @@ def generated(count: int) -> Iterator[dict[str, Any]]:
 
 
 def searches(dice: Dice) -> dict[str, Callable[[], dict[str, Any]]]:
-    """What people ask for, each with other figures every time."""
+    """Return kinds of searches; each call makes one with other values."""
     places = cities()
     Dice(1).shuffle(places)
     busy = places[:200]
@@ -149,25 +153,25 @@ def searches(dice: Dice) -> dict[str, Callable[[], dict[str, Any]]]:
     }
 
 
-def measure(settings: Settings, rounds: int) -> dict[str, list[float]]:
-    """Milliseconds of each search, the kinds taking turns."""
-    app = listings.create_app(settings)
+def measure(settings: ListingsSettings, rounds: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each search by its kind. The kinds take turns."""
+    app = create_app(settings)
     kinds = searches(Dice(2))
-    taken: dict[str, list[float]] = {kind: [] for kind in kinds}
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
     with app.app_context():
-        for number in range(rounds + 3):
+        for number in range(rounds + _WARM_UP_ROUNDS):
             for kind, arguments in kinds.items():
-                asked = arguments()
+                search = Search.model_validate(arguments())
                 began = time.perf_counter()
-                find_listings(asked, ANYBODY)
+                find_listings(search, ANYBODY)
                 db.session.remove()
-                if number >= 3:  # what came before was to warm up
-                    taken[kind].append((time.perf_counter() - began) * 1000)
+                if number >= _WARM_UP_ROUNDS:
+                    times[kind].append((time.perf_counter() - began) * 1000)
         db.engine.dispose()
-    return taken
+    return times
 
 
-def write(file: Path, rows: Iterator[dict[str, Any]]) -> None:
+def write_csv(file: Path, rows: Iterator[dict[str, Any]]) -> None:
     with file.open("w", newline="") as lines:
         first = next(rows)
         writer = csv.DictWriter(lines, first.keys())
@@ -176,56 +180,59 @@ def write(file: Path, rows: Iterator[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def fill(file: Path, url: str, folder: Path) -> float:
-    """Import the file as an operator would; in how many seconds."""
+def import_listings(file: Path, url: str, folder: Path) -> float:
+    """Import the file as an operator would. Returns the seconds that it took."""
     environment = {
         **os.environ,
         "LISTINGS_DATABASE_URL": url,
         "INSTANCE_DIR": str(folder),
         "SAMPLE_DATA": "false",
     }
-    command = [sys.executable, "-m", "flask", "--app", "tool_services.listings", "import"]
+    command = [sys.executable, "-m", "flask", "--app", "tool_services.listings.app", "import"]
     began = time.monotonic()
     subprocess.run([*command, str(file)], cwd=ROOT, env=environment, check=True)  # noqa: S603
     return time.monotonic() - began
 
 
-def report(name: str, taken: dict[str, list[float]]) -> None:
+def report(name: str, times: dict[str, list[float]]) -> None:
+    """Print a table of milliseconds."""
     print(f"\n{name}\n\n| search | median | p95 | longest |\n|---|--:|--:|--:|")
-    every = [time for times in taken.values() for time in times]
-    for kind, times in [*taken.items(), ("**all of them**", every)]:
-        p95 = quantiles(times, n=20)[-1]
-        print(f"| {kind} | {median(times):.1f} ms | {p95:.1f} ms | {max(times):.1f} ms |")
+    everything = [time for each in times.values() for time in each]
+    for kind, each in [*times.items(), ("**all of them**", everything)]:
+        p95 = quantiles(each, n=20)[-1]
+        print(f"| {kind} | {median(each):.1f} ms | {p95:.1f} ms | {max(each):.1f} ms |")
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--listings", type=int, default=1_000_000)
-    options.add_argument("--rounds", type=int, default=100, help="searches of each kind")
-    options.add_argument("--folder", type=Path, help="it is kept, and what is in it used again")
-    chosen = options.parse_args()
-    folder = chosen.folder or Path(tempfile.mkdtemp(prefix="homestream-bench-"))
-    folder.mkdir(exist_ok=True)
+def run(folder: Path, count: int, rounds: int) -> None:
+    """Measure on both databases. Uses what an earlier run has left in the folder."""
     file = folder / "listings.csv"
     is_new = not file.exists()
     if is_new:
-        write(file, generated(chosen.listings))
-    print(f"{chosen.listings:,} listings; {platform.machine()}, {os.cpu_count()} cores")
-    postgres = Postgres(folder / "postgres", free_port(), durable=True)
-    postgres.start()
-    try:
+        write_csv(file, generate(count))
+    print(f"{count:,} listings; {platform.machine()}, {os.cpu_count()} cores")
+    with Postgres(folder / "postgres", free_port(), durable=True) as postgres:
         for name, url in (
             ("SQLite", f"sqlite:///{folder / 'listings.db'}"),
             ("PostgreSQL", postgres.url),
         ):
             if is_new:
-                print(f"{name}: imported in {fill(file, url, folder):.0f} s")
-            settings = Settings.model_validate(
+                print(f"{name}: imported in {import_listings(file, url, folder):.0f} s")
+            settings = ListingsSettings.model_validate(
                 {"listings_database_url": url, "instance_dir": folder, "sample_data": False}
             )
-            report(name, measure(settings, chosen.rounds))
-    finally:
-        postgres.stop()
+            report(name, measure(settings, rounds))
+
+
+def main() -> None:
+    end_with_parent()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--listings", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=100, help="searches of each kind")
+    parser.add_argument("--folder", type=Path, help="a folder to keep and to use again")
+    given = parser.parse_args()
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="homestream-bench-"))
+    folder.mkdir(exist_ok=True)
+    run(folder, given.listings, given.rounds)
 
 
 if __name__ == "__main__":

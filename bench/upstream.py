@@ -1,9 +1,10 @@
-"""A scripted model for measuring: many slow streams for little CPU. One process, one loop, no
-greenlets: it sends each stream's next token when it is due, and writes down when it sent what.
+"""A scripted model for measurements: many slow streams for little CPU.
 
-`POST /v1/chat/completions` streams; a question that holds `#NUMBER` is known by that number.
-`POST /settings` `{"tokens", "interval"}` holds for the requests to come and forgets what was
-written down. `GET /record` tells it.
+One loop sends each stream's next token when it is due, and records when it sent the first one.
+
+`POST /v1/chat/completions` streams; `#NUMBER` in the question names it in the record.
+`POST /settings` `{"tokens", "interval"}` is for the requests to come, and empties the record.
+`GET /record` returns the record.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.answers import tokens
+from bench.answer_text import answer_tokens
 
 _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _NUMBER = re.compile(rb"#(\d+)")
@@ -28,19 +29,21 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
 
 @dataclass(slots=True)
 class Peer:
-    """One connection: what came of its request, and what of its answer has gone out."""
+    """A connection: its request so far, and its answer. `unsent` is what the socket didn't take."""
 
     sock: socket.socket
-    got: bytearray = field(default_factory=bytearray)
+    request: bytearray = field(default_factory=bytearray)
     pieces: list[bytes] = field(default_factory=list)
     sent: int = 0
     due: float = 0.0
     interval: float = 0.0
-    left: bytes = b""
+    unsent: bytes = b""
     number: int | None = None
 
 
 class Upstream:
+    """The server, on a port of loopback."""
+
     def __init__(self, port: int) -> None:
         self._peers: dict[int, Peer] = {}
         self._due: deque[Peer] = deque()
@@ -53,11 +56,11 @@ class Upstream:
 
     def _set(self, count: int, interval: float) -> None:
         self._interval = interval
-        self._answer = [_chunk(_piece(token)) for token in tokens(count)]
+        self._answer = [_chunk(_token(token)) for token in answer_tokens(count)]
         self._answer.append(_chunk(_end(count)) + b"0\r\n\r\n")
         self._asked: dict[int, float] = {}
         self._first: dict[int, float] = {}
-        self._late: list[float] = []
+        self._delays: list[float] = []
 
     def serve(self) -> None:
         while True:
@@ -66,13 +69,13 @@ class Upstream:
                 self._send_next(self._due.popleft(), now)
             wait = max(self._due[0].due - time.monotonic(), 0) if self._due else -1
             for number, events in self._poll.poll(wait):
-                self._heed(number, events)
+                self._handle(number, events)
 
-    def _heed(self, number: int, events: int) -> None:
+    def _handle(self, number: int, events: int) -> None:
         peer = self._peers.get(number)
         if peer is None:
             self._accept()
-        elif events & select.EPOLLOUT and peer.left:
+        elif events & select.EPOLLOUT and peer.unsent:
             self._write(peer, b"")
         elif events & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
             self._read(peer)
@@ -89,25 +92,25 @@ class Upstream:
 
     def _read(self, peer: Peer) -> None:
         try:
-            came = peer.sock.recv(65536)
+            chunk = peer.sock.recv(65536)
         except OSError:
-            came = b""
-        if not came:
+            chunk = b""
+        if not chunk:
             self._close(peer)
             return
-        peer.got += came
-        head, found, body = bytes(peer.got).partition(b"\r\n\r\n")
+        peer.request += chunk
+        head, found, body = bytes(peer.request).partition(b"\r\n\r\n")
         length = _LENGTH.search(head)
         if found and len(body) >= int(length[1] if length else 0):
-            peer.got.clear()
-            self._answer_to(peer, head, body)
+            peer.request.clear()
+            self._respond(peer, head, body)
 
-    def _answer_to(self, peer: Peer, head: bytes, body: bytes) -> None:
+    def _respond(self, peer: Peer, head: bytes, body: bytes) -> None:
         if head.startswith(b"GET /record"):
             self._write(peer, _json(self._record()))
         elif head.startswith(b"POST /settings"):
-            chosen = json.loads(body)
-            self._set(chosen["tokens"], chosen["interval"])
+            settings = json.loads(body)
+            self._set(settings["tokens"], settings["interval"])
             self._write(peer, _json({}))
         else:
             self._begin(peer, body)
@@ -128,27 +131,27 @@ class Upstream:
             return
         if peer.sent == 0 and peer.number is not None:
             self._first[peer.number] = now
-            self._late.append(now - peer.due)
+            self._delays.append(now - peer.due)
         self._write(peer, peer.pieces[peer.sent])
         peer.sent += 1
         if peer.sent < len(peer.pieces):
-            # All intervals are the same, so whoever is due last stands last.
+            # All intervals are the same, so the queue stays in order of time.
             peer.due += peer.interval
             self._due.append(peer)
 
     def _write(self, peer: Peer, data: bytes) -> None:
-        data = peer.left + data
+        data = peer.unsent + data
         try:
-            gone = peer.sock.send(data)
+            sent = peer.sock.send(data)
         except BlockingIOError:
-            gone = 0
+            sent = 0
         except OSError:
             self._close(peer)
             return
-        if gone < len(data) or peer.left:
-            wanted = select.EPOLLIN | (select.EPOLLOUT if gone < len(data) else 0)
+        if sent < len(data) or peer.unsent:
+            wanted = select.EPOLLIN | (select.EPOLLOUT if sent < len(data) else 0)
             self._poll.modify(peer.sock, wanted)
-        peer.left = data[gone:]
+        peer.unsent = data[sent:]
 
     def _close(self, peer: Peer) -> None:
         if peer.sock.fileno() >= 0:
@@ -161,7 +164,7 @@ class Upstream:
         return {
             "asked": self._asked,
             "first": self._first,
-            "late": self._late,
+            "late": self._delays,
             "cpu": used.ru_utime + used.ru_stime,
         }
 
@@ -182,8 +185,8 @@ def _event(**values: Any) -> bytes:
     return b"data: " + json.dumps(body, separators=(",", ":")).encode() + b"\n\n"
 
 
-def _piece(token: str) -> bytes:
-    delta = {"content": token}
+def _token(text: str) -> bytes:
+    delta = {"content": text}
     return _event(choices=[{"index": 0, "delta": delta, "logprobs": None, "finish_reason": None}])
 
 
@@ -199,9 +202,13 @@ def _json(value: Any) -> bytes:
     return head % len(body) + body
 
 
-if __name__ == "__main__":
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--port", type=int, default=0)
-    upstream = Upstream(options.parse_args().port)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    upstream = Upstream(parser.parse_args().port)
     print(f"listening on {upstream.port}", flush=True)
     upstream.serve()
+
+
+if __name__ == "__main__":
+    main()

@@ -212,10 +212,14 @@ def _report(report: PerformanceReport) -> str:
 
 def _sent(sent: SentReport) -> str:
     homes, recipient = talk.in_words(sent.listing_ids), inline(sent.recipient_email)
-    if not sent.sent:
-        return f"The report about {homes} was **not** sent to {recipient}."
-    where = " It is in your outbox, where you can open it." if sent.delivery == "outbox" else ""
-    return f"Done: the report about **{homes}** went to **{recipient}**.{where}"
+    if sent.sent:
+        return f"The report about **{homes}** was sent to **{recipient}**."
+    if sent.delivery == "outbox":
+        return (
+            f"The report about **{homes}** is in your outbox. It was **not** sent to {recipient}: "
+            "no mail server is set up."
+        )
+    return f"The report about {homes} was **not** sent to {recipient}."
 
 
 def _remark(intent: Intent, current: Exchange, seen: Seen, blocked: bool) -> str:

@@ -63,7 +63,8 @@ def before(calls: tuple[ToolCall, ...], again: bool) -> str:
     first = calls[0]
     if first.name == SEND:
         recipient = first.arguments["recipientEmail"]
-        return f"I'll send {in_words(first.arguments['listingIds'])} to {recipient}."
+        homes = in_words(first.arguments["listingIds"])
+        return f"I'll prepare a report about {homes} for {recipient}."
     return "" if again else _WORDS_BEFORE[first.name]
 
 

@@ -1,4 +1,4 @@
-"""How gunicorn serves what is not the web app: patched first, and without importing the app."""
+"""gunicorn's settings for the tool services and the demo model, which don't import the app."""
 
 from gevent import monkey
 

@@ -1,109 +1,114 @@
-"""Runs every test, in lanes side by side: `make test`; or counts what they cover: `make coverage`.
+"""Run the tests, some pytest processes at a time: `make test`, `make check` and `make coverage`.
 
-Much of a test's time is waiting, so a lane that had the machine to itself would leave it idle. The
-fault suite waits most of all, and goes well with those that compute all the time. The browsers need
-the machine more than any other and bear a full one worst: they come last, when it is free for them.
+Tests wait for most of their time, so more processes run than the machine has cores. Each process
+prints its output in one piece when it ends.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from scripts.launch import ROOT
+from scripts import ROOT
+from scripts.child_processes import end_with_parent, start
 
-_PYTEST = (sys.executable, "-m", "pytest", "-q")
-_COVERED = (sys.executable, "-m", "coverage", "run", "-p", "-m", "pytest", "-q")
-_BROWSER = (*_PYTEST, "-c", "tests/browser/pytest.ini")
-_ELSEWHERE = tuple(f"--ignore=tests/{each}" for each in ("app", "workers", "faults", "bench"))
-# A test's end drops whatever connections to the engines its greenlets still had.
+Arguments = tuple[str, ...]
+
+_AT_ONCE = 4
+_REST = ("tests", *(f"--ignore=tests/{name}" for name in ("app", "bench", "faults", "workers")))
+# Greenlets may still have connections to PostgreSQL and Valkey when a test ends.
 _UNCLOSED = (
-    "-W",
-    "ignore::ResourceWarning",
-    "-W",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
+    *("-W", "ignore::ResourceWarning"),
+    *("-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
 )
+_NOT_SLOW = ("-m", "not slow")
+FAST: tuple[Arguments, ...] = (
+    (*_NOT_SLOW, "tests/app/runs", "tests/app/web"),
+    (*_NOT_SLOW, "tests/app", "--ignore=tests/app/runs", "--ignore=tests/app/web"),
+    (*_NOT_SLOW, *_REST),
+)
+# The browsers come last, since they need the processor most.
+ALL: tuple[Arguments, ...] = (
+    ("tests/app",),
+    (*_UNCLOSED, "tests/app", "tests/tool_services", "--engines"),
+    ("tests/faults/test_faults.py",),
+    _REST,
+    (*_UNCLOSED, "tests/workers"),
+    ("tests/faults/test_soak.py",),
+    ("-c", "tests/browser/pytest.ini", "-n", "3", "tests/browser"),
+)
+# It measures, so nothing runs beside it.
+ALONE: Arguments = ("tests/bench",)
+COVERED: tuple[Arguments, ...] = (("tests/app",), _REST, (*_UNCLOSED, "tests/workers"))
 _LEAST_COVERED = "95"
+_PYTEST = (sys.executable, "-m", "pytest", "-q")
+_COVERAGE = (sys.executable, "-m", "coverage")
+_running: set[subprocess.Popen[bytes]] = set()
+_interrupted = threading.Event()
+_output_lock = threading.Lock()
 
 
-@dataclass
-class Lane:
-    """Commands that run one after the other; what they print comes in one piece each."""
-
-    name: str
-    commands: Sequence[tuple[str, ...]]
-    failed: bool = field(default=False)
-
-    def run(self) -> None:
-        for command in self.commands:
-            began = time.monotonic()
-            done = subprocess.run(  # noqa: S603
-                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-            )
-            self.failed |= done.returncode != 0
-            how = "failed" if done.returncode else "passed"
-            took = f"{how} in {time.monotonic() - began:.0f} s"
-            title = f"\n--- {self.name} {took}: {' '.join(command[1:])}\n"
-            _write(title.encode() + done.stdout)
+def run(groups: Sequence[Arguments], pytest: Sequence[str] = _PYTEST) -> bool:
+    """Run pytest with each group of arguments, and return whether all tests passed."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return all([*pool.map(lambda arguments: _run((*pytest, *arguments)), groups)])
 
 
-_write_lock = threading.Lock()
-
-
-def _write(text: bytes) -> None:
-    with _write_lock:
-        sys.stdout.buffer.write(text)
+def _run(command: Sequence[str]) -> bool:
+    if _interrupted.is_set():
+        return False
+    began = time.monotonic()
+    with start(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
+        _running.add(child)
+        output, _ = child.communicate()
+        _running.discard(child)
+    result = "failed" if child.returncode else "passed"
+    title = f"\n--- {result} in {time.monotonic() - began:.0f} s: {' '.join(command[1:])}\n"
+    with _output_lock:
+        sys.stdout.buffer.write(title.encode() + output)
         sys.stdout.buffer.flush()
+    return child.returncode == 0
 
 
-def side_by_side(lanes: Sequence[Lane]) -> bool:
-    """Whether all of them passed."""
-    threads = [threading.Thread(target=lane.run) for lane in lanes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return not any(lane.failed for lane in lanes)
-
-
-def run_all() -> bool:
-    """Whether every test passed."""
-    engines = (*_PYTEST, *_UNCLOSED, "tests/app", "tests/tool_services", "--engines")
-    workers = (*_PYTEST, *_UNCLOSED, "tests/workers")
-    faults = (*_PYTEST, "tests/faults/test_faults.py")
-    soak = (*_PYTEST, "tests/faults/test_soak.py")
-    passed = side_by_side(
-        [
-            Lane("app", [(*_PYTEST, "tests/app")]),
-            Lane("engines", [engines]),
-            Lane("rest", [(*_PYTEST, "tests", *_ELSEWHERE), workers, soak]),
-            Lane("processes", [faults, (*_BROWSER, "-n", "3", "tests/browser")]),
-        ]
-    )
-    # With nothing beside it: it measures.
-    return side_by_side([Lane("bench", [(*_PYTEST, "tests/bench")])]) and passed
+def _interrupt(*_: object) -> None:
+    """Pass Ctrl-C on to pytest, which then stops what its fixtures have started."""
+    _interrupted.set()
+    for child in tuple(_running):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGINT)
 
 
 def run_covered() -> bool:
-    """Whether the tests that run in one process pass, and cover enough. Counting makes them take
-    twice as long, so it is a run of its own."""
-    coverage = (sys.executable, "-m", "coverage")
-    subprocess.run([*coverage, "erase"], cwd=ROOT, check=False)  # noqa: S603
-    passed = side_by_side(
-        [
-            Lane("app", [(*_COVERED, "tests/app")]),
-            Lane("rest", [(*_COVERED, "tests", *_ELSEWHERE)]),
-            Lane("workers", [(*_COVERED, *_UNCLOSED, "tests/workers")]),
-        ]
-    )
-    subprocess.run([*coverage, "combine", "-q"], cwd=ROOT, check=False)  # noqa: S603
-    report = [*coverage, "report", f"--fail-under={_LEAST_COVERED}"]
+    """Run the tests that need no other process, and return whether they pass and cover enough.
+
+    Apart from the others, because counting doubles their time.
+    """
+    subprocess.run([*_COVERAGE, "erase"], cwd=ROOT, check=False)  # noqa: S603
+    passed = run(COVERED, (*_COVERAGE, "run", "-p", "-m", "pytest", "-q"))
+    subprocess.run([*_COVERAGE, "combine", "-q"], cwd=ROOT, check=False)  # noqa: S603
+    report = [*_COVERAGE, "report", f"--fail-under={_LEAST_COVERED}"]
     return passed & (subprocess.run(report, cwd=ROOT, check=False).returncode == 0)  # noqa: S603
 
 
+def main() -> None:
+    end_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    if "--fast" in sys.argv:
+        passed = run(FAST)
+    elif "--coverage" in sys.argv:
+        passed = run_covered()
+    else:
+        passed = run(ALL) & run([ALONE])
+    sys.exit(not passed)
+
+
 if __name__ == "__main__":
-    sys.exit(not (run_covered() if "--coverage" in sys.argv else run_all()))
+    main()

@@ -1,7 +1,7 @@
-"""Several programs run as one: their lines in one output, and one end for all of them.
+"""Run several programs as one: their lines in one output, and one end for all of them.
 
-Each program leads a process group of its own, so that ending it ends its workers too, and so that
-the terminal's Ctrl-C and hang-up reach this process alone, which then ends the rest in order.
+Each program leads a process group of its own, so that ending it ends its workers too. The
+terminal's Ctrl-C and hang-up reach this process alone, which then ends the programs.
 """
 
 from __future__ import annotations
@@ -19,19 +19,23 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
 
+from scripts.child_processes import start
+
 GRACE_SECONDS = 8.0
 _TICK_SECONDS = 0.1
 _RESTART_SECONDS = 0.5
 _SOON_SECONDS = 5.0
-_MOST_TRIES = 4
+_MAX_TRIES = 4
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COLOURS = (36, 33, 32, 35, 34)
 
 
 @dataclass(frozen=True)
 class Program:
-    """What to start, and the name that stands before each of its lines. One that is to `restart`
-    is started again when it ends by itself, unless it does so again and again."""
+    """A command, and the name to show before each line it prints.
+
+    With `restart`, it is started again when it ends, unless it keeps ending at once.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -40,12 +44,14 @@ class Program:
 
 @dataclass(frozen=True)
 class _Running:
+    """A started program."""
+
     program: Program
     label: bytes
     child: subprocess.Popen[bytes]
     reader: threading.Thread
     tries: int
-    """How often it was started in a row, and ended soon."""
+    """Number of starts in a row that soon ended, this one included."""
     started_at: float = field(default_factory=time.monotonic)
 
     @property
@@ -54,14 +60,14 @@ class _Running:
 
     @property
     def next_try(self) -> int | None:
-        """None when it is not to be started again."""
+        """Value of `tries` for the next start; None if there is none."""
         if not self.program.restart:
             return None
         tries = self.tries + 1 if time.monotonic() - self.started_at < _SOON_SECONDS else 1
-        return tries if tries <= _MOST_TRIES else None
+        return tries if tries <= _MAX_TRIES else None
 
 
-# A line to print, or the signal that asks for the end.
+# Lines to print, and signals that ask for the end.
 _Events = queue.SimpleQueue[bytes | signal.Signals]
 
 
@@ -71,12 +77,11 @@ def run(
     ready: Callable[[], str],
     grace: float = GRACE_SECONDS,
 ) -> int:
-    """Run `programs` until a signal asks for the end (0) or one of them ends by itself (1) that is
-    not to restart.
+    """Run `programs` until a signal (returns 0) or the end of one of them (returns 1).
 
-    `ready` runs in a thread of its own once all are started; what it returns is printed. When this
-    returns no program and no worker of one is left: what is still there `grace` seconds after it
-    was asked to end is killed, and a second Ctrl-C kills at once.
+    `ready` is called in another thread once all have been started, and its result is printed.
+    At the end, programs have `grace` seconds to stop before they are killed; a second Ctrl-C kills
+    them at once. No program and no worker of one is left when this returns.
     """
     events: _Events = queue.SimpleQueue()
     running: list[_Running] = []
@@ -84,22 +89,22 @@ def run(
         try:
             _start(programs, env, events, running)
             threading.Thread(target=lambda: events.put(ready().encode()), daemon=True).start()
-            first = _relay(events, running, env)
+            ended = _relay(events, running, env)
         finally:
             _stop(events, running, grace)
-    if first is None:
+    if ended is None:
         return 0
-    _write(f"{_ending(first)}, and so everything was stopped.".encode())
+    _write(f"{_describe_end(ended)}, and so everything was stopped.".encode())
     return 1
 
 
 @contextmanager
 def _stop_signals(events: _Events) -> Iterator[None]:
-    def ask(number: int, _frame: FrameType | None) -> None:
-        # SimpleQueue.put is the one that may be called while the same queue is being read.
+    def handle(number: int, _frame: FrameType | None) -> None:
+        # Unlike Queue.put, SimpleQueue.put may interrupt a read of the same queue.
         events.put(signal.Signals(number))
 
-    before = {number: signal.signal(number, ask) for number in _STOP_SIGNALS}
+    before = {number: signal.signal(number, handle) for number in _STOP_SIGNALS}
     try:
         yield
     finally:
@@ -119,13 +124,12 @@ def _start(
 def _launch(
     program: Program, label: bytes, env: Mapping[str, str], events: _Events, tries: int = 1
 ) -> _Running:
-    child = subprocess.Popen(  # noqa: S603
+    child = start(
         program.command,
         env={**env, "PYTHONUNBUFFERED": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        start_new_session=True,
     )
     assert child.stdout is not None  # noqa: S101
     reader = threading.Thread(target=_read, args=(label, child.stdout, events), daemon=True)
@@ -145,10 +149,7 @@ def _read(label: bytes, output: IO[bytes], events: _Events) -> None:
 
 
 def _relay(events: _Events, running: list[_Running], env: Mapping[str, str]) -> _Running | None:
-    """Print lines until the end: the program that ended by itself, or None when it was asked for.
-
-    A terminal that closes asks for it too.
-    """
+    """Print lines until a program ends for good, and return it; None after a stop signal."""
     on_terminal = sys.stdout.isatty()
     while True:
         with suppress(queue.Empty):
@@ -156,7 +157,7 @@ def _relay(events: _Events, running: list[_Running], env: Mapping[str, str]) -> 
             if isinstance(event, signal.Signals):
                 return None
             _write(event)
-        # Its hang-up signal goes to the first program in it alone, and make does not pass it on.
+        # A closed terminal sends SIGHUP to make alone, and make doesn't pass it on.
         if on_terminal and not sys.stdout.isatty():
             return None
         for index, each in enumerate(running):
@@ -164,8 +165,8 @@ def _relay(events: _Events, running: list[_Running], env: Mapping[str, str]) -> 
                 continue
             if (tries := each.next_try) is None:
                 return each
-            _write(f"{_ending(each)}, and is started again.".encode())
-            # What it leaves behind may need a moment to go, a port or a lock.
+            _write(f"{_describe_end(each)}, and is started again.".encode())
+            # Its port or lock may need a moment to be free again.
             time.sleep(_RESTART_SECONDS)
             running[index] = _launch(each.program, each.label, env, events, tries)
 
@@ -174,17 +175,17 @@ def _stop(events: _Events, running: Sequence[_Running], grace: float) -> None:
     _signal_all(running, signal.SIGTERM)
     deadline = time.monotonic() + grace
     while any(not each.ended or each.reader.is_alive() for each in running):
-        if time.monotonic() > deadline or _hurried(events):
+        if time.monotonic() > deadline or _is_hurried(events):
             break
     _signal_all(running, signal.SIGKILL)
     for each in running:
         each.child.wait()
         each.reader.join(timeout=1)
-    _drain(events)
+    _print_rest(events)
 
 
-def _hurried(events: _Events) -> bool:
-    """Print one line if there is one; true for Ctrl-C (make passes a SIGTERM on a second time)."""
+def _is_hurried(events: _Events) -> bool:
+    """Print a line if there is one; return true for Ctrl-C (make repeats a SIGTERM)."""
     try:
         event = events.get(timeout=_TICK_SECONDS)
     except queue.Empty:
@@ -194,7 +195,7 @@ def _hurried(events: _Events) -> bool:
     return event == signal.SIGINT
 
 
-def _drain(events: _Events) -> None:
+def _print_rest(events: _Events) -> None:
     with suppress(queue.Empty):
         while True:
             event = events.get_nowait()
@@ -204,19 +205,19 @@ def _drain(events: _Events) -> None:
 
 def _signal_all(running: Sequence[_Running], number: signal.Signals) -> None:
     for each in running:
-        # Nobody left in the group; macOS says "not permitted" when only an unreaped one is.
+        # The group may be empty; macOS denies the signal when only a zombie is left in it.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(each.child.pid, number)
 
 
-def _ending(running: _Running) -> str:
+def _describe_end(running: _Running) -> str:
     code = running.child.returncode
     how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     return f"{running.program.name} ended by itself ({how})"
 
 
 def _write(line: bytes) -> None:
-    # The terminal may be gone already (hang-up); that must not keep the rest from being ended.
+    # A closed terminal can't be written to; that must not stop the rest from being ended.
     with suppress(OSError):
         sys.stdout.buffer.write(line + b"\n")
         sys.stdout.buffer.flush()

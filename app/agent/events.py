@@ -1,4 +1,4 @@
-"""What happens in a run, as values. `name` is the event's name on the wire."""
+"""The events of a run, and their JSON. An event's `name` is its name on the wire."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Literal
 
-from app.json_input import is_too_deep
+from app.agent.usage import Usage
 
 ToolStatus = Literal["started", "completed", "failed"]
 Outcome = Literal["completed", "failed", "stopped"]
@@ -15,6 +15,8 @@ Outcome = Literal["completed", "failed", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
+    """Always the first event."""
+
     name: ClassVar[str] = "run"
     run_id: str
     conversation_id: str
@@ -22,6 +24,8 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
+    """The model or a tool is at work; `message` says which, for people."""
+
     name: ClassVar[str] = "thinking"
     message: str
     status: str = "processing"
@@ -29,8 +33,11 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class DisplayPart:
-    """Something for a person to look at, safe to be put into a page as it is: HTML, a picture as
-    a data: URL, plain text, or a table as CSV. `name` is a file's name, or ""."""
+    """A part of a tool's result for people, safe to be put into a page.
+
+    `text` is HTML, a data: URL of a picture, plain text or CSV, by `kind`. `name` is the name of
+    the file it came as, or "".
+    """
 
     kind: Literal["html", "picture", "text", "csv"]
     text: str
@@ -39,9 +46,11 @@ class DisplayPart:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallUpdate:
-    """A tool call's start or end. `result` is the JSON the tool gave, and `shown` what it shows
-    the person; `duration_ms` at the end. `tokens` is about what the model's view of the result
-    costs."""
+    """A tool call started or ended.
+
+    `result` is a JSON value. `duration_ms` comes with the end, as does `tokens`: about what the
+    result costs as the model reads it.
+    """
 
     name: ClassVar[str] = "tool"
     id: str
@@ -57,8 +66,11 @@ class ToolCallUpdate:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalRequested:
-    """A tool call that was told as started waits for the person. `url` is where they decide,
-    `expires_at` is ISO 8601 in UTC. Then the call is told as started once more, or as failed."""
+    """A started tool call waits for a person's decision.
+
+    They decide at `url`, before `expires_at` (ISO 8601, UTC). After that comes another
+    ToolCallUpdate: started again, or failed.
+    """
 
     name: ClassVar[str] = "approval"
     id: str
@@ -70,7 +82,7 @@ class ApprovalRequested:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Text from the model. With `replace` it stands for all text of the answer so far."""
+    """Text from the model. With `replace` it replaces all text of the answer before it."""
 
     name: ClassVar[str] = "content"
     chunk: str
@@ -79,6 +91,8 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
+    """The run failed. `retryable` says whether trying again may help."""
+
     name: ClassVar[str] = "error"
     code: str
     message: str
@@ -87,17 +101,20 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Always the last. `usage` counts tokens: prompt_tokens, completion_tokens, total_tokens."""
+    """Always the last event. `usage` is that of all the run's turns together."""
 
     name: ClassVar[str] = "done"
     status: Outcome
     message_id: str
-    usage: dict[str, int] | None = None
+    usage: Usage | None = None
 
 
 Event = RunStarted | Thinking | ToolCallUpdate | ApprovalRequested | Content | Failed | Done
 
-
+_EVENTS: dict[str, type[Event]] = {
+    kind.name: kind
+    for kind in (RunStarted, Thinking, ToolCallUpdate, ApprovalRequested, Content, Failed, Done)
+}
 _WIRE_NAMES = {
     "run_id": "runId",
     "conversation_id": "conversationId",
@@ -106,7 +123,7 @@ _WIRE_NAMES = {
     "expires_at": "expiresAt",
     "tool": "name",
 }
-# Left out unless they say something; 0 and "" are results like any other.
+# Left out of the API's JSON while they have this value; 0 and "" are results like any other.
 _LEFT_OUT = {
     **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage")),
     "replace": False,
@@ -115,61 +132,47 @@ _LEFT_OUT = {
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 
 
-def from_json(text: str | bytes) -> Any:
-    """The value of a JSON text that came from outside. Raises ValueError for what can't be sent on
-    to every reader: NaN, half characters, nesting without end, an encoding but UTF-8."""
-    if isinstance(text, bytes):
-        text = text.decode("utf-8-sig")
-    if is_too_deep(text):
-        raise ValueError("nested too deeply")
-    value = json.loads(text)
-    json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    return value
-
-
 def to_json(event: Event) -> dict[str, Any]:
-    """The event's JSON data as the API sends it, in camelCase. Of what a tool shows it says where
-    that is: few readers want all of it, and it can be large."""
+    """Return the event's JSON data as the API sends it, in camelCase.
+
+    Display parts can be large, and few readers want them: each is given as its address.
+    """
     data = {
         _WIRE_NAMES.get(key, key): value
         for key, value in asdict(event).items()
         if key not in _LEFT_OUT or value is not _LEFT_OUT[key]
     }
     if isinstance(event, ToolCallUpdate) and event.display:
-        data["shown"] = [_address(event.id, at, one) for at, one in enumerate(event.display)]
+        data["shown"] = [_address(event.id, at, part) for at, part in enumerate(event.display)]
     return data
 
 
-def _address(call_id: str, at: int, shown: DisplayPart) -> dict[str, str]:
+def _address(call_id: str, at: int, part: DisplayPart) -> dict[str, str]:
     url = f"/calls/{call_id}/shown/{at}"
-    return {"mimeType": media_type(shown), "name": shown.name, "url": url}
+    return {"mimeType": media_type(part), "name": part.name, "url": url}
 
 
-def media_type(shown: DisplayPart) -> str:
-    """Such as text/html or image/png."""
-    return _MEDIA_TYPES.get(shown.kind) or shown.text[len("data:") :].partition(";")[0]
-
-
-_EVENTS: dict[str, type[Event]] = {
-    kind.name: kind
-    for kind in (RunStarted, Thinking, ToolCallUpdate, ApprovalRequested, Content, Failed, Done)
-}
+def media_type(part: DisplayPart) -> str:
+    """Return a display part's media type, such as text/html or image/png."""
+    return _MEDIA_TYPES.get(part.kind) or part.text[len("data:") :].partition(";")[0]
 
 
 def to_text(event: Event) -> str:
-    """The event as `from_text` reads it again."""
+    """Write the event as text that `from_text` reads."""
     data = {field.name: getattr(event, field.name) for field in fields(event)}
     return json.dumps([event.name, data], ensure_ascii=False, separators=(",", ":"), default=asdict)
 
 
 def from_text(text: str) -> Event:
-    """The event that `to_text` wrote down."""
+    """Read an event that `to_text` wrote."""
     name, data = json.loads(text)
     if "display" in data:
         data["display"] = display_parts_from_json(data["display"])
+    if data.get("usage"):
+        data["usage"] = Usage.from_json(data["usage"])
     return _EVENTS[name](**data)
 
 
 def display_parts_from_json(stored: Iterable[dict[str, Any]] | None) -> tuple[DisplayPart, ...]:
-    """What was shown, from its JSON."""
-    return tuple(DisplayPart(**one) for one in stored or ())
+    """Read stored display parts, each of which is a DisplayPart as JSON."""
+    return tuple(DisplayPart(**part) for part in stored or ())

@@ -1,72 +1,77 @@
-"""The agent: asks the model, calls the tools it wants, and asks again until it has answered.
+"""The agent: asks the model, makes the tool calls it asks for, and asks again until it answers.
 
 A plain generator of events. It knows neither Flask nor the database.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from app.agent.events import Content, Event, Thinking
-from app.agent.messages import (
-    PastTurn,
-    Turn,
-    turn_messages,
-)
+from app.agent.events import Content, Event, Thinking, ToolCallUpdate
+from app.agent.messages import Message, PastTurn, ToolSpec, Turn, turn_messages
 from app.agent.tool_calls import Toolbox, call_all
 from app.errors import RunFailed
 
-log = logging.getLogger(__name__)
-
-FAILURES_IN_A_ROW = 3
+MOST_FAILED_STEPS = 3
 
 
 class Model(Protocol):
+    """Something that answers messages."""
+
     def stream(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
-    ) -> Generator[Content, None, Turn]: ...
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    ) -> Generator[Content, None, Turn]:
+        """Yield the text as it comes, and return the finished turn. Raises ModelError."""
 
 
 def respond(
-    messages: Callable[[], Sequence[dict[str, Any]]],
+    messages: Callable[[], Sequence[Message]],
     model: Model,
     tools: Toolbox,
     *,
     max_steps: int = 8,
     past: Sequence[PastTurn] = (),
 ) -> Iterator[Event | Turn]:
-    """Answer the last of `messages`, which are asked for at each step, as they are by then: they
-    can be much, and are not kept while the model answers. Each finished Turn comes before any call
-    it asks for is made.
+    """Answer the last of `messages`. Each finished Turn comes before the calls it asks for.
 
-    `past` are the turns of an answer that was interrupted: it goes on from there, and only the
-    calls without an end are made (again). Raises ModelError when the model fails and RunFailed
-    after three steps in a row in which no tool call succeeded. The last step is asked without
-    tools, so that it has to answer.
+    `messages` is called at every step, so that a long conversation is not kept in memory while the
+    model answers. `past` are the turns of an interrupted attempt: the answer goes on from there,
+    and only those of its calls are made (again) that have no result. The last step is asked
+    without tools, so that the model has to answer.
+
+    Raises ModelError when the model fails, RunFailed after three steps in a row in which every
+    tool call failed, and ApprovalPending when only a person can bring a step forward.
     """
-    so_far: list[dict[str, Any]] = []
-    failures = 0
+    added: list[Message] = []
+    failed_steps = 0
     for step in range(1, max_steps + 1):
         if step <= len(past):
-            turn, ended = past[step - 1]
+            turn, updates = past[step - 1]
         else:
             yield Thinking("Thinking…" if step == 1 else "Reading the results…")
-            # Neither is kept here while the answer comes.
+            # The arguments have no names here: they would be kept until the model has answered.
             turn = yield from model.stream(
-                [*messages(), *so_far], tools.specs() if step < max_steps else []
+                [*messages(), *added], tools.specs() if step < max_steps else ()
             )
             yield turn
-            ended = {}
+            updates = {}
         if not turn.calls:
             return
-        ended = yield from call_all(turn.calls, tools, ended)
-        so_far += turn_messages(turn.text, turn.calls, ended)
-        failures = 0 if any(call.status == "completed" for call in ended.values()) else failures + 1
-        if failures == FAILURES_IN_A_ROW:
-            last = next(reversed(ended.values()))
-            raise RunFailed(
-                f"The tools failed {failures} times in a row; the last error was: {last.error}",
-                code="tools_failed",
-            )
+        updates = yield from call_all(turn.calls, tools, updates)
+        added += turn_messages(turn, updates)
+        failed_steps = 0 if _any_completed(updates) else failed_steps + 1
+        if failed_steps == MOST_FAILED_STEPS:
+            raise _tools_failed(updates)
+
+
+def _any_completed(updates: dict[str, ToolCallUpdate]) -> bool:
+    return any(update.status == "completed" for update in updates.values())
+
+
+def _tools_failed(updates: dict[str, ToolCallUpdate]) -> RunFailed:
+    last = next(reversed(updates.values()))
+    return RunFailed(
+        f"The tools failed {MOST_FAILED_STEPS} times in a row; the last error was: {last.error}",
+        code="tools_failed",
+    )

@@ -1,36 +1,30 @@
-"""What the model says and is told, as values."""
+"""What a model reads and writes, as plain values. No wire format is known here."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.agent.events import DisplayPart, ToolCallUpdate, from_json
+from app.agent.events import DisplayPart, ToolCallUpdate
 from app.agent.tool_results import render_for_model
+from app.agent.usage import Usage
+from app.json_input import parse_json
 
 
 @dataclass(frozen=True, slots=True)
-class ToolResult:
-    """What a tool gave: a JSON value, and what it shows the person."""
+class ToolSpec:
+    """A tool as a model is offered it; `parameters` is the JSON Schema of its arguments."""
 
-    result: Any
-    display: tuple[DisplayPart, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What came of asking a person. `arguments` are those to call with, as they left them."""
-
-    status: Literal["approved", "declined", "expired"]
-    arguments: dict[str, Any]
-    reason: str = ""
+    name: str
+    description: str
+    parameters: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """The model wants a tool called. `arguments` is the JSON text as the model wrote it."""
+    """A tool call that the model asks for. `arguments` is the JSON text as the model wrote it."""
 
     id: str
     name: str
@@ -38,68 +32,87 @@ class ToolRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool returned: a JSON value for the model, and parts to display to the person."""
+
+    result: Any
+    display: tuple[DisplayPart, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's decision on a tool call. `arguments` are those to call with, maybe edited."""
+
+    status: Literal["approved", "declined", "expired"]
+    arguments: dict[str, Any]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a conversation with a model.
+
+    `calls` are the tool calls that an assistant's message asks for; `call_id` says which of them
+    a tool's message answers.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    text: str
+    calls: tuple[ToolRequest, ...] = ()
+    call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Turn:
-    """One finished turn of the model: its text, the calls it asks for, and what it cost."""
+    """One finished reply of the model: its text and the tool calls it asks for.
+
+    `usage` is None where the endpoint didn't count; `model` is the model that answered, by the
+    endpoint's name for it.
+    """
 
     text: str
     calls: tuple[ToolRequest, ...]
-    usage: dict[str, int] | None = None
+    usage: Usage | None = None
+    model: str = ""
 
 
 PastTurn = tuple[Turn, dict[str, ToolCallUpdate]]
-"""A finished turn and what came of its calls, by id; a call may be there as started only."""
+"""A turn of an earlier attempt and the last update of each of its calls, by call id."""
 
 
 def parse_arguments(arguments: str) -> dict[str, Any] | None:
-    """A call's arguments as the model wrote them; None if they are no JSON object."""
+    """Parse a call's arguments; None if they are not a JSON object."""
     try:
-        value = from_json(arguments)
+        value = parse_json(arguments)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
 
 
-def turn_messages(
-    text: str, calls: Sequence[ToolRequest], ended: dict[str, ToolCallUpdate]
-) -> list[dict[str, Any]]:
-    """A turn and its calls as chat messages. A call without an end gets one here: an answer
-    without a result for every call would be refused by the endpoint for ever after."""
-    turn: dict[str, Any] = {"role": "assistant", "content": text or None}
-    if calls:
-        turn["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {
-                    "name": call.name,
-                    "arguments": json.dumps(parse_arguments(call.arguments) or {}),
-                },
-            }
-            for call in calls
-        ]
+def turn_messages(turn: Turn, updates: Mapping[str, ToolCallUpdate]) -> list[Message]:
+    """Return a turn and the results of its calls as messages, given each call's last update.
+
+    A call without a result gets one that says so: endpoints refuse a conversation in which a call
+    is not answered.
+    """
     results = [
-        {
-            "role": "tool",
-            "tool_call_id": call.id,
-            "content": _told(ended.get(call.id), _changed(call, ended.get(call.id))),
-        }
-        for call in calls
+        Message("tool", _result_text(call, updates.get(call.id)), call_id=call.id)
+        for call in turn.calls
     ]
-    return [turn, *results]
+    return [Message("assistant", turn.text, turn.calls), *results]
 
 
-def _changed(call: ToolRequest, end: ToolCallUpdate | None) -> list[str]:
-    """What the model has to know when the call that was made is not the one it asked for."""
-    if end is None or end.arguments == (parse_arguments(call.arguments) or {}):
-        return []
-    made = json.dumps(end.arguments, ensure_ascii=False)
-    return [f"The person changed the arguments to {made}."]
-
-
-def _told(end: ToolCallUpdate | None, notes: list[str]) -> str:
-    """A call's end as the model reads it."""
-    if end is None or end.status == "started":
+def _result_text(call: ToolRequest, update: ToolCallUpdate | None) -> str:
+    if update is None or update.status == "started":
         return render_for_model({"error": "The call was stopped before it had a result."})
-    if end.status == "failed":
-        return render_for_model({"error": end.error}, notes)
-    return render_for_model(end.result, notes)
+    notes = _notes(call, update.arguments)
+    if update.status == "failed":
+        return render_for_model({"error": update.error}, notes)
+    return render_for_model(update.result, notes)
+
+
+def _notes(call: ToolRequest, made_with: dict[str, Any]) -> Sequence[str]:
+    """Say so when the call was made with other arguments than the model asked for."""
+    if made_with == (parse_arguments(call.arguments) or {}):
+        return ()
+    return [f"The person changed the arguments to {json.dumps(made_with, ensure_ascii=False)}."]

@@ -1,9 +1,9 @@
-"""A tool's result as the model reads it: within a budget, and marked as what it is.
+"""A tool's result as the model reads it: within a budget, and marked as data from outside.
 
-The person is shown all of it; what the model needs is how many there are, the first of them, and
-how to get at the others. It comes from outside, and may hold sentences that try to pass for
-instructions, or for this program's own. So all of it stands in one place, which the system prompt
-names, and nothing in it can end that place: it is a value within JSON.
+The person sees the whole result. The model needs to know how many rows there are, what the first
+ones say, and how to get the others. A result comes from outside and may hold sentences that look
+like instructions, or like this program's own notes. So all of it stands under one key, which the
+system prompt names, and as a JSON value it can't end that place by itself.
 """
 
 from __future__ import annotations
@@ -12,32 +12,26 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from app.agent.usage import estimate_tokens
+
 RESULT_TOKENS = 2_000
-# The one place in a tool message for what others say.
-DATA = "untrusted_data"
+UNTRUSTED_KEY = "untrusted_data"
 
 Path = tuple[str | int, ...]
 
 
-def estimate_tokens(text: str) -> int:
-    """About how many tokens a text costs. Every endpoint counts with a tokenizer of its own; four
-    bytes a token errs on the safe side for English, and longer characters count as more."""
-    return -(-len(text.encode()) // 4)
-
-
 def render_for_model(result: Any, notes: Sequence[str] = (), budget: int = RESULT_TOKENS) -> str:
-    """The result as JSON of at most `budget` tokens beneath `DATA`, and beside it this program's
-    own notes, as `note`."""
+    """Render a result as JSON of about `budget` tokens, with this program's notes beside it."""
     if estimate_tokens(_dumps(result)) > budget:
-        result, note = _shortened(result, budget)
+        result, note = _shorten(result, budget)
         notes = [*notes, note]
-    return _dumps({DATA: result} | ({"note": " ".join(notes)} if notes else {}))
+    return _dumps({UNTRUSTED_KEY: result} | ({"note": " ".join(notes)} if notes else {}))
 
 
-def _shortened(result: Any, budget: int) -> tuple[Any, str]:
-    """As many rows of its largest list as fit; else the beginning of its text."""
+def _shorten(result: Any, budget: int) -> tuple[Any, str]:
+    """Keep the first rows of the largest list, or else the beginning of the text, and say so."""
     path, rows = max(_lists(result), key=lambda found: len(_dumps(found[1])), default=((), []))
-    kept = _most_that_fit(result, path, len(rows), budget)
+    kept = _count_that_fits(result, path, len(rows), budget)
     if kept:
         name = path[-1] if path and isinstance(path[-1], str) else "rows"
         return _with_first(result, path, kept), (
@@ -49,7 +43,8 @@ def _shortened(result: Any, budget: int) -> tuple[Any, str]:
     return {"beginning": short}, f"Cut: {len(text)} characters in all; ask for less."
 
 
-def _most_that_fit(result: Any, path: Path, count: int, budget: int) -> int:
+def _count_that_fits(result: Any, path: Path, count: int, budget: int) -> int:
+    """Find by bisection how many rows of the list at `path` fit into the budget."""
     least, most = 0, count
     while least < most:
         middle = (least + most + 1) // 2
@@ -61,7 +56,7 @@ def _most_that_fit(result: Any, path: Path, count: int, budget: int) -> int:
 
 
 def _lists(value: Any, path: Path = ()) -> Iterator[tuple[Path, list[Any]]]:
-    """Every list within, but for those in a list: cutting these would leave rows of two kinds."""
+    """Yield every list with its path, but none within a list: rows are kept whole."""
     if isinstance(value, list):
         yield path, value
     elif isinstance(value, dict):
@@ -70,7 +65,7 @@ def _lists(value: Any, path: Path = ()) -> Iterator[tuple[Path, list[Any]]]:
 
 
 def _with_first(value: Any, path: Path, count: int) -> Any:
-    """The value with only so many rows of the list at `path`."""
+    """Copy the value with only the first `count` rows of the list at `path`."""
     if not path:
         return value[:count]
     return {**value, path[0]: _with_first(value[path[0]], path[1:], count)}

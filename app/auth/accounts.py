@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from pydantic import BaseModel, EmailStr, Field, ValidationError, field_validator
@@ -11,6 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from app.auth import passwords
 from app.db.models import Person, User, db
 from app.errors import HomestreamError
+
+log = logging.getLogger(__name__)
 
 Fields = dict[str, str]
 
@@ -84,11 +87,21 @@ def log_in(given: dict[str, Any]) -> User:
         raise FormErrors(
             {name: _SENTENCES[name].split(" of ")[0].rstrip(".") + "." for name in missing}
         )
-    person: User | None = db.session.scalar(select(User).where(User.email == email))
+    person = _find(email)
     known = person.password_hash if person else None
     if len(password) > 256 or not passwords.verify_password(known, password):
+        # Without the address: people type their password into the wrong field.
+        log.info("a log-in was refused: wrong address or password")
         raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
-    assert person is not None  # noqa: S101 - what passwords.verify_password says
+    assert person is not None  # noqa: S101 - or there is no hash, and no password fits
+    return person
+
+
+def _find(email: str) -> User | None:
+    if "\0" in email:
+        # PostgreSQL refuses to look for it.
+        return None
+    person: User | None = db.session.scalar(select(User).where(User.email == email))
     return person
 
 

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from jwt.algorithms import ECAlgorithm
 
+from app.auth.key_files import load_signing_key
 from app.db.models import new_id
 
 ALGORITHM = "ES256"
@@ -46,10 +45,8 @@ class TokenIssuer:
         services: Mapping[str, str],
         exchanges: Mapping[str, str],
     ) -> None:
-        key = load_pem_private_key(key_file.read_bytes(), password=None)
-        if not isinstance(key, EllipticCurvePrivateKey):
-            raise ValueError(f"{key_file} holds no elliptic-curve key.")
-        self._key, self._public_key = key, key.public_key()
+        self._key = load_signing_key(key_file)
+        self._public_key = self._key.public_key()
         public = json.loads(ECAlgorithm.to_jwk(self._public_key))
         self._kid = _thumbprint(public)
         self.jwks = {"keys": [public | {"kid": self._kid, "use": "sig", "alg": ALGORITHM}]}

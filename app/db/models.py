@@ -1,4 +1,4 @@
-"""The app's tables. Ids are unguessable; times are UTC without zone."""
+"""The app's tables. Ids can't be guessed; times are in UTC, stored without a zone."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
+    Case,
+    ColumnElement,
     Double,
-    Engine,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     String,
     Text,
-    event,
+    case,
     or_,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 
@@ -28,31 +29,23 @@ class Base(DeclarativeBase):
     pass
 
 
-# What was stored is what is known of it: no row is asked for again after each commit.
+# Don't expire objects on commit, so that no row is loaded twice.
 db = SQLAlchemy(model_class=Base, session_options={"expire_on_commit": False})
-migrate = Migrate()
 
 
 def new_id() -> str:
-    """122 random bits, as 32 hexadecimal digits."""
+    """Return 122 random bits as 32 hexadecimal digits."""
     return uuid.uuid4().hex
 
 
 def utc_now() -> datetime:
+    """Return the present in UTC, without a zone, as all times are stored."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
-@event.listens_for(Engine, "connect")
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
-    """Readers and the writer don't wait for each other, and references are enforced. A large
-    cache for each connection would only have once more what the system has of the file."""
-    if type(connection).__module__.startswith("sqlite3"):
-        wal = ("journal_mode=WAL", "synchronous=NORMAL")
-        for pragma in (*wal, "foreign_keys=ON", "cache_size=-100"):
-            connection.execute(f"PRAGMA {pragma}")
-
-
 class User(db.Model):  # type: ignore[name-defined, misc]
+    """An account. `role` is "user" for everybody who signs up."""
+
     __tablename__ = "users"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -65,7 +58,7 @@ class User(db.Model):  # type: ignore[name-defined, misc]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who is asking, without anything to log in with."""
+    """A signed-in user, without the password hash."""
 
     id: str
     email: str
@@ -79,7 +72,7 @@ def to_person(user: User) -> Person:
 
 
 class EndedSession(db.Model):  # type: ignore[name-defined, misc]
-    """A session that its person signed out of; its tokens are refused until they expire."""
+    """A session that its user signed out of; its tokens are refused until they expire."""
 
     __tablename__ = "ended_sessions"
 
@@ -88,6 +81,8 @@ class EndedSession(db.Model):  # type: ignore[name-defined, misc]
 
 
 class Conversation(db.Model):  # type: ignore[name-defined, misc]
+    """A user's conversation. `updated_at` is when its last message was stored."""
+
     __tablename__ = "conversations"
     __table_args__ = (Index("ix_conversations_user_updated", "user_id", "updated_at"),)
 
@@ -99,10 +94,10 @@ class Conversation(db.Model):  # type: ignore[name-defined, misc]
 
 
 class Message(db.Model):  # type: ignore[name-defined, misc]
-    """What a person asked (`role` user) or was answered (`role` assistant, with its run).
+    """A question (`role` user) or an answer (`role` assistant, with its run).
 
-    `position` counts from 1 within the conversation: questions at odd ones, each answer at the
-    next. A retry leaves the answer it stands in for in place, `superseded`, at the same position.
+    `position` counts from 1 in the conversation: questions have odd positions, each answer the next
+    one. A retry's answer takes the position of the failed answer, which stays as `superseded`.
     """
 
     __tablename__ = "messages"
@@ -118,13 +113,17 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     run: Mapped[Run | None] = relationship(back_populates="answer")
 
 
-class Run(db.Model):  # type: ignore[name-defined, misc]
-    """One attempt at an answer. `status`: queued, running, completed, failed or stopped.
+_LIVE = ("queued", "running", "waiting")
 
-    `seq` is that of the last event whose effect is stored here. `worker` holds the run until
-    `lease_until` (seconds since 1970 by the database's clock); `attempt` counts the workers that
-    have had it, `takeovers` those of them that took it from one that failed. `asked_as` is what a
-    question sent twice has in common with itself.
+
+class Run(db.Model):  # type: ignore[name-defined, misc]
+    """The production of one answer.
+
+    `status` is queued, running, waiting (for a person to decide on an approval), completed, failed
+    or stopped. `seq` is the number of the last event whose effect is stored. `worker` has the lease
+    until `lease_until` (seconds since 1970, by the database's clock; without a worker, the time
+    since when there is none). `attempt` counts the producers that have had the run, `takeovers`
+    those that took it from a worker that failed.
     """
 
     __tablename__ = "runs"
@@ -135,7 +134,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    asked_as: Mapped[str | None] = mapped_column(String(32))
+    idempotency_key: Mapped[str | None] = mapped_column("asked_as", String(32))
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     answer_id: Mapped[str] = mapped_column(
         ForeignKey("messages.id", ondelete="CASCADE"), unique=True
@@ -156,15 +155,30 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     answer: Mapped[Message] = relationship(back_populates="run")
     steps: Mapped[list[Step]] = relationship(back_populates="run", order_by="Step.number")
 
-    @property
+    @hybrid_property
     def live(self) -> bool:
-        return self.status in ("queued", "running")
+        """Whether the run has not ended; also a condition for queries."""
+        return self.status in _LIVE
+
+    @live.inplace.expression
+    @classmethod
+    def _live_condition(cls) -> ColumnElement[bool]:
+        """The table's own column, for statements that bypass the ORM; not IN, which can't be
+        executed for many rows at once."""
+        return or_(*(cls.__table__.c.status == status for status in _LIVE))
+
+    @classmethod
+    def queued_if_waiting(cls) -> Case[str]:
+        """The new status of a run that is to go on if it waits."""
+        status = cls.__table__.c.status
+        return case((status == "waiting", "queued"), else_=status)
 
 
 class Step(db.Model):  # type: ignore[name-defined, misc]
-    """One turn of the model within a run: its text, then the calls it asked for.
+    """One turn of the model in a run: its text, then the tool calls that it asked for.
 
-    Until the turn is `finished` its text is only what has come so far.
+    Before the turn is `finished`, its text is what has arrived so far. `model` is the one that
+    wrote it, by the endpoint's name for it.
     """
 
     __tablename__ = "steps"
@@ -173,6 +187,7 @@ class Step(db.Model):  # type: ignore[name-defined, misc]
     number: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(Text, default="")
     finished: Mapped[bool] = mapped_column(default=False)
+    model: Mapped[str | None] = mapped_column(String(100))
     run: Mapped[Run] = relationship(back_populates="steps")
     calls: Mapped[list[ToolCall]] = relationship(
         back_populates="step", order_by="ToolCall.position"
@@ -180,10 +195,10 @@ class Step(db.Model):  # type: ignore[name-defined, misc]
 
 
 class Approval(db.Model):  # type: ignore[name-defined, misc]
-    """A call that waits for its person. `status`: waiting, approved, declined or expired.
+    """A tool call that needs a person's approval. `status`: waiting, approved, declined or expired.
 
-    `arguments` are those that were shown, `decided` what the person made of them, if they did.
-    `preview` is what would come of it, as events.Shown as JSON.
+    `arguments` are what the person was shown, `decided` the arguments as they changed them, if they
+    did. `preview` shows what the call would do: a list of agent.events.DisplayPart as JSON.
     """
 
     __tablename__ = "approvals"
@@ -205,10 +220,10 @@ class Approval(db.Model):  # type: ignore[name-defined, misc]
 
 
 class ToolCall(db.Model):  # type: ignore[name-defined, misc]
-    """A call that the model asked for, stored before it is made. `status` as in events.ToolStatus.
+    """A tool call, stored before it is made. `status` is one of agent.events.ToolStatus.
 
-    `arguments` is the text as the model wrote it, since it need not be valid JSON; `changed` is
-    what the person made of it before approving, if they did. `display` is a list of
+    `arguments` is the text that the model wrote, which need not be valid JSON; `changed` are the
+    arguments as the person changed them before approving, if they did. `display` is a list of
     agent.events.DisplayPart as JSON.
     """
 
@@ -233,11 +248,3 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     display: Mapped[list[dict[str, str]] | None] = mapped_column("shown", JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")
-
-
-LIVE = Run.status.in_(("queued", "running"))
-
-
-# The same for statements that go past the ORM's objects. Not IN: what is carried out for many rows
-# at once can't have that.
-LIVE_ROW = or_(Run.__table__.c.status == "queued", Run.__table__.c.status == "running")

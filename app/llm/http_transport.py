@@ -1,8 +1,8 @@
-"""HTTP to a model's endpoint for many streams at once: beneath the openai client, in the place of
-its own transport, which spends more on a token than all the rest of this program.
+"""The openai client's way to the network: HTTP/1.1 on gevent's sockets, many streams at once.
 
-geventhttpclient has the connections (kept alive, TLS, time-outs) and the parser in C. What is ours
-is how an answer is read: whatever has arrived, in one piece.
+The client's own transport spends more on a token than the rest of this program. geventhttpclient
+keeps the connections (kept alive, TLS, time-outs) and parses responses in C. What is ours is that
+a body is read as it arrives: all that is there, in one piece.
 """
 
 from __future__ import annotations
@@ -18,57 +18,80 @@ from geventhttpclient.connectionpool import ConnectionPool, SSLConnectionPool
 from geventhttpclient.response import HTTPResponse
 
 CONNECT_SECONDS = 10.0
-_MOST_CONNECTIONS = 100_000  # what bounds them is how many answers may be written at once
+_MOST_CONNECTIONS = 100_000  # no limit: MAX_RUNS_PER_WORKER is one
 _ADDRESS_SECONDS = 30.0
 _BLOCK = 65_536
-ARRIVALS = "arrivals"
-"""The extension of a response that has its body as it arrives, past the client's own layers, which
-keep each piece until the next one comes. Only where nothing has to be decoded."""
+_LONGEST_HEAD = 65_536
 
 
-class _Remembering(ConnectionPool):
-    """Asks anew for a host's addresses only after a while, or when connecting has failed. It is a
-    thread that asks, which a busy process lets wait."""
+class _CachingPool(ConnectionPool):
+    """Looks a host's addresses up every 30 seconds, and after a failure to connect.
+
+    Looking up takes a thread, which a busy process keeps waiting.
+    """
 
     _addresses: Any = None
-    _until = 0.0
+    _fresh_until = 0.0
 
     def _resolve(self) -> Any:
-        if time.monotonic() >= self._until:
+        if time.monotonic() >= self._fresh_until:
             self._addresses = super()._resolve()
-            self._until = time.monotonic() + _ADDRESS_SECONDS
+            self._fresh_until = time.monotonic() + _ADDRESS_SECONDS
         return self._addresses
 
     def _create_socket(self) -> socket.socket:
         try:
             return super()._create_socket()
         except BaseException:
-            self._until = 0.0
+            self._fresh_until = 0.0
             raise
 
 
-class _RememberingTls(_Remembering, SSLConnectionPool):
+class _CachingTlsPool(_CachingPool, SSLConnectionPool):
     pass
 
 
-class _Message(HTTPResponse):
-    """A response being parsed."""
+class _Parser(HTTPResponse):
+    """Parses one response; collects its body until it is taken."""
 
     def __init__(self) -> None:
         super().__init__("POST")
-        self._arrived: list[bytes] = []
+        self._body: list[bytes] = []
+        self._bytes_without_body = 0
 
     def _on_body(self, buf: bytearray) -> None:
-        self._arrived.append(bytes(buf))
+        self._body.append(bytes(buf))
 
-    def take(self) -> bytes:
-        """What of its body has arrived since the last time."""
-        arrived, self._arrived = b"".join(self._arrived), []
-        return arrived
+    def read_from(self, sock: socket.socket) -> None:
+        """Wait until something arrives, and parse it. Raises httpx2's errors."""
+        try:
+            arrived = sock.recv(_BLOCK)
+            self.feed(arrived)
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpx2.ReadError(str(error)) from error
+        except HTTPException as error:
+            raise httpx2.RemoteProtocolError(str(error)) from error
+        if not arrived and not self.message_complete:
+            raise httpx2.RemoteProtocolError("the connection was closed in the midst of an answer")
+        self._bytes_without_body = 0 if self._body else self._bytes_without_body + len(arrived)
+        if self._bytes_without_body > _LONGEST_HEAD:
+            raise httpx2.RemoteProtocolError(f"the headers are longer than {_LONGEST_HEAD} bytes")
+
+    def take_body(self) -> bytes:
+        """Return what of the body has arrived since the last call."""
+        body, self._body = b"".join(self._body), []
+        return body
+
+    @property
+    def raw_headers(self) -> list[tuple[bytes, bytes]]:
+        """The headers as they came: as text they would have to be ASCII."""
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in self.items()]
 
     @property
     def has_body(self) -> bool:
-        return bool(self._arrived)
+        return bool(self._body)
 
     @property
     def has_head(self) -> bool:
@@ -76,58 +99,55 @@ class _Message(HTTPResponse):
 
 
 class _Body(httpx2.SyncByteStream):
-    """A response's body; its connection is kept for another request once all of it was read."""
+    """A response's body. Its connection is kept for another request once all of it has arrived."""
 
-    def __init__(self, message: _Message, sock: socket.socket, pool: ConnectionPool) -> None:
-        self._message = message
+    def __init__(self, parser: _Parser, sock: socket.socket, pool: ConnectionPool) -> None:
+        self._parser = parser
         self._sock: socket.socket | None = sock
         self._pool = pool
 
     def __iter__(self) -> Iterator[bytes]:
-        # No name is given to what has arrived: it would be kept until more is asked for.
-        while self._more():
-            yield self._message.take()
+        # Without a name for the piece, which would be kept until the next one comes.
+        while self._wait_for_more():
+            yield self._parser.take_body()
 
-    def _more(self) -> bool:
-        while not self._message.has_body:
-            if self._message.message_complete or self._sock is None:
+    def _wait_for_more(self) -> bool:
+        while not self._parser.has_body:
+            if self._parser.message_complete or self._sock is None:
                 return False
-            _read(self._message, self._sock)
+            self._parser.read_from(self._sock)
         return True
 
     def close(self) -> None:
         sock, self._sock = self._sock, None
         if sock is None:
             return
-        if self._message.should_close():
+        if self._parser.should_close():
             self._pool.release_socket(sock)
         else:
             self._pool.return_socket(sock)
 
 
-class ArrivalTransport(httpx2.BaseTransport):
-    """Sends a request, and gives its response's body as it arrives. Raises httpx2's errors."""
+class GeventTransport(httpx2.BaseTransport):
+    """Sends requests. Raises httpx2's errors."""
 
     def __init__(self) -> None:
-        self._pools: dict[tuple[str, str, int | None], ConnectionPool] = {}
+        self._pools: dict[tuple[str, str, int], ConnectionPool] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         pool = self._pool(request.url)
-        sock = _connection(pool)
+        sock = _connect(pool)
         try:
             sock.settimeout(request.extensions.get("timeout", {}).get("read"))
             _send(sock, request)
-            message = _Message()
-            while not message.has_head:
-                _read(message, sock)
+            parser = _Parser()
+            while not parser.has_head:
+                parser.read_from(sock)
         except BaseException:
             pool.release_socket(sock)
             raise
-        body = _Body(message, sock, pool)
-        response = httpx2.Response(message.status_code, headers=list(message.items()), stream=body)
-        if "content-encoding" not in response.headers:
-            response.extensions[ARRIVALS] = body
-        return response
+        body = _Body(parser, sock, pool)
+        return httpx2.Response(parser.status_code, headers=parser.raw_headers, stream=body)
 
     def close(self) -> None:
         for pool in self._pools.values():
@@ -137,7 +157,7 @@ class ArrivalTransport(httpx2.BaseTransport):
         port = url.port or (443 if url.scheme == "https" else 80)
         key = (url.scheme, url.host, port)
         if key not in self._pools:
-            kind = _RememberingTls if url.scheme == "https" else _Remembering
+            kind = _CachingTlsPool if url.scheme == "https" else _CachingPool
             self._pools[key] = kind(
                 url.host,
                 port,
@@ -149,7 +169,7 @@ class ArrivalTransport(httpx2.BaseTransport):
         return self._pools[key]
 
 
-def _connection(pool: ConnectionPool) -> socket.socket:
+def _connect(pool: ConnectionPool) -> socket.socket:
     try:
         return pool.get_socket()
     except TimeoutError as error:
@@ -167,18 +187,3 @@ def _send(sock: socket.socket, request: httpx2.Request) -> None:
         raise httpx2.WriteTimeout(str(error)) from error
     except OSError as error:
         raise httpx2.WriteError(str(error)) from error
-
-
-def _read(message: _Message, sock: socket.socket) -> None:
-    """Wait for something, and parse all that is there."""
-    try:
-        arrived = sock.recv(_BLOCK)
-        message.feed(arrived)
-    except TimeoutError as error:
-        raise httpx2.ReadTimeout(str(error)) from error
-    except OSError as error:
-        raise httpx2.ReadError(str(error)) from error
-    except HTTPException as error:
-        raise httpx2.RemoteProtocolError(str(error)) from error
-    if not arrived and not message.message_complete:
-        raise httpx2.RemoteProtocolError("the connection was closed in mid-answer")

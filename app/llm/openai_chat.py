@@ -1,318 +1,352 @@
-"""One streamed completion from any OpenAI-compatible endpoint.
+"""The chat completions protocol: a question as its JSON, and a streamed reply read from it.
 
-Transient failures are tried again with backoff until the first token has come, and never after,
-so that no reader sees a word twice. Every way out closes the connection upstream.
+Nothing else in the program knows this JSON. Endpoints differ in what they send; what is taken from
+each is written down in tests/app/llm/recorded.
 """
 
 from __future__ import annotations
 
+import json
+import uuid
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-import gevent
 import httpx2
 import msgspec
-import openai
-import tenacity
 
 from app.agent.events import Content
-from app.agent.messages import ToolRequest, Turn
-from app.db.models import new_id
+from app.agent.messages import Message, ToolRequest, ToolSpec, Turn, parse_arguments
+from app.agent.usage import Usage
 from app.errors import ModelError, ModelRefused, ModelUnavailable
-from app.greenlets import run_in_greenlet
+from app.llm import endpoint_errors
 from app.llm.batching import BatchInterval
-from app.llm.http_transport import ARRIVALS, CONNECT_SECONDS
-from app.llm.stream_decoder import CallPart, Chunk, Chunks, Source, Unreadable
+from app.llm.characters import CharacterJoiner, whole_characters
+from app.llm.reply_limits import ReplyLimits
+from app.llm.stream_decoder import EventStream
 
-_TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
-_LONGEST_WAIT = 20.0
-# Tells the openai client to leave the body of a response unread.
-_UNREAD = {"X-Stainless-Raw-Response": "stream"}
+PATH = "/chat/completions"
+
+_LONGEST_MODEL_NAME = 100
+_MOST_BRACKETS = 200
 
 
-@dataclass(frozen=True)
-class Model:
-    """An endpoint and the names of the models to ask there, the preferred first.
+def request_body(
+    model: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
+) -> dict[str, Any]:
+    """Return a request for a streamed reply."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [_message_json(message) for message in messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    return body | {"tools": [_tool_json(tool) for tool in tools]} if tools else body
 
-    `first_token_timeout` in seconds bounds the wait for the first token and any later silence.
-    `attempts` counts tries for each name; `backoff` is the first wait in seconds, then doubled.
+
+def _message_json(message: Message) -> dict[str, Any]:
+    if message.role == "tool":
+        return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
+    if not message.calls:
+        return {"role": message.role, "content": message.text}
+    calls = [_call_json(call) for call in message.calls]
+    return {"role": message.role, "content": message.text or None, "tool_calls": calls}
+
+
+def _call_json(call: ToolRequest) -> dict[str, Any]:
+    # Endpoints refuse arguments that are no JSON object, though a model may have written them.
+    arguments = json.dumps(parse_arguments(call.arguments) or {})
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": arguments},
+    }
+
+
+def _tool_json(tool: ToolSpec) -> dict[str, Any]:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }
+    return {"type": "function", "function": function}
+
+
+# Any JSON value, of which only the top level is decoded.
+_Shallow = str | float | bool | list[msgspec.Raw] | dict[str, msgspec.Raw] | None
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _CallPart(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _TextPart(msgspec.Struct):
+    text: str | None = None
+
+
+class _Delta(msgspec.Struct):
+    content: str | list[_TextPart] | None = None
+    tool_calls: list[_CallPart] | None = None
+    reasoning_content: _Shallow = None
+    reasoning: _Shallow = None
+
+    @property
+    def says_something(self) -> bool:
+        """Text or a tool call; or thoughts, which some endpoints send in a field of their own."""
+        return bool(self.content or self.tool_calls or self.reasoning_content or self.reasoning)
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Usage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+
+    def counted(self) -> Usage:
+        return Usage(self.prompt_tokens or 0, self.completion_tokens or 0, self.total_tokens or 0)
+
+
+class _Chunk(msgspec.Struct):
+    """What is read of a chunk.
+
+    No field takes a value of any depth. msgspec skips over nested values without making objects,
+    so that running out of stack there ends in one clean RecursionError.
     """
 
-    client: openai.OpenAI
-    names: Sequence[str]
-    pace: BatchInterval = field(default_factory=lambda: BatchInterval(0, 0))
-    first_token_timeout: float = 60
-    attempts: int = 3
-    backoff: float = 0.5
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+    error: _Shallow = None
 
-    def stream(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
-    ) -> Generator[Content, None, Turn]:
-        """Yield the text as it comes and return the finished turn. Raises ModelError, at once where
-        nothing has come of it yet."""
-        return run_in_greenlet(self._open, messages, tools).read()
-
-    def _open(self, messages: list[dict[str, Any]], tools: list[dict[str, Any]]) -> _Reply:
-        """The reply with its first token there, from the first model that gives one."""
-        for name in self.names:
-            try:
-                return self._retrying(self._first_token, name, messages, tools)
-            except ModelError as error:
-                if name == self.names[-1] or not (error.retryable or error.code == "model_unknown"):
-                    raise
-        raise ModelRefused("No model is set: set MODEL.", code="model_unknown")
-
-    @cached_property
-    def _retrying(self) -> tenacity.Retrying:
-        return tenacity.Retrying(
-            retry=tenacity.retry_if_exception(lambda error: getattr(error, "retryable", False)),
-            stop=tenacity.stop_after_attempt(self.attempts),
-            wait=self._wait,
-            reraise=True,
+    @property
+    def says_something(self) -> bool:
+        return any(
+            choice.delta is not None and choice.delta.says_something
+            for choice in self.choices or ()
         )
 
-    def _wait(self, state: tenacity.RetryCallState) -> float:
-        """What the endpoint asked for, else exponential backoff with jitter."""
-        error = state.outcome.exception() if state.outcome else None
-        asked = getattr(error, "retry_after", None)
-        if asked is not None:
-            return min(float(asked), _LONGEST_WAIT)
-        jittered = tenacity.wait_random_exponential(self.backoff, max=_LONGEST_WAIT)
-        return jittered(state)
 
-    def _first_token(
-        self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
-    ) -> _Reply:
-        reply = None
-        timeout = gevent.Timeout.start_new(self.first_token_timeout)
-        try:
-            reply = _Reply(self._request(name, messages, tools), self.pace)
-            reply.wait_for_first()
-            return reply
-        except BaseException as error:
-            if reply is not None:
-                reply.close()
-            if error is timeout:
-                raise ModelUnavailable(
-                    f"The model sent nothing for {self.first_token_timeout:g} seconds.",
-                    code="model_timeout",
-                ) from None
-            raise
-        finally:
-            timeout.close()
+# 0.6 µs of CPU a chunk; pydantic_core.from_json takes 1.5 and json.loads 4.3, to make dictionaries.
+_decode = msgspec.json.Decoder(_Chunk).decode
 
-    def _request(
-        self, name: str, messages: list[dict[str, Any]], tools: list[dict[str, Any]]
-    ) -> Source:
-        """The response, of which nothing but its head was read."""
-        body = {
-            "model": name,
-            "messages": messages,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            **({"tools": tools} if tools else {}),
-        }
-        with _mapped_errors():
-            response = self.client.post(
-                self._url,
-                cast_to=httpx2.Response,
-                # Not as `body`: the client's own encoder takes ten times as long.
-                content=msgspec.json.encode(body),
-                options=self._options,
-            )
-        # All else of it, the question that was sent among it, is not kept for as long as it takes.
-        return response.extensions.get(ARRIVALS) or response
 
-    @cached_property
-    def _url(self) -> str:
-        # As a whole: the client would put it together for each request.
-        return str(self.client.base_url.join("chat/completions"))
+def decode_chunk(data: bytes) -> _Chunk:
+    """Decode an event's data. Raises ModelError for an error and for what is no chunk."""
+    try:
+        chunk = _decode(data)
+    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+        raise endpoint_errors.unreadable(error) from error
+    except msgspec.DecodeError:
+        chunk = _decode_half_characters(data)
+    if chunk.error:
+        raise endpoint_errors.from_text(data)
+    return chunk
 
-    @cached_property
-    def _options(self) -> openai.RequestOptions:
-        timeout = openai.Timeout(self.first_token_timeout, connect=CONNECT_SECONDS)
-        return {"timeout": timeout, "headers": _UNREAD}
+
+def _decode_half_characters(data: bytes) -> _Chunk:
+    """Decode JSON with an escaped half of a surrogate pair, which msgspec refuses."""
+    try:
+        # The json module accepts halves, and nesting without a bound.
+        if data.count(b"[") + data.count(b"{") > _MOST_BRACKETS:
+            raise ValueError("half a character, or too many brackets")
+        chunk = json.loads(data)
+        if isinstance(chunk, dict) and chunk.get("error"):
+            raise endpoint_errors.from_text(data)
+        return msgspec.convert(chunk, _Chunk)
+    except ValueError as error:
+        raise endpoint_errors.unreadable(error) from error
 
 
 @dataclass(slots=True)
-class _Reply:
-    """A completion being read: what has come of it so far."""
-
-    source: Source
-    pace: BatchInterval
-    first: str = ""
-    written: bytearray = field(default_factory=bytearray)
-    calls: dict[int, _CallParts] = field(default_factory=dict)
-    half: str = ""
-    usage: dict[str, int] | None = None
-    finish_reason: str | None = None
-    _chunks: Chunks = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._chunks = Chunks(self.source)
-
-    def wait_for_first(self) -> None:
-        """Read up to the first token. A reply that ends before one is a transient failure."""
-        with _mapped_errors():
-            for chunks in self._chunks:
-                self.first += self._take(chunks)
-                if any(map(_says_something, chunks)):
-                    return
-        if self.finish_reason == "content_filter":
-            raise ModelRefused("The model declined to answer this.", code="model_declined")
-        raise ModelUnavailable("The model sent an empty answer.", code="model_empty")
-
-    def read(self) -> Generator[Content, None, Turn]:
-        """The first token at once, then what has arrived at each look. Only text is paced: nobody
-        watches how a tool call is written, and it is to be made at once."""
-        looked = self.pace.now()
-        text: str | None = self.first
-        self.pace.answers += 1
-        try:
-            while text is not None:
-                yield from self._say(text)
-                if text:
-                    looked = self.pace.wait(looked)
-                text = self._more()
-            if self.half:
-                yield from self._say("\0")
-            return self._turn()
-        finally:
-            self.pace.answers -= 1
-            self.close()
-
-    def close(self) -> None:
-        self.source.close()
-
-    def _more(self) -> str | None:
-        """The text that has arrived, which may be none; None once all of it has."""
-        with _mapped_errors():
-            chunks = next(self._chunks, None)
-        return None if chunks is None else self._take(chunks)
-
-    def _take(self, chunks: list[Chunk]) -> str:
-        """Note what the chunks say; their text."""
-        text = []
-        for chunk in chunks:
-            if chunk.usage is not None:
-                self.usage = chunk.usage.counted()
-            for choice in chunk.choices or ():
-                self.finish_reason = choice.finish_reason or self.finish_reason
-                if choice.delta is None:
-                    continue
-                if choice.delta.content:
-                    text.append(choice.delta.content)
-                for part in choice.delta.tool_calls or ():
-                    self._add_to_call(part)
-        return "".join(text)
-
-    def _add_to_call(self, part: CallPart) -> None:
-        call = self.calls.setdefault(part.index or 0, _CallParts())
-        if part.function is not None:
-            call.name += part.function.name or ""
-            call.arguments.append(part.function.arguments or "")
-
-    def _say(self, chunk: str) -> Iterator[Content]:
-        text = self.half + chunk
-        # Some endpoints cut a character beyond the basic plane into two chunks.
-        self.half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-        whole = whole_characters(text.removesuffix(self.half))
-        if whole:
-            self.written += whole.encode()
-            yield Content(whole)
-
-    def _turn(self) -> Turn:
-        if self.finish_reason is None:
-            raise ModelUnavailable("The model's answer was cut off.", code="model_cut_off")
-        if self.finish_reason == "content_filter":
-            raise ModelRefused("The model declined to go on.", code="model_declined")
-        if not self.calls and not self.written.decode().strip():
-            raise ModelUnavailable("The model sent an empty answer.", code="model_empty")
-        calls = tuple(self.calls[index].request() for index in sorted(self.calls))
-        return Turn(self.written.decode(), calls, self.usage)
-
-
-@dataclass
 class _CallParts:
-    name: str = ""
+    """A tool call that is being written; `id` is the endpoint's."""
+
+    id: str | None
+    name: list[str] = field(default_factory=list)
     arguments: list[str] = field(default_factory=list)
 
     def request(self) -> ToolRequest:
-        # An id of our own: small models leave theirs out or use one twice, and it must be
-        # unique for good since it is also the call's idempotency key.
-        name, arguments = whole_characters(self.name), whole_characters("".join(self.arguments))
-        return ToolRequest(f"call_{new_id()}", name, arguments or "{}")
+        # With an id of our own: small models leave theirs out or use one twice, and it has to be
+        # unique for good, being the call's idempotency key as well.
+        name, arguments = whole_characters("".join(self.name)), "".join(self.arguments)
+        return ToolRequest(f"call_{uuid.uuid4().hex}", name, whole_characters(arguments) or "{}")
 
 
-def whole_characters(text: str) -> str:
-    """The text as it can be stored and sent: surrogate pairs joined, half ones marked with the
-    replacement character, and without NUL, which PostgreSQL takes in no text."""
-    if text.isascii() and "\0" not in text:
-        return text
-    joined = text.replace("\0", "").encode("utf-16-le", "surrogatepass")
-    return joined.decode("utf-16-le", "replace")
+@dataclass(slots=True)
+class Reply:
+    """A reply that is being read. `model` is the one that was asked, until the endpoint says."""
 
+    body: httpx2.SyncByteStream
+    model: str
+    limits: ReplyLimits
+    interval: BatchInterval
+    _events: EventStream = field(init=False)
+    _first: str = ""
+    _joiner: CharacterJoiner = field(default_factory=CharacterJoiner)
+    _text: bytearray = field(default_factory=bytearray)
+    _text_size: int = 0  # characters
+    _calls_size: int = 0
+    _calls: list[_CallParts] = field(default_factory=list)
+    _call_at: dict[int, _CallParts] = field(default_factory=dict)
+    _usage: Usage | None = None
+    _finish_reason: str | None = None
+    _problem: ModelError | None = None  # raised once what came before it is passed on
 
-def _says_something(chunk: Chunk) -> bool:
-    """Text or a tool call; or thoughts, which some endpoints send in a field of their own."""
-    return any(
-        delta.content or delta.tool_calls or delta.reasoning_content or delta.reasoning
-        for choice in chunk.choices or ()
-        if (delta := choice.delta) is not None
-    )
+    def __post_init__(self) -> None:
+        self._events = EventStream(self.body, self.limits)
 
+    def wait_for_first(self) -> None:
+        """Read up to the first token. Raises ModelError, also for a reply that has none."""
+        while (chunks := self._next_chunks()) is not None:
+            self._first += self._take(chunks)
+            if any(chunk.says_something for chunk in chunks):
+                return
+            if self._problem is not None:
+                raise self._problem
+        raise self._ended_badly() or _empty()
 
-class _mapped_errors:  # noqa: N801 - used like a statement
-    """Turns what the openai client raises into this program's errors."""
+    def read(self) -> Generator[Content, None, Turn]:
+        """Yield the first text at once, then what has arrived at each look; return the turn.
 
-    def __enter__(self) -> None:
+        Only text is batched. Nobody watches how a tool call is written, and it is to be made soon.
+        """
+        looked = self.interval.now()
+        text: str | None = self._first
+        self.interval.answers += 1
+        try:
+            while text is not None:
+                yield from self._say(self._joiner.add(text))
+                self._check()
+                if text:
+                    looked = self.interval.wait(looked)
+                text = self._more()
+            yield from self._say(self._joiner.end())
+            return self._turn()
+        finally:
+            self.interval.answers -= 1
+            self.close()
+
+    def close(self) -> None:
+        self.body.close()
+
+    def _next_chunks(self) -> list[_Chunk] | None:
+        """Return the chunks that have arrived, waiting for some; None after the last."""
+        try:
+            events = next(self._events, None)
+        except httpx2.RequestError as error:
+            raise endpoint_errors.from_transport(error) from error
+        return None if events is None else self._decode(events)
+
+    def _decode(self, events: list[bytes]) -> list[_Chunk]:
+        """Decode events up to the first that can't be; its error is kept for later."""
+        chunks: list[_Chunk] = []
+        try:
+            for data in events:
+                chunks.append(decode_chunk(data))
+        except ModelError as problem:
+            self._problem = problem
+        return chunks
+
+    def _more(self) -> str | None:
+        chunks = self._next_chunks()
+        return None if chunks is None else self._take(chunks)
+
+    def _take(self, chunks: list[_Chunk]) -> str:
+        """Note what the chunks say, and return their text."""
+        texts: list[str] = []
+        for chunk in chunks:
+            if chunk.model:
+                self.model = chunk.model
+            if chunk.usage is not None:
+                self._usage = chunk.usage.counted()
+            for choice in chunk.choices or ():
+                self._finish_reason = choice.finish_reason or self._finish_reason
+                if choice.delta is None:
+                    continue
+                if choice.delta.content:
+                    texts.append(_text(choice.delta.content))
+                for part in choice.delta.tool_calls or ():
+                    self._add(part)
+        return "".join(texts)
+
+    def _add(self, part: _CallPart) -> None:
+        """Add a part of a tool call to its call.
+
+        Parts of one call have the same index. But some endpoints send several calls, each of them
+        whole, under one index or none, and some send every part under an id of its own.
+        """
+        function = part.function or _Function()
+        at = part.index or 0
+        call = self._call_at.get(at)
+        if call is None or (part.id and part.id != call.id and function.name):
+            call = self._call_at[at] = _CallParts(part.id)
+            self._calls.append(call)
+        for piece, pieces in ((function.name, call.name), (function.arguments, call.arguments)):
+            if piece:
+                self._calls_size += len(piece)
+                pieces.append(piece)
+
+    def _say(self, text: str) -> Iterator[Content]:
+        room = max(self.limits.characters - self._text_size, 0)
+        self._text_size += len(text)
+        if said := text[:room]:
+            self._text += said.encode()
+            yield Content(said)
+
+    def _check(self) -> None:
+        """Raise what has gone wrong, now that what came before it was passed on."""
+        if self._problem is not None:
+            raise self._problem
+        if max(self._text_size, self._calls_size) > self.limits.characters:
+            raise ModelError(
+                f"The answer reached the limit of {self.limits.characters:,} characters and was"
+                " ended.",
+                code="answer_too_long",
+            )
+        if len(self._calls) > self.limits.calls:
+            raise ModelError(
+                f"The model asked for more than {self.limits.calls} tool calls at once, and the"
+                " answer was ended.",
+                code="too_many_calls",
+            )
+
+    def _ended_badly(self) -> ModelError | None:
+        if self._finish_reason == "content_filter":
+            return ModelRefused("The model declined to answer this.", code="model_declined")
+        if self._finish_reason == "error":
+            return endpoint_errors.unreadable("finish_reason: error")
         return None
 
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, openai.APIStatusError):
-            raise _from_status(error) from error
-        if isinstance(error, openai.APITimeoutError | httpx2.TimeoutException):
-            raise ModelUnavailable("The model stopped sending.", code="model_timeout") from error
-        if isinstance(error, openai.APIConnectionError | httpx2.RequestError):
-            raise ModelUnavailable(
-                "The connection to the model's endpoint failed.", code="model_connection"
-            ) from error
-        if isinstance(error, openai.APIError | Unreadable):
-            raise ModelUnavailable("The model's endpoint failed in mid-answer.") from error
+    def _turn(self) -> Turn:
+        if self._finish_reason is None:
+            raise ModelUnavailable("The model's answer was cut off.", code="model_cut_off")
+        if problem := self._ended_badly():
+            raise problem
+        text = self._text.decode()
+        if not self._calls and not text.strip():
+            raise _empty()
+        calls = tuple(call.request() for call in self._calls)
+        model = whole_characters(self.model)[:_LONGEST_MODEL_NAME]
+        return Turn(text, calls, self._usage, model)
 
 
-def _from_status(error: openai.APIStatusError) -> ModelError:
-    status = error.status_code
-    if status in (401, 403):
-        return ModelRefused(
-            "The model's endpoint refused the key: check OPENAI_API_KEY.", code="model_key"
-        )
-    if {error.code, error.type} & _TOO_LONG:
-        return ModelRefused(
-            "This conversation is too long for the model: start a new one, or lower "
-            "HISTORY_TOKENS.",
-            code="model_context",
-        )
-    if error.code == "insufficient_quota":
-        return ModelRefused("The account at the model's endpoint has no credit left.")
-    if status == 404:
-        return ModelRefused(
-            "The endpoint doesn't know this model: check MODEL and OPENAI_BASE_URL.",
-            code="model_unknown",
-        )
-    if status in (408, 409, 425, 429) or status >= 500:
-        return ModelUnavailable(_busy(status), retry_after=_retry_after(error))
-    return ModelRefused("The model's endpoint refused the request: check MODEL and its features.")
+def _text(content: str | list[_TextPart]) -> str:
+    """Return a delta's text. Some endpoints send a list of parts, of which thoughts have none."""
+    if isinstance(content, str):
+        return content
+    return "".join(part.text or "" for part in content)
 
 
-def _busy(status: int) -> str:
-    if status == 429:
-        return "The model is busy (too many requests): try again in a moment."
-    return f"The model's endpoint has trouble (status {status}): try again in a moment."
-
-
-def _retry_after(error: openai.APIStatusError) -> float | None:
-    value = error.response.headers.get("retry-after", "")
-    return float(value) if value.replace(".", "", 1).isdigit() else None
+def _empty() -> ModelUnavailable:
+    return ModelUnavailable("The model sent an empty answer.", code="model_empty")

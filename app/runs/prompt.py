@@ -1,56 +1,60 @@
-"""What the model is told: the system prompt, and as much of the conversation as fits."""
+"""What a model is asked: the system prompt, and as much of the conversation as fits.
+
+An exchange is a question with its answer. Neither is ever cut: exchanges are left out from the
+oldest on.
+"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import groupby
 from typing import Any
 
+import msgspec
 from flask import render_template
 from sqlalchemy import Row, bindparam, select
 
-from app.agent.messages import turn_messages
-from app.agent.tool_results import estimate_tokens
-from app.db.models import Message, Person, Run, Step, ToolCall, db
+from app.agent.messages import Message, turn_messages
+from app.agent.usage import estimate_tokens
+from app.db.models import Message as StoredMessage
+from app.db.models import Person, Run, Step, ToolCall, db
 from app.runs.replay import past_turn
 
-Messages = list[dict[str, Any]]
-"""What the model is told, as the chat completions API wants it."""
+Messages = list[Message]
 
-_MOST_MESSAGES = 400
+_MOST_STORED_MESSAGES = 400
 _FIRST_BATCH = 50
 _FIRST_ANSWER = 2  # its position
+_UNFINISHED = Message("assistant", "(This answer was not finished.)")
 
-# Columns, not the attributes of objects: whatever names one of these goes by way of the ORM.
-_ALL, _RUNS = Message.__table__.c, Run.__table__.c
+# Columns of tables, since attributes of mapped classes make the ORM build objects.
+_MESSAGES, _RUNS = StoredMessage.__table__.c, Run.__table__.c
 _STEPS, _CALLS = Step.__table__.c, ToolCall.__table__.c
-_MESSAGES = (
-    select(*_ALL["id", "position", "role", "content"])
+_NEWEST_MESSAGES = (
+    select(*_MESSAGES["id", "position", "role", "content"])
     .where(
-        _ALL.conversation_id == bindparam("conversation"),
-        _ALL.position < bindparam("before"),
-        _ALL.superseded.is_(False),
+        _MESSAGES.conversation_id == bindparam("conversation"),
+        _MESSAGES.position < bindparam("before"),
+        _MESSAGES.superseded.is_(False),
     )
-    .order_by(_ALL.position.desc())
+    .order_by(_MESSAGES.position.desc())
     .limit(bindparam("count"))
     .subquery()
 )
-# One question for all of it, put together once. What a person was shown the model never sees, and
-# it can be large.
-_SAID = (
+# One statement for everything, built once. Display parts can be large, and no model reads them.
+_NEWEST_ROWS = (
     select(
-        *_MESSAGES.c["position", "role", "content"],
+        *_NEWEST_MESSAGES.c["position", "role", "content"],
         *_STEPS["number", "text"],
         *_CALLS["id", "name", "arguments", "changed", "status", "result", "error", "duration_ms"],
     )
-    .outerjoin(Run.__table__, _RUNS.answer_id == _MESSAGES.c.id)
+    .outerjoin(Run.__table__, _RUNS.answer_id == _NEWEST_MESSAGES.c.id)
     .outerjoin(Step.__table__, _STEPS.run_id == _RUNS.id)
     .outerjoin(
         ToolCall.__table__, (_CALLS.run_id == _RUNS.id) & (_CALLS.step_number == _STEPS.number)
     )
-    .order_by(_MESSAGES.c.position.desc(), _STEPS.number, _CALLS.position)
+    .order_by(_NEWEST_MESSAGES.c.position.desc(), _STEPS.number, _CALLS.position)
 )
 
 
@@ -62,35 +66,40 @@ def messages_for(
     away: list[str],
     question: str | None = None,
 ) -> Messages:
-    """The chat messages that ask for the answer at this position of the person's conversation.
-    `away` names the services that are down; the `question` that is to be answered need not be
-    given, but a conversation that begins with it need not be read then."""
+    """Return the messages that ask for the answer at this position of a conversation.
+
+    `away` names the services that can't be reached. `question` is the one to be answered, if it is
+    at hand: nothing has to be read then for the first one of a conversation.
+    """
     prompt = render_template("prompts/system.md", person=person, today=date.today(), away=away)
-    turns: Iterable[Messages] = _turns(conversation_id, position)
+    exchanges: Iterable[Messages] = _exchanges(conversation_id, position)
     if question is not None and position == _FIRST_ANSWER:
-        turns = [[{"role": "user", "content": question}]]
-    return [{"role": "system", "content": prompt}, *_newest(turns, token_budget)]
+        exchanges = [[Message("user", question)]]
+    return [Message("system", prompt), *_newest_that_fit(exchanges, token_budget)]
 
 
-def _turns(conversation_id: str, position: int) -> Iterator[Messages]:
-    """The conversation before this position, newest turn first: a question and its answer."""
+def _exchanges(conversation_id: str, position: int) -> Iterator[Messages]:
+    """Yield the exchanges before this position, the newest first."""
     answer: Messages = []
-    for message in _messages_before(conversation_id, position):
-        if message[0].role == "assistant":
-            answer = _answer(message)
+    for rows in _stored_messages(conversation_id, position):
+        if rows[0].role == "assistant":
+            answer = _answer(rows)
         else:
-            yield [{"role": "user", "content": message[0].content}, *answer]
+            yield [Message("user", rows[0].content), *answer]
             answer = []
 
 
-def _messages_before(conversation_id: str, position: int) -> Iterator[list[Row[Any]]]:
-    """Each message's rows, newest first, fetched only as they are wanted: the last few are all that
-    mostly fits, however long the conversation is."""
-    left, batch = _MOST_MESSAGES, _FIRST_BATCH
+def _stored_messages(conversation_id: str, position: int) -> Iterator[list[Row[Any]]]:
+    """Yield the rows of each message, the newest first.
+
+    They are read in batches that grow, as they are needed: the last few messages are usually all
+    that fits, however long the conversation is.
+    """
+    left, batch = _MOST_STORED_MESSAGES, _FIRST_BATCH
     while left:
         count = min(batch, left)
-        asked = {"conversation": conversation_id, "before": position, "count": count}
-        rows = db.session.execute(_SAID, asked).all()
+        values = {"conversation": conversation_id, "before": position, "count": count}
+        rows = db.session.execute(_NEWEST_ROWS, values).all()
         messages = [list(same) for _, same in groupby(rows, lambda row: row.position)]
         yield from messages
         if len(messages) < count:
@@ -98,33 +107,30 @@ def _messages_before(conversation_id: str, position: int) -> Iterator[list[Row[A
         position, left, batch = rows[-1].position, left - count, batch * 2
 
 
-def _answer(message: list[Row[Any]]) -> Messages:
-    messages = [
-        said for _, rows in groupby(message, lambda row: row.number) for said in _step(list(rows))
-    ]
-    if not messages or messages[-1]["role"] == "tool":
-        messages.append({"role": "assistant", "content": "(This answer was not finished.)"})
+def _answer(rows: list[Row[Any]]) -> Messages:
+    """Return the messages of an answer's steps; the last one is always the assistant's."""
+    messages: Messages = []
+    for _, step in groupby(rows, lambda row: row.number):
+        messages += _step_messages(list(step))
+    if not messages or messages[-1].role == "tool":
+        messages.append(_UNFINISHED)
     return messages
 
 
-def _step(rows: list[Row[Any]]) -> Messages:
+def _step_messages(rows: list[Row[Any]]) -> Messages:
+    """Return the messages of one step, given a row for each of its calls or one without a call."""
     calls = [row for row in rows if row.id]
     if not rows[0].text and not calls:
         return []
-    turn, ends = past_turn(rows[0].text, calls, display=False)
-    return turn_messages(turn.text, turn.calls, ends)
+    return turn_messages(*past_turn(rows[0].text, calls, display=False))
 
 
-def _newest(turns: Iterable[Messages], budget: int) -> Messages:
-    """Whole turns from the newest back, in order, while they fit; the newest always."""
+def _newest_that_fit(exchanges: Iterable[Messages], budget: int) -> Messages:
+    """Return the newest exchanges that fit into the budget, in order; the newest one always."""
     kept: list[Messages] = []
-    for turn in turns:
-        budget -= _tokens(turn)
+    for exchange in exchanges:
+        budget -= estimate_tokens(msgspec.json.encode(exchange))
         if kept and budget < 0:
             break
-        kept.insert(0, turn)
-    return [message for turn in kept for message in turn]
-
-
-def _tokens(turn: Messages) -> int:
-    return estimate_tokens(json.dumps(turn, ensure_ascii=False))
+        kept.append(exchange)
+    return [message for exchange in reversed(kept) for message in exchange]

@@ -1,4 +1,4 @@
-"""A stored run as events again."""
+"""A stored run as events again, and as the turns that the agent goes on after."""
 
 from __future__ import annotations
 
@@ -13,60 +13,71 @@ from app.agent.events import (
     Event,
     Failed,
     RunStarted,
+    Thinking,
     ToolCallUpdate,
     display_parts_from_json,
 )
 from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
-from app.agent.tool_results import estimate_tokens, render_for_model
+from app.agent.tool_calls import WAITING
+from app.agent.tool_results import render_for_model
+from app.agent.usage import Usage, estimate_tokens
 from app.db.models import Run, ToolCall
 from app.tools.approvals import approval_event, waiting_approvals
 
-_BETWEEN = "\n\n"  # the texts of an answer's steps
+BETWEEN_STEPS = "\n\n"
+"""Separates the texts of an answer's steps."""
 
 
 def stored_events(run: Run) -> list[Event]:
-    """What the database knows of a run, as events. The first text replaces all that a reader may
-    have of the answer already, so that no word is there twice."""
-    events: list[Event] = [RunStarted(run.id, run.conversation_id), Content("", replace=True)]
-    written = False
-    for step in run.steps:
-        if step.text:
-            events.append(Content(f"\n\n{step.text}" if written else step.text))
-            written = True
-        events += [ended(call) for call in step.calls]
+    """A stored run as events. The first text replaces all that a reader has of the answer."""
+    events: list[Event] = [RunStarted(run.id, run.conversation_id)]
+    events += past_events(past_turns(run, unfinished=True))
     if run.live:
         events += map(approval_event, waiting_approvals(run.id))
+    if run.status == "waiting":
+        events.append(Thinking(WAITING))
     if run.error_code:
         events.append(Failed(run.error_code, run.error_message or "", run.retryable))
     if not run.live:
-        events.append(Done(run.status, run.answer_id, run.usage))  # type: ignore[arg-type]
+        usage = Usage.from_json(run.usage) if run.usage else None
+        events.append(Done(run.status, run.answer_id, usage))  # type: ignore[arg-type]
     return events
 
 
-def retold(past: Iterable[PastTurn]) -> list[Event]:
-    """Finished steps as events, of which the first text replaces all that a reader may have."""
+def past_events(past: Iterable[PastTurn]) -> list[Event]:
+    """The turns of earlier attempts as events. The first text replaces all that a reader has, so
+    that no word is there twice."""
     events: list[Event] = [Content("", replace=True)]
     written = False
     for turn, calls in past:
         if turn.text:
-            events.append(Content(f"{_BETWEEN}{turn.text}" if written else turn.text))
+            events.append(Content(f"{BETWEEN_STEPS}{turn.text}" if written else turn.text))
             written = True
         events += calls.values()
     return events
 
 
+def past_turns(run: Run, *, unfinished: bool, started: bool = True) -> list[PastTurn]:
+    """The turns of a run's earlier attempts. `unfinished`: the turn that was being written, too.
+    Without `started`, a call that has no end counts as never made."""
+    steps = [step for step in run.steps if step.finished or unfinished]
+    turns = [past_turn(step.text, step.calls) for step in steps]
+    if started:
+        return turns
+    return [
+        (turn, {id: end for id, end in calls.items() if end.status != "started"})
+        for turn, calls in turns
+    ]
+
+
 def past_turn(text: str, stored: Sequence[Any], *, display: bool = True) -> PastTurn:
+    """A turn from its stored text and calls (ToolCall, or rows like it)."""
     calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in stored)
-    return Turn(text, calls), {call.id: ended(call, display=display) for call in stored}
+    return Turn(text, calls), {call.id: last_update(call, display=display) for call in stored}
 
 
-def past_of(run: Run, *, unfinished: bool) -> list[PastTurn]:
-    """The steps of a run that another worker began: the finished ones, or the last one too."""
-    return [past_turn(step.text, step.calls) for step in run.steps if step.finished or unfinished]
-
-
-def ended(call: ToolCall | Row[Any], *, display: bool = True) -> ToolCallUpdate:
-    """A stored call as the event that last told of it, with what it showed if that is wanted."""
+def last_update(call: ToolCall | Row[Any], *, display: bool = True) -> ToolCallUpdate:
+    """The last event of a stored call; with its display parts if `display`."""
     return ToolCallUpdate(
         id=call.id,
         tool=call.name,

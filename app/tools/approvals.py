@@ -16,13 +16,13 @@ from typing import Any
 
 import gevent
 from flask import Flask
-from sqlalchemy import exists, select, update
+from sqlalchemy import Update, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.agent.events import ApprovalRequested, DisplayPart
 from app.agent.messages import Decision
-from app.db.connection import is_unavailable
-from app.db.models import LIVE, Approval, Run, db, utc_now
+from app.db.connection import retry_while_unavailable
+from app.db.models import Approval, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
 from app.tools.tool import Tool
 
@@ -40,69 +40,71 @@ _OVER = {
 
 @dataclass(frozen=True)
 class RunApprovals:
-    """The approvals of one run, for whoever produces it."""
+    """The approvals of one run, as its producer needs them."""
 
     app: Flask
     run_id: str
     minutes: float
 
-    def ask(
+    def request(
         self,
         call_id: str,
         tool: str,
         arguments: dict[str, Any],
         preview: Callable[[], Sequence[DisplayPart]] = tuple,
-    ) -> ApprovalRequested:
-        """Ask for this call to be approved, unless that was done before: by this worker, or by
-        the one that had the run until it failed. `preview` shows what would come of it."""
+    ) -> ApprovalRequested | Decision:
+        """Ask for this call to be approved, unless that was done before, by this producer of the
+        run or by an earlier one. Returns the decision once there is one. `preview` returns what the
+        call would do, for the person to see."""
+        found = retry_while_unavailable(lambda: self._find(call_id))
+        if found is not None:
+            return found
+        parts = [asdict(part) for part in preview()]  # without a database connection
+        retry_while_unavailable(lambda: self._add(call_id, tool, arguments, parts))
+        # None if the run was deleted meanwhile.
+        return retry_while_unavailable(lambda: self._find(call_id)) or Decision("expired", {})
+
+    def wait(self, call_id: str) -> Decision:
+        """Block until the person has decided, or the approval has expired. May be killed at any
+        moment."""
+        while True:
+            # First, since the caller has just looked, and is usually killed before the next look.
+            gevent.sleep(_LOOK_SECONDS)
+            found = retry_while_unavailable(lambda: self._find(call_id))
+            if isinstance(found, Decision):
+                return found
+
+    def _find(self, call_id: str) -> ApprovalRequested | Decision | None:
         with self.app.app_context():
             found = _of_call(call_id)
             if found is None:
-                # No connection may be held while a service is asked.
-                db.session.remove()
-                shown = [asdict(one) for one in preview()]
-                found = Approval(
-                    run_id=self.run_id,
-                    call_id=call_id,
-                    tool=tool,
-                    arguments=arguments,
-                    preview=shown or None,
-                    expires_at=utc_now() + timedelta(minutes=self.minutes),
-                )
-                db.session.add(found)
-                try:
-                    db.session.commit()
-                except IntegrityError:
-                    db.session.rollback()
-                    found = _of_call(call_id) or found
-            return approval_event(found)
-
-    def decision(self, call_id: str) -> Decision:
-        """Wait until the person has decided, or can't any more."""
-        while True:
-            try:
-                with self.app.app_context():
-                    decided = self._decided(call_id)
-            except Exception as error:
-                if not is_unavailable(error):
-                    raise
-                decided = None
-            if decided is not None:
-                return decided
-            gevent.sleep(_LOOK_SECONDS)
-
-    def _decided(self, call_id: str) -> Decision | None:
-        found = _of_call(call_id)
-        if found is None:
-            return Decision("expired", {})
-        if found.status == "waiting":
-            if utc_now() < found.expires_at:
                 return None
-            _close(found.id, "expired")
-            db.session.commit()
-            return self._decided(call_id)
-        arguments = found.arguments if found.decided is None else found.decided
-        return Decision(found.status, arguments, found.reason)  # type: ignore[arg-type]
+            if found.status == "waiting" and utc_now() < found.expires_at:
+                return approval_event(found)
+            if found.status == "waiting":
+                _close(found.id, "expired")
+                db.session.commit()
+                found = _of_call(call_id) or found
+            arguments = found.arguments if found.decided is None else found.decided
+            return Decision(found.status, arguments, found.reason)  # type: ignore[arg-type]
+
+    def _add(
+        self, call_id: str, tool: str, arguments: dict[str, Any], preview: list[dict[str, Any]]
+    ) -> None:
+        with self.app.app_context():
+            approval = Approval(
+                run_id=self.run_id,
+                call_id=call_id,
+                tool=tool,
+                arguments=arguments,
+                preview=preview or None,
+                expires_at=utc_now() + timedelta(minutes=self.minutes),
+            )
+            db.session.add(approval)
+            try:
+                db.session.commit()
+            except IntegrityError:  # another producer of the run has asked meanwhile
+                db.session.rollback()
 
 
 def approval_event(approval: Approval) -> ApprovalRequested:
@@ -165,22 +167,29 @@ def decline(approval: Approval, reason: str) -> None:
 
 
 def _decide(approval: Approval, status: str, **values: Any) -> None:
-    live = exists().where(Run.id == Approval.run_id, LIVE, Run.stop_asked.is_(False))
-    done = db.session.execute(
-        update(Approval)
-        .where(
-            Approval.id == approval.id,
-            Approval.status == "waiting",
-            Approval.expires_at > utc_now(),
-            live,
-        )
-        .values(status=status, decided_at=utc_now(), **values)
-        .execution_options(synchronize_session=False)
+    """Store the decision, and let the run go on if it waits. Raises Conflict."""
+    # The run's row is locked first, as by its producer when it suspends the run: so one of the two
+    # sees what the other did.
+    run = update(Run).where(Run.id == approval.run_id, Run.live, Run.stop_asked.is_(False))
+    undecided = update(Approval).where(
+        Approval.id == approval.id, Approval.status == "waiting", Approval.expires_at > utc_now()
     )
-    db.session.commit()
+    decided = _execute(run.values(status=Run.queued_if_waiting())) and _execute(
+        undecided.values(status=status, decided_at=utc_now(), **values)
+    )
+    if decided:
+        db.session.commit()
+    else:
+        db.session.rollback()
     db.session.refresh(approval)
-    if not done.rowcount:  # type: ignore[attr-defined]
+    if not decided:
         raise Conflict(_OVER.get(approval.status, _OVER["expired"]))
+
+
+def _execute(statement: Update) -> bool:
+    """Whether the statement changed a row."""
+    done = db.session.execute(statement.execution_options(synchronize_session=False))
+    return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _close(approval_id: str, status: str) -> None:

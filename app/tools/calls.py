@@ -15,7 +15,7 @@ from typing import Any
 from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
 
 from app.agent.events import ApprovalRequested, DisplayPart
-from app.agent.messages import Decision, ToolResult
+from app.agent.messages import Decision, ToolResult, ToolSpec
 from app.errors import ToolFailure
 from app.tools.approval_rules import ApprovalRules, Rule
 from app.tools.approvals import RunApprovals
@@ -39,7 +39,7 @@ class UserTools:
     approvals: RunApprovals | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
 
-    def specs(self) -> list[dict[str, Any]]:
+    def specs(self) -> list[ToolSpec]:
         return [tool.spec() for tool in self.registry.tools()]
 
     def call(
@@ -61,18 +61,19 @@ class UserTools:
 
         return ask_in_time(self.registry, server, ask, repeat=tool.repeatable)
 
-    def ask_first(
+    def request_approval(
         self, call_id: str, name: str, arguments: dict[str, Any]
-    ) -> ApprovalRequested | None:
+    ) -> ApprovalRequested | Decision | None:
         tool = self._checked_tool(name, arguments)
         if self.approvals is None or not ApprovalRules(self.rules).needs_approval(tool):
             return None
-        return self.approvals.ask(call_id, name, arguments, lambda: self._preview(tool, arguments))
+        preview = partial(self._preview, tool, arguments)
+        return self.approvals.request(call_id, name, arguments, preview)
 
-    def decision(self, call_id: str) -> Decision:
+    def wait_for_decision(self, call_id: str) -> Decision:
         if self.approvals is None:
             raise ToolFailure("There is nobody to ask.")
-        return self.approvals.decision(call_id)
+        return self.approvals.wait(call_id)
 
     def _checked_tool(self, name: str, arguments: dict[str, Any]) -> Tool:
         """The tool of this name. Raises ToolFailure if there is none or it doesn't take these

@@ -10,8 +10,8 @@ import gevent
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from app.agent.events import from_json
 from app.errors import ToolFailure
+from app.json_input import parse_json
 from app.tools.registry import ToolRegistry
 from app.tools.server import ToolServer
 
@@ -85,7 +85,7 @@ def ask_service(
         allow_redirects=False,
     )
     try:
-        answer = from_json(response.content)
+        answer = parse_json(response.content)
     except ValueError:
         answer = None
     if not response.ok or not isinstance(answer, dict):

@@ -9,6 +9,7 @@ from typing import Any
 
 import mcp_types
 
+from app.agent.messages import ToolSpec
 from app.errors import ToolFailure
 from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
@@ -36,13 +37,8 @@ class Tool:
     ours: bool
     checks: Checks = field(compare=False, repr=False)
 
-    def spec(self) -> JsonObject:
-        function = {
-            "name": self.name,
-            "description": self.description,
-            "parameters": self.schema,
-        }
-        return {"type": "function", "function": function}
+    def spec(self) -> ToolSpec:
+        return ToolSpec(self.name, self.description, self.schema)
 
     def argument_mistakes(self, arguments: JsonObject) -> list[Mistake]:
         """How arguments differ from the tool's schema, formats included. Raises ToolFailure if they

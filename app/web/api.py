@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
 
 from app.agent.events import Event, to_json
 from app.auth.sessions import current_user, require_user
-from app.conversations import load_conversation, load_run, validate_question
-from app.db.models import Conversation, Message, Run, db
+from app.conversations import load_history, load_run, summarize_history, validate_question
+from app.db.models import Message, Run, db
 from app.errors import InputError, Unavailable
-from app.rendering.answer import Answer
+from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
 from app.services import services
+from app.web.admission import check_room
 from app.web.streaming import respond_with
 
 bp = Blueprint("api", __name__)
-
-
-@bp.before_request
-def check_room() -> None:
-    if request.method == "POST":
-        services().runs.check_room()
-
-
+bp.before_request(check_room)
 bp.before_request(require_user)
 
 _LONGEST_PAGE = 200
@@ -40,10 +33,15 @@ def _ask() -> Run:
         raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
     question = validate_question(body.get("userMessage"), services().settings.max_message_chars)
     conversation_id = body.get("conversationId")
-    if conversation_id is not None and not isinstance(conversation_id, str):
-        raise InputError("conversationId must be a string.", field="conversationId")
+    if not (conversation_id is None or _is_id(conversation_id)):
+        raise InputError("conversationId must be a conversation's id.", field="conversationId")
     key = request.headers.get("Idempotency-Key")
     return services().runs.ask(current_user(), question, conversation_id, key)
+
+
+def _is_id(value: object) -> bool:
+    """Whether it can be an id at all; PostgreSQL refuses to look for a NUL."""
+    return isinstance(value, str) and value.isprintable()
 
 
 @bp.post("/agents/chat-stream")
@@ -83,7 +81,7 @@ def chat() -> ResponseReturnValue:
     run = _ask()
     run_id, conversation_id, message_id = run.id, run.conversation_id, run.answer_id
     db.session.remove()
-    answer = Answer(run_id)
+    answer = AnswerView(run_id)
     last: Event | None = None
     for entries in services().subscriptions.subscribe(run_id):
         for entry in entries:
@@ -110,16 +108,9 @@ def chat() -> ResponseReturnValue:
 @bp.get("/agents/chat-history")
 def history() -> ResponseReturnValue:
     """The caller's own messages, newest last; `conversationId` narrows, `limit` bounds."""
-    query = _own_messages(select(Message)).order_by(
-        Conversation.created_at.desc(), Conversation.id, Message.position.desc()
-    )
     conversation_id = request.args.get("conversationId")
-    if conversation_id:
-        load_conversation(current_user().id, conversation_id)
-        query = query.where(Message.conversation_id == conversation_id)
-    query = query.limit(_page_size()).options(selectinload(Message.run))
-    rows = list(db.session.scalars(query))
-    return jsonify(messages=[_message(row) for row in reversed(rows)])
+    messages = load_history(current_user().id, conversation_id, _page_size())
+    return jsonify(messages=[_message(message) for message in messages])
 
 
 def _page_size() -> int:
@@ -127,13 +118,6 @@ def _page_size() -> int:
     if not (value.isascii() and value.isdigit() and 1 <= int(value) <= _LONGEST_PAGE):
         raise InputError(f"limit must be a number from 1 to {_LONGEST_PAGE}.", field="limit")
     return int(value)
-
-
-def _own_messages(query: Any) -> Any:
-    """The query held to the caller's messages that are shown."""
-    return query.join(Conversation, Conversation.id == Message.conversation_id).where(
-        Conversation.user_id == current_user().id, Message.superseded.is_(False)
-    )
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -144,31 +128,22 @@ def _message(message: Message) -> dict[str, Any]:
         "content": message.content,
         "status": message.run.status if message.run else "completed",
         "runId": message.run.id if message.run else None,
-        "createdAt": f"{message.created_at.isoformat(timespec='milliseconds')}Z",
+        "createdAt": _iso(message.created_at),
     }
 
 
 @bp.get("/agents/chat-history-stats")
 def history_stats() -> ResponseReturnValue:
-    by_role: dict[str, int] = dict(
-        db.session.execute(
-            _own_messages(select(Message.role, func.count())).group_by(Message.role)
-        ).all()
-    )
-    first, last, conversations = db.session.execute(
-        _own_messages(
-            select(
-                func.min(Message.created_at),
-                func.max(Message.created_at),
-                func.count(Message.conversation_id.distinct()),
-            )
-        )
-    ).one()
+    summary = summarize_history(current_user().id)
     return jsonify(
-        totalMessages=sum(by_role.values()),
-        userMessages=by_role.get("user", 0),
-        assistantMessages=by_role.get("assistant", 0),
-        conversations=conversations,
-        firstMessageAt=first and f"{first.isoformat(timespec='milliseconds')}Z",
-        lastMessageAt=last and f"{last.isoformat(timespec='milliseconds')}Z",
+        totalMessages=summary.questions + summary.answers,
+        userMessages=summary.questions,
+        assistantMessages=summary.answers,
+        conversations=summary.conversations,
+        firstMessageAt=summary.first_at and _iso(summary.first_at),
+        lastMessageAt=summary.last_at and _iso(summary.last_at),
     )
+
+
+def _iso(time: datetime) -> str:
+    return f"{time.isoformat(timespec='milliseconds')}Z"

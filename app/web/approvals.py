@@ -10,13 +10,13 @@ from flask.typing import ResponseReturnValue
 from app.agent.events import (
     ApprovalRequested,
     display_parts_from_json,
-    from_json,
     media_type,
     to_json,
 )
 from app.auth.sessions import current_user, require_user
 from app.db.models import Approval, db
 from app.errors import HomestreamError, InputError
+from app.json_input import parse_json
 from app.services import services
 from app.tools.approvals import approval_event, approve, arguments_digest, decline, load_approval
 from app.tools.tool import Tool
@@ -64,6 +64,7 @@ def _decide(found: Approval, given: Any) -> None:
         decline(found, str(given.get("reason") or ""))
     else:
         raise InputError("The decision must be approve or decline.", field="decision")
+    services().supervisor.wake()
 
 
 def _changed(found: Approval, tool: Tool | None, given: Any) -> dict[str, Any] | None:
@@ -91,7 +92,7 @@ def _value(text: str, kind: str | None, name: str) -> Any:
     if kind == "array" and not text.startswith("["):
         return [part.strip() for part in text.split(",") if part.strip()]
     try:
-        return from_json(text)
+        return parse_json(text)
     except ValueError:
         raise InputError(f"{name} can't be read: {text[:80]}", field=name) from None
 

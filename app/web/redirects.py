@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Response, request, session, url_for
+from flask import Response, request, url_for
 from werkzeug.utils import redirect as _redirect
 
-_LONGEST_DRAFT = 2_000
+from app.web.drafts import keep_draft
 
 
 def safe_next(target: str | None) -> str:
-    """Where to go after signing in: a path of this app, else the start page."""
+    """Return where to go after signing in: the target if it is a path of this app, else "/"."""
     if not target or not target.startswith("/") or not target.isprintable():
         return "/"
     # Browsers read a backslash as a slash, and what follows two slashes as a host.
     return "/" if target.startswith("//") or "\\" in target else target
+
+
+def path_of(url: str | None) -> str:
+    """Return the path of a URL that a header holds; "/" if there is none."""
+    try:
+        return urlsplit(url or "/").path
+    except ValueError:
+        return "/"
 
 
 def redirect(target: str) -> Response:
@@ -25,8 +33,8 @@ def redirect(target: str) -> Response:
 
 
 def to_login() -> Response:
-    """The way to the login page and back here. What was typed comes back too."""
-    _keep_draft()
+    """Lead to the log-in page and from there back here. What was typed comes back, too."""
+    keep_draft()
     by_link = request.method == "GET" and not request.headers.get("HX-Request")
     here = request.full_path.rstrip("?") if by_link else _page_path()
     target = url_for("auth.login_form", next=safe_next(here))
@@ -36,15 +44,10 @@ def to_login() -> Response:
 
 
 def load_again() -> Response:
-    """For htmx: the page as it is in this session, with what was typed."""
-    _keep_draft()
+    """Have htmx load the page as it is in this session, with what was typed."""
+    keep_draft()
     return Response(status=403, headers={"HX-Redirect": safe_next(_page_path())})
 
 
-def _keep_draft() -> None:
-    if request.method == "POST":
-        session["draft"] = request.form.get("message", "")[:_LONGEST_DRAFT]
-
-
 def _page_path() -> str:
-    return urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "/").path
+    return path_of(request.headers.get("HX-Current-URL") or request.referrer)

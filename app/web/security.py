@@ -1,14 +1,17 @@
-"""What every response and request is held to, whatever it is about."""
+"""What holds for every request and response, whatever it is about."""
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 
-from app.errors import Forbidden
+from app.errors import Forbidden, InputError
+from app.json_input import parse_json
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -31,8 +34,22 @@ _HEADERS = {
 }
 
 
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+class _StrictJSON(DefaultJSONProvider):
+    """Reads the JSON bodies of requests. Raises ValueError for what can't be stored or sent on."""
+
+    def loads(self, s: str | bytes, **_options: Any) -> Any:
+        return parse_json(s)
+
+
 class _Sessions(SecureCookieSessionInterface):
-    """Flask's sessions, whose key is made ready once and not for every request."""
+    """Flask's sessions, with a serializer that is made once and not for every request."""
 
     def __init__(self, app: Flask) -> None:
         self._serializer = super().get_signing_serializer(app)
@@ -46,19 +63,34 @@ class _Sessions(SecureCookieSessionInterface):
 
 def init_app(app: Flask, *, secure: bool) -> None:
     app.session_interface = _Sessions(app)
+    app.json = _StrictJSON(app)
+    # Pages from elsewhere may not ask this one for anything, so nobody has to ask what they may.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     always = {"X-Content-Type-Options": "nosniff"}
     if secure:
         always["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     headers = _HEADERS | always
 
     @app.before_request
+    def refuse_unreadable() -> None:
+        """Refuse an address that isn't UTF-8 or holds a NUL, which PostgreSQL can't take."""
+        try:
+            readable = "%00" not in request.query_string.decode() and "\0" not in request.path
+        except UnicodeDecodeError:
+            readable = False
+        if not readable:
+            raise InputError("This address can't be read.", field="address", status=400)
+
+    @app.before_request
     def refuse_other_sites() -> None:
-        """The log-in forms have no session to carry a CSRF value, so every change is also held
-        to come from this site, as far as the browser says where it comes from."""
+        """Refuse a change that comes from another site, as far as the browser says where from.
+
+        The log-in forms have no session yet, and so no CSRF value.
+        """
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
         origin = request.headers.get("Origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.host
+        foreign = origin is not None and _host_of(origin) != request.host
         if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
             raise Forbidden("This request came from another site.")
 

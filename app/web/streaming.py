@@ -20,7 +20,7 @@ def respond_with(
     body = _sent(chunks, connections, connection)
     next(body)
     response = Response(body, mimetype=mimetype, direct_passthrough=True)
-    response.headers["Cache-Control"] = "no-cache, no-transform"
+    response.headers["Cache-Control"] = "private, no-store, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Response, render_template
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
 
 from app.agent.events import DisplayPart, display_parts_from_json
 from app.auth.sessions import current_user, require_user
-from app.db.models import Run, ToolCall, db
+from app.conversations import load_tool_call
+from app.db.models import Run, ToolCall
 from app.errors import NotFound
 from app.services import services
 
@@ -49,15 +49,11 @@ def show(call_id: str, number: int) -> ResponseReturnValue:
 
 def _own_sheet(user_id: str, call_id: str, number: int) -> Sheet:
     """Raises NotFound when there is none, or it is another person's."""
-    found = db.session.execute(
-        select(ToolCall, Run)
-        .join(Run, Run.id == ToolCall.run_id)
-        .where(ToolCall.id == call_id, Run.user_id == user_id)
-    ).first()
-    every = display_parts_from_json(found[0].display) if found else ()
-    if found is None or number >= len(every):
+    call, run = load_tool_call(user_id, call_id)
+    every = display_parts_from_json(call.display)
+    if number >= len(every):
         raise NotFound("There is nothing to see at this address.")
-    return Sheet(found[0], found[1], every[number], every)
+    return Sheet(call, run, every[number], every)
 
 
 def _file(shown: DisplayPart) -> Response:

@@ -1,1 +1,1 @@
-"""What others would write: relays without accounts, storage or limits, to compare with."""
+"""Relays as others would write them, to compare with: no accounts, no storage, no limits."""

@@ -1,4 +1,4 @@
-"""FastAPI, the asynchronous openai client and sse-starlette, as their documentation shows them."""
+"""A relay on FastAPI, the asynchronous openai client and sse-starlette, as their docs show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Flask on gevent and the openai client, as their documentation shows them."""
+"""A relay on Flask, gevent and the openai client, as their docs show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first tables: people, conversations, messages, runs, steps and tool calls."""
+"""Tables of users, conversations, messages, runs, steps and tool calls."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Leases: which worker has a run and until when, and which steps are finished."""
+"""Leases on runs, and whether a step is finished."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -19,7 +19,7 @@ def upgrade() -> None:
             sa.Column("stop_asked", sa.Boolean(), nullable=False, server_default=sa.false())
         )
     with op.batch_alter_table("steps") as steps:
-        # The steps there are belong to runs that have ended.
+        # All steps so far belong to runs that have ended.
         steps.add_column(
             sa.Column("finished", sa.Boolean(), nullable=False, server_default=sa.true())
         )

@@ -1,4 +1,4 @@
-"""What a question that was sent twice is known by."""
+"""Idempotency key of a question."""
 
 import sqlalchemy as sa
 from alembic import op

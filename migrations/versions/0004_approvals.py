@@ -1,4 +1,4 @@
-"""What a person has to approve before it is done, and what they changed about it."""
+"""Approvals, and the arguments that a person changed."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What a tool showed the person, and what would come of a call that waits to be approved."""
+"""What a tool shows people, and the preview of a call that needs approval."""
 
 import sqlalchemy as sa
 from alembic import op

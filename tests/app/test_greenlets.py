@@ -1,4 +1,4 @@
-"""Work done beside its caller: the same result, the same errors, and no longer than the caller."""
+"""Work in a greenlet of its own: the same result, the same errors, no longer than its caller."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How deep a JSON text goes, by what a parser says of it."""
+"""JSON from outside: what passes can be stored and sent to every reader."""
 
 from __future__ import annotations
 
@@ -9,43 +9,71 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.json_input import DEEPEST, is_too_deep
+from app.json_input import parse_json
 
 pytestmark = pytest.mark.engineless
 
-TEXTS = st.text(alphabet='[{]}",\\ n')
 VALUES = st.recursive(
-    TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner), max_leaves=30
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
 )
 
 
-def nested(value: Any, levels: int) -> Any:
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-def depth(value: Any) -> int:
-    within = value.values() if isinstance(value, dict) else value
-    return 0 if isinstance(value, str) else 1 + max(map(depth, within), default=0)
-
-
-@given(VALUES, st.sampled_from([0, 90, 98, 99, 100, 110]), st.sampled_from([None, 1]))
-def test_it_is_as_deep_as_it_is(value: Any, more: int, indent: int | None) -> None:
-    text = json.dumps(nested(value, more), indent=indent)
-    assert is_too_deep(text) == (depth(value) + more > DEEPEST)
+@given(VALUES)
+def test_every_json_value_is_read_as_it_was_written(value: Any) -> None:
+    assert parse_json(json.dumps(value)) == value
+    assert parse_json(json.dumps(value, ensure_ascii=False).encode()) == value
 
 
 @pytest.mark.parametrize(
-    ("text", "too_deep"),
+    "text",
     [
-        ('"' + 20_000 * "[", False),
-        ('"' + 20_000 * "\\[", False),
-        ('"' + 200_000 * '\\\\\\"[', False),
-        (500 * "]" + "1", False),
-        ('"]"' + 200 * '["]",', True),
+        "",
+        "{",
+        '{"a": 1} trailing',
+        "{'a': 1}",
+        "NaN",
+        '{"a": [Infinity]}',
+        '{"a": [-1e999]}',
+        "1" + 400 * "0" + ".5",
+        '"half a character: \\ud83d"',
+        '"half a character: \ud83d"',
+        b'"\xff"',
+        '{"a": 1}'.encode("utf-16"),
+        1_000 * "[" + 1_000 * "]",
+        1_000_000 * "[",
+        1_000_000 * '{"a":',
+        5_000 * "1",
     ],
+    ids=lambda text: repr(text)[:30],
 )
-def test_what_is_no_json_is_left_to_the_parser_or_refused(text: str, too_deep: bool) -> None:
-    """In a time that grows with its length alone."""
-    assert is_too_deep(text) == too_deep
+def test_what_cannot_be_sent_on_to_every_reader_is_refused_with_a_sentence(
+    text: str | bytes,
+) -> None:
+    with pytest.raises(ValueError, match=r"^This is not valid JSON: .*\.$"):
+        parse_json(text)
+
+
+def test_nesting_that_people_use_is_read() -> None:
+    assert json.dumps(parse_json(150 * "[" + 150 * "]")) == 150 * "[" + 150 * "]"
+
+
+def test_the_last_of_two_equal_keys_counts() -> None:
+    assert parse_json('{"a": 1, "b": 2, "a": 3}') == {"a": 3, "b": 2}
+
+
+def test_a_large_integer_keeps_every_digit() -> None:
+    assert parse_json(4_000 * "7") == int(4_000 * "7")
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    assert parse_json(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
+
+
+def test_a_number_that_only_looks_too_large_is_read() -> None:
+    assert parse_json('["0e1000", 0e1000, 1e-1000]') == ["0e1000", 0.0, 0.0]

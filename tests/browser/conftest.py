@@ -22,8 +22,9 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from scripts.browsers import chromium
-from scripts.launch import free_port
+from scripts.child_processes import start
+from scripts.install_test_programs import chromium
+from scripts.ports import free_port
 from tests.browser.person import Person, Site
 from tests.browser.relay import Relay
 
@@ -45,14 +46,13 @@ class Process:
     def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path) -> None:
         self.lines: list[str] = []
         self._changed = threading.Condition()
-        self._popen = subprocess.Popen(
+        self._popen = start(
             [sys.executable, "-u", "-m", *arguments],
             env={**os.environ, "PYTHONPATH": str(ROOT), **env},
             cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
         )
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -93,7 +93,7 @@ def started(folder: Path, **settings: str) -> Iterator[Site]:
     """The whole product in `folder`, on free ports."""
     env = {"INSTANCE_DIR": str(folder / "instance"), "DEMO_MODEL_PACE": "60"}
     env |= free_ports() | settings
-    process = Process(["scripts.serve"], env, folder)
+    process = Process(["scripts.run"], env, folder)
     try:
         process.until("Homestream is ready")
         database = f"sqlite:///{env['INSTANCE_DIR']}/homestream.db"

@@ -18,8 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from scripts.launch import free_port
-from scripts.nginx import nginx
+from scripts.child_processes import start
+from scripts.install_test_programs import nginx
+from scripts.ports import free_port
 from tests.browser.conftest import PATIENCE, ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -80,7 +81,7 @@ TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 @contextmanager
 def running(command: list[str], env: dict[str, str], folder: Path, site: str) -> Iterator[None]:
     with (folder / "output").open("ab") as output:
-        program = subprocess.Popen(command, env=env, cwd=folder, stdout=output, stderr=output)
+        program = start(command, env=env, cwd=folder, stdout=output, stderr=output)
     try:
         wait_for(program, int(site.rpartition(":")[2]), folder / "output")
         yield

@@ -18,7 +18,8 @@ from pathlib import Path
 import psycopg
 from playwright.sync_api import Page, sync_playwright
 
-from scripts.launch import free_port
+from scripts.child_processes import end_with_parent
+from scripts.ports import free_port
 from tests.browser.conftest import ROOT, Process, free_ports, launch
 from tests.browser.person import Person, Site, eventually
 from tests.support.processes import below
@@ -71,6 +72,7 @@ def database_of(cluster: int) -> str:
 
 
 def main() -> None:
+    end_with_parent()
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--times", type=int, default=20)
     times = parser.parse_args().times
@@ -80,7 +82,7 @@ def main() -> None:
         url = f"http://127.0.0.1:{model_port}/v1"
         ports = free_ports()
         env = {"INSTANCE_DIR": f"{name}/instance", "OPENAI_BASE_URL": url, "MODEL": "scripted"}
-        cluster = Process(["scripts.cluster"], env | ports, Path(name))
+        cluster = Process(["scripts.run_cluster"], env | ports, Path(name))
         try:
             cluster.until("Homestream is ready")
             browser = launch(playwright)

@@ -21,7 +21,9 @@ import requests
 from playwright.sync_api import BrowserContext, expect
 
 from app.auth.key_files import ensure_secrets
-from scripts.launch import free_port
+from scripts.child_processes import start
+from scripts.local_servers import Postgres
+from scripts.ports import free_port
 from tests.browser.conftest import ROOT, Process, free_ports
 from tests.browser.person import Person, Site, eventually
 from tests.browser.proxies import DEPLOY, caddy, nginx_proxy
@@ -70,10 +72,10 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
     ports = free_ports()
     folder = tmp_path / "instance"
     env = {"INSTANCE_DIR": str(folder), "DEMO_MODEL_PACE": "30", "DATABASE_URL": "", **ports}
-    process = Process(["scripts.cluster"], env, tmp_path)
+    process = Process(["scripts.run_cluster"], env, tmp_path)
     try:
         process.until("Homestream is ready")
-        nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("Its nodes are"))
+        nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("The nodes are"))
         assert len(nodes) == 2
         site = Site(f"http://127.0.0.1:{ports['WEB_PORT']}")
         assert requests.get(f"{site.url}/health", timeout=10).json()["redis"] == "up"
@@ -93,6 +95,7 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
     finally:
         pids = [each.pid for each in below(process.pid)]
         process.stop()
+        Postgres(folder / "cluster" / "postgres", 0).remove()  # elsewhere when root runs it
     but_of_the_network(complaints)
     assert len(pids) > 10
     assert all_gone(pids)
@@ -126,7 +129,7 @@ def test_a_unit_starts_what_it_says_and_ends_in_time(name: str, tmp_path: Path) 
     *before, command = [local(each, env) for each in commands]
     for each in before:
         subprocess.run(each, env=env, cwd=ROOT, check=True, capture_output=True, timeout=60)
-    process = subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.DEVNULL)
+    process = start(command, env=env, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: answers(port), 60)
         process.send_signal(signal.SIGTERM)

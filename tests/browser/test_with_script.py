@@ -31,7 +31,7 @@ def test_a_person_asks_watches_it_work_and_reads_the_answer(ann: Person) -> None
     ann.page.get_by_role("button", name="Approve", exact=True).click()
     ann.waits_for("completed", 3)
     ann.page.get_by_role("link", name="Outbox").first.click()
-    expect(ann.page.get_by_role("main")).to_contain_text(f"to {ann.email}")
+    expect(ann.page.get_by_role("main")).to_contain_text(f"for {ann.email}")
     eventually(lambda: ann.site.open_streams() == 0)
 
 

@@ -90,7 +90,7 @@ def performance_report(arguments: dict[str, Any]) -> Any:
 
 
 def send_report(arguments: dict[str, Any]) -> Any:
-    return {"sent": True, **arguments, "delivery": "outbox"}
+    return {"sent": False, **arguments, "delivery": "outbox"}
 
 
 ANSWERS: dict[str, Tool] = {

@@ -279,7 +279,10 @@ def test_text_comes_before_a_call_and_an_e_mail_is_announced():
         return next_turn([Message(role="user", content=question)], Talk().tools).text
 
     assert said(PORTLAND_SEARCH) == "Let me look those up."
-    assert said("send L001 to ann@example.com") == "I'll send L001 to ann@example.com."
+    assert (
+        said("send L001 to ann@example.com")
+        == "I'll prepare a report about L001 for ann@example.com."
+    )
 
 
 def test_a_request_without_a_question_is_greeted():

@@ -15,6 +15,7 @@ import tempfile  # noqa: E402
 import time  # noqa: E402
 from pathlib import Path  # noqa: E402
 
+from scripts.child_processes import end_with_parent  # noqa: E402
 from tests.faults.cluster import ROOT, Cluster  # noqa: E402
 from tests.faults.rounds import CONTROL, FAULTS, Fault, Model, Result, Round, table  # noqa: E402
 
@@ -22,6 +23,7 @@ LOGS = ROOT / "test-results" / "faults"
 
 
 def main() -> None:
+    end_with_parent()
     parser = argparse.ArgumentParser(description="Break things under load and count what it cost.")
     parser.add_argument("--rounds", type=int, default=3, help="of each fault")
     parser.add_argument("--streams", type=int, default=50, help="open at once")

@@ -23,9 +23,11 @@ import redis
 import requests
 from gevent import sleep
 
-from scripts.engines import Postgres, Valkey
-from scripts.launch import free_port
-from tests.support.engines import migrate
+from app.auth.key_files import ensure_secrets
+from scripts.child_processes import start
+from scripts.local_servers import Postgres, Valkey
+from scripts.ports import free_port
+from tests.support.seeded_databases import migrate
 from tests.support.processes import children
 
 Usage = dict[str, int]
@@ -53,7 +55,7 @@ class Server:
 
     def start(self) -> None:
         with self.output.open("ab") as out:
-            self._process = subprocess.Popen(
+            self._process = start(
                 self.command, env=self.env, cwd=self.folder, stdout=out, stderr=out
             )
 
@@ -137,7 +139,7 @@ class Cluster:
 
     def _service(self, name: str, port: int) -> Server:
         config = str(ROOT / "scripts/gunicorn_services.py")
-        return self._gunicorn(config, port, f"tool_services.{name}:create_app()", name)
+        return self._gunicorn(config, port, f"tool_services.{name}.app:create_app()", name)
 
     def _gunicorn(self, config: str, port: int, application: str, name: str) -> Server:
         command = [
@@ -151,7 +153,8 @@ class Cluster:
     def __enter__(self) -> Cluster:
         self.postgres.start()
         self.valkey.start()
-        migrate(self.folder / "instance", self.postgres.url)
+        ensure_secrets(self.folder / "instance")
+        migrate(self.postgres.url)
         for server in (*self.nodes, self.listings, self.analytics):
             server.start()
         self.wait_until_ready()

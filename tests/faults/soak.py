@@ -26,6 +26,7 @@ from pathlib import Path  # noqa: E402
 import gevent  # noqa: E402
 import requests  # noqa: E402
 
+from scripts.child_processes import end_with_parent  # noqa: E402
 from tests.faults.cluster import Cluster, Usage  # noqa: E402
 from tests.faults.readers import TIMEOUTS, Account, Reader  # noqa: E402
 from tests.faults.rounds import Model, expected  # noqa: E402
@@ -146,6 +147,7 @@ class Soak:
 
 
 def main() -> None:
+    end_with_parent()
     parser = argparse.ArgumentParser(description="Use everything for a while; count what stays.")
     parser.add_argument("--minutes", type=float, default=30)
     parser.add_argument("--every", type=float, default=3, help="minutes between two notes")

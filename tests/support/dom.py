@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from app.rendering.markdown import Patch
+from app.rendering.streamed_markdown import Patch
 
 _NAMED = {"&nbsp;": "\N{NO-BREAK SPACE}"}
 
@@ -14,7 +14,8 @@ def parse(html: str) -> ET.Element:
     """An element that holds the HTML."""
     for name, character in _NAMED.items():
         html = html.replace(name, character)
-    html = html.replace("<br>", "<br/>").replace("<hr>", "<hr/>").replace(" hx-disable>", ">")
+    html = html.replace("<br>", "<br/>").replace("<hr>", "<hr/>")
+    html = re.sub(r" (?:hx-disable|download|open)(?=[ >])", "", html)
     html = re.sub(r"<(img [^>]*[^/>])>", r"<\1/>", html)
     return ET.fromstring(f"<div>{html}</div>")  # noqa: S314 - made by the code under test
 
@@ -51,3 +52,12 @@ def append(target: ET.Element, added: ET.Element) -> None:
         else:
             target.text = (target.text or "") + added.text
     target.extend(list(added))
+
+
+def depth(html: str) -> int:
+    """How deep elements are nested in the HTML."""
+    return _depth(parse(html))
+
+
+def _depth(element: ET.Element) -> int:
+    return max((1 + _depth(child) for child in element), default=0)

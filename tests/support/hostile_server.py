@@ -20,7 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.request import urlopen
 
-from scripts.launch import free_port
+from scripts.ports import free_port
 
 Json = dict[str, Any]
 
@@ -129,7 +129,7 @@ class Attacker(BaseHTTPRequestHandler):
     def _tool(self) -> Json:
         tool = {"name": "act", "inputSchema": {}, **TOOLS.get(self.attack, {})}
         tool["inputSchema"] = ANYTHING | tool["inputSchema"]
-        here = "http://{}:{}".format(*self.server.server_address[:2])
+        here = f"http://{self.headers['Host']}"
         return dict(json.loads(json.dumps(tool).replace("{here}", here)))
 
     def _result(self, result: Json) -> None:
@@ -145,6 +145,9 @@ class Attacker(BaseHTTPRequestHandler):
         for name, value in {"content_type": "application/json", **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing of each request."""
 
     def one_byte_chunks(self) -> None:
         self._head(transfer_encoding="chunked")
@@ -246,6 +249,5 @@ def fetched(url: str) -> int:
 if __name__ == "__main__":
     server = ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Attacker)
     server.daemon_threads = True
-    Attacker.log_message = lambda *_: None  # type: ignore[method-assign, misc, assignment]
     print("listening", flush=True)
     server.serve_forever()

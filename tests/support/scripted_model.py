@@ -1,6 +1,7 @@
-"""A scripted model: real HTTP on loopback, playing one reply a request, byte for byte as told.
+"""A scripted model: a real HTTP server on loopback that sends one scripted reply for each request.
 
-It speaks the OpenAI wire protocol, and breaks it on demand. Use it in a process patched by gevent::
+It speaks the chat completions protocol, always streaming, and breaks it on demand. Use it in a
+process patched by gevent::
 
     with ScriptedModel() as model:
         model.script(error(429, "slow down", headers={"Retry-After": "0"}), text("Hello ", "world"))
@@ -37,6 +38,7 @@ from tests.support.scripted_replies import (
     RawBytes,
     RecordedRequest,
     Reply,
+    Whole,
     by_marker,
     call,
     cut_after,
@@ -54,6 +56,7 @@ from tests.support.scripted_replies import (
     text,
     tool_call,
     tool_calls,
+    whole,
 )
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "RecordedRequest",
     "Reply",
     "ScriptedModel",
+    "Whole",
     "by_marker",
     "call",
     "cut_after",
@@ -81,6 +85,7 @@ __all__ = [
     "text",
     "tool_call",
     "tool_calls",
+    "whole",
 ]
 
 
@@ -89,8 +94,8 @@ class ScriptedModel:
 
     def __init__(self, port: int = 0) -> None:
         self.requests: list[RecordedRequest] = []
-        self.stalled = False  # no reply goes on while this is so
-        self.let_go: set[str] = set()  # replies held by these words go on
+        self.stalled = False  # while True, every reply stands still
+        self.let_go: set[str] = set()  # the words whose replies are no longer held
         self._open: set[socket.socket] = set()
         self._replies: list[Reply] = [text("Hello ", "world")]
         self._server = StreamServer(("127.0.0.1", port), self._serve)
@@ -113,7 +118,7 @@ class ScriptedModel:
         return f"http://127.0.0.1:{self._server.server_port}/v1"
 
     def script(self, *replies: Reply) -> None:
-        """What to answer from now on, one reply a request."""
+        """Set the replies to send from now on, one for each request."""
         self._replies = list(replies)
 
     def wait_until_free(self) -> None:
@@ -125,7 +130,8 @@ class ScriptedModel:
         if not record:
             return
         if record.method == "GET":
-            sock.sendall(_json_response(200, self._about(record.path)))
+            seen = [_summary(one) for one in self.requests]
+            sock.sendall(_json_response(200, {"requests": seen}))
             return
         if record.path.endswith("/go"):
             self.let_go.add(record.body)
@@ -154,11 +160,6 @@ class ScriptedModel:
             chosen = chosen.choose(record)
         return chosen
 
-    def _about(self, path: str) -> Any:
-        if path.endswith("/requests"):
-            return {"requests": [_summary(record) for record in self.requests]}
-        return {"object": "list", "data": [{"id": "scripted", "object": "model"}]}
-
 
 def _summary(record: RecordedRequest) -> dict[str, Any]:
     return {
@@ -185,7 +186,7 @@ def _read_request(sock: socket.socket) -> RecordedRequest | None:
 
 
 def _watch(sock: socket.socket, record: RecordedRequest) -> None:
-    """Wait for the client to close: nothing more is read from it, so all it can send is the end."""
+    """Note when the client closes its connection; it has nothing more to send."""
     try:
         while sock.recv(4096):
             pass
@@ -195,7 +196,7 @@ def _watch(sock: socket.socket, record: RecordedRequest) -> None:
 
 
 class _Wire:
-    """The way back to one client; it stops with ConnectionError as soon as the client has gone."""
+    """The response to one client. Raises ConnectionError once the client has gone."""
 
     def __init__(self, model: ScriptedModel, sock: socket.socket, record: RecordedRequest) -> None:
         self.model = model
@@ -222,12 +223,12 @@ class _Wire:
         self.send(b"%x\r\n%s\r\n" % (len(piece), piece))
 
     def finish(self, piece: bytes) -> None:
-        """Send the last bytes; a client that goes from now on has not left early."""
+        """Send the last bytes. A client that closes after them has not left early."""
         self.send(piece)
         self.record.finished.set()
 
     def drop(self, reset: bool) -> None:
-        """Close in the middle of a chunk that claims to be longer."""
+        """Close the connection in the middle of a chunk."""
         self.send(b'40\r\ndata: {"cho')
         if reset:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -238,12 +239,12 @@ def _play(chosen: Reply, wire: _Wire) -> None:
     match chosen:
         case Failure():
             wire.finish(_json_response(chosen.status, _error_body(chosen), chosen.headers))
+        case Whole():
+            wire.finish(_response(chosen.status, chosen.body, chosen.content_type, chosen.headers))
         case RawBytes():
             _play_raw(chosen, wire)
-        case Completion() if wire.record.body.get("stream"):
-            _play_stream(chosen, wire)
         case Completion():
-            _play_whole(chosen, wire)
+            _play_stream(chosen, wire)
 
 
 def _play_raw(chosen: RawBytes, wire: _Wire) -> None:
@@ -294,33 +295,6 @@ def _closing(piece: bytes) -> bytes:
     return b"%x\r\n%s\r\n0\r\n\r\n" % (len(piece), piece)
 
 
-def _play_whole(chosen: Completion, wire: _Wire) -> None:
-    wire.pause(chosen.first_delay)
-    wire.pause(None if chosen.forever or chosen.ending == "stall" else chosen.pace)
-    if chosen.ending in ("cut", "reset"):
-        wire.send(_STREAM_HEAD)
-        wire.drop(chosen.ending == "reset")
-    elif chosen.ending == "error":
-        wire.finish(_json_response(500, _error_body(Failure(500, chosen.message))))
-    else:
-        wire.finish(_json_response(200, _whole(chosen)))
-
-
-def _whole(chosen: Completion) -> dict[str, Any]:
-    calls: list[dict[str, Any]] = []
-    for delta in chosen.deltas:
-        for piece in delta.get("tool_calls", ()):
-            if "id" in piece:
-                calls.append({**piece, "function": dict(piece["function"])})
-            else:
-                calls[-1]["function"]["arguments"] += piece["function"]["arguments"]
-    said = "".join(delta.get("content", "") for delta in chosen.deltas)
-    message = {"role": "assistant", "content": said, **({"tool_calls": calls} if calls else {})}
-    choice = {"index": 0, "message": message, "finish_reason": chosen.finish_reason}
-    body = {**HEAD, "object": "chat.completion", "choices": [choice]}
-    return {**body, "usage": USAGE} if chosen.usage else body
-
-
 def _error_body(failure: Failure) -> dict[str, Any]:
     kind = "server_error" if failure.status >= 500 else "invalid_request_error"
     return {
@@ -335,14 +309,20 @@ _STREAM_HEAD = (
 
 
 def _json_response(status: int, body: Any, headers: dict[str, str] | None = None) -> bytes:
-    content = json.dumps(body).encode()
-    fields = {"Content-Type": "application/json", "Content-Length": len(content), **(headers or {})}
+    return _response(status, json.dumps(body).encode(), "application/json", headers or {})
+
+
+def _response(status: int, content: bytes, content_type: str, headers: dict[str, str]) -> bytes:
+    fields = {"Content-Type": content_type, "Content-Length": len(content), **headers}
     lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"HTTP/1.1 {status} Scripted\r\n{lines}Connection: close\r\n\r\n".encode() + content
 
 
 def main() -> None:
-    """Serve by markers until interrupted; `GET /requests` tells what came, `POST /go` lets go."""
+    """Serve by markers until interrupted.
+
+    `GET /requests` lists the requests, `POST /go` lets the replies go on that its body holds.
+    """
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--port", type=int, default=0)
     model = ScriptedModel(parser.parse_args().port)

@@ -1,4 +1,4 @@
-"""What a scripted model can answer: whole, broken, slow or silent; one value a reply."""
+"""The replies of a scripted model, as values: whole, broken, slow or silent ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ARGUMENT_PIECE = 8
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One request as it arrived, and what became of its connection."""
+    """One request, and how its connection ended."""
 
     method: str
     path: str
@@ -33,18 +33,18 @@ class RecordedRequest:
 
     @property
     def disconnected_at(self) -> float | None:
-        """When the client went before the reply was finished, on the monotonic clock."""
+        """The time (monotonic) at which the client left early, or None."""
         return self._left_at[0] if self._left_at else None
 
     @property
     def last_user_text(self) -> str:
-        """The newest user message; empty when there is none."""
+        """The newest user message, or ""."""
         messages = self.body.get("messages", []) if isinstance(self.body, dict) else []
         said = [message["content"] for message in messages if message.get("role") == "user"]
         return str(said[-1]) if said else ""
 
     def note_disconnect(self) -> None:
-        """Record that the client has gone, unless its reply was finished before."""
+        """Record that the client has left, unless its reply was finished."""
         if not self.finished.is_set() and not self.disconnected.is_set():
             self._left_at.append(time.monotonic())
             self.disconnected.set()
@@ -52,7 +52,7 @@ class RecordedRequest:
 
 @dataclass(frozen=True)
 class Completion:
-    """An answer of deltas, `pace` seconds apart, the first after `first_delay` (None: never)."""
+    """A streamed reply: deltas `pace` seconds apart, after `first_delay` seconds (None: never)."""
 
     deltas: tuple[Delta, ...] = ()
     finish_reason: str = "stop"
@@ -62,12 +62,12 @@ class Completion:
     ending: Ending = "done"
     forever: bool = False
     message: str = ""
-    held: str = ""  # it stays half-way, or before a late beginning, until this word is let go
+    held: str = ""  # stand still half-way, or before a late beginning, until this word is let go
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An HTTP error in OpenAI's shape."""
+    """An HTTP error in OpenAI's format."""
 
     status: int
     message: str
@@ -84,13 +84,23 @@ class RawBytes:
 
 
 @dataclass(frozen=True)
+class Whole:
+    """A response that is sent as it is."""
+
+    status: int
+    body: bytes
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Chosen:
-    """A reply chosen when the request is known."""
+    """A reply that depends on the request."""
 
     choose: Callable[[RecordedRequest], Reply]
 
 
-Reply = Completion | Failure | RawBytes | Chosen
+Reply = Completion | Failure | RawBytes | Whole | Chosen
 
 
 def text(
@@ -102,7 +112,7 @@ def text(
 
 
 def call(name: str, arguments: dict[str, Any] | str, id: str | None = None) -> Delta:
-    """One tool call for `tool_calls`. Arguments given as text are sent as they are, even broken."""
+    """One tool call for `tool_calls`. Arguments that are text are sent as they are, even broken."""
     written = arguments if isinstance(arguments, str) else json.dumps(arguments)
     return {"id": id, "type": "function", "function": {"name": name, "arguments": written}}
 
@@ -135,7 +145,7 @@ def tool_call(
     id: str | None = None,
     text_before: str = "",
 ) -> Completion:
-    """One tool call, maybe with text before it."""
+    """A reply of one tool call, with or without text before it."""
     return tool_calls([call(name, arguments, id)], text_before)
 
 
@@ -147,7 +157,7 @@ def error(
 
 
 def stall_before_first(seconds: float | None, reply: Completion | None = None) -> Completion:
-    """Headers at once, then silence before the first event; None: for ever."""
+    """The headers at once, then silence before the first event; None: without end."""
     return replace(reply or text("Hello ", "world"), first_delay=seconds)
 
 
@@ -167,8 +177,15 @@ def error_mid_stream(*chunks: str, message: str = "The upstream failed.") -> Com
 
 
 def raw_bytes(pieces: Iterable[bytes], pace: float = 0.0) -> RawBytes:
-    """A stream's bytes, cut wherever the test likes."""
+    """A stream's bytes, cut into these pieces."""
     return RawBytes(tuple(pieces), pace)
+
+
+def whole(
+    status: int, body: bytes, content_type: str, headers: dict[str, str] | None = None
+) -> Whole:
+    """A response of any kind."""
+    return Whole(status, body, content_type, headers or {})
 
 
 def event(delta: Delta, finish_reason: str | None = None) -> bytes:
@@ -181,7 +198,7 @@ DONE = b"data: [DONE]\n\n"
 
 
 def empty() -> Completion:
-    """A proper stream without a word in it."""
+    """A stream without any text."""
     return Completion()
 
 
@@ -203,7 +220,7 @@ def reply(choose: Callable[[RecordedRequest], Reply]) -> Chosen:
 
 
 def sse(body: Any) -> bytes:
-    """One server-sent event: UTF-8, but for half characters, which only an escape can say."""
+    """One server-sent event, in UTF-8; halves of surrogate pairs can only be escaped."""
     try:
         data = json.dumps(body, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -211,12 +228,12 @@ def sse(body: Any) -> bytes:
     return b"data: " + data + b"\n\n"
 
 
-MARKDOWN = """## Three homes
+MARKDOWN = """## Three notes
 
-| Address | Price |
+| Note | Words |
 | --- | ---: |
-| 123 Oak Street | $825,000 |
-| 456 Pine Avenue | $799,000 |
+| Rivers | 1,825 |
+| Lakes | 1,799 |
 
 - **Bold** and *slanted*
 - `code`
@@ -225,11 +242,11 @@ All of it is Markdown."""
 
 
 def by_marker(record: RecordedRequest) -> Reply:
-    """The stand-alone script: what the newest user message asks for in double brackets.
+    """Reply as the marker in double brackets says that the newest user message holds.
 
     `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`, `[[markdown]]`,
     `[[error]]`, `[[say WORDS]]` (said back word for word), `[[tool NAME {JSON}]]` (called once).
-    With `[[held WORD]]` behind any of them the text stays half-way until `POST /go` brings WORD.
+    With `[[held WORD]]` after any of them, the text stops half-way until `POST /go` sends WORD.
     """
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
     name, rest = (asked[1], asked[2]) if asked else ("", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import gevent
 import jwt
@@ -86,7 +86,7 @@ class ToolService:
             return {"content": answer}
         return {"content": [], "structuredContent": answer}
 
-    def __enter__(self) -> ToolService:
+    def __enter__(self) -> Self:
         self.served.begin(self.app)
         return self
 

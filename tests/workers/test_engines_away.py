@@ -17,7 +17,7 @@ from sqlalchemy import text as sql
 
 from app.db.connection import begin_read_only, engine_options, parse_url
 from app.db.models import db
-from scripts.engines import Postgres, Valkey
+from scripts.local_servers import Postgres, Valkey
 from tests.support.engines import Engines
 from tests.support.processes import below
 from tests.support.product import Person, Product, eventually, text_of
@@ -137,6 +137,9 @@ def test_the_first_to_meet_a_database_that_hangs_is_told_soon(
     """Before anything has noticed, whether it is a question or the connection that hangs."""
     if not warm:
         with product.app.app_context():
+            pool: Any = db.engine.pool
+            # One in use would come back to a pool that is gone, and never be closed.
+            eventually(lambda: pool.checkedout() == 0)
             db.engine.dispose()
     with hanging(real_engines.postgres):
         is_refused_soon(alice)

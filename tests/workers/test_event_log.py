@@ -30,9 +30,9 @@ def log(request: pytest.FixtureRequest) -> EventLog:
 def on_redis(engines: Engines) -> Iterator[RedisLog]:
     url = engines.fresh()["redis_url"]
     opened = RedisLog(url, connect(url))
-    opened.begin()
+    opened.start()
     yield opened
-    opened.end()
+    opened.stop()
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def there(here: RedisLog, real_engines: Engines) -> Iterator[RedisLog]:
     """Another worker's log."""
     url = real_engines.valkey.url
     opened = RedisLog(url, connect(url))
-    opened.begin()
+    opened.start()
     yield opened
-    opened.end()
+    opened.stop()
 
 
 def test_entries_are_numbered_from_one_in_order(log: EventLog) -> None:
@@ -124,6 +124,35 @@ def test_an_unknown_run_is_none_rather_than_silence(log: EventLog) -> None:
     assert log.read("nobody", 0, 5) is None
 
 
+def test_a_suspended_run_keeps_its_readers_and_goes_on_with_the_next_attempt(
+    log: EventLog,
+) -> None:
+    log.append("r", [Content("a"), Content("b")])
+    log.suspend("r")
+    reader = gevent.spawn(log.read, "r", 2, 10)
+    gevent.sleep(0.1)
+    assert not reader.dead
+    log.open("r", 2)
+    seq = log.append("r", [Content("c")])
+    assert reader.get(timeout=5) == [Entry(seq, Content("c"))]
+
+
+def test_readers_can_wait_for_a_run_that_was_stored_before_this_process_began(
+    log: EventLog,
+) -> None:
+    log.follow("stored", 7)
+    assert log.read("stored", 6, 10) is None
+    assert log.read("stored", 7, 0.01) == []
+
+
+def test_a_log_in_memory_keeps_nothing_of_a_suspended_run() -> None:
+    log = MemoryLog()
+    log.append("r", [Content("a"), Content("b")])
+    log.suspend("r")
+    assert log.read("r", 1, 10) is None
+    assert log.text("r", 0) == ""
+
+
 def test_a_finished_run_is_dropped_in_time_and_a_live_one_never() -> None:
     log = MemoryLog(keep=0)
     log.append("old", [Content("a"), DONE])
@@ -180,6 +209,20 @@ def test_of_two_producers_the_later_attempt_is_the_one_that_counts(
     assert entries[0].event == Content("new", replace=True)
 
 
+def test_a_suspended_run_is_sent_whole_and_goes_on_at_another_worker(
+    here: RedisLog, there: RedisLog
+) -> None:
+    here.open("r", 1)
+    here.append("r", [Content("a")])
+    here.append("r", [Content("b")])
+    here.suspend("r")
+    eventually(lambda: (there.read("r", 0, 0) or [None])[-1] == Entry(2, Content("b")))
+    reader = gevent.spawn(here.read, "r", 2, 10)
+    there.open("r", 2)
+    seq = there.append("r", [Content("", replace=True), DONE])
+    assert reader.get(timeout=5)[-1] == Entry(seq, DONE)
+
+
 def connect_count(log: RedisLog) -> int:
     """How many entries of "r" Redis has that are of a second attempt."""
     rows = log._commands.xrange("hs:run:r")
@@ -198,8 +241,8 @@ def test_what_redis_lost_is_sent_again(here: RedisLog, there: RedisLog) -> None:
 
 def test_a_log_is_bounded_and_expires(real_engines: Engines) -> None:
     url = real_engines.fresh()["redis_url"]
-    log = RedisLog(url, connect(url), keep=7, live_keep=70, most=100)
-    log.begin()
+    log = RedisLog(url, connect(url), keep=7, live_keep=70, max_entries=100)
+    log.start()
     with connect(url) as client:
         log.open("r", 1)
         log.append("r", [Content("x")] * 1000)
@@ -209,7 +252,7 @@ def test_a_log_is_bounded_and_expires(real_engines: Engines) -> None:
         assert 7 < client.ttl("hs:run:r") <= 70
         log.append("r", [DONE])
         eventually(lambda: 0 < client.ttl("hs:run:r") <= 7)
-    log.end()
+    log.stop()
 
 
 def test_the_text_of_a_step_is_what_was_appended_since(log: EventLog) -> None:

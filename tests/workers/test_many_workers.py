@@ -14,7 +14,8 @@ from app.runs.event_log import ATTEMPT
 from tests.support.engines import Engines
 from tests.support.product import Person, Product, Stream, eventually, text_of
 from tests.support.scripted_model import ScriptedModel
-from tests.support.scripted_replies import endless, text
+from tests.support.scripted_replies import endless, text, tool_call
+from tests.support.tool_services import ToolService
 
 Start = Callable[..., Product]
 Nodes = tuple[Product, Product]
@@ -151,7 +152,7 @@ def test_a_worker_that_leaves_hands_over_and_its_reader_goes_on_elsewhere(
     stream = alice.ask("Hello")
     messages = stream.until("content")
     run = messages[0].json["runId"]
-    leaving = gevent.spawn(nodes[0].engine.leave, 3.5)
+    leaving = gevent.spawn(nodes[0].services.drain, 3.5)
     messages += stream.all()
     assert stream.retry is not None
     assert stream.retry < 1000
@@ -171,7 +172,7 @@ def test_an_answer_that_can_be_finished_in_time_is_finished_where_it_began(
     model.script(text(*WORDS, pace=0.05))
     stream = alice.ask("Hello")
     messages = stream.until("content")
-    gevent.spawn(nodes[0].engine.leave, 20)
+    gevent.spawn(nodes[0].services.drain, 20)
     messages += stream.all()
     rest = at(nodes[1], alice).resume(messages[0].json["runId"], messages[-1].id)
     messages += rest.until("done")
@@ -190,11 +191,30 @@ def test_a_worker_that_hangs_loses_the_run_and_can_spoil_nothing(
     stream = alice.ask("Hello")
     messages = stream.until("content")
     run = messages[0].json["runId"]
-    with nodes[0].engine.runs.beating:  # as one whose beat is stuck
+    with nodes[0].services.supervisor.updating:  # as one whose beat is stuck
         reader = at(nodes[1], alice).resume(run, messages[-1].id)
         messages = [*messages, *reader.until("done")]
     assert text_of(messages) == "".join(WORDS)
     history = alice.api("GET", "/agents/chat-history").json()["messages"]
     assert (history[-1]["content"], history[-1]["status"]) == ("".join(WORDS), "completed")
-    eventually(lambda: nodes[0].engine.runs.counts()["activeRuns"] == 0)
+    eventually(lambda: nodes[0].services.runs.counts()["activeRuns"] == 0)
     assert text_of(at(nodes[0], alice).resume(run).until("done")) == "".join(WORDS)
+
+
+def test_an_answer_that_waits_for_approval_goes_on_at_another_worker(
+    start: Start, real_engines: Engines, model: ScriptedModel
+) -> None:
+    with ToolService(act=lambda _: "acted") as service:
+        rules = {"tool_services": {"tools": service.url}, "approvals": {"act": "always"}}
+        nodes = of_two(start, real_engines, **rules)
+        alice = nodes[0].sign_up("Alice")
+        model.script(tool_call("act", {}, text_before="I act."), text("Done."))
+        messages = alice.ask("Act").until("approval")
+        reader = at(nodes[1], alice).resume(messages[0].json["runId"])
+        assert reader.until("approval")[-1].json == messages[-1].json
+        eventually(lambda: nodes[0].services.runs.counts()["activeRuns"] == 0)
+        nodes[0].services.stop()
+        body = {"decision": "approve"}
+        at(nodes[1], alice).api("POST", messages[-1].json["url"], json=body)
+        assert text_of(reader.until("done")) == "I act.\n\nDone."
+    assert len(service.calls) == 1

@@ -1,26 +1,33 @@
-"""Figures as people like to see them: large, beside each other, and drawn."""
+"""The display parts of this service: metrics, markets and reports, with charts."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from flask import render_template
 
-from tool_services.framework.charts import Amount, bars, data_url, dollars, in_words, line, whole
-from tool_services.framework.tools import Part
+from tool_services.analytics.listings_client import Market
+from tool_services.analytics.market_analysis import MarketAnalysis
+from tool_services.analytics.metrics import ListingMetrics, Metrics
+from tool_services.analytics.performance_report import PerformanceReport
+from tool_services.framework.charts import (
+    Format,
+    alt_text,
+    bar_chart,
+    count_text,
+    data_url,
+    dollars_text,
+    line_chart,
+)
+from tool_services.framework.tools import DisplayPart
 
-if TYPE_CHECKING:
-    from tool_services.analytics.listing_metrics import Figures, FiguresOfListing
-    from tool_services.analytics.market_analysis import Market, MarketAnalysis
-    from tool_services.analytics.performance_report import PerformanceReport
-
-# With more bars than these their labels run into each other.
-MOST_BARS = 10
-# Of the fewer days the better; of all else the more.
+# With more bars than these, their labels overlap.
+MAX_BARS = 10
+# Fewer days are better. Of everything else, more is better.
 _BEST = {
     "page_views": max,
     "saves": max,
@@ -33,72 +40,76 @@ _BEST = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing's address, and what it shows in words."""
+    """An image, as a data: URL, and its values in words."""
 
     title: str
-    address: str
-    words: str
+    url: str
+    alt: str
 
     @classmethod
-    def bars(
-        cls, title: str, labels: Sequence[str], values: Sequence[float], amount: Amount = whole
+    def draw(
+        cls,
+        draw: Callable[[Sequence[str], Sequence[float], Format], str],
+        title: str,
+        labels: Sequence[str],
+        values: Sequence[float],
+        value_text: Format = count_text,
     ) -> Self:
-        drawing = data_url(bars(labels, values, amount))
-        return cls(title, drawing, in_words(labels, values, amount))
-
-    @classmethod
-    def line(
-        cls, title: str, labels: Sequence[str], values: Sequence[float], amount: Amount
-    ) -> Self:
-        drawing = data_url(line(labels, values, amount))
-        return cls(title, drawing, in_words(labels, values, amount))
+        svg = draw(labels, values, value_text)
+        return cls(title, data_url(svg), alt_text(labels, values, value_text))
 
 
-def market_page(analysis: MarketAnalysis, market: Market) -> Part:
+def market_page(analysis: MarketAnalysis, market: Market) -> DisplayPart:
+    """Show a market's analysis, with its prices by quarter and its homes by price."""
     charts = []
     if len(market.quarters) > 1:
         names = [quarter.name for quarter in market.quarters]
         prices = [quarter.average_price for quarter in market.quarters]
-        charts.append(Chart.line("Average price by quarter", names, prices, dollars))
+        charts.append(
+            Chart.draw(line_chart, "Average price by quarter", names, prices, dollars_text)
+        )
     if market.price_bands:
-        names = [dollars(band.lowest) for band in market.price_bands]
-        counts = [band.homes for band in market.price_bands]
-        charts.append(Chart.bars("Homes from each price up, last year", names, counts))
+        names = [dollars_text(band.lowest) for band in market.price_bands]
+        homes = [band.homes for band in market.price_bands]
+        charts.append(Chart.draw(bar_chart, "Homes by price, last year", names, homes))
     html = render_template("market.html", analysis=analysis, charts=charts)
-    return Part("market.html", "text/html", html)
+    return DisplayPart("market.html", "text/html", html)
 
 
-def metrics_page(lines: Sequence[FiguresOfListing]) -> Part:
-    newest = max((line.last_updated for line in lines if line.last_updated), default=None)
-    html = render_template("metrics.html", lines=lines, best=_best(lines), newest=newest)
-    return Part("metrics.html", "text/html", html)
+def metrics_page(metrics: Sequence[ListingMetrics]) -> DisplayPart:
+    """Show the metrics of one listing large, those of several in a table."""
+    newest = max((each.last_updated for each in metrics if each.last_updated), default=None)
+    html = render_template("metrics.html", lines=metrics, best=_best(metrics), newest=newest)
+    return DisplayPart("metrics.html", "text/html", html)
 
 
-def report_page(report: PerformanceReport) -> Part:
+def report_page(report: PerformanceReport) -> DisplayPart:
+    """Show a performance report, with charts if it has few enough listings."""
     charts = []
-    if 1 < len(report.listings) <= MOST_BARS:
+    if 1 < len(report.listings) <= MAX_BARS:
         names = [line.listing_id for line in report.listings]
         views = [line.metrics.page_views for line in report.listings]
         inquiries = [line.metrics.inquiries for line in report.listings]
-        charts = [Chart.bars("Views", names, views), Chart.bars("Inquiries", names, inquiries)]
+        charts.append(Chart.draw(bar_chart, "Views", names, views))
+        charts.append(Chart.draw(bar_chart, "Inquiries", names, inquiries))
     best = _best([line.metrics for line in report.listings])
     html = render_template("report.html", report=report, best=best, charts=charts)
-    return Part("performance-report.html", "text/html", html)
+    return DisplayPart("performance-report.html", "text/html", html)
 
 
-def report_table(report: PerformanceReport) -> Part:
-    """A line for each listing, with the names that the result's JSON has for its figures."""
+def report_table(report: PerformanceReport) -> DisplayPart:
+    """Return the report as CSV: a line for each listing, with the names of the result's JSON."""
     rows = [line.as_json() for line in report.listings]
     flat = [row | row.pop("metrics") for row in rows]
     text = io.StringIO()
     table = csv.DictWriter(text, list(flat[0]))
     table.writeheader()
     table.writerows(flat)
-    return Part("performance-report.csv", "text/csv", text.getvalue())
+    return DisplayPart("performance-report.csv", "text/csv", text.getvalue())
 
 
-def _best(lines: Sequence[Figures]) -> dict[str, float]:
-    """The best value of each figure; none where there is nothing to compare it with."""
-    if len(lines) < 2:
+def _best(metrics: Sequence[Metrics]) -> dict[str, float]:
+    """Return the best value of each metric, or nothing if there is only one listing."""
+    if len(metrics) < 2:
         return {}
-    return {name: best(getattr(line, name) for line in lines) for name, best in _BEST.items()}
+    return {name: best(getattr(each, name) for each in metrics) for name, best in _BEST.items()}

@@ -1,35 +1,22 @@
-"""The getMarketAnalysis tool: what the figures of a market, which listings has, mean."""
+"""What the figures of a market mean: its direction, activity and competition."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from tool_services.analytics.display import market_page
-from tool_services.framework.errors import UnknownAreaError
-from tool_services.framework.peer import Peer
-from tool_services.framework.tokens import Caller
-from tool_services.framework.tools import (
-    JsonObject,
-    Part,
-    Tool,
-    ToolResult,
-    arguments_schema,
-    reading,
-)
-from tool_services.listings.home import Dollars
+from tool_services.analytics.listings_client import Market
+from tool_services.framework.schemas import ToolResult
 
 Level = Literal["High", "Medium", "Low"]
 Direction = Literal["Up", "Stable", "Down"]
 Activity = Literal["Hot", "Warm", "Cool"]
 
-# From so many percent in a year on, prices are going somewhere.
-MOVING_PERCENT = 5.0
-# A market is contested where homes go this fast, and most of them do; hot, where faster still.
-CONTESTED_DAYS, CONTESTED_SHARE = 24, 0.75
+# A price change in a year below this many percent counts as stable.
+STABLE_PERCENT = 5.0
+# Competition is high where homes are sold or pending so soon, and so large a share of them.
+HIGH_COMPETITION_DAYS, HIGH_COMPETITION_SHARE = 24, 0.75
 HOT_DAYS = 22
 SLOW_DAYS = 45
 
@@ -40,10 +27,10 @@ class Trends(ToolResult):
 
 
 class MarketAnalysis(ToolResult):
-    """What getMarketAnalysis answers."""
+    """The result of getMarketAnalysis."""
 
     area: str
-    average_price: Dollars
+    average_price: Annotated[int, Field(description="US dollars")]
     price_change: Annotated[
         float | None, Field(description="Percent in a year; null without an earlier year")
     ]
@@ -53,111 +40,45 @@ class MarketAnalysis(ToolResult):
     pending_listings: int
     competition_level: Level
     trends: Trends
-    # What the charts need is for people alone: a model has no use for it, and would pay for it.
-    _market: Market | None = PrivateAttr(None)
 
-    def shown(self) -> Sequence[Part]:
-        return [market_page(self, self._market)] if self._market else ()
-
-
-class _FromListings(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel)
-
-
-class Quarter(_FromListings):
-    name: str
-    average_price: float
-
-
-class PriceBand(_FromListings):
-    """How many homes cost `lowest` dollars or more, but less than the next band's."""
-
-    lowest: int
-    homes: int
+    @classmethod
+    def of(cls, market: Market) -> MarketAnalysis:
+        change = _price_change(market)
+        return cls(
+            area=market.area,
+            average_price=round(market.average_price),
+            price_change=change,
+            average_time_on_market=round(market.average_time_on_market),
+            total_listings=market.total_listings,
+            sold_listings=market.sold_listings,
+            pending_listings=market.pending_listings,
+            competition_level=_competition(market),
+            trends=Trends(price_direction=_direction(change), market_activity=_activity(market)),
+        )
 
 
-class Market(_FromListings):
-    """The figures as the listings service gives them."""
-
-    area: str
-    average_price: float
-    previous_average_price: float | None
-    average_time_on_market: float
-    total_listings: int
-    sold_listings: int
-    pending_listings: int
-    quarters: list[Quarter] = []
-    price_bands: list[PriceBand] = []
-
-    @property
-    def price_change(self) -> float | None:
-        """Percent from the year before; None without one."""
-        if not self.previous_average_price:
-            return None
-        return round((self.average_price / self.previous_average_price - 1) * 100, 1)
-
-    @property
-    def competition(self) -> Level:
-        gone = (self.sold_listings + self.pending_listings) / self.total_listings
-        if self.average_time_on_market <= CONTESTED_DAYS and gone >= CONTESTED_SHARE:
-            return "High"
-        return "Medium" if self.average_time_on_market <= SLOW_DAYS else "Low"
-
-    @property
-    def direction(self) -> Direction:
-        change = self.price_change or 0.0
-        if abs(change) < MOVING_PERCENT:
-            return "Stable"
-        return "Up" if change > 0 else "Down"
-
-    @property
-    def activity(self) -> Activity:
-        if self.average_time_on_market <= HOT_DAYS:
-            return "Hot"
-        return "Warm" if self.average_time_on_market <= SLOW_DAYS else "Cool"
+def _price_change(market: Market) -> float | None:
+    """Return the change from the year before in percent, or None without that year."""
+    if not market.previous_average_price:
+        return None
+    return round((market.average_price / market.previous_average_price - 1) * 100, 1)
 
 
-def market_analysis_tool(listings: Peer) -> Tool:
-    """The tool, reading the figures from the `listings` peer."""
-
-    def get_market_analysis(arguments: JsonObject, caller: Caller) -> MarketAnalysis:
-        area = {"area": arguments["area"]}
-        return _analysis(listings.ask("/market", area, caller, Market, UnknownAreaError))
-
-    return Tool(
-        name="getMarketAnalysis",
-        description=(
-            "Average price, price change in percent, days on the market, supply, competition and "
-            "trends of one city's market."
-        ),
-        input_schema=arguments_schema(
-            {
-                "area": {
-                    "type": "string",
-                    "description": "City and state, such as Portland, OR",
-                    "minLength": 1,
-                    "maxLength": 100,
-                }
-            },
-            required=("area",),
-        ),
-        output=MarketAnalysis,
-        annotations=reading("Get market analysis"),
-        handler=get_market_analysis,
-    )
+def _direction(change: float | None) -> Direction:
+    if change is None or abs(change) < STABLE_PERCENT:
+        return "Stable"
+    return "Up" if change > 0 else "Down"
 
 
-def _analysis(market: Market) -> MarketAnalysis:
-    analysis = MarketAnalysis(
-        area=market.area,
-        average_price=round(market.average_price),
-        price_change=market.price_change,
-        average_time_on_market=round(market.average_time_on_market),
-        total_listings=market.total_listings,
-        sold_listings=market.sold_listings,
-        pending_listings=market.pending_listings,
-        competition_level=market.competition,
-        trends=Trends(price_direction=market.direction, market_activity=market.activity),
-    )
-    analysis._market = market
-    return analysis
+def _competition(market: Market) -> Level:
+    share = (market.sold_listings + market.pending_listings) / market.total_listings
+    soon = market.average_time_on_market <= HIGH_COMPETITION_DAYS
+    if soon and share >= HIGH_COMPETITION_SHARE:
+        return "High"
+    return "Medium" if market.average_time_on_market <= SLOW_DAYS else "Low"
+
+
+def _activity(market: Market) -> Activity:
+    if market.average_time_on_market <= HOT_DAYS:
+        return "Hot"
+    return "Warm" if market.average_time_on_market <= SLOW_DAYS else "Cool"

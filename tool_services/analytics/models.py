@@ -1,4 +1,4 @@
-"""Tables of the analytics service."""
+"""The tables of the analytics service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ db = SQLAlchemy(metadata=Base.metadata)
 
 
 class Interaction(Base):
-    """Somebody did something with a listing. `VisitorId` says who, without saying who that is."""
+    """A visitor viewed, saved or inquired about a listing. `VisitorId` is a pseudonym."""
 
     __tablename__ = "interactions"
     __table_args__ = (Index("ix_interactions_listing", "ListingId", "Kind", "VisitorId", "At"),)
@@ -33,7 +33,7 @@ class Interaction(Base):
 
 
 class Exposure(Base):
-    """How often a listing was shown among others on one day, whether or not it was opened."""
+    """How often a listing appeared among others on one day (its impressions)."""
 
     __tablename__ = "exposures"
 

@@ -1,16 +1,20 @@
-"""The interactions with the sample homes: as many of each kind as the file says, spread evenly
-over the days that a home has been on the market."""
+"""Interactions with the sample homes.
+
+The file has a line for each home, with the number of each kind. They are spread evenly over the
+days that the home has been on the market.
+"""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from tool_services.analytics.models import Exposure, Interaction
-from tool_services.framework.database import Rows, Sample
+from tool_services.framework.samples import Rows, Sample
+from tool_services.framework.timestamps import parse_utc
 
 _FILE = Path(__file__).parent / "sample_data" / "interactions.csv"
 _KINDS = {"view": "Views", "save": "Saves", "inquiry": "Inquiries"}
@@ -19,8 +23,8 @@ _KINDS = {"view": "Views", "save": "Saves", "inquiry": "Inquiries"}
 def _homes() -> Iterator[dict[str, Any]]:
     with _FILE.open(newline="", encoding="utf-8") as lines:
         for row in csv.DictReader(lines):
-            last = datetime.fromisoformat(row["LastUpdated"]).astimezone(UTC).replace(tzinfo=None)
-            yield {**row, "last": last, "span": timedelta(days=int(row["DaysOnMarket"]))}
+            days = timedelta(days=int(row["DaysOnMarket"]))
+            yield {**row, "last": parse_utc(row["LastUpdated"]), "days": days}
 
 
 def _interactions() -> Rows:
@@ -28,7 +32,7 @@ def _interactions() -> Rows:
         for kind, column in _KINDS.items():
             count, visitors = int(home[column]), int(home["Visitors"])
             for number in range(count):
-                ago = home["span"] * (count - 1 - number) / max(count - 1, 1)
+                ago = home["days"] * (count - 1 - number) / max(count - 1, 1)
                 yield {
                     "ListingId": home["ListingId"],
                     "Kind": kind,
@@ -39,13 +43,13 @@ def _interactions() -> Rows:
 
 def _exposures() -> Rows:
     for home in _homes():
-        days = home["span"].days
-        whole, rest = divmod(int(home["Impressions"]), days)
+        days = home["days"].days
+        per_day, rest = divmod(int(home["Impressions"]), days)
         for number in range(days):
             yield {
                 "ListingId": home["ListingId"],
                 "Day": home["last"].date() - timedelta(days=number),
-                "Impressions": whole + (number < rest),
+                "Impressions": per_day + (number < rest),
             }
 
 

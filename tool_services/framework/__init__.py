@@ -1,1 +1,4 @@
-"""What every tool service is built from. It knows nothing of any domain."""
+"""What every tool service is built from.
+
+It knows nothing of any domain: no listing, no market, no report.
+"""

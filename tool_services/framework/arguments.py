@@ -1,89 +1,77 @@
-"""Arguments against a tool's JSON Schema; a mistake is told so that it can be mended."""
+"""Check a call's arguments. Each mistake is explained, so that a model can correct it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+import re
+from typing import Any, TypeVar
 
-from email_validator import EmailNotValidError, validate_email
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from tool_services.framework.errors import InvalidArgumentsError
+from tool_services.framework.schemas import ToolArguments
 
-FORMATS = FormatChecker(formats=())
+Arguments = TypeVar("Arguments", bound=ToolArguments)
 
-_KINDS = {
-    "object": "an object",
-    "array": "a list",
-    "string": "a text",
-    "number": "a number",
-    "integer": "a whole number",
-}
-
-_RULES: dict[str, Callable[[Any], str]] = {
-    "type": lambda kind: f"must be {_KINDS[kind]}",
-    "enum": lambda allowed: f"must be one of {', '.join(allowed)}",
-    "exclusiveMinimum": lambda bound: f"must be more than {bound}",
-    "minimum": lambda bound: f"must be at least {bound}",
-    "maximum": lambda bound: f"must be at most {bound}",
-    "minLength": lambda count: f"must have at least {count} character(s)",
-    "maxLength": lambda count: f"must have at most {count} characters",
-    "minItems": lambda count: f"must have at least {count} item(s)",
-    "maxItems": lambda count: f"must have at most {count} items",
-    "uniqueItems": lambda _: "must not hold anything twice",
-    "format": lambda _: "must be an e-mail address such as ann@example.com",
-}
+LONGEST_QUOTE = 60
+_SUBJECT = re.compile(r"^(?:Input|String|List) should ")
 
 
-@FORMATS.checks("email", raises=EmailNotValidError)
-def _is_email(value: object) -> bool:
-    # Values of other types are the business of the schema's "type".
-    return not isinstance(value, str) or bool(validate_email(value, check_deliverability=False))
+def read_arguments(model: type[Arguments], arguments: object) -> Arguments:
+    """Return the arguments as a value of `model`.
+
+    Raises InvalidArgumentsError with a sentence that names every wrong field.
+    """
+    if not isinstance(arguments, dict):
+        raise InvalidArgumentsError(f"arguments must be an object, not {_quote(arguments)}.")
+    if _contains_nul(arguments):
+        raise InvalidArgumentsError("The arguments must not contain the character NUL.")
+    try:
+        return model.model_validate(arguments)
+    except ValidationError as error:
+        raise InvalidArgumentsError(_explain(model, error)) from None
 
 
-def check_arguments(schema: Mapping[str, Any], arguments: object) -> None:
-    """Raise InvalidArgumentsError, its sentence naming each wrong field and what would do."""
-    if _holds_nul(arguments):
-        raise InvalidArgumentsError("The arguments must not hold the character NUL.")
-    validator = Draft202012Validator(schema, format_checker=FORMATS)
-    errors = sorted(validator.iter_errors(arguments), key=lambda error: error.json_path)
-    if errors:
-        raise InvalidArgumentsError("; ".join(dict.fromkeys(map(_explain, errors))) + ".")
-
-
-def _holds_nul(value: object) -> bool:
-    """Whether there is a character somewhere that PostgreSQL can't store."""
+def _contains_nul(value: object) -> bool:
+    """Return whether any text contains NUL, which PostgreSQL can't store."""
     if isinstance(value, str):
         return "\0" in value
     if isinstance(value, dict):
-        return any(map(_holds_nul, (*value, *value.values())))
-    return isinstance(value, list) and any(map(_holds_nul, value))
+        return any(map(_contains_nul, (*value, *value.values())))
+    return isinstance(value, list) and any(map(_contains_nul, value))
 
 
-def _explain(error: ValidationError) -> str:
-    rule: Any = error.validator_value
-    if error.validator == "required":
-        return f"missing: {', '.join(name for name in rule if name not in _fields(error))}"
-    if error.validator == "additionalProperties":
-        return _explain_unknown_fields(error)
-    field = error.json_path.removeprefix("$").removeprefix(".") or "arguments"
-    return f"{field} {_RULES[str(error.validator)](rule)}, not {_shown(error)}"
+def _explain(model: type[ToolArguments], error: ValidationError) -> str:
+    problems = error.errors(include_url=False)
+    missing = [_place(problem) for problem in problems if problem["type"] == "missing"]
+    unknown = [_place(problem) for problem in problems if problem["type"] == "extra_forbidden"]
+    sentences = [
+        _explain_value(problem)
+        for problem in problems
+        if problem["type"] not in ("missing", "extra_forbidden")
+    ]
+    if missing:
+        sentences.append(f"missing: {', '.join(missing)}")
+    if unknown:
+        names = ", ".join(field.alias or name for name, field in model.model_fields.items())
+        sentences.append(f"unknown: {', '.join(unknown)} (the fields are {names})")
+    return "; ".join(sentences) + "."
 
 
-def _explain_unknown_fields(error: ValidationError) -> str:
-    schema: Any = error.schema
-    known = schema["properties"]
-    unknown = ", ".join(name[:60] for name in _fields(error) if name not in known)
-    return f"unknown: {unknown} (the fields are {', '.join(known)})"
+def _place(problem: ErrorDetails) -> str:
+    """Return the field's name, such as city or listingIds[1]."""
+    name, *indices = problem["loc"]
+    return str(name)[:LONGEST_QUOTE] + "".join(f"[{index}]" for index in indices)
 
 
-def _fields(error: ValidationError) -> dict[str, Any]:
-    instance: Any = error.instance
-    return dict(instance)
+def _explain_value(problem: ErrorDetails) -> str:
+    """Turn "Input should be a valid string" into "city must be a valid string, not 5"."""
+    rule = _SUBJECT.sub("must ", problem["msg"].removeprefix("Value error, "))
+    quote = "" if ", not " in rule else f", not {_quote(problem['input'])}"
+    return f"{_place(problem)} {rule}{quote}"
 
 
-def _shown(error: ValidationError, longest: int = 60) -> str:
-    text = json.dumps(error.instance, ensure_ascii=False)
-    return text if len(text) <= longest else text[:longest] + "…"
+def _quote(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "…"

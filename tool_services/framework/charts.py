@@ -1,4 +1,4 @@
-"""Charts as SVG that read well on light and on dark ground, drawn by pygal."""
+"""Charts as SVG images, readable on a light and on a dark background, drawn by pygal."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pygal.graph.bar import Bar
 from pygal.graph.graph import Graph
 from pygal.graph.line import Line
 
-# It would be asked at every import of anything, by a protocol that Python no longer has, for maps
-# that are not used here.
-sys.meta_path[:] = [one for one in sys.meta_path if not isinstance(one, PluginImportFixer)]
+# pygal installs this import hook for its maps, which are not used here. Every later import of
+# anything would ask it, through a protocol that Python no longer has.
+sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, PluginImportFixer)]
 
 _WIDTH, _HEIGHT = 440, 270
-# A bar that ends where the drawing does looks cut.
-_ROOM_ABOVE = 1.06
+# A bar that ends at the edge of the image looks cut off.
+_HEADROOM = 1.06
 MILLION = 1_000_000
-# In place of pygal's own: that one knows a single ground, and what moves only where scripts run.
-_LOOK = """
+# Replaces pygal's own style, which has one background and needs scripts.
+_STYLE = """
 text{font:12px system-ui,sans-serif;fill:#5a615c;stroke:none}
 .background{fill:none}.axis .line{stroke:none}
 .axis .guide.line{fill:none;stroke:#e2dfd9;stroke-width:1}
@@ -36,48 +36,54 @@ text{font:12px system-ui,sans-serif;fill:#5a615c;stroke:none}
 .nofill{fill:none}}
 """
 
-Amount = Callable[[float], str]
+Format = Callable[[float], str]
 
 
-def whole(value: float) -> str:
-    """A count, such as 1,250."""
+def count_text(value: float) -> str:
+    """Write a count, such as 1,250."""
     return f"{value:,.0f}"
 
 
-def dollars(value: float) -> str:
-    """An amount of dollars, such as $825k or $1.25M."""
+def dollars_text(value: float) -> str:
+    """Write an amount of dollars, such as $825k or $1.25M."""
     if value >= MILLION:
         return f"${value / MILLION:.2f}".rstrip("0").rstrip(".") + "M"
     return f"${value / 1000:,.0f}k"
 
 
-def bars(labels: Sequence[str], values: Sequence[float], amount: Amount = whole) -> str:
-    """A bar for each label, as SVG. `amount` writes a value for people."""
-    return _drawn(Bar, labels, values, amount, range=(0, max(values) * _ROOM_ABOVE))
+def bar_chart(
+    labels: Sequence[str], values: Sequence[float], value_text: Format = count_text
+) -> str:
+    """Draw a bar for each label, as SVG."""
+    return _draw(Bar, labels, values, value_text, range=(0, max(values) * _HEADROOM))
 
 
-def line(labels: Sequence[str], values: Sequence[float], amount: Amount = whole) -> str:
-    """A line through the values, as SVG."""
-    return _drawn(Line, labels, values, amount)
+def line_chart(
+    labels: Sequence[str], values: Sequence[float], value_text: Format = count_text
+) -> str:
+    """Draw a line through the values, as SVG."""
+    return _draw(Line, labels, values, value_text)
 
 
 def data_url(svg: str) -> str:
-    """A drawing as the address of an image, in which nothing runs and which loads nothing."""
+    """Return an SVG image as a data: URL for `<img>`, where it can neither run nor load."""
     return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
 
 
-def in_words(labels: Sequence[str], values: Sequence[float], amount: Amount = whole) -> str:
-    """What a chart shows, for those who can't see it."""
+def alt_text(
+    labels: Sequence[str], values: Sequence[float], value_text: Format = count_text
+) -> str:
+    """Describe a chart's values in words, such as "L001: 1,250; L002: 890"."""
     return "; ".join(
-        f"{label}: {amount(value)}" for label, value in zip(labels, values, strict=True)
+        f"{label}: {value_text(value)}" for label, value in zip(labels, values, strict=True)
     )
 
 
-def _drawn(
+def _draw(
     kind: type[Graph],
     labels: Sequence[str],
     values: Sequence[float],
-    amount: Amount,
+    value_text: Format,
     **options: Any,
 ) -> str:
     chart: Any = kind(
@@ -93,7 +99,7 @@ def _drawn(
         css=(),
         js=(),
         no_prefix=True,
-        value_formatter=amount,
+        value_formatter=value_text,
         **options,
     )
     chart.x_labels = list(labels)
@@ -101,13 +107,13 @@ def _drawn(
     drawing = chart.render_tree()
     _strip(drawing)
     style = ElementTree.Element("style")
-    style.text = _LOOK
+    style.text = _STYLE
     drawing.insert(0, style)
     return ElementTree.tostring(drawing, encoding="unicode")
 
 
 def _strip(element: ElementTree.Element) -> None:
-    """Leave only what is drawn: no scripts, no comments, and nothing for a script to read."""
+    """Remove what isn't drawn: scripts, comments, and texts for scripts."""
     for child in list(element):
         # A comment's tag is a function.
         if child.tag in {"script", "style", "desc", "title", "defs"} or callable(child.tag):

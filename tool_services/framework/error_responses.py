@@ -1,4 +1,4 @@
-"""Every error as JSON with a sentence: {"error": {"code", "message"}}."""
+"""Every error as JSON: {"error": {"code", "message"}}."""
 
 from __future__ import annotations
 
@@ -11,18 +11,31 @@ from werkzeug.exceptions import HTTPException
 
 from tool_services.framework.errors import DatabaseUnavailableError, ServiceError
 
-logger = logging.getLogger("tool_services.framework.errors")
+logger = logging.getLogger("tool_services.errors")
+
+UNEXPECTED = "Something went wrong in the service. It has been logged."
 
 
-def answer_errors_as_json(app: Flask) -> None:
-    """Cover the service's own errors, those of HTTP, and the unexpected."""
-    app.register_error_handler(ServiceError, _answer_service_error)
-    app.register_error_handler(HTTPException, _answer_http_error)
-    app.register_error_handler(OperationalError, _answer_database_away)
-    app.register_error_handler(Exception, _answer_unexpected)
+def handle_errors(app: Flask) -> None:
+    """Answer the service's own errors, HTTP errors and unexpected ones as JSON."""
+    app.register_error_handler(ServiceError, _service_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OperationalError, lambda error: _service_error(database_away(error)))
+    app.register_error_handler(Exception, _unexpected_error)
 
 
-def _answer(
+def database_away(error: OperationalError) -> DatabaseUnavailableError:
+    """Log why the database can't be reached. Return the error for the caller."""
+    logger.error("The database can't be reached: %s", error.orig)
+    return DatabaseUnavailableError()
+
+
+def log_unexpected(error: Exception) -> None:
+    """Log a traceback with the route, not the path, which could contain a newline."""
+    logger.error("Unexpected error at %s %s", request.method, request.url_rule, exc_info=error)
+
+
+def _response(
     status: int, code: str, message: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     response = jsonify(error={"code": code, "message": message})
@@ -31,31 +44,23 @@ def _answer(
     return response
 
 
-def _answer_service_error(error: ServiceError) -> Response:
-    return _answer(error.status, error.code, error.message, error.headers)
+def _service_error(error: ServiceError) -> Response:
+    return _response(error.status, error.code, error.message, error.headers)
 
 
-def _answer_database_away(error: OperationalError) -> Response:
-    logger.error("The database can't be reached: %s", error.orig)
-    return _answer_service_error(DatabaseUnavailableError())
+def _unexpected_error(error: Exception) -> Response:
+    log_unexpected(error)
+    return _response(500, "internal_error", UNEXPECTED)
 
 
-def _answer_unexpected(error: Exception) -> Response:
-    logger.exception("An unexpected error", exc_info=error)
-    message = "Something went wrong in the service; it has been logged."
-    return _answer(500, "internal_error", message)
-
-
-def _answer_http_error(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     sentences = {
-        404: f"There is nothing at {request.path}; /info, /tools and /health say what there is.",
-        405: f"{request.path} can't be used with {request.method}.",
+        404: f"There is nothing at {request.path}. See /info, /tools and /health.",
+        405: f"{request.path} doesn't allow {request.method}.",
         413: "The request is too large.",
     }
     code = error.name.lower().replace(" ", "_")
-    response = _answer(status, code, sentences.get(status, error.description or error.name))
+    message = sentences.get(status) or error.description or error.name
     allowed = getattr(error, "valid_methods", None)
-    if allowed:
-        response.headers["Allow"] = ", ".join(allowed)
-    return response
+    return _response(status, code, message, {"Allow": ", ".join(allowed)} if allowed else None)

@@ -1,24 +1,22 @@
-"""What a caller can be told went wrong.
+"""The errors that a service can answer with.
 
 ServiceError
 ├── InvalidRequestError        400  the body is not a JSON object that names a tool
-├── MissingTokenError          401  no bearer token was sent
-├── InvalidTokenError          401  a token was sent and refused
-├── InsufficientScopeError     403  the token does not allow this
-├── ForeignOriginError         403  a page of another site asks
-├── UnknownToolError           404  no tool has that name
-├── NotAcceptableError         406  the client takes no JSON
-├── IdempotencyConflictError   409  the key was used before, for something else
-├── NotJsonError               415  the body is not declared as JSON
-├── InvalidArgumentsError      422  arguments against the schema
-│   ├── UnknownListingError    422  ids that no listing has
-│   └── UnknownAreaError       422  a market area without figures
-├── DeliveryFailedError        502  a message was not sent
-├── DeliveryUnknownError       502  a message may have been sent or not
-├── UpstreamUnavailableError   502  a service that this one needs is down or talks nonsense
+├── MissingTokenError          401  the request has no bearer token
+├── InvalidTokenError          401  the token is refused
+├── InsufficientScopeError     403  the token lacks the scope
+├── ForeignOriginError         403  a page of another site sent the request
+├── UnknownToolError           404  no tool has this name
+├── NotAcceptableError         406  the client doesn't accept JSON
+├── IdempotencyConflictError   409  the key was used before, with other arguments
+├── NotJsonError               415  the body isn't declared as JSON
+├── InvalidArgumentsError      422  the arguments don't fit the tool's schema
+├── UpstreamUnavailableError   502  a service that this one needs is down or answers wrongly
 │   └── UpstreamTimeoutError   504  … or takes too long
 ├── KeysUnavailableError       503  the issuer's public keys can't be fetched
-└── DatabaseUnavailableError   503  the service's own database is away
+└── DatabaseUnavailableError   503  the service's database can't be reached
+
+A service derives its own errors from these; `code` tells them apart.
 """
 
 from __future__ import annotations
@@ -30,7 +28,7 @@ RETRY_AFTER = {"Retry-After": "2"}
 
 
 class ServiceError(Exception):
-    """An answer other than the wished one; `message` is a sentence fit for the caller."""
+    """An error with a sentence for the caller, an HTTP status, and a code for programs."""
 
     status: ClassVar[int]
     code: ClassVar[str]
@@ -53,7 +51,7 @@ class MissingTokenError(ServiceError):
     def __init__(self) -> None:
         # RFC 6750, section 3.1: without a token the challenge carries no error code.
         super().__init__(
-            "This needs a token: send an Authorization header of the form Bearer <token>.",
+            "This needs a token. Send an Authorization header of the form Bearer <token>.",
             {"WWW-Authenticate": "Bearer"},
         )
 
@@ -81,7 +79,7 @@ class ForeignOriginError(ServiceError):
     code = "foreign_origin"
 
     def __init__(self) -> None:
-        super().__init__("Pages of other sites may not use this.")
+        super().__init__("Pages of other sites may not use this service.")
 
 
 class UnknownToolError(ServiceError):
@@ -94,7 +92,12 @@ class NotAcceptableError(ServiceError):
     code = "not_acceptable"
 
     def __init__(self) -> None:
-        super().__init__("Answers come as application/json; the Accept header leaves that out.")
+        super().__init__("Responses are application/json. Allow that in the Accept header.")
+
+
+class IdempotencyConflictError(ServiceError):
+    status = 409
+    code = "idempotency_conflict"
 
 
 class NotJsonError(ServiceError):
@@ -105,32 +108,9 @@ class NotJsonError(ServiceError):
         super().__init__("Send the body with the Content-Type application/json.")
 
 
-class IdempotencyConflictError(ServiceError):
-    status = 409
-    code = "idempotency_conflict"
-
-
 class InvalidArgumentsError(ServiceError):
     status = 422
     code = "invalid_arguments"
-
-
-class UnknownListingError(InvalidArgumentsError):
-    code = "unknown_listing"
-
-
-class UnknownAreaError(InvalidArgumentsError):
-    code = "unknown_area"
-
-
-class DeliveryFailedError(ServiceError):
-    status = 502
-    code = "delivery_failed"
-
-
-class DeliveryUnknownError(ServiceError):
-    status = 502
-    code = "delivery_unknown"
 
 
 class UpstreamUnavailableError(ServiceError):
@@ -148,7 +128,7 @@ class KeysUnavailableError(ServiceError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Tokens can't be checked now: the issuer's public keys can't be fetched. Try again.",
+            "The issuer's public keys can't be fetched, so tokens can't be checked. Try again.",
             RETRY_AFTER,
         )
 
@@ -158,4 +138,4 @@ class DatabaseUnavailableError(ServiceError):
     code = "database_unavailable"
 
     def __init__(self) -> None:
-        super().__init__("The service's database can't be reached now. Try again.", RETRY_AFTER)
+        super().__init__("The service's database can't be reached. Try again.", RETRY_AFTER)

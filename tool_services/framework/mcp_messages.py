@@ -1,4 +1,4 @@
-"""One message of the Model Context Protocol as it comes over HTTP: read, checked, or refused."""
+"""Read one message of the Model Context Protocol from an HTTP request, or refuse it."""
 
 from __future__ import annotations
 
@@ -33,20 +33,22 @@ from mcp_types.version import (
     MODERN_PROTOCOL_VERSIONS,
 )
 from pydantic import ValidationError
-from pydantic_core import from_json
 from werkzeug.datastructures import Headers
 
-from tool_services.framework.tools import JsonObject
+from tool_services.framework.json_input import read_json
+from tool_services.framework.schemas import JsonObject
 
 VERSION_HEADER = "MCP-Protocol-Version"
 METHOD_HEADER = "Mcp-Method"
 NAME_HEADER = "Mcp-Name"
-SUPPORTED_VERSIONS = (*MODERN_PROTOCOL_VERSIONS, *HANDSHAKE_PROTOCOL_VERSIONS)
-_ENCODED = ("=?base64?", "?=")
+STATELESS_VERSIONS = MODERN_PROTOCOL_VERSIONS
+SUPPORTED_VERSIONS = (*STATELESS_VERSIONS, *HANDSHAKE_PROTOCOL_VERSIONS)
+LONGEST_QUOTE = 60
+_BASE64_MARKS = ("=?base64?", "?=")
 
 
 class ProtocolError(Exception):
-    """A JSON-RPC error with the HTTP status that it comes with."""
+    """A JSON-RPC error and the HTTP status of its response."""
 
     def __init__(
         self, status: int, code: int, message: str, data: Any = None, request_id: Any = None
@@ -57,12 +59,13 @@ class ProtocolError(Exception):
         self.request_id = request_id
 
     @classmethod
-    def outside(cls, status: int, message: str, reason: str) -> Self:
-        """Refused by what stands before the protocol, such as the check of the token."""
+    def before_the_protocol(cls, status: int, message: str, reason: str) -> Self:
+        """Return the error for a request refused before its body was read, as by its token."""
         code = INVALID_REQUEST if status < 500 else INTERNAL_ERROR
         return cls(status, code, message, {"reason": reason})
 
     def response(self, headers: Mapping[str, str] | None = None) -> Response:
+        """Return the HTTP response."""
         response = jsonify(jsonrpc="2.0", id=self.request_id, error=self.error)
         response.status_code = self.status
         response.headers.update(headers or {})
@@ -79,78 +82,81 @@ class Message:
     version: str
 
     @property
-    def is_modern(self) -> bool:
-        return self.version in MODERN_PROTOCOL_VERSIONS
+    def is_stateless(self) -> bool:
+        return self.version in STATELESS_VERSIONS
 
     def refused(
         self, code: int, message: str, status: int = 400, data: Any = None
     ) -> ProtocolError:
-        """The error that answers this message. The handshake revisions know no HTTP statuses
-        for what the protocol itself refuses."""
-        return ProtocolError(status if self.is_modern else 200, code, message, data, self.id)
+        """Return the error that answers this message.
+
+        The handshake revisions don't use HTTP statuses for errors of the protocol.
+        """
+        return ProtocolError(status if self.is_stateless else 200, code, message, data, self.id)
 
     def require_capabilities(self, needed: Sequence[str]) -> None:
-        """Raise ProtocolError if the client doesn't say that it can do all of this.
+        """Raise ProtocolError unless the client declares all these capabilities.
 
-        Only a modern request says so; before, it was said in a handshake that nobody remembers.
+        Only a stateless request declares them. Before, they came with a handshake, which the
+        service doesn't keep.
         """
         meta = self.params.get("_meta") or {}
         declared = meta.get(CLIENT_CAPABILITIES_META_KEY, {})
         missing = [name for name in needed if name not in declared]
         if missing:
-            sentence = f"This needs a client that can do {', '.join(missing)}."
+            sentence = f"The tool needs a client with the capability {', '.join(missing)}."
             data: JsonObject = {"requiredCapabilities": {name: {} for name in missing}}
             raise self.refused(MISSING_REQUIRED_CLIENT_CAPABILITY, sentence, 400, data)
 
     def unknown_method(self) -> ProtocolError:
-        return self.refused(METHOD_NOT_FOUND, f"There is no method {self.method[:60]!r}.", 404)
+        sentence = f"There is no method {self.method[:LONGEST_QUOTE]!r}."
+        return self.refused(METHOD_NOT_FOUND, sentence, 404)
 
 
 def read_message(body: bytes, headers: Headers) -> Message:
-    """The message that a request's body holds and its headers agree with.
+    """Return the message in a request's body, checked against the request's headers.
 
-    Raises ProtocolError with what the specification says of each mistake.
+    Raises ProtocolError with the code that the specification gives each mistake.
     """
-    envelope = _envelope(body)
+    envelope = _read_envelope(body)
     request_id = envelope.id if isinstance(envelope, JSONRPCRequest) else None
     params = envelope.params or {}
     meta = params.get("_meta")
     claimed = meta.get(PROTOCOL_VERSION_META_KEY) if isinstance(meta, dict) else None
-    sent = headers.get(VERSION_HEADER)
-    if claimed is None and sent not in MODERN_PROTOCOL_VERSIONS:
-        version = _handshake_version(envelope.method, sent, request_id)
+    header = headers.get(VERSION_HEADER)
+    if claimed is None and header not in STATELESS_VERSIONS:
+        version = _handshake_version(envelope.method, header, request_id)
         message = Message(request_id, envelope.method, params, version)
     else:
-        message = Message(request_id, envelope.method, params, MODERN_PROTOCOL_VERSIONS[-1])
+        message = Message(request_id, envelope.method, params, STATELESS_VERSIONS[-1])
         if request_id is not None:
-            _check_modern(message, meta if isinstance(meta, dict) else {}, headers)
+            _check_stateless(message, meta if isinstance(meta, dict) else {}, headers)
     if request_id is not None:
         _check_params(message)
     return message
 
 
-def _envelope(body: bytes) -> JSONRPCRequest | JSONRPCNotification:
+def _read_envelope(body: bytes) -> JSONRPCRequest | JSONRPCNotification:
     try:
-        # Unlike the standard library's, this parser refuses NaN, lone surrogates and deep nesting.
-        value = from_json(body, allow_inf_nan=False)
+        value = read_json(body)
     except ValueError as error:
-        raise ProtocolError(400, PARSE_ERROR, f"The body is not JSON: {error}.") from error
+        raise ProtocolError(400, PARSE_ERROR, f"The body is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
-        sentence = "The body must be one JSON-RPC message; batches are not taken."
+        sentence = "The body must be one JSON-RPC message. Batches are not supported."
         raise ProtocolError(400, INVALID_REQUEST, sentence)
     kind = JSONRPCRequest if "id" in value else JSONRPCNotification
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        sentence = f"The body is no JSON-RPC request: {_mistakes(error)}."
+        sentence = f"The body is not a JSON-RPC request: {_problems(error)}."
         raise ProtocolError(400, INVALID_REQUEST, sentence) from error
 
 
-def _handshake_version(method: str, sent: str | None, request_id: Any) -> str:
-    """The revision that the header names. `initialize` is asked before one is agreed on."""
+def _handshake_version(method: str, header: str | None, request_id: Any) -> str:
+    """Return the revision in the header. `initialize` comes before one is agreed on."""
     if method == "initialize":
         return LATEST_HANDSHAKE_VERSION
-    version = DEFAULT_NEGOTIATED_VERSION if sent is None else sent
+    version = DEFAULT_NEGOTIATED_VERSION if header is None else header
     if version not in HANDSHAKE_PROTOCOL_VERSIONS:
         raise _unsupported(version, request_id)
     return version
@@ -160,33 +166,32 @@ def _unsupported(version: str, request_id: Any) -> ProtocolError:
     return ProtocolError(
         400,
         UNSUPPORTED_PROTOCOL_VERSION,
-        f"The revision {version[:40]!r} is not spoken here.",
+        f"The protocol revision {version[:LONGEST_QUOTE]!r} is not supported.",
         {"supported": SUPPORTED_VERSIONS, "requested": version},
         request_id,
     )
 
 
-def _check_modern(message: Message, meta: JsonObject, headers: Headers) -> None:
+def _check_stateless(message: Message, meta: JsonObject, headers: Headers) -> None:
     for key in (PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY):
         if key not in meta:
-            raise message.refused(INVALID_PARAMS, f"params._meta must carry {key}.")
+            raise message.refused(INVALID_PARAMS, f"params._meta must contain {key}.")
     version = meta[PROTOCOL_VERSION_META_KEY]
-    named = message.params.get("name")
+    tool_name = message.params.get("name")
     expected = {VERSION_HEADER: version, METHOD_HEADER: message.method}
-    if message.method == "tools/call" and isinstance(named, str):
-        expected[NAME_HEADER] = named
+    if message.method == "tools/call" and isinstance(tool_name, str):
+        expected[NAME_HEADER] = tool_name
     for header, value in expected.items():
-        sent = _decoded(headers.get(header))
-        if sent != value:
-            sentence = f"The header {header} must be there and say what the body says."
+        if _decode_header(headers.get(header)) != value:
+            sentence = f"The header {header} is required and must match the body."
             raise message.refused(HEADER_MISMATCH, sentence)
-    if version not in MODERN_PROTOCOL_VERSIONS:
+    if version not in STATELESS_VERSIONS:
         raise _unsupported(str(version), message.id)
 
 
-def _decoded(header: str | None) -> str | None:
-    """A header's value. What HTTP can't carry as it is comes in base64, between two marks."""
-    start, end = _ENCODED
+def _decode_header(header: str | None) -> str | None:
+    """Return a header's value. Text that HTTP can't carry comes in base64, between two marks."""
+    start, end = _BASE64_MARKS
     if header is None or not (header.startswith(start) and header.endswith(end)):
         return header
     try:
@@ -202,12 +207,11 @@ def _check_params(message: Message) -> None:
     except KeyError:
         raise message.unknown_method() from None
     except ValidationError as error:
-        raise message.refused(
-            INVALID_PARAMS, f"The params are wrong: {_mistakes(error)}."
-        ) from None
+        sentence = f"The params are wrong: {_problems(error)}."
+        raise message.refused(INVALID_PARAMS, sentence) from None
 
 
-def _mistakes(error: ValidationError) -> str:
+def _problems(error: ValidationError) -> str:
     problems = (
         (".".join(map(str, problem["loc"])) or "body", problem["msg"]) for problem in error.errors()
     )

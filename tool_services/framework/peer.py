@@ -1,10 +1,10 @@
-"""Asking another tool service on the caller's behalf, with a token exchanged for that service."""
+"""Requests to another tool service on the caller's behalf."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import gevent
 import requests
@@ -20,38 +20,69 @@ from tool_services.framework.tokens import CALL_SCOPE, Caller
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
 
+Value = TypeVar("Value", bound=BaseModel)
 
-Answer = TypeVar("Answer", bound=BaseModel)
+
+class _Error(BaseModel):
+    code: str
+    message: str
 
 
-class _Refusal(BaseModel):
-    class Error(BaseModel):
-        code: str
-        message: str
+class _ErrorBody(BaseModel):
+    error: _Error
 
-    error: Error
+
+class _Grant(BaseModel):
+    access_token: str
 
 
 @dataclass(frozen=True)
-class Peer:
-    """Another service at `url`; `timeout` bounds a whole exchange and question, in seconds."""
+class PeerClient:
+    """A client of the service at `url`.
+
+    `timeout` limits the token exchange and the request together, in seconds.
+    """
 
     name: str
     url: str
     token_url: str
     timeout: float
 
-    def get(self, path: str, params: Mapping[str, str], caller: Caller) -> requests.Response:
-        """The peer's answer, whatever its status.
+    def get(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        caller: Caller,
+        value_type: type[Value],
+        *errors: type[ServiceError],
+    ) -> Value:
+        """Return the peer's answer as a `value_type`.
 
-        The caller's own token never reaches the peer: it is exchanged for one (RFC 8693).
-        Raises UpstreamTimeoutError or UpstreamUnavailableError.
+        If the peer answers with the code of one of `errors`, that one is raised with the peer's
+        message. Otherwise raises UpstreamTimeoutError or UpstreamUnavailableError.
         """
+        response = self._request(path, params, caller)
+        try:
+            if response.status_code in {error.status for error in errors}:
+                body = _ErrorBody.model_validate_json(response.content).error
+                for error in errors:
+                    if error.code == body.code:
+                        raise error(body.message)
+            return value_type.model_validate_json(response.content)
+        except ValidationError as problem:
+            trouble = f"gave an unusable answer ({response.status_code})"
+            raise self.unavailable(trouble) from problem
+
+    def unavailable(self, trouble: str) -> UpstreamUnavailableError:
+        """Return the error for trouble with this peer, such as "can't be reached"."""
+        return UpstreamUnavailableError(f"The {self.name} service {trouble}. Try again later.")
+
+    def _request(self, path: str, params: Mapping[str, str], caller: Caller) -> requests.Response:
         late = UpstreamTimeoutError(f"The {self.name} service takes too long. Try again later.")
         try:
-            # The timeout of requests starts anew with each byte; this one is for the whole.
+            # The timeout of requests starts again with every byte. This one is for the whole.
             with gevent.Timeout(self.timeout, late):
-                token = self._exchanged_token(caller)
+                token = self._exchange_token(caller)
                 return requests.get(
                     self.url + path,
                     params=params,
@@ -62,37 +93,12 @@ class Peer:
         except requests.RequestException as error:
             raise self.unavailable("can't be reached") from error
 
-    def ask(
-        self,
-        path: str,
-        params: Mapping[str, str],
-        caller: Caller,
-        expected: type[Answer],
-        *refusals: type[ServiceError],
-    ) -> Answer:
-        """The peer's answer as a value.
+    def _exchange_token(self, caller: Caller) -> str:
+        """Exchange the caller's token for one that the peer accepts (RFC 8693).
 
-        Raises the one of `refusals` whose code the peer gives, with the peer's own sentence;
-        otherwise as `get`.
+        The caller's own token is never sent to the peer.
         """
-        answer = self.get(path, params, caller)
-        try:
-            if answer.status_code in {refusal.status for refusal in refusals}:
-                told = _Refusal.model_validate_json(answer.content).error
-                for refusal in refusals:
-                    if refusal.code == told.code:
-                        raise refusal(told.message)
-            return expected.model_validate_json(answer.content)
-        except ValidationError as error:
-            trouble = f"gave an unusable answer ({answer.status_code})"
-            raise self.unavailable(trouble) from error
-
-    def unavailable(self, trouble: str) -> UpstreamUnavailableError:
-        """The error that says what is the matter with this peer."""
-        return UpstreamUnavailableError(f"The {self.name} service {trouble}. Try again later.")
-
-    def _exchanged_token(self, caller: Caller) -> str:
-        answer = requests.post(
+        response = requests.post(
             self.token_url,
             data={
                 "grant_type": TOKEN_EXCHANGE,
@@ -104,16 +110,9 @@ class Peer:
             timeout=self.timeout,
             allow_redirects=False,
         )
-        token = json_answer(answer).get("access_token")
-        if not isinstance(token, str):
-            raise self.unavailable("can't be asked, since no token for it was granted")
-        return token
-
-
-def json_answer(answer: requests.Response) -> dict[str, Any]:
-    """The JSON object in a successful answer, else an empty one."""
-    try:
-        body = answer.json() if answer.ok else {}
-    except requests.JSONDecodeError:
-        body = {}
-    return body if isinstance(body, dict) else {}
+        try:
+            response.raise_for_status()
+            return _Grant.model_validate_json(response.content).access_token
+        except (requests.HTTPError, ValidationError) as error:
+            trouble = "can't be used: the app granted no token for it"
+            raise self.unavailable(trouble) from error

@@ -1,4 +1,4 @@
-"""Who is calling: the check of the bearer token that the app mints for one service and user."""
+"""Check the bearer token that the app issues for one service and one user."""
 
 from __future__ import annotations
 
@@ -26,20 +26,22 @@ from tool_services.framework.errors import (
     MissingTokenError,
     ServiceError,
 )
-from tool_services.framework.settings import Settings
+from tool_services.framework.settings import ServiceSettings
 
 ALGORITHM = "ES256"
 CALL_SCOPE = "tools:call"
-# Enough to see which tools there are.
 LIST_SCOPE = "tools:list"
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 REQUIRED_CLAIMS = ["exp", "iat", "aud", "iss", "sub", "jti"]
 LEEWAY_SECONDS = 5
-LONGEST_LIFE_SECONDS = 300
-# Unknown key ids make a service ask the issuer again, yet not more often than this.
+MAX_LIFETIME_SECONDS = 300
+# An unknown key id makes the service fetch the keys again, but not more often than this.
 REFETCH_PAUSE_SECONDS = 2.0
-# Fetching keys may take this much of the time that a whole tool call has.
+# The share of a tool call's time that fetching the keys may take.
 KEYS_TIMEOUT_SHARE = 0.2
+
+# PyJWKClient lets these through if the issuer answers with something else than JSON.
+_UNREADABLE = (ValueError, RecursionError)
 
 Refusal = TypeVar("Refusal", bound=ServiceError)
 
@@ -49,13 +51,13 @@ _REASONS: dict[type[PyJWTError], str] = {
     InvalidIssuerError: "The token comes from an unknown issuer.",
     InvalidAlgorithmError: f"The token is not signed with {ALGORITHM}.",
     InvalidSignatureError: "The token's signature is wrong.",
-    MissingRequiredClaimError: f"The token must carry {', '.join(REQUIRED_CLAIMS)}.",
+    MissingRequiredClaimError: f"The token must contain {', '.join(REQUIRED_CLAIMS)}.",
 }
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The user on whose behalf one call is made, and that call's idempotency key if it has one."""
+    """The user on whose behalf a call is made, and the call's idempotency key if it has one."""
 
     user_id: str
     token: str = field(repr=False)
@@ -66,15 +68,15 @@ class Caller:
 
 @dataclass(frozen=True)
 class TokenVerifier:
-    """Accepts tokens of one issuer for one audience, checked against the issuer's JWKS."""
+    """Verifies tokens of one issuer for one audience, with the issuer's public keys (JWKS)."""
 
     issuer: str
     audience: str
     keys: PyJWKClient
 
     @classmethod
-    def for_service(cls, settings: Settings, audience: str) -> Self:
-        """A verifier that fetches the app's keys when they are first needed."""
+    def for_service(cls, settings: ServiceSettings, audience: str) -> Self:
+        """Return a verifier that fetches the app's keys when it first needs them."""
         keys = PyJWKClient(
             settings.jwks_url,
             timeout=settings.tool_timeout * KEYS_TIMEOUT_SHARE,
@@ -82,9 +84,10 @@ class TokenVerifier:
         )
         return cls(settings.app_url, audience, keys)
 
-    def caller(self, authorization: str | None, *scopes: str) -> Caller:
-        """The caller whom an Authorization header proves, with at least one of the scopes.
+    def verify(self, authorization: str | None, *scopes: str) -> Caller:
+        """Return the caller that an Authorization header identifies.
 
+        The token must grant at least one of the scopes.
         Raises MissingTokenError, InvalidTokenError, InsufficientScopeError or KeysUnavailableError.
         """
         try:
@@ -94,44 +97,42 @@ class TokenVerifier:
             raise self._with_metadata(error) from error.__cause__
         granted = frozenset(str(claims.get("scope", "")).split())
         caller = Caller(claims["sub"], token, claims["jti"], granted)
-        self.require(caller, *scopes)
+        self.require_scope(caller, *scopes)
         return caller
 
-    def require(self, caller: Caller, *scopes: str) -> None:
-        """Raise InsufficientScopeError unless the caller was granted one of them."""
+    def require_scope(self, caller: Caller, *scopes: str) -> None:
+        """Raise InsufficientScopeError unless the token grants one of the scopes."""
         if caller.scopes.isdisjoint(scopes):
             raise self._with_metadata(InsufficientScopeError(scopes[0]))
 
-    @property
-    def metadata_url(self) -> str:
-        """Where RFC 9728 says who gives tokens for this service."""
-        return f"{self.audience}{METADATA_PATH}"
-
     def _with_metadata(self, error: Refusal) -> Refusal:
+        """Add to the challenge where to learn who issues tokens (RFC 9728)."""
         challenge = error.headers["WWW-Authenticate"]
         separator = ", " if "=" in challenge else " "
-        pointer = f'{separator}resource_metadata="{self.metadata_url}"'
+        pointer = f'{separator}resource_metadata="{self.audience}{METADATA_PATH}"'
         error.headers["WWW-Authenticate"] = challenge + pointer
         return error
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:
-            claims = self._verified(token)
+            claims = self._verified_claims(token)
         except PyJWTError as error:
             raise InvalidTokenError(_REASONS.get(type(error), "The token is not valid.")) from error
-        if int(claims["exp"]) - int(claims["iat"]) > LONGEST_LIFE_SECONDS:
-            raise InvalidTokenError(f"The token lives longer than {LONGEST_LIFE_SECONDS} seconds.")
+        if int(claims["exp"]) - int(claims["iat"]) > MAX_LIFETIME_SECONDS:
+            raise InvalidTokenError(
+                f"The token is valid for more than {MAX_LIFETIME_SECONDS} seconds."
+            )
         if not claims["sub"]:
             raise InvalidTokenError("The token names no user.")
         return claims
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    def _verified_claims(self, token: str) -> dict[str, Any]:
         header = jwt.get_unverified_header(token)
         if header.get("alg") != ALGORITHM:
             raise InvalidAlgorithmError
         claims: dict[str, Any] = jwt.decode(
             token,
-            self._key(header.get("kid", "")),
+            self._signing_key(header.get("kid", "")),
             algorithms=[ALGORITHM],
             audience=self.audience,
             issuer=self.issuer,
@@ -140,14 +141,14 @@ class TokenVerifier:
         )
         return claims
 
-    def _key(self, key_id: str) -> PyJWK:
+    def _signing_key(self, key_id: str) -> PyJWK:
         try:
             self.keys.get_signing_keys()
-        except (PyJWTError, ValueError) as error:
+        except (PyJWTError, *_UNREADABLE) as error:
             raise KeysUnavailableError from error
         try:
             return self.keys.get_signing_key(key_id)
-        except PyJWKClientConnectionError as error:
+        except (PyJWKClientConnectionError, *_UNREADABLE) as error:
             raise KeysUnavailableError from error
         except PyJWKClientError as error:
             raise InvalidTokenError("The token is signed with an unknown key.") from error

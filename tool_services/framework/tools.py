@@ -1,45 +1,31 @@
-"""A tool as a value: what the model is told about it, and the function that answers a call."""
+"""A tool as a value: its name, its schemas, and the function that answers a call."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict
+from functools import cached_property
+from typing import Any, Literal, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
-from pydantic.json_schema import GenerateJsonSchema
-
+from tool_services.framework.arguments import read_arguments
+from tool_services.framework.schemas import JsonObject, ToolArguments, ToolResult
 from tool_services.framework.tokens import Caller
-
-JsonObject = dict[str, Any]
-
-Moment = Annotated[
-    str, Field(description="ISO 8601, in UTC", json_schema_extra={"format": "date-time"})
-]
-
-
-class _Untitled(GenerateJsonSchema):
-    """Without a title for each field: it would only be the field's name again."""
-
-    def field_title_should_be_set(self, _schema: Any) -> bool:
-        return False
 
 
 @dataclass(frozen=True)
-class Part:
-    """Something that a tool shows people, while its result is for models. `name` is a file's.
+class DisplayPart:
+    """Something for people to look at, while the result is for the model.
 
-    HTML may lay out and emphasise, and name the classes that docs/tools.md has; pictures are in it
-    as data: URLs. Nothing else survives the app's cleaning.
+    `name` is a file name. HTML may use the classes that docs/tools.md lists, and images with
+    data: URLs. The app removes everything else.
     """
 
     name: str
     media_type: Literal["text/html", "text/csv"]
     text: str
 
-    def block(self, service: str) -> JsonObject:
-        """A content block of the Model Context Protocol."""
+    def content_block(self, service: str) -> JsonObject:
+        """Return the part as a content block of the Model Context Protocol."""
         return {
             "type": "resource",
             "resource": {
@@ -51,30 +37,23 @@ class Part:
         }
 
 
-class ToolResult(BaseModel):
-    """Base of what tools answer, checked as it is made; its JSON has names in camelCase."""
-
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
-
-    @classmethod
-    def json_schema(cls) -> JsonObject:
-        """JSON Schema (draft 2020-12) of the JSON."""
-        return cls.model_json_schema(mode="serialization", schema_generator=_Untitled)
-
-    def as_json(self) -> JsonObject:
-        return self.model_dump(mode="json", by_alias=True)
-
-    def shown(self) -> Sequence[Part]:
-        """What people are shown of it. Called while its service's app context is there."""
-        return ()
+def _nothing() -> Sequence[DisplayPart]:
+    return ()
 
 
-Handler = Callable[[JsonObject, Caller], ToolResult]
-Preview = Callable[[JsonObject, Caller], Sequence[Part]]
+@dataclass(frozen=True)
+class ToolOutput:
+    """The outcome of a call.
+
+    `render` makes the display parts. It is called only where people will see them.
+    """
+
+    result: ToolResult
+    render: Callable[[], Sequence[DisplayPart]] = _nothing
 
 
 class Annotations(TypedDict):
-    """Hints of the Model Context Protocol on what a call does to the world."""
+    """Hints of the Model Context Protocol on the effects of a call."""
 
     title: str
     readOnlyHint: bool
@@ -85,36 +64,47 @@ class Annotations(TypedDict):
 
 @dataclass(frozen=True)
 class Tool:
-    """`handler(arguments, caller)` gets arguments that satisfy `input_schema`.
+    """A tool.
 
-    It returns an `output`, or raises a ServiceError. `preview`, with the same arguments, shows what
-    a call would do, and does nothing. `client_capabilities` are those of the Model
-    Context Protocol that a client must have for the tool to work.
+    `handler(arguments, caller)` gets an `arguments_type`. It returns an output whose result is a
+    `result_type`, or raises a ServiceError. `previewer` takes the same and shows what a call
+    would do, without doing it. A client must have all `client_capabilities` of the Model Context
+    Protocol to call the tool.
     """
 
     name: str
     description: str
-    input_schema: Mapping[str, Any]
-    output: type[ToolResult]
+    arguments_type: type[ToolArguments]
+    result_type: type[ToolResult]
     annotations: Annotations
-    handler: Handler
-    preview: Preview | None = None
+    handler: Callable[[Any, Caller], ToolOutput]
+    previewer: Callable[[Any, Caller], Sequence[DisplayPart]] | None = None
     client_capabilities: tuple[str, ...] = ()
 
-    def described(self) -> JsonObject:
-        """The tool as a catalogue lists it."""
+    @cached_property
+    def definition(self) -> JsonObject:
+        """The tool as a list of tools contains it."""
         return {
             "name": self.name,
             "title": self.annotations["title"],
             "description": self.description,
-            "inputSchema": dict(self.input_schema),
-            "outputSchema": self.output.json_schema(),
+            "inputSchema": self.arguments_type.json_schema(),
+            "outputSchema": self.result_type.json_schema(),
             "annotations": dict(self.annotations),
         }
 
+    def call(self, arguments: object, caller: Caller) -> ToolOutput:
+        """Check the arguments and run the tool. Raises ServiceError."""
+        return self.handler(read_arguments(self.arguments_type, arguments), caller)
 
-def reading(title: str) -> Annotations:
-    """Annotations of a tool that only looks up what its own service knows."""
+    def preview(self, arguments: object, caller: Caller) -> Sequence[DisplayPart]:
+        """Check the arguments and show what a call would do. Raises ServiceError."""
+        checked = read_arguments(self.arguments_type, arguments)
+        return self.previewer(checked, caller) if self.previewer else ()
+
+
+def read_only(title: str) -> Annotations:
+    """Return the annotations of a tool that only reads what its service knows."""
     return Annotations(
         title=title,
         readOnlyHint=True,
@@ -122,15 +112,3 @@ def reading(title: str) -> Annotations:
         destructiveHint=False,
         openWorldHint=False,
     )
-
-
-def arguments_schema(
-    properties: Mapping[str, Any], required: tuple[str, ...] = ()
-) -> Mapping[str, Any]:
-    """JSON Schema (draft 2020-12) of an object with these properties and no others."""
-    return {
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(required),
-        "additionalProperties": False,
-    }

@@ -1,40 +1,34 @@
-"""Finding listings: the findListings tool, and the look-up by id that other services use."""
+"""The findListings tool."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from difflib import get_close_matches
-from itertools import chain, zip_longest
-from typing import Annotated, Any, get_args
+from functools import partial
+from typing import Annotated, Any, Literal
 
-from flask import Flask, Response, jsonify, request
 from pydantic import Field
 from sqlalchemy import ColumnElement, func, select
 
-from tool_services.framework.arguments import check_arguments
 from tool_services.framework.errors import InvalidArgumentsError
-from tool_services.framework.tokens import CALL_SCOPE, Caller, TokenVerifier
-from tool_services.framework.tools import (
-    JsonObject,
-    Part,
-    Tool,
+from tool_services.framework.schemas import (
+    ACCEPT_ZERO_FRACTION,
+    Omittable,
+    ToolArguments,
     ToolResult,
-    arguments_schema,
-    reading,
 )
-from tool_services.listings.home import Home, PropertyType, Status
-from tool_services.listings.home_cards import cards
-from tool_services.listings.listing_ids import LISTING_IDS_SCHEMA, normal_ids, unknown_listing
-from tool_services.listings.models import Listing, city_key, db
-from tool_services.listings.text_search import Conditions, Found, Order, found_with_words, has_words
+from tool_services.framework.tokens import Caller
+from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_only
+from tool_services.listings.home import Home
+from tool_services.listings.home_cards import home_cards
+from tool_services.listings.models import Listing, PropertyType, Status, city_key, db
+from tool_services.listings.text_search import Conditions, Matches, Order, contains_words, search
 from tool_services.listings.us_states import state_code
 
-MOST_RESULTS = 50
-# Counting on would take longer than anybody wants to wait, for a number that nobody reads.
-MOST_COUNTED = 10_000
-MOST_PAGES = 200
-MOST_SUGGESTIONS = 5
-_IDS_SCHEMA = arguments_schema({"listingIds": LISTING_IDS_SCHEMA}, required=("listingIds",))
+MAX_RESULTS = 50
+# Counting further would take too long for a number that nobody needs.
+MAX_COUNTED = 10_000
+MAX_PAGES = 200
 
 _ORDERS: dict[str, Order] = {
     "cheapest": (Listing.ListPrice, Listing.ListingId),
@@ -42,200 +36,149 @@ _ORDERS: dict[str, Order] = {
     "newest": (Listing.OnMarketDate.desc(), Listing.ListingId.desc()),
 }
 
+Words = Annotated[str, Field(min_length=1, max_length=100)]
+Rooms = Annotated[int, Field(ge=0, le=100), ACCEPT_ZERO_FRACTION]
+Price = Annotated[float, Field(gt=0, le=1_000_000_000_000)]
+
+
+class Search(ToolArguments):
+    """The arguments of findListings."""
+
+    city: Annotated[Omittable[Words], Field(description="City, such as Portland")] = None
+    state: Annotated[Omittable[Words], Field(description="State, such as OR or Oregon")] = None
+    min_bedrooms: Annotated[Omittable[Rooms], Field(description="Fewest bedrooms")] = None
+    max_bedrooms: Annotated[Omittable[Rooms], Field(description="Most bedrooms")] = None
+    min_bathrooms: Annotated[
+        Omittable[Annotated[float, Field(ge=0, le=100)]],
+        Field(description="Fewest bathrooms; a half bathroom counts as 0.5"),
+    ] = None
+    min_price: Annotated[Omittable[Price], Field(description="Lowest price in US dollars")] = None
+    max_price: Annotated[Omittable[Price], Field(description="Highest price in US dollars")] = None
+    property_type: Annotated[Omittable[PropertyType], Field(description="Kind of home")] = None
+    status: Annotated[Omittable[Status], Field(description="Status of the sale")] = None
+    query: Annotated[
+        Omittable[Words],
+        Field(description="Words in the description or address, such as lake view"),
+    ] = None
+    sort: Annotated[
+        Literal["cheapest", "dearest", "newest"], Field(description="Which come first")
+    ] = "cheapest"
+    limit: Annotated[
+        int,
+        Field(description="Listings on a page", ge=1, le=MAX_RESULTS),
+        ACCEPT_ZERO_FRACTION,
+    ] = MAX_RESULTS
+    page: Annotated[
+        int,
+        Field(description="Page, from 1; a result's nextPage is the next", ge=1, le=MAX_PAGES),
+        ACCEPT_ZERO_FRACTION,
+    ] = 1
+
 
 class FoundListings(ToolResult):
-    """What findListings answers."""
+    """The result of findListings: one page."""
 
-    total: Annotated[int, Field(description="How many match, also those not shown")]
-    total_is_exact: Annotated[
-        bool, Field(description="False where there are about so many, or even more")
-    ]
+    total: Annotated[int, Field(description="How many match, on all pages")]
+    total_is_exact: Annotated[bool, Field(description="False if there may be more")]
     page: int
-    next_page: Annotated[int | None, Field(description="Ask for this page to see more")]
+    next_page: Annotated[int | None, Field(description="The page to ask for to see more")]
     listings: list[Home]
 
-    def shown(self) -> Sequence[Part]:
-        return [cards(self.listings, self._count())] if self.listings else ()
-
-    def _count(self) -> str:
-        """How many there are, and which of them these are."""
+    @property
+    def heading(self) -> str:
+        """Such as "50 of 1,200 homes, page 1"."""
         here = len(self.listings)
         if self.page == 1 and self.next_page is None:
             return f"{here} home{'' if here == 1 else 's'}"
-        every = f"{self.total:,}" if self.total_is_exact else f"about {self.total:,} or more"
-        return f"{here} of {every} homes, page {self.page}"
+        total = f"{self.total:,}" if self.total_is_exact else f"about {self.total:,} or more"
+        return f"{here} of {total} homes, page {self.page}"
 
 
-def home_of(listing: Listing) -> Home:
-    """A listing as the tools show it."""
-    bathrooms = listing.BathroomsTotal
-    return Home(
-        listing_id=listing.ListingId,
-        address=listing.StreetAddress,
-        city=listing.City,
-        state=listing.StateOrProvince,
-        zip_code=listing.PostalCode,
-        price=listing.ListPrice,
-        bedrooms=listing.BedroomsTotal,
-        bathrooms=int(bathrooms) if bathrooms.is_integer() else bathrooms,
-        status=listing.StandardStatus,
-        property_type=listing.PropertyType,
-    )
+def find_listings(arguments: Search, _caller: Caller) -> ToolOutput:
+    """Return one page of the listings that meet every condition."""
+    found = _find_page(arguments)
+    return ToolOutput(found, partial(_display, found))
 
 
-def listings_by_id(listing_ids: Sequence[str]) -> list[Listing]:
-    """The listings in the order of the ids. Raises UnknownListingError."""
-    wanted = normal_ids(listing_ids)
-    found = db.session.scalars(select(Listing).where(Listing.ListingId.in_(wanted)))
-    by_id = {listing.ListingId: listing for listing in found}
-    unknown = [one for one in wanted if one not in by_id]
-    if unknown:
-        raise unknown_listing(unknown, _nearest_ids(unknown))
-    return [by_id[listing_id] for listing_id in wanted]
+def _display(found: FoundListings) -> Sequence[DisplayPart]:
+    return [home_cards(found.listings, found.heading)] if found.listings else ()
 
 
-def _nearest_ids(unknown: Sequence[str]) -> list[str]:
-    """Ids that there are: of those beside each unknown one in order, the most alike."""
-    beside: set[str] = set()
-    for one in unknown[:MOST_SUGGESTIONS]:
-        for condition, order in (
-            (Listing.ListingId > one, Listing.ListingId.asc()),
-            (Listing.ListingId < one, Listing.ListingId.desc()),
-        ):
-            ids = select(Listing.ListingId).where(condition).order_by(order)
-            beside.update(db.session.scalars(ids.limit(MOST_SUGGESTIONS)))
-    alike = [get_close_matches(one, beside, MOST_SUGGESTIONS, 0.0) for one in unknown]
-    best = dict.fromkeys(chain.from_iterable(zip_longest(*alike)))
-    return [one for one in best if one][:MOST_SUGGESTIONS]
-
-
-def find_listings(arguments: JsonObject, _caller: Caller) -> FoundListings:
-    """One page of the listings that meet every condition given, and how many meet them in all."""
-    limit, page = arguments.get("limit", MOST_RESULTS), arguments.get("page", 1)
+def _find_page(arguments: Search) -> FoundListings:
     conditions = _conditions(arguments)
-    order = _ORDERS[arguments.get("sort", "cheapest")]
+    order = _ORDERS[arguments.sort]
+    limit, page = arguments.limit, arguments.page
     offset = (page - 1) * limit
-    # The index has all that is needed to find the page; rows are read for what is on it.
-    if "query" in arguments:
-        found = found_with_words(conditions, _words(arguments), order, offset, limit)
+    # An index has all that is needed to find the page's keys. Rows are read for the page alone.
+    if arguments.query is not None:
+        matches = search(conditions, _words_condition(arguments), order, offset, limit)
     else:
-        found = _found(conditions, order, offset, limit)
-    shown = select(Listing).where(Listing.Key.in_(found.keys[:limit])).order_by(*order)
-    there_is_more = len(found.keys) > limit
+        matches = _match(conditions, order, offset, limit)
+    on_page = select(Listing).where(Listing.Key.in_(matches.keys[:limit])).order_by(*order)
+    has_more = len(matches.keys) > limit
     return FoundListings(
-        total=min(found.total, MOST_COUNTED),
-        total_is_exact=found.exact and found.total <= MOST_COUNTED,
+        total=min(matches.total, MAX_COUNTED),
+        total_is_exact=matches.is_exact and matches.total <= MAX_COUNTED,
         page=page,
-        next_page=page + 1 if there_is_more and page < MOST_PAGES else None,
-        listings=list(map(home_of, db.session.scalars(shown))),
+        next_page=page + 1 if has_more and page < MAX_PAGES else None,
+        listings=list(map(Home.of, db.session.scalars(on_page))),
     )
 
 
-def _found(conditions: Conditions, order: Order, offset: int, limit: int) -> Found:
+def _match(conditions: Conditions, order: Order, offset: int, limit: int) -> Matches:
     keys = select(Listing.Key).where(*conditions).order_by(*order)
     found = list(db.session.scalars(keys.limit(limit + 1).offset(offset)))
     total = offset + len(found)
     if len(found) > limit or (offset and not found):
-        counted = select(Listing.Key).where(*conditions).limit(MOST_COUNTED + 1)
+        counted = select(Listing.Key).where(*conditions).limit(MAX_COUNTED + 1)
         total = db.session.scalar(select(func.count()).select_from(counted.subquery())) or 0
-    return Found(found, total)
+    return Matches(found, total)
 
 
-def _conditions(arguments: JsonObject) -> list[ColumnElement[bool]]:
-    for low, high in (("minPrice", "maxPrice"), ("minBedrooms", "maxBedrooms")):
-        if low in arguments and high in arguments and arguments[low] > arguments[high]:
-            raise InvalidArgumentsError(f"{low} must not be more than {high}.")
+def _conditions(arguments: Search) -> list[ColumnElement[bool]]:
+    _check_range("Price", arguments.min_price, arguments.max_price)
+    _check_range("Bedrooms", arguments.min_bedrooms, arguments.max_bedrooms)
     return [
-        condition(arguments[name]) for name, condition in _CONDITIONS.items() if name in arguments
+        condition(value)
+        for name, condition in _CONDITIONS.items()
+        if (value := getattr(arguments, name)) is not None
     ]
 
 
-def _words(arguments: JsonObject) -> ColumnElement[bool]:
-    city, state = arguments.get("city"), arguments.get("state")
-    places = {"city": city and city_key(city), "state": state and state_code(state)}
-    return has_words(arguments["query"], **places)
+def _check_range(name: str, lowest: float | None, highest: float | None) -> None:
+    if lowest is not None and highest is not None and lowest > highest:
+        raise InvalidArgumentsError(f"min{name} must not be more than max{name}.")
 
 
+def _words_condition(arguments: Search) -> ColumnElement[bool]:
+    return contains_words(
+        arguments.query or "",
+        city=arguments.city and city_key(arguments.city),
+        state=arguments.state and state_code(arguments.state),
+    )
+
+
+# Prices are whole dollars. Comparing them with a fraction would keep PostgreSQL from its index.
 _CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "city": lambda city: Listing.CityKey == city_key(city),
     "state": lambda state: Listing.StateOrProvince == state_code(state),
-    "minBedrooms": lambda fewest: Listing.BedroomsTotal >= fewest,
-    "maxBedrooms": lambda most: Listing.BedroomsTotal <= most,
-    "minBathrooms": lambda fewest: Listing.BathroomsTotal >= fewest,
-    "minPrice": lambda lowest: Listing.ListPrice >= lowest,
-    "maxPrice": lambda highest: Listing.ListPrice <= highest,
-    "propertyType": lambda kind: Listing.PropertyType == kind,
+    "min_bedrooms": lambda fewest: Listing.BedroomsTotal >= fewest,
+    "max_bedrooms": lambda most: Listing.BedroomsTotal <= most,
+    "min_bathrooms": lambda fewest: Listing.BathroomsTotal >= fewest,
+    "min_price": lambda lowest: Listing.ListPrice >= math.ceil(lowest),
+    "max_price": lambda highest: Listing.ListPrice <= math.floor(highest),
+    "property_type": lambda kind: Listing.PropertyType == kind,
     "status": lambda status: Listing.StandardStatus == status,
 }
-
-
-def serve_listings(app: Flask, verifier: TokenVerifier) -> None:
-    """Add GET /listings?ids=L001,L002 for other services."""
-
-    @app.get("/listings")
-    def show_listings() -> Response:
-        verifier.caller(request.headers.get("Authorization"), CALL_SCOPE)
-        listing_ids = normal_ids([part for part in request.args.get("ids", "").split(",") if part])
-        check_arguments(_IDS_SCHEMA, {"listingIds": listing_ids})
-        return jsonify(listings=[home_of(one).as_json() for one in listings_by_id(listing_ids)])
-
-
-_SENTENCE = {"type": "string", "minLength": 1, "maxLength": 100}
-_ROOMS = {"type": "integer", "minimum": 0, "maximum": 100}
-_PRICE = {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000_000_000}
 
 FIND_LISTINGS = Tool(
     name="findListings",
     description=(
-        "Finds homes by any mix of city, state, rooms, price, type, status and words. Shows one "
-        f"page of at most {MOST_RESULTS}; total counts all that match."
+        "Finds homes by any mix of city, state, rooms, price, type, status and words. Returns one "
+        f"page of at most {MAX_RESULTS}; total counts all that match."
     ),
-    input_schema=arguments_schema(
-        {
-            "city": _SENTENCE | {"description": "City, such as Portland"},
-            "state": _SENTENCE | {"description": "State, such as OR or Oregon"},
-            "minBedrooms": _ROOMS | {"description": "Fewest bedrooms"},
-            "maxBedrooms": _ROOMS | {"description": "Most bedrooms"},
-            "minBathrooms": {
-                "type": "number",
-                "description": "Fewest bathrooms; a half one counts as 0.5",
-                "minimum": 0,
-                "maximum": 100,
-            },
-            "minPrice": _PRICE | {"description": "Lowest price in US dollars"},
-            "maxPrice": _PRICE | {"description": "Highest price in US dollars"},
-            "propertyType": {
-                "type": "string",
-                "description": "Kind of home",
-                "enum": list(get_args(PropertyType)),
-            },
-            "status": {
-                "type": "string",
-                "description": "Where the sale stands",
-                "enum": list(get_args(Status)),
-            },
-            "query": _SENTENCE
-            | {"description": "Words that the description or address must have, such as lake view"},
-            "sort": {
-                "type": "string",
-                "description": "Which come first; cheapest unless told",
-                "enum": list(_ORDERS),
-            },
-            "limit": {
-                "type": "integer",
-                "description": f"Listings on a page; {MOST_RESULTS} unless told",
-                "minimum": 1,
-                "maximum": MOST_RESULTS,
-            },
-            "page": {
-                "type": "integer",
-                "description": "Which page, from 1; nextPage of a result is the one after it",
-                "minimum": 1,
-                "maximum": MOST_PAGES,
-            },
-        }
-    ),
-    output=FoundListings,
-    annotations=reading("Find listings"),
+    arguments_type=Search,
+    result_type=FoundListings,
+    annotations=read_only("Find listings"),
     handler=find_listings,
 )

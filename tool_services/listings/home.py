@@ -1,16 +1,13 @@
-"""A home as the services show it to models, to people and to each other."""
+"""A home as the service gives it to models, to people and to other services."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
 from pydantic import Field
 
-from tool_services.framework.tools import ToolResult
-
-Dollars = Annotated[int, Field(description="US dollars")]
-Status = Literal["Active", "Pending", "Sold"]
-PropertyType = Literal["House", "Townhouse", "Condo", "Multi-family", "Manufactured", "Land"]
+from tool_services.framework.schemas import ToolResult
+from tool_services.listings.models import Listing, PropertyType, Status
 
 
 class Home(ToolResult):
@@ -21,13 +18,24 @@ class Home(ToolResult):
     city: str
     state: Annotated[str, Field(description="Two letters, such as OR")]
     zip_code: str
-    price: Dollars
+    price: Annotated[int, Field(description="US dollars")]
     bedrooms: int
     bathrooms: Annotated[int | float, Field(description="A half bathroom counts as 0.5")]
     status: Status
     property_type: PropertyType
 
-    @property
-    def full_address(self) -> str:
-        """Such as "123 Oak Street, Portland, OR 97201"."""
-        return f"{self.address}, {self.city}, {self.state} {self.zip_code}"
+    @classmethod
+    def of(cls, listing: Listing) -> Self:
+        bathrooms = listing.BathroomsTotal
+        return cls(
+            listing_id=listing.ListingId,
+            address=listing.StreetAddress,
+            city=listing.City,
+            state=listing.StateOrProvince,
+            zip_code=listing.PostalCode,
+            price=listing.ListPrice,
+            bedrooms=listing.BedroomsTotal,
+            bathrooms=int(bathrooms) if bathrooms.is_integer() else bathrooms,
+            status=listing.StandardStatus,
+            property_type=listing.PropertyType,
+        )

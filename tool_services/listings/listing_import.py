@@ -1,5 +1,7 @@
-"""`flask --app tool_services.listings import FILE.csv`: listings in the names of the RESO Data
-Dictionary, as a multiple listing service exports them."""
+"""The CSV format of listings, in the names of the RESO Data Dictionary, as an MLS exports them.
+
+`flask --app tool_services.listings.app import FILE.csv` reads it.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +9,23 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
-from flask import Flask
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
-from tool_services.framework.csv_import import Reader, Store, add_import_command, upsert
-from tool_services.listings.home import PropertyType, Status
-from tool_services.listings.models import Area, Listing, ListingHistory, city_key, db
+from tool_services.framework.csv_import import CsvFormat, upsert
+from tool_services.listings.models import (
+    Area,
+    Listing,
+    ListingHistory,
+    PropertyType,
+    Status,
+    city_key,
+    db,
+)
 from tool_services.listings.us_states import state_code
 
 _STATUSES = {"closed": "Sold", "active under contract": "Pending", "coming soon": "Active"}
-_TYPES = {
+_PROPERTY_TYPES = {
     "residential": "House",
     "single family residence": "House",
     "single family": "House",
@@ -37,38 +45,38 @@ _TYPES = {
     "mobile home": "Manufactured",
     "unimproved land": "Land",
 }
-LARGEST_PRICE = 1_000_000_000_000
+MAX_PRICE = 1_000_000_000_000
 
 
 def _status(value: Any) -> Any:
     return _STATUSES.get(str(value).strip().casefold(), str(value).strip().capitalize())
 
 
-def _kind(value: Any) -> Any:
+def _property_type(value: Any) -> Any:
     text = str(value).strip()
-    return _TYPES.get(text.casefold(), text.capitalize())
+    return _PROPERTY_TYPES.get(text.casefold(), text.capitalize())
 
 
 def _number(value: Any) -> Any:
-    """A number without what people put around it: "$1,250,000" is 1250000."""
+    """Return "$1,250,000" as "1250000"."""
     return value.replace(",", "").strip().lstrip("$") if isinstance(value, str) else value
 
 
-def _dollars(value: Any) -> Any:
+def _whole_dollars(value: Any) -> Any:
     number = _number(value)
     return number.partition(".")[0] if isinstance(number, str) else number
 
 
 def _day(value: Any) -> Any:
-    """The day of a date, or of a moment with its time."""
+    """Return the date of a date, or of a date with a time."""
     return value.strip()[:10] if isinstance(value, str) else value
 
 
 Words = Annotated[str, Field(min_length=1, max_length=200)]
 
 
-class Row(BaseModel):
-    """One line of the file; a column that isn't named here is left alone."""
+class ListingRow(BaseModel):
+    """One line of the file. Columns with other names are ignored."""
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
@@ -85,7 +93,7 @@ class Row(BaseModel):
     City: Words
     StateOrProvince: Annotated[Words, AfterValidator(state_code)]
     PostalCode: Annotated[str, Field(min_length=1, max_length=20)]
-    ListPrice: Annotated[int, BeforeValidator(_dollars), Field(gt=0, le=LARGEST_PRICE)]
+    ListPrice: Annotated[int, BeforeValidator(_whole_dollars), Field(gt=0, le=MAX_PRICE)]
     BedroomsTotal: Annotated[int, BeforeValidator(_number), Field(ge=0, le=100)]
     BathroomsTotal: Annotated[
         float,
@@ -101,7 +109,7 @@ class Row(BaseModel):
     StandardStatus: Annotated[Status, BeforeValidator(_status)]
     PropertyType: Annotated[
         PropertyType,
-        BeforeValidator(_kind),
+        BeforeValidator(_property_type),
         Field(validation_alias=AliasChoices("PropertySubType", "PropertyType")),
     ] = "House"
     PublicRemarks: Annotated[str, Field(max_length=5_000)] = ""
@@ -113,27 +121,28 @@ class Row(BaseModel):
     DaysOnMarket: Annotated[int, BeforeValidator(_number), Field(ge=0, le=36_500)] | None = None
 
     def columns(self) -> dict[str, Any]:
-        return {**self.model_dump(), "CityKey": city_key(self.City)}
+        """Return the values of the tables' columns."""
+        days = self.DaysOnMarket
+        if days is None:
+            days = max((datetime.now(UTC).date() - self.OnMarketDate).days, 0)
+        return {**self.model_dump(), "CityKey": city_key(self.City), "DaysOnMarket": days}
 
 
-def _store(rows: Sequence[Row]) -> None:
-    """Write a batch. Whatever was known of its listings is replaced."""
-    today = datetime.now(UTC).date()
+def _read_line(line: Mapping[str, str]) -> ListingRow:
+    return ListingRow.model_validate({name: value for name, value in line.items() if value.strip()})
+
+
+def _store(rows: Sequence[ListingRow]) -> None:
+    """Insert the listings, or replace all that is known of them."""
     values = [row.columns() for row in rows]
-    for row in values:
-        if row["DaysOnMarket"] is None:
-            row["DaysOnMarket"] = max((today - row["OnMarketDate"]).days, 0)
     upsert(db, Listing, ("ListingId",), values)
     upsert(db, ListingHistory, ("ListingId",), values)
     upsert(db, Area, ("CityKey", "StateOrProvince"), values)
 
 
-def _read(line: Mapping[str, str]) -> Row:
-    return Row.model_validate({name: value for name, value in line.items() if value.strip()})
-
-
-def add_listings_import(app: Flask) -> None:
-    required = (
+LISTINGS_CSV: CsvFormat[ListingRow] = CsvFormat(
+    description="listings in the names of the RESO Data Dictionary",
+    required=(
         ("ListingId", "ListingKey"),
         ("StreetAddress", "UnparsedAddress"),
         ("City",),
@@ -143,7 +152,7 @@ def add_listings_import(app: Flask) -> None:
         ("BedroomsTotal",),
         ("BathroomsTotal", "BathroomsTotalDecimal", "BathroomsTotalInteger"),
         ("StandardStatus",),
-    )
-    reader: Reader[Row] = Reader(required, _read)
-    store: Store[Row] = _store
-    add_import_command(app, db, reader, store, "listings in the names of the RESO Data Dictionary")
+    ),
+    read_line=_read_line,
+    store=_store,
+)

@@ -1,7 +1,7 @@
-"""Tables of the listings service; columns carry the names of the RESO Data Dictionary.
+"""The tables of the listings service. Columns have the names of the RESO Data Dictionary.
 
-The words of a listing are indexed by the database: listing_words (SQLite) or "Words" (PostgreSQL),
-which the migrations make.
+The migrations add the index of a listing's words: the table listing_words on SQLite, the column
+"Words" on PostgreSQL.
 """
 
 from __future__ import annotations
@@ -13,18 +13,28 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import JSON, BigInteger, Index, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from tool_services.framework.database import utc_now
-from tool_services.listings.home import PropertyType, Status
+from tool_services.framework.timestamps import utc_now
 
-# What a search may ask for is in the indexes as well, so that rows are read only to be shown.
-_ALSO_ASKED = (
+Status = Literal["Active", "Pending", "Sold"]
+PropertyType = Literal["House", "Townhouse", "Condo", "Multi-family", "Manufactured", "Land"]
+
+Delivery = Literal["kept", "waiting", "claimed", "going", "sent", "failed", "unknown"]
+"""What happened to a report.
+
+kept: in the outbox, not to be sent, since no mail server is set up.
+waiting: to be sent. claimed: a process is about to send it. going: it may arrive from now on.
+sent: a mail server has accepted it. failed: it was not sent. unknown: it may have been sent.
+"""
+
+# Conditions of a search. The indexes contain them, so that rows are read only for the results.
+_CONDITIONS = (
     *("BedroomsTotal", "BathroomsTotal", "StandardStatus", "PropertyType"),
     *("CityKey", "StateOrProvince"),
 )
 
 
-def _index(name: str, *columns: str) -> Index:
-    covered = [column for column in (*_ALSO_ASKED, "ListPrice") if column not in columns]
+def _covering_index(name: str, *columns: str) -> Index:
+    covered = [column for column in (*_CONDITIONS, "ListPrice") if column not in columns]
     return Index(f"ix_listings_{name}", *columns, *covered)
 
 
@@ -36,20 +46,20 @@ db = SQLAlchemy(metadata=Base.metadata)
 
 
 def city_key(city: str) -> str:
-    """A city's name as it is compared: in any case, with any spaces."""
+    """Return a city's name for comparison: in lower case, with single spaces."""
     return " ".join(city.split()).casefold()
 
 
 class Listing(Base):
-    """A home on the market. `ListPrice` is in US dollars; half bathrooms count as 0.5."""
+    """A home on the market. `ListPrice` is in US dollars. A half bathroom counts as 0.5."""
 
     __tablename__ = "listings"
     __table_args__ = (
-        _index("city", "CityKey", "ListPrice", "ListingId"),
-        _index("city_newest", "CityKey", "OnMarketDate", "ListingId"),
-        _index("state", "StateOrProvince", "ListPrice", "ListingId"),
-        _index("price", "ListPrice", "ListingId"),
-        _index("newest", "OnMarketDate", "ListingId"),
+        _covering_index("city", "CityKey", "ListPrice", "ListingId"),
+        _covering_index("city_newest", "CityKey", "OnMarketDate", "ListingId"),
+        _covering_index("state", "StateOrProvince", "ListPrice", "ListingId"),
+        _covering_index("price", "ListPrice", "ListingId"),
+        _covering_index("newest", "OnMarketDate", "ListingId"),
     )
 
     Key: Mapped[int] = mapped_column(primary_key=True)
@@ -74,8 +84,10 @@ class Listing(Base):
 
 
 class ListingHistory(Base):
-    """What is known of a home that was on the market, ours or another agency's, as of its last
-    change. `DaysOnMarket` counts to its sale, or to that change."""
+    """A home that is or was on the market, listed by any agency, as of its last change.
+
+    `DaysOnMarket` counts from `OnMarketDate` to the sale, or to the last change.
+    """
 
     __tablename__ = "listing_history"
     __table_args__ = (
@@ -97,7 +109,7 @@ class ListingHistory(Base):
 
 
 class Area(Base):
-    """A city of which there is history."""
+    """A city with history."""
 
     __tablename__ = "areas"
 
@@ -111,19 +123,14 @@ class Area(Base):
         return f"{self.City}, {self.StateOrProvince}"
 
 
-Delivery = Literal["kept", "waiting", "claimed", "going", "sent", "failed", "unknown"]
-"""kept: for its sender to read, not to be sent. waiting, claimed (by who is about to send it),
-going (it may be gone any moment), and what became of it."""
-
-
 class OutboxMessage(Base):
-    """A report that was sent, and at once the memory of the call that sent it.
+    """A report, and the record that its call was made.
 
-    `Reason` is a sentence on what went wrong; `ClaimedAt` is when `Delivery` last changed.
+    `Reason` is a sentence on what went wrong. `ClaimedAt` is when `Delivery` last changed.
     """
 
     __tablename__ = "outbox"
-    # The database itself makes sure that a call told twice is done once.
+    # Makes sure that a call which is repeated under its key is done once.
     __table_args__ = (UniqueConstraint("UserId", "IdempotencyKey"),)
 
     Id: Mapped[int] = mapped_column(primary_key=True)

@@ -1,22 +1,22 @@
-"""The sample homes, and the history of the markets that they are part of."""
+"""The sample homes, and the history of their markets."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tool_services.framework.database import Rows, Sample, from_csv
+from tool_services.framework.samples import Rows, Sample, read_csv
 from tool_services.listings.models import Area, Listing, ListingHistory, city_key
 
 _FOLDER = Path(__file__).parent / "sample_data"
 
 
 def _listings() -> Rows:
-    for row in from_csv(Listing, _FOLDER / "listings.csv"):
+    for row in read_csv(Listing, _FOLDER / "listings.csv"):
         yield {**row, "CityKey": city_key(row["City"])}
 
 
 def _history() -> Rows:
-    for row in from_csv(ListingHistory, _FOLDER / "history.csv"):
+    for row in read_csv(ListingHistory, _FOLDER / "history.csv"):
         yield {**row, "CityKey": city_key(row["City"])}
 
 

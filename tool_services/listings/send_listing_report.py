@@ -1,131 +1,124 @@
-"""The sendListingReport tool: a message about some listings, by e-mail or into the outbox."""
+"""The sendListingReport tool: a report by e-mail, or in the outbox if no mail server is set up."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Literal
 
 from flask import render_template
 from pydantic import Field
 
-from tool_services.framework.database import iso_utc
-from tool_services.framework.mail import MailServer
+from tool_services.framework.schemas import EmailAddress, Timestamp, ToolArguments, ToolResult
+from tool_services.framework.timestamps import iso_utc
 from tool_services.framework.tokens import Caller
-from tool_services.framework.tools import (
-    Annotations,
-    JsonObject,
-    Moment,
-    Part,
-    Tool,
-    ToolResult,
-    arguments_schema,
-)
+from tool_services.framework.tools import Annotations, DisplayPart, Tool, ToolOutput
 from tool_services.listings.delivery import deliver
-from tool_services.listings.find_listings import listings_by_id
-from tool_services.listings.listing_ids import LISTING_IDS_SCHEMA
-from tool_services.listings.models import Listing, OutboxMessage
+from tool_services.listings.listing_ids import ListingIds
+from tool_services.listings.listing_report import write_report
+from tool_services.listings.lookup import listings_by_id
+from tool_services.listings.mail import MailServer
+from tool_services.listings.models import OutboxMessage
 from tool_services.listings.outbox import store_once
 
-_COLOURS = {"Active": "#1f7a4d", "Pending": "#946200", "Sold": "#5b6675"}
+_WITH_MAIL = "Sends a report about the listings to one e-mail address."
+_WITHOUT_MAIL = (
+    "Writes a report about the listings to one e-mail address and puts it in the user's outbox. "
+    "It is not sent: no mail server is set up."
+)
+_WHEN = "Only when the user has asked for it and named the recipient."
 
 
-class SentReport(ToolResult):
-    """What sendListingReport answers."""
+class ReportRequest(ToolArguments):
+    """The arguments of sendListingReport."""
 
-    sent: bool
-    recipient_email: str
-    listing_ids: list[str]
-    subject: str
-    sent_at: Moment
-    delivery: Annotated[
-        Literal["email", "outbox"],
-        Field(description="Where it went: an outbox is only for the sender to read"),
+    listing_ids: ListingIds
+    recipient_email: Annotated[
+        EmailAddress, Field(title="To", description="E-mail address of the recipient")
     ]
 
 
-def listing_report_tool(server: MailServer | None) -> Tool:
-    """The tool; without a mail server reports stay in the outbox."""
+class ReportOutcome(ToolResult):
+    """The result of sendListingReport."""
 
-    def send_listing_report(arguments: JsonObject, caller: Caller) -> SentReport:
-        listings = listings_by_id(arguments["listingIds"])
-        message = _compose(listings, arguments["recipientEmail"], caller)
-        message.Delivery = "waiting" if server else "kept"
-        sent = store_once(message)
-        if server and sent.Delivery != "kept":
-            sent = deliver(sent.Id, server)
-        return SentReport(
-            sent=True,
-            recipient_email=sent.Recipient,
-            listing_ids=sent.ListingIds,
-            subject=sent.Subject,
-            sent_at=iso_utc(sent.CreatedAt),
-            delivery="email" if sent.Delivery == "sent" else "outbox",
+    sent: Annotated[bool, Field(description="True only if a mail server has accepted the report")]
+    message: Annotated[str, Field(description="What happened; tell the user this")]
+    delivery: Literal["email", "outbox"]
+    recipient_email: str
+    listing_ids: list[str]
+    subject: str
+    sent_at: Annotated[Timestamp | None, Field(description="Null if it was not sent")]
+
+    @classmethod
+    def of(cls, stored: OutboxMessage) -> ReportOutcome:
+        sent = stored.Delivery == "sent"
+        return cls(
+            sent=sent,
+            message=_sent(stored.Recipient) if sent else _kept(stored.Recipient),
+            delivery="email" if sent else "outbox",
+            recipient_email=stored.Recipient,
+            listing_ids=stored.ListingIds,
+            subject=stored.Subject,
+            sent_at=iso_utc(stored.ClaimedAt) if sent and stored.ClaimedAt else None,
         )
 
+
+def _sent(recipient: str) -> str:
+    return f"The report was sent to {recipient}."
+
+
+def _kept(recipient: str) -> str:
+    return (
+        f"The report was put in the outbox. It was not sent to {recipient}: no mail server is set"
+        " up."
+    )
+
+
+def send_listing_report_tool(server: MailServer | None) -> Tool:
+    """Return the tool. Without a mail server, reports stay in the outbox."""
     return Tool(
         name="sendListingReport",
-        description=(
-            "Sends a report about the listings to one e-mail address. "
-            "Only when the user has asked for it and named the recipient."
-        ),
-        input_schema=arguments_schema(
-            {
-                "listingIds": LISTING_IDS_SCHEMA,
-                "recipientEmail": {
-                    "type": "string",
-                    "title": "To",
-                    "description": "E-mail address of the recipient",
-                    "format": "email",
-                    "maxLength": 254,
-                },
-            },
-            required=("listingIds", "recipientEmail"),
-        ),
-        output=SentReport,
+        description=f"{_WITH_MAIL if server else _WITHOUT_MAIL} {_WHEN}",
+        arguments_type=ReportRequest,
+        result_type=ReportOutcome,
         annotations=Annotations(
-            title="Send a listing report",
+            title="Send a listing report" if server else "Put a listing report in the outbox",
             readOnlyHint=False,
             idempotentHint=True,
             destructiveHint=False,
             openWorldHint=True,
         ),
-        handler=send_listing_report,
-        preview=_preview,
+        handler=partial(_send_report, server),
+        previewer=partial(_preview, server is not None),
     )
 
 
-def _preview(arguments: JsonObject, caller: Caller) -> Sequence[Part]:
-    message = _compose(listings_by_id(arguments["listingIds"]), arguments["recipientEmail"], caller)
+def _send_report(server: MailServer | None, arguments: ReportRequest, caller: Caller) -> ToolOutput:
+    listings = listings_by_id(arguments.listing_ids)
+    report = write_report(listings, arguments.recipient_email, caller)
+    report.Delivery = "waiting" if server else "kept"
+    stored = store_once(report)
+    if server and stored.Delivery != "kept":
+        stored = deliver(stored.Id, server)
+    outcome = ReportOutcome.of(stored)
+    return ToolOutput(outcome, partial(_display, outcome))
+
+
+def _display(outcome: ReportOutcome) -> Sequence[DisplayPart]:
+    html = render_template("outcome.html", outcome=outcome)
+    return [DisplayPart("outcome.html", "text/html", html)]
+
+
+def _preview(
+    has_mail_server: bool, arguments: ReportRequest, caller: Caller
+) -> Sequence[DisplayPart]:
+    listings = listings_by_id(arguments.listing_ids)
+    report = write_report(listings, arguments.recipient_email, caller)
     html = render_template(
         "preview.html",
-        subject=message.Subject,
-        recipient=message.Recipient,
-        text=message.Text.strip(),
+        subject=report.Subject,
+        recipient=report.Recipient,
+        text=report.Text.strip(),
+        has_mail_server=has_mail_server,
     )
-    return [Part("letter.html", "text/html", html)]
-
-
-def _compose(listings: Sequence[Listing], recipient: str, caller: Caller) -> OutboxMessage:
-    subject = _subject(listings)
-    one = len(listings) == 1
-    shown = {
-        "listings": listings,
-        "subject": subject,
-        "intro": f"Here {'is the home' if one else 'are the homes'} that you were sent.",
-        "colours": _COLOURS,
-    }
-    return OutboxMessage(
-        UserId=caller.user_id,
-        IdempotencyKey=caller.idempotency_key,
-        Recipient=recipient,
-        ListingIds=[listing.ListingId for listing in listings],
-        Subject=subject,
-        Text=render_template("report.txt", **shown),
-        Html=render_template("report.html", **shown),
-    )
-
-
-def _subject(listings: Sequence[Listing]) -> str:
-    if len(listings) == 1:
-        return f"Listing report: {listings[0].StreetAddress}, {listings[0].City}"
-    return f"Listing report: {len(listings)} homes"
+    return [DisplayPart("report.html", "text/html", html)]

@@ -1,4 +1,4 @@
-"""States of the USA by name, for people and models that write them out."""
+"""The codes of the states of the USA."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _CODE_BY_NAME = {
 
 
 def state_code(text: str) -> str:
-    """The two-letter code of a state given by code or name, in any case: "oregon" is OR.
+    """Return the two-letter code of a state's code or name, in any case: "oregon" is OR.
 
-    Anything else comes back in upper case.
+    Return any other text in upper case.
     """
     words = " ".join(text.split())
     return _CODE_BY_NAME.get(words.lower(), words.upper())

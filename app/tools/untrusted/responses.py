@@ -19,7 +19,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from app.agent.events import from_json
+from app.json_input import parse_json
 from app.tools.untrusted.limits import MAX_RESPONSE_BYTES, MAX_VALUES, READ_BYTES
 
 EVENT_STREAM = "text/event-stream"
@@ -157,7 +157,7 @@ def _parse(document: bytes | bytearray) -> Any:
     # Every value but the first of a list or an object has a comma before it.
     if sum(map(document.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise OverLimit(f"has more than {MAX_VALUES} values")
-    return from_json(bytes(document))
+    return parse_json(bytes(document))
 
 
 def one_line(text: object, most: int = 500) -> str:

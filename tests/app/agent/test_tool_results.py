@@ -8,7 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.agent.tool_results import RESULT_TOKENS, estimate_tokens, render_for_model
+from app.agent.tool_results import RESULT_TOKENS, render_for_model
+from app.agent.usage import estimate_tokens
 
 ROWS = [{"id": f"R{number}", "text": "x" * 100} for number in range(500)]
 json_values = st.recursive(

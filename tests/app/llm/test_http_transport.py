@@ -8,14 +8,18 @@ from typing import Any
 import gevent
 import httpx2
 import pytest
+from gevent import socket
+from gevent.server import StreamServer
 
-from app.llm.http_transport import ArrivalTransport
-from scripts.launch import free_port
+from app.llm.http_transport import GeventTransport
+from scripts.ports import free_port
 from tests.support.scripted_model import ScriptedModel
 
+Address = tuple[str, int]
 
-class Counting:
-    """The resolver, and how often it was asked."""
+
+class CountingResolver:
+    """A resolver that counts how often it was asked."""
 
     def __init__(self, resolver: Any) -> None:
         self._resolver = resolver
@@ -27,37 +31,83 @@ class Counting:
 
 
 @pytest.fixture
-def resolver() -> Iterator[Counting]:
+def resolver() -> Iterator[CountingResolver]:
     hub = gevent.get_hub()
-    own, hub.resolver = hub.resolver, Counting(hub.resolver)
+    own, hub.resolver = hub.resolver, CountingResolver(hub.resolver)
     yield hub.resolver
     hub.resolver = own
 
 
-def opened(transport: ArrivalTransport, port: int) -> httpx2.Response:
+@pytest.fixture
+def transport() -> Iterator[GeventTransport]:
+    with GeventTransport() as opened:
+        yield opened
+
+
+def ask(transport: GeventTransport, port: int | None) -> httpx2.Response:
     body = b'{"model": "first", "messages": [], "stream": true}'
     url = f"http://localhost:{port}/v1/chat/completions"
     return transport.handle_request(httpx2.Request("POST", url, content=body))
 
 
-def test_a_hosts_addresses_are_asked_for_once_in_a_while(
-    model: ScriptedModel, resolver: Counting
+def test_a_hosts_addresses_are_looked_up_once_in_a_while(
+    model: ScriptedModel, resolver: CountingResolver, transport: GeventTransport
 ) -> None:
-    transport = ArrivalTransport()
     port = httpx2.URL(model.base_url).port
-    assert port
-    responses = [opened(transport, port) for _ in range(3)]
+    responses = [ask(transport, port) for _ in range(3)]
     assert resolver.asked == 1
     for response in responses:
         response.close()
-    transport.close()
 
 
-def test_they_are_asked_for_anew_when_nothing_answers_there(
-    resolver: Counting,
+def test_addresses_are_looked_up_again_after_a_failure_to_connect(
+    resolver: CountingResolver, transport: GeventTransport
 ) -> None:
-    transport, port = ArrivalTransport(), free_port()
+    port = free_port()
     for tries in (1, 2):
         with pytest.raises(httpx2.ConnectError):
-            opened(transport, port)
+            ask(transport, port)
         assert resolver.asked == tries
+
+
+class KeepAliveServer:
+    """Answers every request on a connection, and counts connections. It sends two bytes of `length`
+    that it promises."""
+
+    def __init__(self) -> None:
+        self.length = 2
+        self.connections = 0
+        self._server = StreamServer(("127.0.0.1", 0), self._serve)
+        self._server.start()
+        self.port: int = self._server.server_port
+        self.close = self._server.stop
+
+    def _serve(self, sock: socket.socket, _address: Address) -> None:
+        self.connections += 1
+        while sock.recv(65_536):
+            sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\nok" % self.length)
+
+
+@pytest.fixture
+def server() -> Iterator[KeepAliveServer]:
+    started = KeepAliveServer()
+    yield started
+    started.close()
+
+
+def test_a_connection_whose_response_was_read_to_its_end_is_used_again(
+    server: KeepAliveServer, transport: GeventTransport
+) -> None:
+    for _ in range(3):
+        assert ask(transport, server.port).read() == b"ok"
+    assert server.connections == 1
+
+
+def test_a_connection_whose_response_was_not_read_to_its_end_is_closed(
+    server: KeepAliveServer, transport: GeventTransport
+) -> None:
+    server.length = 3
+    ask(transport, server.port).close()
+    server.length = 2
+    assert ask(transport, server.port).read() == b"ok"
+    assert server.connections == 2

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.rendering.markdown import Patch, StreamedMarkdown, to_html
+from app.rendering.markdown import to_html
+from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 from tests.support.dom import Page
 
 ANSWER = """\
-# Homes in Zürich
+# Offices in Zürich
 
-I found **3** homes for *you* — see `L001`:
+I found **3** offices for *you* — see `L001`:
 
 | Address | Price |
 |---|--:|
@@ -110,6 +111,7 @@ def test_a_page_that_follows_the_patches_shows_what_was_streamed(pieces: list[st
     assert streamed.opened == ""
 
 
+@pytest.mark.slow
 @given(PIECES)
 @settings(max_examples=1000)
 def test_no_text_is_ever_finished_twice_or_lost(pieces: list[str]) -> None:
@@ -259,6 +261,7 @@ PLAIN_PIECES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(PLAIN_PIECES)
 @settings(max_examples=3000)
 def test_what_is_shown_of_plain_text_is_what_parsing_all_of_it_would_show(

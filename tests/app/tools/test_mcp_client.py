@@ -4,7 +4,6 @@ ones that do what they shouldn't."""
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,8 @@ import pytest
 import requests
 from flask import Response, request
 
-from scripts.launch import free_port
+from scripts.child_processes import start as start_process
+from scripts.ports import free_port
 from tests.app.agent.test_loop import results
 from tests.support.product import Product, eventually
 from tests.support.scripted_model import ScriptedModel, text, tool_call
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.engineless
 
 Start = Callable[..., Product]
 
-TOKEN = "the weather's token"
+TOKEN = "token-for-the-weather"
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def sdk_server(era: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "tests.support.mcp_sdk_server", str(port), TOKEN, era]
     url = f"http://127.0.0.1:{port}/mcp"
-    with subprocess.Popen(command) as process:
+    with start_process(command) as process:
         try:
             eventually(lambda: _answers(url), 30)
             yield url
@@ -68,6 +68,7 @@ def offered(model: ScriptedModel) -> list[str]:
     return [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
 
 
+@pytest.mark.slow
 def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     start: Start, model: ScriptedModel, weather: str
 ) -> None:
@@ -77,8 +78,8 @@ def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     model.script(
         tool_call("weather__forecast", {"city": "Bend"}),
         tool_call("weather__greet_person", {"name": "Ann"}),
-        tool_call("weather__findListings", {}),
-        tool_call("findListings", {"city": "Portland"}),
+        tool_call("weather__findNotes", {}),
+        tool_call("findNotes", {"text": "first"}),
         tool_call("weather__draw", {}),
         tool_call("weather__fail", {}),
         text("21.5 degrees."),
@@ -89,7 +90,7 @@ def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     assert forecast == {"city": "Bend", "degrees": 21.5}
     assert greeting == "Hello Ann"
     assert find == {"from": "weather"}
-    assert ours["total"] == 11
+    assert ours["notes"] == ["first"]
     assert picture == "[image, which the person sees]"
     assert failure["error"] == "Error executing tool fail"
 
@@ -162,7 +163,7 @@ def test_a_server_that_does_not_take_the_token_is_reported(start: Start, weather
 def test_every_server_and_the_names_of_its_tools_can_be_seen(start: Start, weather: str) -> None:
     product = start(mcp_servers=server(weather), tool_services={"away": "http://127.0.0.1:9"})
     page = product.sign_up("Alice").get("/tools").text
-    assert "weather__findListings" in page
+    assert "weather__findNotes" in page
     assert "Tomorrow&#39;s weather in a city." in page
     assert "away can&#39;t be reached" in page
     assert TOKEN not in page

@@ -11,27 +11,31 @@ import pytest
 import requests
 from sqlalchemy import select, update
 
-from app.db.models import LIVE, Approval, Run, db, utc_now
+from app.db.models import Approval, Run, db, utc_now
 from tests.app.agent.test_loop import results
-from tests.support.product import Person, Product, eventually
+from tests.support.product import Message, Person, Product, eventually
 from tests.support.scripted_model import ScriptedModel, call, text, tool_call, tool_calls
 from tests.support.tool_services import ToolService
 
 Start = Callable[..., Product]
 
-REPORT = {"listingIds": ["L001"], "recipientEmail": "ann@example.com"}
+LETTER = {"notes": ["first"], "recipientEmail": "ann@example.com"}
 
 
 def waiting(person: Person, model: ScriptedModel, arguments: Any = None) -> Any:
     """A question whose answer waits for its person; the approval as the stream tells it."""
-    model.script(tool_call("sendListingReport", arguments or REPORT), text("Done."))
-    stream = person.ask("Send L001 to Ann")
+    model.script(tool_call("sendNotes", arguments or LETTER), text("Done."))
+    stream = person.ask("Send the first to Ann")
     messages = stream.until("approval")
     return stream, messages[-1].json
 
 
 def decide(person: Person, approval: Any, **body: Any) -> requests.Response:
     return person.api("POST", approval["url"], json=body)
+
+
+def tools_of(messages: list[Message]) -> list[Any]:
+    return [message.json for message in messages if message.event == "tool"]
 
 
 def sent(person: Person) -> list[Any]:
@@ -43,14 +47,14 @@ def test_nothing_leaves_before_it_is_approved_and_then_exactly_that(
     alice: Person, model: ScriptedModel
 ) -> None:
     stream, approval = waiting(alice, model)
-    assert approval["name"] == "sendListingReport"
-    assert approval["arguments"] == REPORT
+    assert approval["name"] == "sendNotes"
+    assert approval["arguments"] == LETTER
     assert sorted(approval) == ["arguments", "expiresAt", "id", "name", "url"]
     gevent.sleep(0.3)
     assert sent(alice) == []
     assert decide(alice, approval, decision="approve").json()["status"] == "approved"
     rest = stream.until("done")
-    assert [m.json["status"] for m in rest if m.event == "tool"] == ["started", "completed"]
+    assert tools_of(rest)[-1]["status"] == "completed"
     assert rest[-1].json["status"] == "completed"
     [message] = sent(alice)
     assert message["recipient"] == "ann@example.com"
@@ -71,19 +75,19 @@ def test_the_letter_is_there_to_read_before_it_goes(alice: Person, model: Script
 
 
 def test_what_cant_be_previewed_is_asked_all_the_same(alice: Person, model: ScriptedModel) -> None:
-    unknown = {"listingIds": ["L777"], "recipientEmail": "ann@example.com"}
+    unknown = {"notes": ["lost"], "recipientEmail": "ann@example.com"}
     stream, approval = waiting(alice, model, unknown)
     assert alice.api("GET", approval["url"]).json()["preview"] == []
     decide(alice, approval, decision="approve")
     stream.until("done")
-    assert "No listing has the id L777" in results(model)[-1]["error"]
+    assert "There is no note lost" in results(model)[-1]["error"]
 
 
 def test_declining_tells_the_model_why(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
     assert decide(alice, approval, decision="decline", reason="Wrong Ann").status_code == 200
     rest = stream.until("done")
-    assert [m.json["status"] for m in rest if m.event == "tool"] == ["failed"]
+    assert tools_of(rest)[-1]["status"] == "failed"
     assert rest[-1].json["status"] == "completed"
     assert results(model)[0]["error"] == (
         'The person declined this, so it was not done. They said: "Wrong Ann"'
@@ -93,11 +97,11 @@ def test_declining_tells_the_model_why(alice: Person, model: ScriptedModel) -> N
 
 def test_what_was_changed_is_sent_and_the_model_knows(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
-    changed = REPORT | {"recipientEmail": "bob@example.com"}
+    changed = LETTER | {"recipientEmail": "bob@example.com"}
     answer = decide(alice, approval, decision="approve", arguments=changed).json()
     assert answer["changed"] == changed
     rest = stream.until("done")
-    assert next(m for m in rest if m.event == "tool").json["arguments"] == changed
+    assert tools_of(rest)[-1]["arguments"] == changed
     assert [message["recipient"] for message in sent(alice)] == ["bob@example.com"]
     note = results(model)[-1]["note"]
     assert note.startswith("The person changed the arguments to ")
@@ -114,7 +118,7 @@ def run_of(product: Product) -> str:
 
 def is_live(product: Product) -> bool:
     with product.app.app_context():
-        return db.session.scalar(select(Run.id).where(LIVE)) is not None
+        return db.session.scalar(select(Run.id).where(Run.live)) is not None
 
 
 def conversation_of(person: Person) -> str:
@@ -127,7 +131,7 @@ def conversation_of(person: Person) -> str:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({"decision": "approve", "arguments": REPORT | {"recipientEmail": 5}}, 422),
+        ({"decision": "approve", "arguments": LETTER | {"recipientEmail": 5}}, 422),
         ({"decision": "approve", "arguments": {}}, 422),
         ({"decision": "approve", "arguments": []}, 422),
         ({"decision": "approve", "shown": "something else"}, 409),
@@ -220,7 +224,7 @@ def test_an_approval_outlives_the_process(
     """Whether it is given while nobody produces the answer, or once another worker does."""
     alice = product.sign_up("Alice")
     _, approval = waiting(alice, model)
-    product.services.end()
+    product.services.stop()
     if decided == "before":
         decide(alice, approval, decision="approve")
     product.restart_web()
@@ -231,24 +235,7 @@ def test_an_approval_outlives_the_process(
         decide(alice, approval, decision="approve")
     eventually(lambda: not is_live(product))
     assert len(sent(alice)) == 1
-    assert results(model)[-1]["sent"] is True
-
-
-def test_waiting_through_many_failures_of_workers_is_no_failure(
-    product: Product, model: ScriptedModel
-) -> None:
-    alice = product.sign_up("Alice")
-    _, approval = waiting(alice, model)
-    with product.app.app_context():
-        for _ in range(4):
-            before = db.session.scalar(select(Run.attempt))
-            db.session.execute(update(Run).values(worker="gone:1:1:x", lease_until=0))
-            db.session.commit()
-            eventually(lambda before=before: db.session.scalar(select(Run.attempt)) != before)
-            db.session.rollback()
-    decide(alice, approval, decision="approve")
-    eventually(lambda: not is_live(product))
-    assert len(sent(alice)) == 1
+    assert results(model)[-1]["delivery"] == "outbox"
 
 
 def test_a_page_asks_and_takes_the_answer_without_script(
@@ -256,7 +243,7 @@ def test_a_page_asks_and_takes_the_answer_without_script(
 ) -> None:
     stream, approval = waiting(alice, model)
     page = alice.get(approval["url"]).text
-    assert "Send a listing report?" in page
+    assert "Send notes?" in page
     assert "ann@example.com" in page
     assert "<dt>To</dt>" in page
     conversation = alice.get(f"/conversations/{conversation_of(alice)}").text
@@ -264,7 +251,7 @@ def test_a_page_asks_and_takes_the_answer_without_script(
     assert "Approve" in conversation
     fields = {
         "decision": "approve",
-        "argument.listingIds": "L001, L003",
+        "argument.notes": "first, second",
         "argument.recipientEmail": " bob@example.com ",
     }
     wrong = alice.post(approval["url"], **fields | {"argument.recipientEmail": ""})
@@ -326,8 +313,8 @@ def test_only_a_tool_of_ours_that_only_reads_runs_unasked(
 
 
 def test_two_at_once_are_each_decided(alice: Person, model: ScriptedModel) -> None:
-    other = REPORT | {"recipientEmail": "bob@example.com"}
-    calls = [call("sendListingReport", arguments) for arguments in (REPORT, other)]
+    other = LETTER | {"recipientEmail": "bob@example.com"}
+    calls = [call("sendNotes", arguments) for arguments in (LETTER, other)]
     model.script(tool_calls(calls), text("Done."))
     stream = alice.ask("x")
     first = stream.until("approval")[-1].json

@@ -145,7 +145,8 @@ def test_from_an_earlier_page_a_question_leads_to_the_end(
     model.script(text("Later."))
     path = have(alice, LONG)
     page = alice.get(f"{path}?before=61").text
-    assert f'action="{path}/messages">' in page
+    assert f'action="{path}/messages"' in page
+    assert f'hx-post="{path}/messages"' not in page
     led = alice.post(f"{path}/messages", message="And now?")
     assert (led.status_code, led.headers["Location"]) == (303, f"{path}/live")
     assert "Later." in finished(alice, path)
@@ -249,7 +250,7 @@ def told(alice: Person, messages: int, budget: int) -> tuple[list[str], Cost]:
         person = to_person(db.session.get_one(User, alice.id))
         with counted(app) as cost, app.test_request_context():
             said = messages_for(person, conversation, messages + 2, budget, [])
-    return [each["content"] for each in said if each["role"] == "user"], cost
+    return [message.text for message in said if message.role == "user"], cost
 
 
 def ask_next(conversation_id: str, user_id: str, messages: int) -> None:

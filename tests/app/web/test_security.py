@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import requests
 
 from app.web.security import CONTENT_SECURITY_POLICY
 from tests.support.product import PASSWORD, Person, Product
-from tests.support.scripted_model import ScriptedModel
+from tests.support.scripted_model import ScriptedModel, endless
 
 pytestmark = pytest.mark.engineless
 
@@ -38,11 +40,24 @@ def test_an_event_stream_can_only_be_one(alice: Person) -> None:
     headers = alice.get("/runs/x/events").headers
     assert headers["Content-Type"].startswith("text/event-stream")
     assert headers["X-Content-Type-Options"] == "nosniff"
-    assert "no-cache" in headers["Cache-Control"]
+    assert "no-store" in headers["Cache-Control"]
 
 
-def test_pages_are_kept_by_no_cache(alice: Person) -> None:
-    assert alice.get("/").headers["Cache-Control"] == "no-store"
+def test_nothing_of_a_signed_in_person_is_kept_by_a_cache(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(endless(pace=0.05))
+    run = alice.ask("Hello").until("content")[0].json
+    ids = {"conversation_id": run["conversationId"], "run_id": run["runId"]}
+    seen = 0
+    for rule in product.app.url_map.iter_rules():
+        if "GET" in (rule.methods or ()) and rule.endpoint != "static":
+            path = re.sub(r"<(?:int:)?(\w+)>", lambda name: ids.get(name[1], "1"), rule.rule)
+            with alice.get(path, stream=True) as answer:
+                assert "no-store" in answer.headers["Cache-Control"], path
+                seen += answer.status_code == 200
+    assert seen >= 15
+    alice.post(f"/runs/{run['runId']}/stop", htmx=True)
 
 
 @pytest.mark.parametrize("token", ["", "wrong", None])
@@ -124,3 +139,15 @@ def test_a_fault_is_a_page_without_a_stack_trace(product: Product, alice: Person
         assert "Something went wrong here" in answer.text
         assert "secret detail" not in answer.text
         assert "Traceback" not in answer.text
+
+
+def test_a_path_cannot_forge_a_line_of_the_log(
+    product: Product, alice: Person, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault(conversation_id: str) -> str:
+        raise RuntimeError(conversation_id)
+
+    product.app.view_functions["conversations.show"] = fault
+    assert alice.get("/conversations/x%0AERROR%20forged").status_code == 500
+    [message] = [record.getMessage() for record in caplog.records if record.exc_info]
+    assert message.splitlines() == [message]

@@ -1,8 +1,7 @@
-"""A small real issuer: publishes its public key and exchanges tokens, as the app does."""
+"""A small real issuer: it publishes its public key and exchanges tokens, as the app does."""
 
 from __future__ import annotations
 
-import base64
 import time
 import uuid
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from flask import Flask, Response, jsonify, request
+from jwt.algorithms import ECAlgorithm
 
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 
@@ -21,12 +21,7 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 
 def jwk(key: ec.EllipticCurvePrivateKey, key_id: str) -> dict[str, str]:
-    point = key.public_key().public_numbers()
-    x, y = (
-        base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode()
-        for number in (point.x, point.y)
-    )
-    return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": key_id, "use": "sig"}
+    return ECAlgorithm.to_jwk(key.public_key(), as_dict=True) | {"kid": key_id, "use": "sig"}
 
 
 @dataclass

@@ -1,9 +1,12 @@
 """A real SMTP server that behaves as the recipient's name says: python -m … PORT FOLDER [OPTIONS]
 
-OPTIONS is JSON: `certificate` and `key` (files) offer STARTTLS, `user` and `password` are wanted
-then, and `smtps` is TLS from the first byte. Each message that was taken is a file in FOLDER.
-Recipients: refused@, later@ (no at first), rejected@ (once it has seen the message), full@ (never
-now), stalls@ (with the message in its hands), hangs-up@ (the same), hangs-up-early@ (before).
+OPTIONS is JSON. With `certificate` and `key` (files) it offers STARTTLS, with `smtps` too it
+speaks TLS from the first byte. With `user` and `password` it requires them. Each message that it
+accepts becomes a file in FOLDER.
+
+Recipients: refused@, later@ (refused the first time), rejected@ (refused after the message),
+full@ (always refused for now), stalls@ (waits with the message in its hands), hangs-up@ (breaks
+the connection then), hangs-up-early@ (breaks it before).
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ class Handler:
         if name == "refused":
             return "550 No such mailbox"
         if name == "hangs-up-early":
-            server.transport.abort()
+            _hang_up(server)
         if name == "later" and address not in self.seen:
             self.seen.add(address)
             return "451 Come back later"
@@ -54,7 +57,7 @@ class Handler:
         assert isinstance(content, bytes)
         (self.folder / f"{time.time_ns()}.eml").write_bytes(content)
         if name == "hangs-up":
-            server.transport.abort()
+            _hang_up(server)
         return "250 Taken"
 
     def _log(self, line: str) -> None:
@@ -62,11 +65,16 @@ class Handler:
             log.write(line + "\n")
 
 
+def _hang_up(server: SMTP) -> None:
+    assert isinstance(server.transport, asyncio.Transport)
+    server.transport.abort()
+
+
 def authenticator(user: str, password: str) -> Any:
     right = (user.encode(), password.encode())
 
     def check(*given: Any) -> AuthResult:
-        # Where it is wrong it is not "handled": the server itself is to say no.
+        # A wrong password is left unhandled: the server itself refuses it then.
         known = (given[-1].login, given[-1].password) == right
         return AuthResult(success=known, handled=known)
 
@@ -82,16 +90,16 @@ async def serve(port: int, folder: Path, options: dict[str, str]) -> None:
     handler = Handler(folder)
 
     def make() -> SMTP:
-        wanted = "user" in options
+        has_user = "user" in options
         return SMTP(
             handler,
             hostname="mail.test",
             enable_SMTPUTF8=True,
             tls_context=None if smtps else context,
             require_starttls=bool(context) and not smtps,
-            auth_required=wanted,
+            auth_required=has_user,
             auth_require_tls=not smtps,
-            authenticator=authenticator(options["user"], options["password"]) if wanted else None,
+            authenticator=authenticator(options["user"], options["password"]) if has_user else None,
         )
 
     loop = asyncio.get_running_loop()

@@ -1,7 +1,7 @@
 """What the protocol's official client sees of a server: python -m … URL TOKEN MODE CALLS
 
-CALLS is JSON, a list of [tool, arguments]; the transcript is printed as JSON. It runs in a process
-of its own, since asyncio and gevent don't go together.
+CALLS is JSON, a list of [tool, arguments]. The transcript is printed as JSON. It runs in a process
+of its own, since asyncio and gevent don't work together.
 """
 
 from __future__ import annotations
@@ -30,16 +30,15 @@ async def transcript(url: str, token: str, mode: str, calls: list[Any]) -> dict[
             "tools": [tool.model_dump(by_alias=True, mode="json") for tool in listed.tools],
             "answers": [
                 {
-                    "tool": name,
                     "failed": bool(answer.is_error),
-                    "text": "".join(getattr(block, "text", "") for block in answer.content),
+                    "text": getattr(answer.content[0], "text", ""),
                     "structured": answer.structured_content,
                 }
-                for (name, _), answer in zip(calls, answers, strict=True)
+                for answer in answers
             ],
         }
 
 
 if __name__ == "__main__":
-    address, bearer, era, wanted = sys.argv[1:]
-    print(json.dumps(asyncio.run(transcript(address, bearer, era, json.loads(wanted)))))
+    url, token, mode, calls = sys.argv[1:]
+    print(json.dumps(asyncio.run(transcript(url, token, mode, json.loads(calls)))))

@@ -1,4 +1,4 @@
-"""`flask --app tool_services.analytics db upgrade` comes here, and every start of the service."""
+"""Alembic's entry point, at each start and for `flask --app tool_services.analytics.app db`."""
 
 from tool_services.framework.migrations import run_migrations
 

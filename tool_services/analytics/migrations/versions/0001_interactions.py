@@ -1,7 +1,4 @@
-"""What people did with listings, one row for each time.
-
-Databases from before there were migrations have tables of ready-made figures, which go.
-"""
+"""Add a row for each interaction with a listing, in place of tables of ready-made figures."""
 
 import sqlalchemy as sa
 from alembic import op

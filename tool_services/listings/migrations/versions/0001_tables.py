@@ -1,6 +1,6 @@
-"""Listings that can be searched, the history of their markets, and the outbox.
+"""Add searchable listings, the history of their markets, and the outbox.
 
-Databases from before there were migrations have the listings and the outbox already.
+Databases older than these migrations already have listings and an outbox. Both are kept.
 """
 
 import sqlalchemy as sa
@@ -31,8 +31,8 @@ def upgrade() -> None:
         op.execute('DROP INDEX IF EXISTS "ix_listings_ListPrice"')
     _create_listings()
     if "listings" in tables:
-        _take_over()
-    _make_searchable()
+        _copy_old_listings()
+    _add_word_index()
     _create_history()
     if "outbox" not in tables:
         _create_outbox()
@@ -56,15 +56,15 @@ def _create_listings() -> None:
         sa.Column("PublicRemarks", sa.Text(), nullable=False),
         sa.Column("OnMarketDate", sa.Date(), nullable=False),
     )
-    # What a search may ask for is in the indexes as well, so that rows are read only to be shown.
-    asked = ["BedroomsTotal", "BathroomsTotal", "StandardStatus", "PropertyType"]
-    asked += ["CityKey", "StateOrProvince", "ListPrice"]
+    # The indexes contain all conditions of a search, so that rows are read only for the results.
+    conditions = ["BedroomsTotal", "BathroomsTotal", "StandardStatus", "PropertyType"]
+    conditions += ["CityKey", "StateOrProvince", "ListPrice"]
     for name, columns in INDEXES.items():
-        covered = [column for column in asked if column not in columns]
+        covered = [column for column in conditions if column not in columns]
         op.create_index(f"ix_listings_{name}", "listings", [*columns, *covered])
 
 
-def _take_over() -> None:
+def _copy_old_listings() -> None:
     kept = (
         '"ListingId", "StreetAddress", "City", "StateOrProvince", "PostalCode", "ListPrice",'
         ' "BedroomsTotal", "BathroomsTotal", "StandardStatus"'
@@ -77,12 +77,12 @@ def _take_over() -> None:
     op.drop_table("listings_before")
 
 
-def _make_searchable() -> None:
+def _add_word_index() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        _make_searchable_on_sqlite()
+        _add_word_index_on_sqlite()
         return
     words = " || ' ' || ".join(f'"{column}"' for column in SEARCHED)
-    # The places once more, whole: a search for words in a city reads little of the index then.
+    # The whole names of the places as well, so that a search in one city reads little of the index.
     places = "ARRAY['city:' || \"CityKey\", 'state:' || \"StateOrProvince\"]"
     op.execute(
         'ALTER TABLE listings ADD COLUMN "Words" tsvector GENERATED ALWAYS AS'
@@ -91,7 +91,7 @@ def _make_searchable() -> None:
     op.execute('CREATE INDEX ix_listings_words ON listings USING gin ("Words")')
 
 
-def _make_searchable_on_sqlite() -> None:
+def _add_word_index_on_sqlite() -> None:
     columns = ", ".join(f'"{column}"' for column in SEARCHED)
     old, new = (", ".join(f'{row}."{c}"' for c in SEARCHED) for row in ("old", "new"))
     remove = (

@@ -1,4 +1,4 @@
-"""How far a report has come on its way."""
+"""Add the state of a report's delivery."""
 
 import sqlalchemy as sa
 from alembic import op

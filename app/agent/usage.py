@@ -1,0 +1,37 @@
+"""What text costs: as the model's endpoint counted it, and as it can be estimated beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens that a model read and wrote, by its endpoint's own count."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.total_tokens + other.total_tokens,
+        )
+
+    @classmethod
+    def from_json(cls, counts: Mapping[str, int]) -> Usage:
+        """Read stored counts, as `asdict` wrote them."""
+        return cls(**{name: counts.get(name, 0) for name in cls.__slots__})
+
+
+def estimate_tokens(text: str | bytes) -> int:
+    """Estimate how many tokens a text costs.
+
+    Every endpoint has a tokenizer of its own. Four bytes a token is on the safe side for English,
+    and makes longer characters count as more.
+    """
+    size = len(text if isinstance(text, bytes) else text.encode())
+    return -(-size // 4)

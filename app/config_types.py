@@ -1,0 +1,155 @@
+"""Types of the settings: how each is read from text, and what is wrong with a bad value.
+
+A check raises ValueError with the rest of a sentence that begins with the setting's name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import limits
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import NoDecode
+from redis.connection import parse_url
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+_PLACEHOLDER = re.compile(
+    r"…|\.\.\.|^<.*>$|x{4,}$|change[-_ ]?me|\byour[-_ ]"
+    r"|^(the|my|its)[-_](api[-_])?(key|token)$|^the-model$|^the-same-",
+    re.IGNORECASE,
+)
+"""Text that stands for a value in examples: `…`, `sk-...`, `<key>`, `your-key-here`."""
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgres", "postgresql", "postgresql+psycopg")
+
+
+def _check_key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value().strip()
+    if _PLACEHOLDER.search(key):
+        raise ValueError("must be a key, not a placeholder; leave it empty if none is needed")
+    if not re.fullmatch("[!-~]*", key):
+        raise ValueError(
+            "must be ASCII letters, digits and signs without spaces, since an HTTP header has to "
+            "carry it; copy it again"
+        )
+    return SecretStr(key)
+
+
+def _check_secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value()
+    if len(text) < 32 or _PLACEHOLDER.search(text):
+        raise ValueError(
+            "must be 32 random characters or more; leave it empty and run `make setup`, which "
+            "makes one"
+        )
+    return value
+
+
+def _check_model(value: str) -> str:
+    if _PLACEHOLDER.search(value):
+        raise ValueError("must be the endpoint's name for a model, not a placeholder")
+    return value
+
+
+def _check_http_url(value: str) -> str:
+    if value and not _is_http_url(value):
+        raise ValueError("must be a URL that starts with http:// or https://")
+    return value.rstrip("/")
+
+
+def _is_http_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        complete = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return complete and parts.scheme in ("http", "https") and not re.search(r"\s|…", value)
+
+
+def _check_database_url(value: str) -> str:
+    try:
+        url = make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError("must be like postgresql://user:password@host/name") from None
+    if url.drivername not in _DRIVERS:
+        raise ValueError("must start with postgresql:// or sqlite:///")
+    if "@" in (url.host or ""):
+        raise ValueError("has an @ in its password; write %40 there")
+    return value
+
+
+def _check_redis_url(value: str) -> str:
+    if value and not _is_redis_url(value):
+        raise ValueError(
+            "must be like redis://:password@host:6379/0; in a password write %2F for /, %3F for ? "
+            "and %23 for #"
+        )
+    return value
+
+
+def _is_redis_url(value: str) -> bool:
+    try:
+        parse_url(value)  # type: ignore[no-untyped-call]
+        # An @ behind the host means that a / or the like in the password has cut the host short.
+        return "@" not in value or "@" in urlsplit(value).netloc
+    except ValueError:
+        return False
+
+
+def _check_rate(value: str) -> str:
+    try:
+        limits.parse_many(value)
+    except ValueError:
+        raise ValueError("must be a rate such as 20 per minute") from None
+    return value
+
+
+def _check_server_name(value: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9-]{0,19}", value):
+        raise ValueError(
+            "must be a name of 1 to 20 lower-case letters, digits and hyphens, a letter first"
+        )
+    return value
+
+
+def _parse_pairs(value: Any) -> Any:
+    """Parse `name=value name=value` into a dict, in the order given."""
+    if not isinstance(value, str):
+        return value
+    pairs = dict(pair.partition("=")[::2] for pair in value.split())
+    if not all(name and other for name, other in pairs.items()):
+        raise ValueError("must be pairs such as name=value, with spaces between them")
+    return pairs
+
+
+def parse_servers(value: Any) -> Any:
+    """Parse JSON into a dict."""
+    try:
+        servers = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        servers = None
+    if not isinstance(servers, dict):
+        raise ValueError('must be JSON such as {"name": {"url": "https://example.com/mcp"}}')
+    return servers
+
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[str, AfterValidator(_check_rate)]
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
+Key = Annotated[SecretStr, AfterValidator(_check_key)]
+Model = Annotated[str, AfterValidator(_check_model)]
+HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_check_database_url), Field(repr=False)]
+RedisUrl = Annotated[str, AfterValidator(_check_redis_url), Field(repr=False)]
+Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_parse_pairs)]
+Urls = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_parse_pairs)]
+Approvals = Annotated[
+    dict[str, Literal["always", "never"]], NoDecode, BeforeValidator(_parse_pairs)
+]
+# Part of the names of the server's tools, which may have 64 characters in all.
+ServerName = Annotated[str, AfterValidator(_check_server_name)]

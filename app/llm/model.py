@@ -1,0 +1,116 @@
+"""One streamed reply, from the first model at an endpoint that gives one.
+
+A failure that may pass is tried again with backoff until the first token has come, and never after
+it, so that no reader sees a word twice. However a reply ends, its connection is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import gevent
+import tenacity
+
+from app.agent.events import Content
+from app.agent.messages import Message, ToolSpec, Turn
+from app.config import Settings
+from app.errors import ModelError, ModelRefused, ModelUnavailable
+from app.greenlets import run_in_greenlet
+from app.llm import openai_chat
+from app.llm.batching import BatchInterval
+from app.llm.endpoint import Endpoint
+from app.llm.openai_chat import Reply
+from app.llm.reply_limits import ReplyLimits
+
+_LONGEST_WAIT = 20.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """An endpoint and the names of the models to ask there, the preferred one first.
+
+    `first_token_timeout` in seconds bounds the wait for the first token, and any silence after it.
+    `attempts` counts the tries for each name; `backoff` is the first wait in seconds, doubled each
+    time.
+    """
+
+    endpoint: Endpoint
+    names: Sequence[str]
+    interval: BatchInterval = field(default_factory=lambda: BatchInterval(0, 0))
+    limits: ReplyLimits = field(default_factory=ReplyLimits)
+    first_token_timeout: float = 60
+    attempts: int = 3
+    backoff: float = 0.5
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> Model:
+        return cls(
+            Endpoint(settings.model_base_url, settings.openai_api_key.get_secret_value()),
+            settings.models,
+            interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
+            limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
+            first_token_timeout=settings.first_token_timeout,
+            attempts=settings.model_attempts,
+        )
+
+    def stream(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    ) -> Generator[Content, None, Turn]:
+        """Yield the text as it comes, and return the finished turn. Raises ModelError.
+
+        The request is sent here, before anything is yielded.
+        """
+        return run_in_greenlet(self._open, messages, tools).read()
+
+    def _open(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+        """Return a reply whose first token is there, from the first model that gives one."""
+        for name in self.names:
+            body = openai_chat.request_body(name, messages, tools)
+            try:
+                return self._retrying(self._ask, name, body)
+            except ModelError as error:
+                if name == self.names[-1] or not (error.retryable or error.code == "model_unknown"):
+                    raise
+        raise ModelRefused("No model is set: set MODEL.", code="model_unknown")
+
+    @cached_property
+    def _retrying(self) -> tenacity.Retrying:
+        return tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: getattr(error, "retryable", False)),
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=self._wait,
+            reraise=True,
+        )
+
+    def _wait(self, state: tenacity.RetryCallState) -> float:
+        """Return the seconds that the endpoint asked for, or else a backoff with jitter."""
+        error = state.outcome.exception() if state.outcome else None
+        asked = getattr(error, "retry_after", None)
+        if asked is not None:
+            return min(float(asked), _LONGEST_WAIT)
+        jittered = tenacity.wait_random_exponential(self.backoff, max=_LONGEST_WAIT)
+        return jittered(state)
+
+    def _ask(self, name: str, body: dict[str, Any]) -> Reply:
+        """Send a request and wait for the first token. Raises ModelError."""
+        reply = None
+        timeout = gevent.Timeout.start_new(self.first_token_timeout)
+        try:
+            stream = self.endpoint.post(openai_chat.PATH, body, silence=self.first_token_timeout)
+            reply = Reply(stream, name, self.limits, self.interval)
+            reply.wait_for_first()
+            return reply
+        except BaseException as error:
+            if reply is not None:
+                reply.close()
+            if error is timeout:
+                raise ModelUnavailable(
+                    f"The model sent nothing for {self.first_token_timeout:g} seconds.",
+                    code="model_timeout",
+                ) from None
+            raise
+        finally:
+            timeout.close()

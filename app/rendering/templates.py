@@ -1,0 +1,22 @@
+"""What every template may use, beside what Flask gives it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Flask
+
+from app.db.models import new_id
+
+
+def init_app(app: Flask) -> None:
+    """Set how templates treat white space, and add the filter `pretty` and the global `new_id`."""
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters["pretty"] = _pretty
+    app.jinja_env.globals["new_id"] = new_id
+
+
+def _pretty(value: Any, indent: int | None = 2) -> str:
+    """Format a value as JSON, in one line if `indent` is 0. Jinja escapes it."""
+    return json.dumps(value, ensure_ascii=False, indent=indent or None)

@@ -1,0 +1,40 @@
+"""A question that could not be sent, kept until its person can send it."""
+
+from __future__ import annotations
+
+from flask import request, session
+from werkzeug.exceptions import HTTPException
+
+_LONGEST = 2_000  # characters; it travels in a cookie
+
+
+def typed_question() -> str:
+    """Return the question in the form that was sent; "" if there is none that can be read."""
+    return _field("message")
+
+
+def keep_draft() -> None:
+    """Keep the question for the person whose page it was typed on.
+
+    The page says who that is, since nobody may be signed in any more.
+    """
+    if request.method == "POST":
+        session["draft"] = [_field("person"), typed_question()[:_LONGEST]]
+
+
+def take_draft(user_id: str) -> str:
+    """Return this person's draft, or "". Whoever it is of, it is kept no longer."""
+    kept = session.pop("draft", None)
+    return kept[1] if isinstance(kept, list) and kept[0] == user_id else ""
+
+
+def drop_draft() -> None:
+    session.pop("draft", None)
+
+
+def _field(name: str) -> str:
+    try:
+        return request.form.get(name, "")
+    except HTTPException:
+        # The body is too large, say.
+        return ""

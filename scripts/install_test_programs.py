@@ -1,0 +1,95 @@
+"""Find Chromium, w3m and nginx, which the tests run, and install those that are missing.
+
+nginx is unpacked rather than installed, because Debian's package starts serving by itself.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_APPS = (
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+)
+_UNPACKED = Path(sys.prefix) / "nginx"
+
+
+def chromium() -> str | None:
+    """Return the path of an installed Chromium or Chrome; None for Playwright's own."""
+    found = next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+    return found or next((app for app in CHROMIUM_APPS if Path(app).exists()), None)
+
+
+def nginx() -> str | None:
+    """Return the path of nginx."""
+    unpacked = _UNPACKED / "usr" / "sbin" / "nginx"
+    places = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"))
+    return shutil.which("nginx", path=places) or (str(unpacked) if unpacked.exists() else None)
+
+
+def missing_programs() -> list[str]:
+    """Return the names of those that are not on this machine."""
+    paths = {
+        "chromium": chromium() or _playwright_chromium(),
+        "w3m": shutil.which("w3m"),
+        "nginx": nginx(),
+    }
+    return [name for name, path in paths.items() if path is None]
+
+
+def install(name: str) -> None:
+    """Try each way this machine has to install the program."""
+    if shutil.which("apt-get"):
+        _unpack_nginx() if name == "nginx" else _apt_get("install", "-y", name)
+    elif shutil.which("brew") and name != "chromium":
+        _run(["brew", "install", "--quiet", name])
+    # Ubuntu has no package of Chromium that can be used.
+    if name == "chromium" and chromium() is None:
+        _run([sys.executable, "-m", "playwright", "install", "chromium"])
+
+
+def _playwright_chromium() -> str | None:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).exists() else None
+
+
+def _unpack_nginx() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        _run(["apt-get", "download", "-qq", "-o", "APT::Sandbox::User=root", "nginx"], folder)
+        for package in Path(folder).glob("*.deb"):
+            _run(["dpkg-deb", "--extract", str(package), str(_UNPACKED)])
+
+
+def _apt_get(*arguments: str) -> None:
+    sudo = ["sudo"] if os.geteuid() != 0 and shutil.which("sudo") else []
+    _run([*sudo, "apt-get", "-qq", *arguments])
+
+
+def _run(command: list[str], folder: str | None = None) -> None:
+    print("Installing for the tests:", " ".join(command), flush=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(command, cwd=folder, env=env, check=False)  # noqa: S603
+
+
+def main() -> None:
+    missing = missing_programs()
+    if missing and shutil.which("apt-get"):
+        _apt_get("update")
+    for name in missing:
+        install(name)
+    if missing and (still := missing_programs()):
+        names = " and ".join(still)
+        sys.exit(f"The tests need {names}: install with apt-get, dnf or brew, then run make again.")
+
+
+if __name__ == "__main__":
+    main()

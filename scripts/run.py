@@ -1,0 +1,64 @@
+"""Start every service and stop them all at Ctrl-C: `make run`."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import requests
+
+from scripts import StartError, supervisor
+from scripts.child_processes import end_with_parent
+from scripts.services import Service, check_ports, configured_services, program_env
+from scripts.set_up import migrate
+
+POLL_SECONDS = 0.1
+READY_SECONDS = 60.0
+_HEALTH_SECONDS = 5.0
+
+
+def wait_until_ready(services: Sequence[Service], seconds: float = READY_SECONDS) -> str:
+    """Wait until all services answer, and return the line to show then, or after `seconds`."""
+    deadline = time.monotonic() + seconds
+    missing = list(services)
+    while missing := [service for service in missing if not _is_healthy(service)]:
+        if time.monotonic() > deadline:
+            names = " and ".join(service.name for service in missing)
+            return f"Homestream is not ready: {names} can't be reached (Ctrl-C stops everything)."
+        time.sleep(POLL_SECONDS)
+    return f"Homestream is ready: {services[0].url} (Ctrl-C stops it)"
+
+
+def _is_healthy(service: Service) -> bool:
+    with requests.Session() as session:
+        # Don't go through a proxy that the environment names: the service is on this machine.
+        session.trust_env = False
+        try:
+            return session.get(f"{service.url}/health", timeout=_HEALTH_SECONDS).ok
+        except requests.RequestException:
+            return False
+
+
+def run() -> int:
+    """Start everything, wait for the end, and return the exit code. Raises StartError."""
+    services = configured_services()
+    check_ports(services)
+    migrate()
+    programs = [service.program for service in services]
+    return supervisor.run(programs, program_env(), lambda: wait_until_ready(services))
+
+
+def run_command(command: Callable[[], int]) -> None:
+    """Run a command that starts servers, and exit with its code or its StartError's message."""
+    end_with_parent()
+    try:
+        sys.exit(command())
+    except StartError as error:
+        sys.exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    run_command(run)

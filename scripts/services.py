@@ -1,0 +1,138 @@
+"""The services that the settings ask for, and whether they can be started on this machine.
+
+`.env` and the instance folder are those of the current folder; the code is that of this checkout.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import app.config
+import tool_services.settings
+from app.auth.key_files import ensure_secrets
+from scripts import ROOT, StartError
+from scripts.ports import LOOPBACK
+from scripts.supervisor import Program
+
+# Addresses to open in a browser for those that mean "every address of this machine".
+_OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
+_GUNICORN = (
+    *(sys.executable, "-m", "gunicorn"),
+    *("-k", "gevent"),
+    # All services would share one socket in the home folder.
+    "--no-control-socket",
+    # Ctrl-C must not wait for open streams as long as a deployment does.
+    *("--graceful-timeout", "2"),
+)
+
+
+@dataclass(frozen=True)
+class Service:
+    """One server process: what gunicorn loads, where it listens, and its settings file."""
+
+    name: str
+    application: str
+    port: int
+    host: str = LOOPBACK
+    config: str = "scripts/gunicorn_services.py"
+
+    @property
+    def port_setting(self) -> str:
+        """Name of the setting for the port, such as WEB_PORT."""
+        return f"{self.name.replace('-', '_').upper()}_PORT"
+
+    @property
+    def url(self) -> str:
+        """URL that a browser on this machine can open."""
+        return f"http://{_authority(_OPENABLE.get(self.host, self.host), self.port)}"
+
+    @property
+    def program(self) -> Program:
+        options = ("-c", str(ROOT / self.config), "-b", _authority(self.host, self.port))
+        return Program(self.name, (*_GUNICORN, *options, self.application))
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def program_env() -> dict[str, str]:
+    """Return this environment, with the checkout's modules on the path from any folder."""
+    paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def make_secrets(folder: Path) -> None:
+    """Create the secrets that are missing in `folder`. Raises StartError if it can't be written."""
+    try:
+        ensure_secrets(folder)
+    except OSError as error:
+        raise StartError(
+            f"INSTANCE_DIR is {folder}, but secrets can't be kept there ({error.strerror}); "
+            "set it to a folder of yours in .env."
+        ) from None
+
+
+def configured_services() -> list[Service]:
+    """Return the services to start, the web app first. Raises StartError for a bad setting.
+
+    Creates the secrets if they are missing, since the web app's settings include them.
+    """
+    tools = tool_services.settings.load_settings()
+    make_secrets(tools.instance_dir)
+    try:
+        web = app.config.load_settings()
+    except app.config.SettingsError as error:
+        raise StartError(str(error)) from None
+    services = [
+        Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
+        Service("listings", "tool_services.listings.app:create_app()", tools.listings_port),
+        Service("analytics", "tool_services.analytics.app:create_app()", tools.analytics_port),
+    ]
+    if web.uses_demo_model:
+        services.append(Service("demo-model", "demo_model:create_app()", web.demo_model_port))
+    return services
+
+
+def check_ports(services: Sequence[Service]) -> None:
+    """Raise StartError for the first service that can't listen where its settings say."""
+    counts = Counter(service.port for service in services)
+    for port, number in counts.items():
+        if number > 1:
+            names = " and ".join(each.port_setting for each in services if each.port == port)
+            raise StartError(f"{names} are the same port, {port}; give each its own in .env.")
+    for service in services:
+        _check_port(service)
+
+
+def _check_port(service: Service) -> None:
+    family = socket.AF_INET6 if ":" in service.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        # As gunicorn does. Without it, a port that was in use a moment ago counts as taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((service.host, service.port))
+        except OSError as error:
+            raise StartError(_explain(service, error)) from None
+
+
+def _explain(service: Service, error: OSError) -> str:
+    port, setting = service.port, service.port_setting
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} is taken by another program; "
+            f"stop it or set {setting} to a free one in .env."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} is kept for the system; set {setting} to 1024 or more in .env."
+    return (
+        f"WEB_HOST is {service.host!r}, where this machine can't listen ({error.strerror}); "
+        "set it to 127.0.0.1 (this machine only) or 0.0.0.0 (everybody) in .env."
+    )

@@ -1,0 +1,132 @@
+"""The calls of one step: how many are made, how many at once, and when only a person can help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+
+from app.agent.events import ApprovalRequested, Event, ToolCallUpdate
+from app.agent.messages import Decision, ToolRequest, ToolResult, ToolSpec
+from app.agent.tool_calls import AT_ONCE, MAX_CALLS, ApprovalPending, call_all
+
+Ends = dict[str, ToolCallUpdate]
+
+
+class Tools:
+    """A toolbox whose calls take a moment. `approvals` has what is said to a call that asks."""
+
+    def __init__(self, approvals: dict[str, ApprovalRequested | Decision] | None = None) -> None:
+        self.approvals = approvals or {}
+        self.made: list[str] = []
+        self.again: list[str] = []
+        self.at_once = 0
+        self._running = 0
+
+    def specs(self) -> list[ToolSpec]:
+        return []
+
+    def request_approval(
+        self, call_id: str, _name: str, _arguments: dict[str, Any]
+    ) -> ApprovalRequested | Decision | None:
+        return self.approvals.get(call_id)
+
+    def wait_for_decision(self, call_id: str) -> Decision:
+        while not isinstance(decision := self.approvals[call_id], Decision):
+            gevent.sleep(0.005)
+        return decision
+
+    def call(
+        self, call_id: str, _name: str, arguments: dict[str, Any], *, again: bool = False
+    ) -> ToolResult:
+        self.made.append(call_id)
+        self.again += [call_id] * again
+        self._running += 1
+        self.at_once = max(self.at_once, self._running)
+        gevent.sleep(arguments.get("seconds", 0.005))
+        self._running -= 1
+        return ToolResult(arguments)
+
+
+def requests(count: int) -> list[ToolRequest]:
+    return [ToolRequest(f"c{number}", "act", "{}") for number in range(count)]
+
+
+def asked(call_id: str) -> ApprovalRequested:
+    return ApprovalRequested(call_id, "act", {}, "/approvals/1", "2026-11-25T12:00:00Z")
+
+
+def run(
+    calls: list[ToolRequest],
+    tools: Tools,
+    past: Ends | None = None,
+    see: Callable[[Event], None] = lambda _: None,
+) -> Ends:
+    steps = call_all(calls, tools, past or {})
+    while True:
+        try:
+            see(next(steps))
+        except StopIteration as end:
+            ends: Ends = end.value
+            return ends
+
+
+def test_at_most_so_many_calls_are_made_and_the_model_is_told_of_the_rest() -> None:
+    tools, calls = Tools(), requests(1_000)
+    ends = run(calls, tools)
+    assert list(ends) == [call.id for call in calls]
+    assert sorted(tools.made) == sorted(call.id for call in calls[:MAX_CALLS])
+    assert tools.at_once == AT_ONCE
+    assert [end.status for end in ends.values()].count("failed") == 1_000 - MAX_CALLS
+    assert str(MAX_CALLS) in (ends["c999"].error or "")
+
+
+def test_calls_that_were_one_too_many_hold_up_nobody() -> None:
+    turns = 0
+
+    def tick() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            gevent.sleep(0)
+
+    ticking = gevent.spawn(tick)
+    run(requests(1_000), Tools())
+    ticking.kill()
+    assert turns > 500
+
+
+def test_a_step_that_only_a_person_can_bring_forward_is_left() -> None:
+    tools = Tools({"c1": asked("c1")})
+    seen: list[Event] = []
+    with pytest.raises(ApprovalPending):
+        run(requests(3), tools, see=seen.append)
+    assert sorted(tools.made) == ["c0", "c2"]
+    ends = [one.id for one in seen if isinstance(one, ToolCallUpdate) and one.status != "started"]
+    assert sorted(ends) == ["c0", "c2"]
+
+
+@pytest.mark.parametrize(("status", "made"), [("approved", 1), ("declined", 0), ("expired", 0)])
+def test_what_was_decided_before_is_not_asked_again(status: Any, made: int) -> None:
+    tools = Tools({"c0": Decision(status, {})})
+    seen: list[Event] = []
+    ends = run(requests(1), tools, see=seen.append)
+    assert len(tools.made) == made
+    assert ends["c0"].status == ("completed" if made else "failed")
+    assert not [event for event in seen if isinstance(event, ApprovalRequested)]
+
+
+def test_only_a_call_that_may_have_been_made_before_is_made_again() -> None:
+    """One that still waited for its person can't have been."""
+    begun = {id: ToolCallUpdate(id, "act", "started", {}) for id in ("c0", "c1")}
+    tools = Tools({"c1": asked("c1")})
+
+    def see(event: Event) -> None:
+        if isinstance(event, ApprovalRequested):
+            tools.approvals["c1"] = Decision("approved", {})
+
+    calls = [*requests(3), ToolRequest("slow", "act", '{"seconds": 0.1}')]
+    run(calls, tools, begun, see)
+    assert tools.again == ["c0"]

@@ -1,0 +1,123 @@
+"""Migrations: they make what the models say, and nodes are upgraded one after the other."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect
+
+from app.db.models import db
+from tests.support.product import Person, Product, text_of
+from tests.support.scripted_model import ScriptedModel
+from tests.support.scripted_replies import text
+from tests.support.seeded_databases import MIGRATIONS
+
+ROOT = Path(__file__).resolve().parents[3]
+NEXT_REVISION = '''
+"""What a newer version of the code may add."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = "{head}"
+
+
+def upgrade():
+    op.create_table("labels", sa.Column("id", sa.String(32), primary_key=True))
+    for table in ("users", "conversations", "messages", "runs", "steps", "tool_calls"):
+        with op.batch_alter_table(table) as changed:
+            changed.add_column(sa.Column("note", sa.Text(), nullable=True))
+            changed.add_column(sa.Column("rank", sa.Integer(), nullable=False, server_default="1"))
+'''
+
+
+def test_the_migrations_make_what_the_models_say(product: Product) -> None:
+    with product.app.app_context(), db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, db.metadata) == []
+
+
+def test_the_migrations_can_be_taken_back_and_run_again(product: Product) -> None:
+    with product.app.app_context():
+        downgrade(MIGRATIONS, revision="base")
+        assert inspect(db.engine).get_table_names() == ["alembic_version"]
+        upgrade(MIGRATIONS)
+        assert "runs" in inspect(db.engine).get_table_names()
+
+
+def test_a_migration_takes_nothing_away_that_older_code_needs(product: Product) -> None:
+    with product.app.app_context():
+        downgrade(MIGRATIONS, revision="0001")
+        older = tables()
+        for revision in later_revisions():
+            upgrade(MIGRATIONS, revision=revision)
+            newer = tables()
+            for table, columns in older.items():
+                assert columns.keys() <= newer[table].keys(), f"{revision} removes from {table}"
+                for name in newer[table].keys() - columns.keys():
+                    column = newer[table][name]
+                    filled = column["nullable"] or column["default"] is not None
+                    assert filled, f"{revision} adds {table}.{name}, which older code leaves out"
+            older = newer
+
+
+def later_revisions() -> list[str]:
+    """The revisions after the first one, oldest first."""
+    revisions = ScriptDirectory(MIGRATIONS).walk_revisions()
+    return [revision.revision for revision in revisions if revision.down_revision][::-1]
+
+
+def tables() -> dict[str, dict[str, Any]]:
+    """The columns of each table by their names."""
+    found = inspect(db.engine)
+    return {
+        table: {column["name"]: column for column in found.get_columns(table)}
+        for table in found.get_table_names()
+    }
+
+
+@pytest.mark.slow
+def test_a_node_that_is_not_upgraded_yet_restarts_after_another_has_migrated(
+    product: Product, alice: Person, model: ScriptedModel, tmp_path: Path
+) -> None:
+    newer = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, newer)
+    revision = NEXT_REVISION.format(head=ScriptDirectory(MIGRATIONS).get_current_head())
+    (newer / "versions" / "9999_next.py").write_text(revision)
+    with product.app.app_context():
+        upgrade(str(newer))
+    prepared = run_db_upgrade(product)
+    assert prepared.returncode == 0, prepared.stderr
+    assert "next" in prepared.stderr
+    product.services.end()
+    product.restart_web()
+    model.script(text("Still here."))
+    assert text_of(alice.ask("Is anybody there?").until("done")) == "Still here."
+
+
+def run_db_upgrade(product: Product) -> subprocess.CompletedProcess[str]:
+    """Do what a node does before its web app starts."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
+        cwd=product.folder,  # no .env is there
+        env=os.environ
+        | {
+            "PYTHONPATH": str(ROOT),
+            "INSTANCE_DIR": str(product.folder),
+            "DATABASE_URL": product.settings.database_url,
+            "REDIS_URL": product.settings.redis_url,
+        },
+        capture_output=True,
+        text=True,
+    )

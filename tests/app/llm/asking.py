@@ -1,0 +1,38 @@
+"""Asking a model, in the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from app.agent.messages import Message, ToolSpec, Turn
+from app.errors import ModelError
+from app.llm.model import Model
+
+Build = Callable[..., Model]
+Ask = Callable[..., tuple[list[str], Turn]]
+
+MESSAGES = [Message("user", "Hi")]
+TOOL = ToolSpec("find", "Finds things.", {"type": "object"})
+
+
+def ask_all(model: Model) -> tuple[list[str], Turn]:
+    """The chunks of text of a reply that succeeds, and its turn."""
+    chunks: list[str] = []
+    stream = model.stream(MESSAGES, [TOOL])
+    while True:
+        try:
+            chunks.append(next(stream).chunk)
+        except StopIteration as end:
+            turn: Turn = end.value
+            return chunks, turn
+
+
+def failure(model: Model) -> tuple[str, ModelError]:
+    """The text before a reply failed, and its error."""
+    text = ""
+    try:
+        for content in model.stream(MESSAGES, []):
+            text += content.chunk
+    except ModelError as error:
+        return text, error
+    raise AssertionError(f"it did not fail, and wrote {text!r}")

@@ -1,0 +1,81 @@
+"""An endpoint that sends too much ends its own answer, and nobody else's is delayed by it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+import gevent
+import pytest
+
+from tests.support.hostile_model import STEADY, HostileModel
+from tests.support.product import Product, text_of
+
+Start = Callable[..., Product]
+
+# Each attack, and the error that ends the answer.
+ENDS = {
+    "text": "answer_too_long",
+    "thoughts": "answer_too_long",
+    "comments": "answer_too_long",
+    "line": "event_too_long",
+    "lines": "event_too_long",
+    "bytes": "event_too_long",
+    "calls": "too_many_calls",
+    "arguments": "answer_too_long",
+    "bomb": "model_encoding",
+    "headers": "model_connection",
+    "failure": "model_refused",
+}
+BEGUN = set(ENDS) - {"bomb", "headers", "failure"}
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[HostileModel]:
+    with HostileModel() as endpoint:
+        yield endpoint
+
+
+class Watch:
+    """The most CPU that this process used in one go, between two turns of its event loop. Unlike
+    time, it isn't changed by what else the machine does."""
+
+    def __enter__(self) -> Watch:
+        self.longest = 0.0
+        self._watching = gevent.spawn(self._watch)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watching.kill()
+
+    def _watch(self) -> None:
+        while True:
+            before = time.process_time()
+            gevent.sleep(0.001)
+            self.longest = max(self.longest, time.process_time() - before)
+
+
+@pytest.mark.parametrize("attack", ENDS)
+def test_too_much_ends_clearly_keeps_what_was_written_and_delays_nobody(
+    start: Start, hostile: HostileModel, attack: str
+) -> None:
+    product = start(
+        openai_base_url=hostile.base_url,
+        max_answer_chars=50_000,
+        max_event_bytes=200_000,
+        model_attempts=1,
+        run_timeout=20,
+        flush_interval=0.01,
+    )
+    alice, bob = product.sign_up("Alice"), product.sign_up("Bob")
+    with Watch() as watch:
+        steady = bob.ask("steady")
+        assert next(message for message in steady if message.event == "content")
+        messages = alice.ask(attack).until("done")
+        rest = steady.until("done")
+    [failed] = [message.json for message in messages if message.event == "error"]
+    assert (failed["code"], failed["retryable"]) == (ENDS[attack], attack == "headers")
+    assert text_of(messages).startswith("It begins. ") == (attack in BEGUN)
+    assert text_of(rest).endswith("".join(STEADY[-30:]))
+    assert rest[-1].json["status"] == "completed"
+    assert watch.longest < 0.25

@@ -1,0 +1,123 @@
+"""Markdown made to be slow: it is rendered in little time, in which everybody else goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import gevent
+import pytest
+
+from app.rendering.markdown import DEEPEST, to_html
+from app.rendering.streamed_markdown import StreamedMarkdown
+from tests.support.dom import depth
+
+LONGEST = 40_000
+LONGEST_GAP = 2.0  # seconds; some milliseconds on an idle machine
+MOST_CPU = 4.0  # seconds; the worst takes 0.2, and what is quadratic takes 6 to 30
+
+
+def filled(piece: str, count: int = LONGEST) -> str:
+    return (piece * (count // len(piece) + 1))[:count]
+
+
+def lines(line: Callable[[int], str]) -> str:
+    """Lines that grow, in all about LONGEST characters."""
+    return "".join(map(line, range(int(LONGEST**0.5))))
+
+
+HOSTILE = {
+    "quotes": filled(">"),
+    "spaced quotes": filled("> "),
+    "bullets": filled("+ "),
+    "numbers": filled("1. "),
+    "quotes and bullets": filled("> - "),
+    "growing quotes": lines(lambda n: ">" * n + "a\n"),
+    "growing lists": lines(lambda n: "  " * n + "- a\n"),
+    "stars": filled("*"),
+    "stars and words": filled("*a "),
+    "emphasis": "*a **b " * (LONGEST // 16) + "a* b** " * (LONGEST // 16),
+    "strike-through": filled("~~a "),
+    "brackets": filled("["),
+    "images": filled("!["),
+    "links": filled("[a]("),
+    "link titles": filled('[a](/b "'),
+    "angles": filled("<"),
+    "comments": filled("<!--"),
+    "tags": filled("<a "),
+    "elements": filled("<div>\n\n"),
+    "HTML that ends a code block that hides HTML": "<div>\n~~~\n\n" + filled("~~~\n<div>\n~~~\n\n"),
+    "back-ticks": lines(lambda n: "a" + "`" * n),
+    "entities": filled("&#0;"),
+    "hard spaces": filled("\N{NO-BREAK SPACE}"),
+    "definitions": "".join(f"[{n}]: /{n}\n" for n in range(3_000)) + filled("[1] [2] "),
+    "one definition": f"[a]: /{filled('u', LONGEST // 2)}\n\n" + filled("[a] ", LONGEST // 2),
+    "a long table": "|a|b|\n|-|-|\n" + filled("|c|d|\n"),
+    "a wide table": "|a" * 400 + "|\n" + "|-" * 400 + "|\n" + filled("a\n"),
+    "a short wide table": "|a" * 400 + "|\n" + "|-" * 400 + "|\n" + filled("a\n", 2_000),
+    "headings": filled("# a\n"),
+    "underlines": filled("a\n=\n"),
+    "rules": filled("---\n"),
+    "spaces": filled(" ") + "a",
+}
+hostile = pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)
+
+
+def longest_gap(work: Callable[[], object]) -> float:
+    """The longest time, in seconds, in which no other greenlet ran while `work` did."""
+    gaps = [0.0]
+
+    def tick() -> None:
+        last = time.monotonic()
+        while True:
+            gevent.sleep(0.005)
+            gaps.append(time.monotonic() - last)
+            last = time.monotonic()
+
+    ticking = gevent.spawn(tick)
+    gevent.sleep(0)
+    work()
+    gevent.sleep(0.01)
+    ticking.kill()
+    return max(gaps)
+
+
+@hostile
+def test_any_text_is_rendered_in_little_time_and_others_go_on(source: str) -> None:
+    started = time.process_time()
+    assert longest_gap(lambda: to_html(source)) < LONGEST_GAP
+    assert time.process_time() - started < MOST_CPU
+
+
+@pytest.mark.parametrize("name", ["quotes", "growing lists", "elements", "a short wide table"])
+def test_others_go_on_while_a_hostile_text_is_streamed(name: str) -> None:
+    source = HOSTILE[name]
+    streamed = StreamedMarkdown()
+
+    def feed() -> None:
+        for at in range(0, len(source), 1_000):
+            streamed.feed(source[at : at + 1_000])
+        streamed.close()
+
+    assert longest_gap(feed) < LONGEST_GAP
+
+
+@pytest.mark.parametrize(
+    "source",
+    [">" * 500, "- " * 500, "1. " * 500, "> 1. " * 200, "*a _b " * 200 + "b_ a* " * 200],
+    ids=lambda source: source[:6],
+)
+@pytest.mark.parametrize("size", [7, 1000])
+def test_elements_are_nested_so_deep_and_no_deeper_and_keep_their_text(
+    source: str, size: int
+) -> None:
+    source += "the end"
+    whole = to_html(source)
+    assert depth(whole) == DEEPEST
+    assert "the end" in whole
+    streamed = StreamedMarkdown()
+    for at in range(0, len(source), size):
+        streamed.feed(source[at : at + size])
+        assert depth(streamed.opened) <= DEEPEST
+    streamed.close()
+    assert streamed.has_become(whole)

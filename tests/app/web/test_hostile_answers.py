@@ -1,0 +1,41 @@
+"""An answer made to be slow to show: everybody else's goes on at its pace."""
+
+from __future__ import annotations
+
+import time
+
+import gevent
+import pytest
+
+from tests.support.product import Person
+from tests.support.scripted_model import ScriptedModel, stall_before_first, text
+
+LONGEST_GAP = 2.0  # seconds; the worker was held for 20
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [">" * 60_000, "|a" * 400 + "|\n" + "|-" * 400 + "|\n" + "a\n" * 2_000],
+    ids=["nested quotes", "wide table"],
+)
+def test_a_second_person_reads_on_while_it_is_written_and_viewed(
+    alice: Person, mallory: Person, model: ScriptedModel, hostile: str
+) -> None:
+    model.script(text(*["word "] * 400, pace=0.01), stall_before_first(0.3, text(hostile)))
+    stream = alice.ask("Hello")
+    stream.until("content")
+    attack = mallory.post("/conversations", message="Write something slow")
+    path = attack.headers["Location"]
+
+    def view() -> None:
+        assert mallory.get(path).status_code == 200
+        for _ in range(3):
+            assert mallory.get(path.removesuffix("/live")).status_code == 200
+
+    viewing = gevent.spawn(view)
+    gaps, last = [], time.monotonic()
+    for _ in stream:
+        gaps.append(time.monotonic() - last)
+        last = time.monotonic()
+    viewing.get(timeout=60)
+    assert max(gaps) < LONGEST_GAP

@@ -1,0 +1,185 @@
+"""`make run` seen from outside: errors before the start, lines while it runs, and the end."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from flask import Flask
+from gevent.pywsgi import WSGIServer
+
+from scripts import ROOT
+from scripts.run import wait_until_ready
+from scripts.services import Service
+from tests.support.processes import all_gone, below
+
+pytestmark = pytest.mark.slow
+
+NAMES = ("web", "listings", "analytics", "demo-model")
+
+Settings = dict[str, str]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """An environment with four free ports and nothing else of ours; the folder has no `.env`."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in NAMES]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    names = ("WEB_PORT", "LISTINGS_PORT", "ANALYTICS_PORT", "DEMO_MODEL_PORT")
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**inherited, "PYTHONPATH": str(ROOT), **dict(zip(names, map(str, ports), strict=True))}
+
+
+@pytest.fixture
+def start(tmp_path: Path, settings: Settings) -> Iterator[Start]:
+    """Start everything, with `tmp_path` as the current folder."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(module: str = "scripts.run") -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-m", module],
+            cwd=tmp_path,
+            env=settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        started.append(child)
+        return child
+
+    yield start
+    for child in started:
+        child.terminate()
+        child.communicate()
+
+
+def read_until_ready(child: subprocess.Popen[str]) -> str:
+    assert child.stdout is not None
+    text = ""
+    for line in child.stdout:
+        text += line
+        if line.startswith("Homestream is ready"):
+            return text
+    raise AssertionError(f"it ended before it was ready:\n{text}")
+
+
+def test_everything_starts_and_ends_at_ctrl_c(start: Start, settings: Settings) -> None:
+    child = start()
+    text = read_until_ready(child)
+    url = f"http://127.0.0.1:{settings['WEB_PORT']}"
+    assert text.endswith(f"Homestream is ready: {url} (Ctrl-C stops it)\n")
+    assert {line.partition("|")[0].strip() for line in text.splitlines()[:-1]} == {*NAMES}
+    assert requests.get(f"{url}/health", timeout=10).ok
+    children = [int(pid) for pid in re.findall(r"\[(\d+)\] \[INFO\]", text)]
+    assert len(set(children)) == 2 * len(NAMES)
+    child.send_signal(signal.SIGINT)
+    rest, _ = child.communicate()
+    assert child.returncode == 0, rest
+    assert "Traceback" not in text + rest
+    assert all_gone(children)
+
+
+def test_no_server_outlives_a_command_that_was_killed(start: Start) -> None:
+    child = start()
+    read_until_ready(child)
+    pids = [process.pid for process in below(child.pid)]
+    assert len(pids) == 2 * len(NAMES)
+    child.kill()
+    assert all_gone(pids)
+
+
+def test_setting_up_twice_keeps_the_secrets(start: Start, tmp_path: Path) -> None:
+    assert start("scripts.set_up").wait() == 0
+    before = {path.name: path.read_bytes() for path in (tmp_path / "instance").glob("*key*")}
+    child = start("scripts.set_up")
+    assert child.communicate()[0] == ""
+    assert child.returncode == 0
+    after = {path.name: path.read_bytes() for path in (tmp_path / "instance").glob("*key*")}
+    assert before == after
+    assert len(after) == 2
+
+
+def test_nothing_starts_when_a_port_is_taken(
+    start: Start, settings: Settings, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", int(settings["LISTINGS_PORT"]))):
+        child = start()
+        output, _ = child.communicate()
+    assert child.returncode == 1
+    assert "LISTINGS_PORT" in output
+    assert len(output.splitlines()) == 1
+    assert not list((tmp_path / "instance").glob("*.db"))
+
+
+@pytest.mark.parametrize("module", ["scripts.run", "scripts.set_up"])
+def test_a_bad_setting_is_one_line_that_names_it(
+    module: str, settings: Settings, tmp_path: Path
+) -> None:
+    settings["OPENAI_API_KEY"] = "a-key-that-is-never-shown"
+    command = [sys.executable, "-m", module]
+    result = subprocess.run(
+        command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert result.stderr.startswith("MODEL is missing")
+    assert len(result.stderr.splitlines()) == 1
+    assert "never-shown" not in result.stderr
+
+
+def test_nothing_starts_when_the_database_cannot_be_migrated(
+    start: Start, settings: Settings
+) -> None:
+    settings["DATABASE_URL"] = "sqlite:////nonexistent/folder/homestream.db"
+    child = start()
+    output, _ = child.communicate()
+    assert child.returncode == 1
+    assert "DATABASE_URL" in output
+    assert len(output.splitlines()) == 1
+
+
+def test_ctrl_c_before_the_start_ends_it_without_a_traceback(start: Start, tmp_path: Path) -> None:
+    child = start()
+    while not (tmp_path / "instance" / "signing_key.pem").exists():
+        assert child.poll() is None
+    child.send_signal(signal.SIGINT)
+    output, _ = child.communicate()
+    assert child.returncode == 0
+    assert "Traceback" not in output
+
+
+@pytest.fixture
+def healthy() -> Iterator[Service]:
+    app = Flask(__name__)
+    app.add_url_rule("/health", view_func=lambda: "fine")
+    server = WSGIServer(("127.0.0.1", 0), app, log=None)
+    server.start()
+    yield Service("web", "", int(server.server_port or 0))
+    server.stop()
+
+
+def test_it_is_ready_when_every_service_answers(healthy: Service) -> None:
+    assert wait_until_ready([healthy]) == f"Homestream is ready: {healthy.url} (Ctrl-C stops it)"
+
+
+def test_a_proxy_in_the_environment_is_not_used(
+    healthy: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    assert wait_until_ready([healthy]).startswith("Homestream is ready")
+
+
+def test_a_service_that_does_not_answer_is_named(healthy: Service, settings: Settings) -> None:
+    silent = Service("listings", "", port=int(settings["LISTINGS_PORT"]))
+    assert "listings" in wait_until_ready([healthy, silent], seconds=0.2)

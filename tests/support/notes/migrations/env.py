@@ -1,0 +1,3 @@
+from tool_services.framework.migrations import run_migrations
+
+run_migrations()

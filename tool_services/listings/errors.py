@@ -1,0 +1,31 @@
+"""The errors that only this service answers with.
+
+ServiceError
+├── InvalidArgumentsError
+│   ├── UnknownListingError    422  no listing has one of the ids
+│   └── UnknownAreaError       422  there are no figures for the market area
+├── DeliveryFailedError        502  a report was not sent
+└── DeliveryUnknownError       502  a report may have been sent, or not
+"""
+
+from __future__ import annotations
+
+from tool_services.framework.errors import InvalidArgumentsError, ServiceError
+
+
+class UnknownListingError(InvalidArgumentsError):
+    code = "unknown_listing"
+
+
+class UnknownAreaError(InvalidArgumentsError):
+    code = "unknown_area"
+
+
+class DeliveryFailedError(ServiceError):
+    status = 502
+    code = "delivery_failed"
+
+
+class DeliveryUnknownError(ServiceError):
+    status = 502
+    code = "delivery_unknown"

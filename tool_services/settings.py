@@ -1,0 +1,33 @@
+"""The settings of all tool services of this repository, for the app and the programs that start it.
+
+This module imports the services' settings, but not the services.
+"""
+
+from __future__ import annotations
+
+from tool_services.analytics.settings import AnalyticsSettings
+from tool_services.framework.settings import load_settings as load
+from tool_services.listings.settings import ListingsSettings
+
+
+class Settings(ListingsSettings, AnalyticsSettings):
+    """The settings of every service. Each service's `create_app` accepts them."""
+
+
+def load_settings() -> Settings:
+    """Read the settings. A bad one ends the program with a sentence on stderr."""
+    return load(Settings)
+
+
+def default_urls() -> dict[str, str]:
+    """Return each service's base URL, which its tokens carry as audience, by the service's name.
+
+    Raises pydantic's ValidationError for a bad setting.
+    """
+    settings = Settings()
+    return {"listings": settings.listings_url, "analytics": settings.analytics_url}
+
+
+def default_exchanges() -> dict[str, str]:
+    """Return which service may call which other one on a person's behalf."""
+    return {"analytics": "listings"}
