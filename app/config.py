@@ -160,6 +160,10 @@ class Settings(BaseSettings):
             raise ValueError("MODEL is missing; name the model to ask at OPENAI_BASE_URL")
         for name in self.mcp_servers.keys() & self.tool_services.keys():
             raise ValueError(f"MCP_SERVERS and TOOL_SERVICES both have {name}; rename one of them")
+        for name in self.approvals:
+            server, separator, _ = name.partition("__")
+            if separator and server not in self.mcp_servers.keys() | self.tool_services.keys():
+                raise ValueError(f"APPROVALS names {name}, but no server is called {server}")
         if self.web_workers > 1 and not self.redis_url:
             raise ValueError(
                 f"WEB_WORKERS is {self.web_workers}, but workers share a Redis; set REDIS_URL too"

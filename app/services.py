@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass, field
 from typing import cast
@@ -19,12 +20,20 @@ from app.runs.producer import Producer
 from app.runs.service import Runs
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
+from app.tools.approval_rules import ApprovalRules
 from app.tools.registry import ToolRegistry
 
 # gunicorn accepts connections for up to a second after it was told to stop.
 _ACCEPTS_SECONDS = 1.1
 _MARGIN_SECONDS = 2.0
 _RENEW_STREAMS_SECONDS = 3.0
+_GIVE_UP = 3
+"""The exit code on which gunicorn starts no other worker."""
+_UNKNOWN_TOOL = (
+    "APPROVALS names %s, but no tool is called that; the page /tools lists the names of all tools."
+)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -45,6 +54,8 @@ class Services:
         not: keep leases, take over runs, watch the tool services and the database."""
         self.log.start()
         loops = [self.registry.watch, self._renew_streams, self._watch_database]
+        if self.settings.approvals:
+            loops.append(self._check_approvals)
         self._loops += [gevent.spawn(loop) for loop in (*loops, *self.supervisor.loops())]
 
     def drain(self, grace: float) -> None:
@@ -68,10 +79,32 @@ class Services:
         self.registry.close()
         self.log.stop()
 
+    def unknown_approvals(self) -> list[str]:
+        """The names in APPROVALS that no tool has, of those that can be known."""
+        return ApprovalRules(self.settings.approvals).unknown(self.registry)
+
     def _end_streams(self) -> None:
         """End every open stream, and ask its reader to come back."""
         self.connections.is_closed = True
         self.log.wake_readers()
+
+    def _check_approvals(self) -> None:
+        """Report each name in APPROVALS that no tool has. At the start such a name ends the process
+        if it would be a tool of ours: what other servers offer must not keep the app from starting.
+        """
+        self.registry.ours_have_listed.wait()
+        unknown = self.unknown_approvals()
+        reported: list[str] = []
+        for name in unknown:
+            if all(server.ours for server in self.registry.servers_for(name)):
+                log.critical(_UNKNOWN_TOOL, name)
+                raise SystemExit(_GIVE_UP)
+        while True:
+            for name in set(unknown) - set(reported):
+                log.error(_UNKNOWN_TOOL, name)
+            reported = unknown
+            gevent.sleep(self.settings.service_check_interval)
+            unknown = self.unknown_approvals()
 
     def _watch_database(self) -> None:
         with self.subscriptions.app.app_context():

@@ -26,6 +26,7 @@ from app.runs.event_log import EventLog
 from app.runs.leases import Leases
 from app.runs.prompt import Messages, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
+from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
 from app.tools.calls import UserTools
 from app.tools.registry import ToolRegistry
@@ -195,7 +196,7 @@ class Producer:
             self._registry,
             attempt.question.person.id,
             RunApprovals(self._app, attempt.recorder.run_id, minutes),
-            self._settings.approvals,
+            ApprovalRules(self._settings.approvals),
         )
         steps = respond(
             attempt.messages,

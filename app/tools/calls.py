@@ -7,7 +7,6 @@ to another server carries the token that the settings have for that server.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,7 +16,7 @@ from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourc
 from app.agent.events import ApprovalRequested, DisplayPart
 from app.agent.messages import Decision, ToolResult, ToolSpec
 from app.errors import ToolFailure
-from app.tools.approval_rules import ApprovalRules, Rule
+from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
 from app.tools.display import display_parts, is_for_people_only
 from app.tools.registry import ToolRegistry
@@ -37,7 +36,7 @@ class UserTools:
     registry: ToolRegistry
     user_id: str
     approvals: RunApprovals | None = None
-    rules: Mapping[str, Rule] = field(default_factory=dict)
+    rules: ApprovalRules = field(default_factory=ApprovalRules)
 
     def specs(self) -> list[ToolSpec]:
         return [tool.spec() for tool in self.registry.tools()]
@@ -65,7 +64,7 @@ class UserTools:
         self, call_id: str, name: str, arguments: dict[str, Any]
     ) -> ApprovalRequested | Decision | None:
         tool = self._checked_tool(name, arguments)
-        if self.approvals is None or not ApprovalRules(self.rules).needs_approval(tool):
+        if self.approvals is None or not self.rules.needs_approval(tool):
             return None
         preview = partial(self._preview, tool, arguments)
         return self.approvals.request(call_id, name, arguments, preview)

@@ -24,12 +24,6 @@ def choose_name(server: str, tool: str, taken: Collection[str], *, ours: bool) -
     return name
 
 
-def server_of(name: str) -> str | None:
-    """The server that a tool's name names; None for a name that has no server in it."""
-    server, separator, _ = name.partition(SEPARATOR)
-    return server if separator else None
-
-
 def _callable_name(name: str, *, distinct: bool = False) -> str:
     """A name of letters, digits, _ and -, not too long. `distinct` adds a digest of the original,
     as does cutting it."""

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import gevent
 import requests
+from gevent.event import Event
 
 from app.config import McpServer
 from app.errors import ToolFailure
-from app.tools.naming import server_of
+from app.tools.naming import SEPARATOR
 from app.tools.server import ToolServer
 from app.tools.tool import Tool
 from app.tools.untrusted.sandbox import Sandbox
@@ -38,6 +39,8 @@ class ToolRegistry:
     timeout: float
     check_interval: float
     servers: dict[str, ToolServer] = field(default_factory=dict)
+    ours_have_listed: Event = field(default_factory=Event)
+    """Set once every service of ours has listed its tools."""
 
     @classmethod
     def create(
@@ -64,6 +67,8 @@ class ToolRegistry:
     def refresh(self) -> None:
         """Ask all servers once, at the same time."""
         gevent.joinall([gevent.spawn(self._ask, name) for name in self.servers])
+        if all(server.has_listed for server in self if server.ours):
+            self.ours_have_listed.set()
 
     def close(self) -> None:
         """End the processes that check what servers sent."""
@@ -82,7 +87,7 @@ class ToolRegistry:
     def servers_for(self, tool_name: str) -> list[ToolServer]:
         """The servers that could have a tool of this name: the one that the name begins with, or
         any service of ours."""
-        server = self.servers.get(server_of(tool_name) or "")
+        server = self.servers.get(tool_name.partition(SEPARATOR)[0])
         return [server] if server else [server for server in self if server.ours]
 
     def headers(self, server: ToolServer, user_id: str, scope: str) -> dict[str, str]:

@@ -22,7 +22,8 @@ def streams() -> ResponseReturnValue:
 @bp.get("/health")
 def health() -> ResponseReturnValue:
     """200 while this process can serve; a tool service that is away is told, but is no failure.
-    Without Redis it is degraded: what is being written goes on, and nothing new begins."""
+    Without Redis it is degraded: what is being written goes on, and nothing new begins. So it is
+    while APPROVALS names a tool that no server has."""
     servers = {server.name: server.up for server in services().registry.servers.values()}
     try:
         db.session.execute(text("SELECT 1"))
@@ -30,10 +31,12 @@ def health() -> ResponseReturnValue:
     except Exception:
         database = False
     redis = "off" if not services().settings.redis_url else "up" if services().log.up else "down"
+    degraded = redis == "down" or services().unknown_approvals()
     body = {
-        "status": "error" if not database else "degraded" if redis == "down" else "ok",
+        "status": "error" if not database else "degraded" if degraded else "ok",
         "database": "up" if database else "down",
         "redis": redis,
+        "approvals": "unknown tools" if services().unknown_approvals() else "ok",
         "services": {name: "up" if up else "down" for name, up in servers.items()},
     }
     return jsonify(body), 200 if database else 503

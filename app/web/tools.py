@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.auth.sessions import current_user, require_user
 from app.db.models import db
 from app.services import services
+from app.tools.approval_rules import ApprovalRules
 from app.tools.outbox import read_outbox
 from app.web.errors import wants_json
 from app.web.pages import render_page, tool_servers
@@ -25,7 +26,9 @@ def status() -> ResponseReturnValue:
 @bp.get("/tools")
 def tools() -> ResponseReturnValue:
     """Every server and its tools, under the names that the model calls them by."""
-    return render_page("chat/tools.html")
+    rules = ApprovalRules(services().settings.approvals)
+    unknown = services().unknown_approvals()
+    return render_page("chat/tools.html", rules=rules, unknown_approvals=unknown)
 
 
 @bp.get("/outbox")

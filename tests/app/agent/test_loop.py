@@ -71,7 +71,7 @@ def test_wrong_arguments_go_back_to_the_model_to_mend(alice: Person, model: Scri
     assert outcomes == ["started", "failed", "started", "completed"]
     mistake = results(model)[0]["error"]
     assert "limit" in mistake
-    assert "'Oldest' is not one of ['oldest', 'newest']" in mistake
+    assert '"Oldest" is not one of' in mistake
 
 
 @pytest.mark.parametrize("arguments", ['{"city": ', "[1]", '"x"', "null"])

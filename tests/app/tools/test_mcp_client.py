@@ -72,7 +72,7 @@ def offered(model: ScriptedModel) -> list[str]:
 def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     start: Start, model: ScriptedModel, weather: str
 ) -> None:
-    tools = ("forecast", "greet_person", "findListings", "draw", "fail")
+    tools = ("forecast", "greet_person", "findNotes", "draw", "fail")
     settings = unasked(*(f"weather__{tool}" for tool in tools))
     alice = start(mcp_servers=server(weather), **settings).sign_up("Alice")
     model.script(
