@@ -7,18 +7,22 @@ from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.auth import sessions
+from app.auth.sign_in_limit import SignInLimit
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.llm.model import Model
 from app.rendering import templates
-from app.runs.connections import Connections, RedisStreams
+from app.runs.connections import Connections
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
+from app.runs.producer import Producer
+from app.runs.redis_connections import RedisConnections
 from app.runs.redis_event_log import RedisLog, connect
 from app.runs.service import Runs
 from app.runs.subscription import Subscriptions
+from app.runs.supervisor import Supervisor
 from app.services import Services
 from app.tools.registry import ToolRegistry
 from app.web import (
@@ -29,6 +33,7 @@ from app.web import (
     errors,
     health,
     oauth,
+    run_events,
     runs,
     security,
     streaming_check,
@@ -47,13 +52,8 @@ def create_app(config: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=1_000_000,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
-        SIGN_IN_LIMIT=settings.sign_in_limit,
         # Seconds: a reader that misses two pings has lost its connection.
         STREAM_SILENCE=2 * settings.ping_interval,
-        # The pool has the real address, so the limiter's errors can't show the password.
-        RATELIMIT_STORAGE_URI="redis://" if redis else "memory://",
-        RATELIMIT_STORAGE_OPTIONS={"connection_pool": redis.connection_pool} if redis else {},
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=redis is not None,
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
     templates.init_app(app)
@@ -65,9 +65,12 @@ def create_app(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     errors.init_app(app)
-    auth.init_app(app)
+    auth.init_app(app, SignInLimit(settings.sign_in_limit, redis))
     approvals.init_app(app)
-    for module in (conversations, runs, tools, tool_output, api, health, streaming_check, oauth):
+    for module in (
+        *(conversations, runs, run_events, tools, tool_output),
+        *(api, health, streaming_check, oauth),
+    ):
         app.register_blueprint(module.bp)
     app.extensions["services"] = _services(app, settings, redis)
     if settings.trusted_proxies:
@@ -93,13 +96,23 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
         check_interval=settings.service_check_interval,
     )
     log: EventLog = MemoryLog()
-    streams = None
+    shared = None
     if redis is not None:
-        log = RedisLog(settings.redis_url, redis, most=settings.most_events)
-        streams = RedisStreams(redis, lambda: log.up)
-    connections = Connections(settings.max_streams, settings.max_streams_per_user, streams)
+        log = RedisLog(settings.redis_url, redis, max_entries=settings.most_events)
+        shared = RedisConnections(redis, lambda: log.up)
+    connections = Connections(settings.max_streams, settings.max_streams_per_user, shared)
     limits = (settings.max_runs, settings.max_runs_per_user)
     leases = Leases(app, settings.lease_seconds, *limits)
-    runs = Runs(app, settings, log, connections, Model.from_settings(settings), registry, leases)
-    following = Subscriptions(app, log, connections, settings.ping_interval)
-    return Services(settings, log, connections, runs, registry, issuer, following)
+    producer = Producer(app, settings, log, Model.from_settings(settings), registry, leases)
+    supervisor = Supervisor(app, settings, connections, producer, leases)
+    return Services(
+        settings=settings,
+        log=log,
+        connections=connections,
+        producer=producer,
+        supervisor=supervisor,
+        runs=Runs(settings, log, producer, supervisor, leases),
+        registry=registry,
+        issuer=issuer,
+        subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
+    )

@@ -26,13 +26,14 @@ def run_in_greenlet(
 
     If the caller ends first, so does the work. A result that is too late is closed, if it can be.
     """
+    # gevent would print the traceback of an error that leaves a greenlet.
     catching: Any = wrap_errors((Exception, gevent.Timeout), work)
-    worker = gevent.spawn(catching, *args, **kwargs)
+    greenlet = gevent.spawn(catching, *args, **kwargs)
     try:
-        result = worker.get()
+        result = greenlet.get()
     except BaseException:
-        worker.kill()
-        close = getattr(worker.value, "close", None)
+        greenlet.kill()
+        close = getattr(greenlet.value, "close", None)
         if close is not None:
             close()
         raise

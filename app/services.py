@@ -1,4 +1,4 @@
-"""The parts that `create_app` wires together, where a view can reach them."""
+"""The parts that `create_app` wires together, and how a serving process starts and stops them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from app.db.models import db
 from app.db.server_watch import watch_server
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog
+from app.runs.producer import Producer
 from app.runs.service import Runs
 from app.runs.subscription import Subscriptions
+from app.runs.supervisor import Supervisor
 from app.tools.registry import ToolRegistry
 
-# gunicorn accepts connections for up to a second after it was told to end.
+# gunicorn accepts connections for up to a second after it was told to stop.
 _ACCEPTS_SECONDS = 1.1
 _MARGIN_SECONDS = 2.0
+_RENEW_STREAMS_SECONDS = 3.0
 
 
 @dataclass
@@ -29,46 +32,45 @@ class Services:
     settings: Settings
     log: EventLog
     connections: Connections
+    producer: Producer
+    supervisor: Supervisor
     runs: Runs
     registry: ToolRegistry
     issuer: TokenIssuer
     subscriptions: Subscriptions
-    _watchers: list[gevent.Greenlet[..., None]] = field(default_factory=list)
+    _loops: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
-    def begin(self) -> None:
-        """What a serving process does once at its start, and a command like `flask db` must not:
-        hold leases, take over what others left, and watch the tool services."""
-        self.log.begin()
-        watches = [self.registry.watch, self.runs.beat_for_ever, self.runs.save_for_ever]
-        watches += [self._renew_streams, self._watch_database]
-        if self.settings.abandoned_run_seconds:
-            watches.append(self.runs.stop_abandoned)
-        self._watchers += [gevent.spawn(watch) for watch in watches]
+    def start(self) -> None:
+        """Begin what a serving process does all the time, and a command such as `flask db` must
+        not: keep leases, take over runs, watch the tool services and the database."""
+        self.log.start()
+        loops = [self.registry.watch, self._renew_streams, self._watch_database]
+        self._loops += [gevent.spawn(loop) for loop in (*loops, *self.supervisor.loops())]
 
-    def leave(self, grace: float) -> None:
-        """Begin the end of a serving process, which has `grace` seconds: no new runs; open streams
-        end and come back elsewhere; answers finish in time, or are handed over."""
+    def drain(self, grace: float) -> None:
+        """Let the process become idle within `grace` seconds: no new runs; open streams end, and
+        their readers come back to another worker; runs end in time or are handed over."""
         limit = time.monotonic() + grace - _MARGIN_SECONDS
-        self.runs.leaving = True
+        self.producer.is_closed = True
         gevent.sleep(min(_ACCEPTS_SECONDS, max(0, grace - _MARGIN_SECONDS)))
-        self.end_streams()
-        while self.runs.counts()["activeRuns"] and time.monotonic() < limit:
+        self._end_streams()
+        while self.producer.active and time.monotonic() < limit:
             gevent.sleep(0.1)
-        self.runs.hand_over()
+        self.producer.hand_over_all()
 
-    def end_streams(self) -> None:
-        """Every open stream ends, and tells its reader to come back."""
-        self.connections.leaving = True
-        self.log.wake()
+    def stop(self) -> None:
+        """Stop everything, last of all in a serving process. Runs are handed over."""
+        self.producer.is_closed = True
+        self._end_streams()
+        self.producer.hand_over_all()
+        with self.supervisor.updating:
+            gevent.killall(self._loops)
+        self.log.stop()
 
-    def end(self) -> None:
-        """What a serving process does last: what it has not finished another can go on with."""
-        self.runs.leaving = True
-        self.end_streams()
-        self.runs.hand_over()
-        with self.runs.beating:
-            gevent.killall(self._watchers)
-        self.log.end()
+    def _end_streams(self) -> None:
+        """End every open stream, and ask its reader to come back."""
+        self.connections.is_closed = True
+        self.log.wake_readers()
 
     def _watch_database(self) -> None:
         with self.subscriptions.app.app_context():
@@ -77,10 +79,10 @@ class Services:
 
     def _renew_streams(self) -> None:
         while True:
-            gevent.sleep(3)
+            gevent.sleep(_RENEW_STREAMS_SECONDS)
             self.connections.renew()
 
 
 def services() -> Services:
-    """The engine of the app that serves this request."""
+    """The services of the app that serves this request."""
     return cast(Services, current_app.extensions["services"])

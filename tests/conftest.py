@@ -1,7 +1,7 @@
 """Fixtures for the tests that run in one process, patched by gevent like the real workers are.
 
-The whole product runs in them for real: the app, both tool services and a scripted model, each an
-HTTP server on loopback. Alice owns what a test is about; Mallory is signed in too, and an outsider.
+The app runs in them for real with the notes service and a scripted model, each an HTTP server on
+loopback. Alice owns what a test is about; Mallory is signed in too, and an outsider.
 
 With `--engines` the app has a real PostgreSQL and a real Valkey instead of what is embedded.
 """
@@ -13,14 +13,14 @@ from gevent import monkey
 monkey.patch_all()
 
 import gc  # noqa: E402
-from collections.abc import Callable, Iterator  # noqa: E402
+from collections.abc import Callable, Iterator, Mapping  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 
 from tests.support.engines import Engines  # noqa: E402
-from tests.support.product import Person, Product  # noqa: E402
+from tests.support.product import NOTES, Person, Product, ServiceFactory  # noqa: E402
 from tests.support.scripted_model import ScriptedModel  # noqa: E402
 
 # The same examples on every machine, so that a red run can be had again.
@@ -96,8 +96,8 @@ def start(
     started: list[Product] = []
     real = engines.fresh() if engines is not None else {}
 
-    def begin(**settings: object) -> Product:
-        product = Product(tmp_path, model.base_url, {**real, **settings})
+    def begin(services: Mapping[str, ServiceFactory] = NOTES, **settings: object) -> Product:
+        product = Product(tmp_path, model.base_url, {**real, **settings}, services)
         started.append(product)
         return product
 

@@ -27,6 +27,7 @@ MAX_CALLS = 16
 AT_ONCE = 6
 """Tool calls of one step that are under way at the same time."""
 MAX_ERROR_CHARS = 1_000
+WAITING = "Waiting for your approval…"
 
 _TOO_MANY = (
     f"At most {MAX_CALLS} tool calls are made in one turn, so this one was not made."
@@ -135,7 +136,7 @@ def _call(
         if isinstance(approval, ApprovalRequested):
             again = False  # without a decision it can't have been made before
             events.put(approval)
-            events.put(Thinking("Waiting for your approval…"))
+            events.put(Thinking(WAITING))
             approval = tools.wait_for_decision(call.id)
         if approval is not None:
             arguments = _approved_arguments(approval)

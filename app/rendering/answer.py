@@ -1,4 +1,8 @@
-"""An answer as a reader has it: its run's events folded into parts, for every way of showing it."""
+"""What a reader has of an answer: its run's events folded into parts.
+
+Each way of showing an answer takes the changes from here: a page, a stream of fragments, a page
+that is held open. Knows neither HTML pages nor Server-Sent Events.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,8 @@ from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 
 @dataclass(slots=True)
 class TextPart:
-    """A stretch of text between tool calls. `number` tells it from the others of its answer."""
+    """The text between two tool calls."""
 
-    number: int
     markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
     # A string would be copied as a whole for each chunk.
     _source: bytearray = field(default_factory=bytearray)
@@ -34,19 +37,19 @@ class TextPart:
     def source(self) -> str:
         return self._source.decode()
 
-    def write(self, chunk: str) -> Patch | None:
-        """More of it; how the page changes, if it does."""
-        self._source += chunk.encode()
-        return self.markdown.feed(chunk)
-
     @property
     def html(self) -> str:
         return to_html(self.source)
 
+    def write(self, chunk: str) -> Patch | None:
+        """Add text. Return how the page changes, or None if it doesn't."""
+        self._source += chunk.encode()
+        return self.markdown.feed(chunk)
+
 
 @dataclass(slots=True)
 class ToolPart:
-    """A tool call, as the last event about it told."""
+    """A tool call, as the last event about it says."""
 
     call: ToolCallUpdate
 
@@ -61,7 +64,7 @@ class TextChange:
 
 @dataclass(frozen=True)
 class TextOpened:
-    part: TextPart
+    """A new part of text, still empty."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class ToolChange:
 
 @dataclass(frozen=True)
 class ApprovalsChange:
-    """What is waited for is now all of this."""
+    """The approvals that the run waits for, all of them."""
 
     approvals: list[ApprovalRequested]
 
@@ -83,16 +86,19 @@ class StatusChange:
 
 
 @dataclass(frozen=True)
-class Begun:
-    """All of the answer is told anew: what is shown of it goes."""
+class StartedOver:
+    """The answer is sent from its start once more: what is shown of it goes."""
 
 
-Change = TextChange | TextOpened | ToolChange | ApprovalsChange | StatusChange | Begun
+Change = TextChange | TextOpened | ToolChange | ApprovalsChange | StatusChange | StartedOver
 
 
 @dataclass(slots=True)
-class Answer:
-    """`status` is "running" until Done; `thinking` is what the run is busy with, or ""."""
+class AnswerView:
+    """An answer as far as its reader has it.
+
+    `status` is "running" until Done. `thinking` says what the run is busy with; "" while it writes.
+    """
 
     run_id: str
     status: str = "running"
@@ -106,22 +112,32 @@ class Answer:
         return self.status == "running"
 
     @property
-    def shown_as_written(self) -> bool:
-        """Whether what was shown while it was written is what the whole text looks like. Few texts
-        say something at their end that changes how their beginning reads."""
-        texts = [part for part in self.parts if isinstance(part, TextPart)]
-        return all(part.markdown.has_become(part.html) for part in texts)
-
-    @property
     def text(self) -> str:
-        return "".join(part.source for part in self.parts if isinstance(part, TextPart))
+        return "".join(part.source for part in self._texts)
 
     @property
     def calls(self) -> list[ToolCallUpdate]:
         return [part.call for part in self.parts if isinstance(part, ToolPart)]
 
+    @property
+    def shown_as_written(self) -> bool:
+        """Whether the streamed HTML is that of the whole text.
+
+        In few texts something at the end changes how the beginning reads, a link's address, say.
+        """
+        return all(part.markdown.has_become(part.html) for part in self._texts)
+
+    @property
+    def _texts(self) -> list[TextPart]:
+        return [part for part in self.parts if isinstance(part, TextPart)]
+
+    def apply_all(self, events: Iterable[Event]) -> AnswerView:
+        for event in events:
+            self.apply(event)
+        return self
+
     def apply(self, event: Event) -> list[Change]:
-        """Take one event in; what of the page changes by it."""
+        """Take one event in. Return what of the page changes."""
         match event:
             case RunStarted():
                 return []
@@ -131,9 +147,9 @@ class Answer:
             case Content():
                 return self._write(event)
             case ToolCallUpdate():
-                return [*self._tool(event), *self._settled(event.id)]
+                return [*self._update_call(event), *self._end_approval(event.id)]
             case ApprovalRequested():
-                self._settled(event.id)
+                self._end_approval(event.id)
                 self.approvals.append(event)
                 return [ApprovalsChange(list(self.approvals))]
             case Failed():
@@ -144,25 +160,29 @@ class Answer:
                 self.approvals.clear()
                 return self.close_text()
 
-    def was_shown(self) -> None:
-        """Its reader has it as it is now, and is only told of changes: it can't be shown as a whole
-        any more until it ends or begins anew."""
-        for part in self.parts:
-            if isinstance(part, TextPart):
-                part.markdown.finished = ""
+    def close_text(self) -> list[Change]:
+        """Finish the last part, if it is text."""
+        part = self.parts[-1] if self.parts else None
+        if not isinstance(part, TextPart):
+            return []
+        patch = part.markdown.close()
+        return [TextChange(part, patch)] if patch else []
 
-    def apply_all(self, events: Iterable[Event]) -> Answer:
-        for event in events:
-            self.apply(event)
-        return self
+    def forget_finished(self) -> None:
+        """Drop the HTML that the reader has and that can't change any more, to save memory.
+
+        Until the answer ends or starts over it can't be shown as a whole after that.
+        """
+        for part in self._texts:
+            part.markdown.finished = ""
 
     def _write(self, event: Content) -> list[Change]:
         changes: list[Change] = []
         if event.replace:
-            # The calls too: another worker tells them again, each at its place in the text.
+            # The calls too: they come once more, each at its place in the text.
             self.parts.clear()
             self.approvals.clear()
-            changes.append(Begun())
+            changes.append(StartedOver())
         if self.thinking:
             self.thinking = ""
             changes.append(StatusChange(""))
@@ -170,13 +190,13 @@ class Answer:
             return changes
         part = self.parts[-1] if self.parts else None
         if not isinstance(part, TextPart):
-            part = TextPart(len(self.parts))
+            part = TextPart()
             self.parts.append(part)
-            changes.append(TextOpened(part))
+            changes.append(TextOpened())
         patch = part.write(event.chunk)
         return [*changes, TextChange(part, patch)] if patch else changes
 
-    def _tool(self, event: ToolCallUpdate) -> list[Change]:
+    def _update_call(self, event: ToolCallUpdate) -> list[Change]:
         for part in self.parts:
             if isinstance(part, ToolPart) and part.call.id == event.id:
                 part.call = event
@@ -186,15 +206,14 @@ class Answer:
         self.parts.append(new)
         return [*changes, ToolChange(new, new=True)]
 
-    def _settled(self, call_id: str) -> list[Change]:
-        """This call waits no more."""
+    def _end_approval(self, call_id: str) -> list[Change]:
+        """Note that this call waits for nobody any more."""
         before = len(self.approvals)
         self.approvals = [one for one in self.approvals if one.id != call_id]
         changed = len(self.approvals) < before
         return [ApprovalsChange(list(self.approvals))] if changed else []
 
-    def close_text(self) -> list[Change]:
-        """The last part of text is complete."""
-        part = self.parts[-1] if self.parts else None
-        patch = part.markdown.close() if isinstance(part, TextPart) else None
-        return [TextChange(part, patch)] if isinstance(part, TextPart) and patch else []
+
+def just_begun(run_id: str) -> AnswerView:
+    """Return the view of an answer whose question has just been asked."""
+    return AnswerView(run_id, thinking="Thinking…")

@@ -5,51 +5,54 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.rendering.answer import (
-    Answer,
+    AnswerView,
     ApprovalsChange,
-    Begun,
     Change,
+    StartedOver,
     StatusChange,
     TextChange,
     ToolChange,
 )
-from app.rendering.htmx import Html
+from app.rendering.html import AnswerHtml
 from app.rendering.sse import Batches
 
 
-def as_page(batches: Batches, answer: Answer, html: Html, head: str, tail: str) -> Iterator[str]:
-    """A page held open: what is final is sent when it is, and nothing is ever taken back."""
+def as_page(
+    batches: Batches, answer: AnswerView, html: AnswerHtml, head: str, tail: str
+) -> Iterator[str]:
+    """Yield the page: its head, what becomes final of the answer, its tail."""
     page = _HeldOpen(html)
     yield head
     for entries in batches:
         for entry in entries:
-            yield "".join(page.lasting(change) for change in answer.apply(entry.event))
+            yield "".join(page.add(change) for change in answer.apply(entry.event))
         if not entries:
-            # Nothing to see, but it tells a reader who has gone from one who waits.
+            # Nothing to see, but it fails if the reader has gone.
             yield "<!-- -->\n"
-    yield "".join(page.lasting(change) for change in answer.close_text())
+    yield "".join(page.add(change) for change in answer.close_text())
     yield page.end(answer) if not answer.live else html.moved()
     yield tail
 
 
 class _HeldOpen:
-    """What of an answer's changes is final, as HTML that is only ever added to.
+    """What is final of an answer's changes, as HTML that is only ever added to.
 
     When a run goes on, at another worker or after an approval, its answer is sent from its start
     once more. The page skips what it has, and says so only where the new beginning differs.
     """
 
-    def __init__(self, html: Html) -> None:
+    def __init__(self, html: AnswerHtml) -> None:
         self._html = html
         self._in_text = False
         self._rows = ""  # those of the open table that were sent
         self._pieces: list[tuple[str, bool]] = []  # of the answer: HTML, and whether it is text
-        self._shown = ""  # what the page had of the answer when it began once more
+        self._shown = ""  # what the page had of the answer when it started over
         self._skipped = 0  # how much of that has come again
         self._progress = ""
         self._approvals: set[str] = set()
 
-    def lasting(self, change: Change) -> str:
+    def add(self, change: Change) -> str:
+        """Return what to add to the page for a change of its answer."""
         match change:
             case TextChange(part=part, patch=patch):
                 return self._answer(self._text(patch.finished, part.markdown.opened), text=True)
@@ -61,20 +64,31 @@ class _HeldOpen:
                 return self._beside_text(self._html.approvals(new)) if new else ""
             case StatusChange(message=message) if message not in ("", self._progress):
                 return "" if self._is_skipping else self._note_progress(message)
-            case Begun():
-                self._begin_again()
+            case StartedOver():
+                self._start_over()
         return ""
 
-    def end(self, answer: Answer) -> str:
+    def end(self, answer: AnswerView) -> str:
         return self._beside_text(self._html.outcome(answer) + self._html.ended())
+
+    @property
+    def _is_skipping(self) -> bool:
+        return self._skipped < len(self._shown)
+
+    def _start_over(self) -> None:
+        if not self._is_skipping:
+            self._shown = "".join(html for html, _ in self._pieces)
+        self._pieces, self._skipped, self._rows = [], 0, ""
 
     def _note_progress(self, message: str) -> str:
         self._progress = message
         return self._beside_text(self._html.progress(message))
 
     def _text(self, finished: str, opened: str) -> str:
-        """What is new of the text. A table's rows are final one by one; of any other block nothing
-        is before its end."""
+        """Return what is final now of the text.
+
+        A table's rows are final one by one; of any other block nothing is before its end.
+        """
         new = finished[len(self._rows) :]
         if finished:
             self._rows = ""
@@ -82,15 +96,6 @@ class _HeldOpen:
         new += rows[len(self._rows) :]
         self._rows = rows
         return new
-
-    def _begin_again(self) -> None:
-        if not self._is_skipping:
-            self._shown = "".join(html for html, _ in self._pieces)
-        self._pieces, self._skipped, self._rows = [], 0, ""
-
-    @property
-    def _is_skipping(self) -> bool:
-        return self._skipped < len(self._shown)
 
     def _answer(self, html: str, *, text: bool) -> str:
         """Add a piece of the answer, except what the page has."""
@@ -104,7 +109,7 @@ class _HeldOpen:
             self._skipped += len(html)
             return self._put(html[len(left) :], text=text)
         self._shown, self._skipped = "", 0
-        notice = self._beside_text(self._html.begun_anew())
+        notice = self._beside_text(self._html.started_over())
         return notice + "".join(self._put(html, text=text) for html, text in self._pieces)
 
     def _put(self, html: str, *, text: bool) -> str:

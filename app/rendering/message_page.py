@@ -1,4 +1,4 @@
-"""A page of a conversation's messages, with the answers as they are by now."""
+"""A page of a conversation's messages, with each answer as far as it has come."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sqlalchemy.orm import selectinload
 
 from app.db.models import Conversation, Message, Run, Step, db
 from app.errors import NotFound
-from app.rendering.answer import Answer
+from app.rendering.answer import AnswerView
 from app.runs.event_log import EventLog
 from app.runs.replay import stored_events
 
 PAGE_LENGTH = 50
-"""Messages that a page shows at once. Even, so that a page ends and begins between exchanges."""
+"""Messages on one page. Even, so that a page ends and begins between exchanges."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,16 @@ class DisplayedMessage:
 
     role: str
     text: str
-    answer: Answer | None = None
+    answer: AnswerView | None = None
 
 
 @dataclass(frozen=True)
 class MessagePage:
-    """Successive messages of a conversation. `earlier` and `newer` are the positions before which
-    the stretches above and below it are; None where there is none."""
+    """Successive messages of a conversation.
+
+    `earlier` and `newer` are the positions that the pages before and after this one end before;
+    None where there is no such page.
+    """
 
     messages: list[DisplayedMessage]
     earlier: int | None
@@ -39,19 +42,25 @@ class MessagePage:
 def load_message_page(
     conversation: Conversation, log: EventLog, before: int | None = None
 ) -> MessagePage:
-    """The newest messages, or those before a position, as a page shows them; an answer being
-    written as far as it has come. Raises NotFound when nothing is there."""
+    """Load the newest messages, or those before a position. Raises NotFound if there are none."""
     end = _last_position(conversation) + 1
-    # Questions are at odd positions, each answer at the next one: they are never parted.
+    # Questions are at odd positions, each answer at the next one: they stay together.
     until = end if before is None else min(before | 1, end)
     since = max(until - PAGE_LENGTH, 1)
     if before is not None and until <= since:
         raise NotFound("There is nothing earlier in this conversation.")
     return MessagePage(
-        messages=[_shown(row, log) for row in _messages(conversation, since, until)],
+        messages=[_displayed(row, log) for row in _messages(conversation, since, until)],
         earlier=since if since > 1 else None,
         newer=until + PAGE_LENGTH if until < end else None,
     )
+
+
+def load_answer(run: Run, log: EventLog) -> AnswerView:
+    """Load a run's answer, from the log while it is being written and else from the database."""
+    entries = log.read(run.id, 0, 0) if run.live else None
+    events = [entry.event for entry in entries] if entries else stored_events(run)
+    return AnswerView(run.id).apply_all(events)
 
 
 def _last_position(conversation: Conversation) -> int:
@@ -73,12 +82,6 @@ def _messages(conversation: Conversation, since: int, until: int) -> ScalarResul
     )
 
 
-def _shown(message: Message, log: EventLog) -> DisplayedMessage:
+def _displayed(message: Message, log: EventLog) -> DisplayedMessage:
     answer = load_answer(message.run, log) if message.run else None
     return DisplayedMessage(message.role, message.content, answer)
-
-
-def load_answer(run: Run, log: EventLog) -> Answer:
-    entries = log.read(run.id, 0, 0) if run.live else None
-    events = [entry.event for entry in entries] if entries else stored_events(run)
-    return Answer(run.id).apply_all(events)

@@ -10,18 +10,15 @@ from app.agent.events import Done, to_json
 from app.runs.event_log import Entry
 
 RETRY_MS = 3000
-
-
-# For a stream that ends before its run does: the reader is to come back, to another worker.
 BACK_MS = 200
-
+"""For a stream that ends before its run does: the reader comes back soon, to another worker."""
 
 Batches = Iterable[list[Entry]]
-"""Entries in order; an empty list stands for silence, long enough for a ping."""
+"""Entries in order. An empty list means silence, long enough for a ping."""
 
 
 def sse(event: str, data: str, *, id: int | None = None) -> str:
-    """One Server-Sent Event. Newlines within `data` become lines of their own."""
+    """Frame one Server-Sent Event. Line breaks within `data` become lines of their own."""
     head = "" if event == "message" else f"event: {event}\n"
     head += "" if id is None else f"id: {id}\n"
     lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -29,7 +26,7 @@ def sse(event: str, data: str, *, id: int | None = None) -> str:
 
 
 def as_json(batches: Batches) -> Iterator[str]:
-    """The API's event stream."""
+    """Yield the API's event stream."""
     yield f"retry: {RETRY_MS}\n\n"
     seq = None
     last = None

@@ -1,4 +1,4 @@
-"""A stored run as events again."""
+"""A stored run as events again, and as the turns that the agent goes on after."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from app.agent.events import (
     display_parts_from_json,
 )
 from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
+from app.agent.tool_calls import WAITING
 from app.agent.tool_results import render_for_model
 from app.agent.usage import Usage, estimate_tokens
 from app.db.models import Run, ToolCall
@@ -25,7 +26,6 @@ from app.tools.approvals import approval_event, waiting_approvals
 
 BETWEEN_STEPS = "\n\n"
 """Separates the texts of an answer's steps."""
-WAITING = Thinking("Waiting for your approval…")
 
 
 def stored_events(run: Run) -> list[Event]:
@@ -35,7 +35,7 @@ def stored_events(run: Run) -> list[Event]:
     if run.live:
         events += map(approval_event, waiting_approvals(run.id))
     if run.status == "waiting":
-        events.append(WAITING)
+        events.append(Thinking(WAITING))
     if run.error_code:
         events.append(Failed(run.error_code, run.error_message or "", run.retryable))
     if not run.live:

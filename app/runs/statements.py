@@ -1,7 +1,8 @@
-"""What is stored of a run while it is written: statements that every answer needs several times.
+"""The statements that store a run while it is produced.
 
-They are put together once, since that takes longer than carrying them out, and they go past the
-ORM's objects. All of them belong to the current transaction.
+They are built once, since that takes longer than executing them, and they bypass the ORM's objects.
+All of them belong to the current transaction. Names of parameters differ from those of columns,
+which SQLAlchemy wants.
 """
 
 from __future__ import annotations
@@ -11,26 +12,14 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Float,
-    Table,
-    bindparam,
-    case,
-    exists,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Float, Table, bindparam, case, exists, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.agent.events import Outcome
 from app.agent.usage import Usage
+from app.db.clock import epoch
 from app.db.models import Run, db, new_id, utc_now
 from app.errors import HomestreamError
-from app.runs.leases import epoch
 
 _TABLES = Run.metadata.tables
 _RUNS: Table = _TABLES["runs"]
@@ -38,25 +27,23 @@ _STEPS: Table = _TABLES["steps"]
 _CALLS: Table = _TABLES["tool_calls"]
 _APPROVALS: Table = _TABLES["approvals"]
 _MESSAGES: Table = _TABLES["messages"]
-_USERS: Table = _TABLES["users"]
 _CONVERSATIONS: Table = _TABLES["conversations"]
 
 _OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("by"))
-_NOTE_SEQ = update(_RUNS).where(*_OF_ATTEMPT, Run.live).values(seq=bindparam("at_seq"))
-_CLAIM = _NOTE_SEQ.values(usage=bindparam("so_far"))
-_END = _CLAIM.values(
+_SET_SEQ = update(_RUNS).where(*_OF_ATTEMPT, Run.live).values(seq=bindparam("at_seq"))
+_LOCK_ATTEMPT = _SET_SEQ.values(usage=bindparam("so_far"))
+_END = _LOCK_ATTEMPT.values(
     status=bindparam("outcome"),
     error_code=bindparam("code"),
-    error_message=bindparam("said"),
-    retryable=bindparam("again"),
+    error_message=bindparam("reason"),
+    retryable=bindparam("can_retry"),
     finished_at=bindparam("at"),
 )
-# Evaluated after the row was locked: a decision comes either before that, and is seen here, or
-# after the run was suspended, and queues it.
-_WAS_DECIDED = (
-    exists()
-    .where(_APPROVALS.c.run_id == _RUNS.c.id, _APPROVALS.c.status != "waiting")
-    .where(_CALLS.c.id == _APPROVALS.c.call_id, _CALLS.c.status == "started")
+_WAS_DECIDED = exists().where(
+    _APPROVALS.c.run_id == _RUNS.c.id,
+    _APPROVALS.c.status != "waiting",
+    _CALLS.c.id == _APPROVALS.c.call_id,
+    _CALLS.c.status == "started",
 )
 _SUSPEND = (
     update(_RUNS)
@@ -70,93 +57,48 @@ _SUSPEND = (
 _FAIL_CALLS = (
     update(_CALLS)
     .where(_CALLS.c.run_id == bindparam("run"), _CALLS.c.status == "started")
-    .values(status="failed", error=bindparam("said"))
+    .values(status="failed", error=bindparam("reason"))
 )
-_CLOSE_APPROVALS = (
+_EXPIRE_APPROVALS = (
     update(_APPROVALS)
     .where(_APPROVALS.c.run_id == bindparam("run"), _APPROVALS.c.status == "waiting")
     .values(status="expired")
 )
-_ANSWER = (
-    update(_MESSAGES)
-    .where(_MESSAGES.c.id == bindparam("message"))
-    .values(content=bindparam("answer"))
+_SAVE_ANSWER = (
+    update(_MESSAGES).where(_MESSAGES.c.id == bindparam("message")).values(content=bindparam("all"))
 )
-_TOUCH = (
+_TOUCH_CONVERSATION = (
     update(_CONVERSATIONS)
     .where(_CONVERSATIONS.c.id == bindparam("conversation"))
     .values(updated_at=bindparam("at"))
 )
-
-
-_LOCK = (
-    select(_USERS.c.id).where(_USERS.c.id == bindparam("person")).with_for_update(key_share=True)
-)
 _ADD_CONVERSATION = insert(_CONVERSATIONS)
 _ADD_MESSAGES = insert(_MESSAGES)
-_ADD_RUN = insert(_RUNS).values(lease_until=epoch() + bindparam("held_for", type_=Float))
-
-_COUNT = select(func.count()).select_from(_RUNS)
-_RUNNING = _RUNS.c.status == "running"
-_QUEUED = _RUNS.c.status == "queued"
-_COUNTED = select(
-    _COUNT.where(_RUNS.c.user_id == bindparam("person"), or_(_RUNNING, _QUEUED)).scalar_subquery(),
-    _COUNT.where(_RUNNING).scalar_subquery(),
-    select(_RUNS.c.status)
-    .where(_RUNS.c.conversation_id == bindparam("conversation"), Run.live)
-    .limit(1)
-    .scalar_subquery(),
-    select(func.max(_MESSAGES.c.position))
-    .where(_MESSAGES.c.conversation_id == bindparam("conversation"))
-    .scalar_subquery(),
-    select(_CONVERSATIONS.c.user_id)
-    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
-    .scalar_subquery(),
-    select(_RUNS.c.id)
-    .where(_RUNS.c.user_id == bindparam("person"), _RUNS.c.asked_as == bindparam("key"))
-    .scalar_subquery(),
-)
+_ADD_RUN = insert(_RUNS).values(lease_until=epoch() + bindparam("seconds", type_=Float))
 
 
-class Counted(NamedTuple):
-    """What a question's admission depends on: how many answers are being written, the person's
-    (with those that will be next) and everybody's; the status of the conversation's run that has
-    not ended; the last position in the conversation and whose it is; and the run that was asked for
-    by the same key. Runs that wait for their person count for nothing."""
+class TextSoFar(NamedTuple):
+    """The text of a step that is being written, up to the event `seq`."""
 
-    own: int
-    every: int
-    here: str | None
-    last: int
-    owner: str | None
-    known: str | None
-
-
-def lock(user_id: str) -> None:
-    """The person's row, until the transaction's end, where two transactions can write at once: with
-    SQLite nothing comes between what one of them does."""
-    if db.engine.dialect.name != "sqlite":
-        db.session.execute(_LOCK, {"person": user_id})
-
-
-def counted(user_id: str, conversation_id: str, asked_as: str | None = None) -> Counted:
-    asked = {"person": user_id, "conversation": conversation_id, "key": asked_as}
-    own, every, here, last, owner, known = db.session.execute(_COUNTED, asked).one()
-    return Counted(own, every, here, last or 0, owner, known)
+    run_id: str
+    attempt: int
+    seq: int
+    step: int
+    text: str
 
 
 def add_conversation(user_id: str, title: str) -> str:
-    """A new conversation's id."""
+    """Add a conversation and return its id."""
     row = {"id": new_id(), "user_id": user_id, "title": title}
     db.session.execute(_ADD_CONVERSATION, row)
     return row["id"]
 
 
 def add_run(
-    run: Run, position: int, worker: str, held_for: float, question: str | None = None
+    run: Run, position: int, worker: str, seconds: float, question: str | None = None
 ) -> None:
-    """The run, held by a worker for so many seconds, and the message at `position` that is to
-    hold its answer; before it the `question`, unless that is there already."""
+    """Add the run, leased to a worker for so many seconds, and at `position` the message for its
+    answer; before that the `question`, if it is not stored yet."""
     at = utc_now()
 
     def message(id: str, position: int, role: str, content: str) -> dict[str, Any]:
@@ -174,17 +116,17 @@ def add_run(
     if question is not None:
         messages.insert(0, message(new_id(), position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
-    db.session.execute(_TOUCH, {"conversation": run.conversation_id, "at": at})
+    db.session.execute(_TOUCH_CONVERSATION, {"conversation": run.conversation_id, "at": at})
     names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt")
     row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
-    db.session.execute(_ADD_RUN, row | {"worker": worker, "held_for": held_for})
+    db.session.execute(_ADD_RUN, row | {"worker": worker, "seconds": seconds})
 
 
-def claim(run_id: str, attempt: int, seq: int, usage: Usage | None) -> bool:
-    """Lock the run's row for this attempt until the transaction's end; False when another attempt
-    has it, or it has ended."""
+def lock_attempt(run_id: str, attempt: int, seq: int, usage: Usage | None) -> bool:
+    """Lock the run's row until the transaction's end. False if another attempt has the run, or it
+    has ended."""
     row = {"run": run_id, "by": attempt, "at_seq": seq, "so_far": _counts(usage)}
-    return bool(db.session.execute(_CLAIM, row).rowcount)  # type: ignore[attr-defined]
+    return bool(db.session.execute(_LOCK_ATTEMPT, row).rowcount)  # type: ignore[attr-defined]
 
 
 def _counts(usage: Usage | None) -> dict[str, int] | None:
@@ -201,36 +143,35 @@ def save_step(
     model: str | None,
     live: bool = True,
 ) -> None:
-    """Store a step's text, if the attempt is in force; with `live` only while the run is, too.
-    `model` is the one that wrote it, once it has finished."""
-    step = _step(run_id, attempt, number, text, model)
-    db.session.execute(_upsert(finished, live), step)
+    """Store a step's text if the attempt is in force; with `live`, only if the run has not ended
+    either. `model` is the one that wrote it, once it has finished."""
+    row = _step_row(run_id, attempt, number, text, model)
+    db.session.execute(_upsert_step(finished, live), row)
 
 
-def save_texts(texts: Sequence[tuple[str, int, int, int, str]]) -> None:
-    """Store the texts so far of steps in hand: (run id, attempt, seq, step's number, text) each.
-    One whose attempt is over changes nothing."""
+def save_texts(texts: Sequence[TextSoFar]) -> None:
+    """Store texts so far, each if its attempt is in force."""
     connection = db.session.connection()
-    seqs = [{"run": run, "by": attempt, "at_seq": seq} for run, attempt, seq, _, _ in texts]
-    connection.execute(_NOTE_SEQ, seqs)
-    steps = [_step(run, attempt, number, text) for run, attempt, _, number, text in texts]
-    connection.execute(_upsert(False, True), steps)
+    seqs = [{"run": text.run_id, "by": text.attempt, "at_seq": text.seq} for text in texts]
+    connection.execute(_SET_SEQ, seqs)
+    steps = [_step_row(text.run_id, text.attempt, text.step, text.text) for text in texts]
+    connection.execute(_upsert_step(False, True), steps)
 
 
-def _step(
+def _step_row(
     run_id: str, attempt: int, number: int, text: str, model: str | None = None
 ) -> dict[str, Any]:
     return {"run": run_id, "by": attempt, "step": number, "so_far": text, "model": model}
 
 
-def _upsert(finished: bool, live: bool) -> Any:
-    return _upsert_by(db.engine.dialect.name, finished, live)
+def _upsert_step(finished: bool, live: bool) -> Any:
+    return _build_upsert(db.engine.dialect.name, finished, live)
 
 
 @cache
-def _upsert_by(dialect: str, finished: bool, live: bool) -> Any:
-    """A step that has finished stays as it is: its text was stored while an older one waited."""
-    make: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+def _build_upsert(dialect: str, finished: bool, live: bool) -> Any:
+    """A finished step stays as it is, since an older text may be stored after it."""
+    insert_into: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
     of_attempt = select(
         _RUNS.c.id,
         bindparam("step", type_=_STEPS.c.number.type),
@@ -238,12 +179,20 @@ def _upsert_by(dialect: str, finished: bool, live: bool) -> Any:
         literal(finished),
         bindparam("model", type_=_STEPS.c.model.type),
     ).where(*_OF_ATTEMPT, *([Run.live] if live else []))
-    given = make(_STEPS).from_select(["run_id", "number", "text", "finished", "model"], of_attempt)
-    return given.on_conflict_do_update(
+    columns = ("text", "finished", "model")
+    new = insert_into(_STEPS).from_select(["run_id", "number", *columns], of_attempt)
+    return new.on_conflict_do_update(
         index_elements=[_STEPS.c.run_id, _STEPS.c.number],
-        set_={name: given.excluded[name] for name in ("text", "finished", "model")},
+        set_={name: new.excluded[name] for name in columns},
         where=_STEPS.c.finished.is_(False),
     )
+
+
+def suspend(run_id: str, attempt: int) -> None:
+    """Let the run wait for its person, or queue it if it can go on already. Needs `lock_attempt`
+    before it: a decision then either was stored before, and is seen here, or comes after, and
+    queues the run itself."""
+    db.session.execute(_SUSPEND, {"run": run_id, "by": attempt})
 
 
 def end(
@@ -254,7 +203,7 @@ def end(
     outcome: Outcome,
     error: HomestreamError | None,
 ) -> bool:
-    """How the run ended; False, and nothing is changed, where `claim` would say so."""
+    """Store how the run ended. False, and nothing is changed, where `lock_attempt` is False."""
     row = {
         "run": run_id,
         "by": attempt,
@@ -262,24 +211,18 @@ def end(
         "so_far": _counts(usage),
         "outcome": outcome,
         "code": error.code if error else None,
-        "said": error.message if error else None,
-        "again": error is not None and error.retryable,
+        "reason": error.message if error else None,
+        "can_retry": error is not None and error.retryable,
         "at": utc_now(),
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
 
 
-def suspend(run_id: str, attempt: int) -> None:
-    """Let the run wait for its person, without a worker, or for a worker if it can go on already.
-    The attempt must hold the row (see `claim`)."""
-    db.session.execute(_SUSPEND, {"run": run_id, "by": attempt})
-
-
-def end_calls(run_id: str, why: str) -> None:
-    """Calls without a result have failed, and none can be approved any more."""
-    db.session.execute(_CLOSE_APPROVALS, {"run": run_id})
-    db.session.execute(_FAIL_CALLS, {"run": run_id, "said": why})
+def end_calls(run_id: str, reason: str) -> None:
+    """Let the calls without a result fail, and the undecided approvals expire."""
+    db.session.execute(_EXPIRE_APPROVALS, {"run": run_id})
+    db.session.execute(_FAIL_CALLS, {"run": run_id, "reason": reason})
 
 
 def save_answer(message_id: str, text: str) -> None:
-    db.session.execute(_ANSWER, {"message": message_id, "answer": text})
+    db.session.execute(_SAVE_ANSWER, {"message": message_id, "all": text})

@@ -44,7 +44,7 @@ class Subscriptions:
         `ping_interval` seconds or less. Ends after Done, or when this worker stops. Touches neither
         the request nor, while it waits, the database."""
         sent: list[Entry] = []  # from the database
-        while not self.connections.leaving:
+        while not self.connections.is_closed:
             entries = self.log.read(run_id, after, self.ping_interval)
             if not entries:
                 stored = self._stored(run_id, after, in_log=entries is not None)

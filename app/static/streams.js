@@ -45,7 +45,7 @@
     }
     async poll(turn) {
       const options = { headers: { "HX-Request": "true" } };
-      const answer = await fetch(this.url.replace(/\/events$/, ""), options).catch(() => null);
+      const answer = await fetch(this.url.replace(/\/events.*$/, ""), options).catch(() => null);
       const text = await answer?.text().catch(() => null);
       if (this.turn !== turn) return;
       if (!answer?.ok || text == null) return this.lost();

@@ -13,7 +13,7 @@ from app.auth.sessions import current_user, require_user
 from app.conversations import load_history, load_run, summarize_history, validate_question
 from app.db.models import Message, Run, db
 from app.errors import InputError, Unavailable
-from app.rendering.answer import Answer
+from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
 from app.services import services
 from app.web.admission import check_room
@@ -81,7 +81,7 @@ def chat() -> ResponseReturnValue:
     run = _ask()
     run_id, conversation_id, message_id = run.id, run.conversation_id, run.answer_id
     db.session.remove()
-    answer = Answer(run_id)
+    answer = AnswerView(run_id)
     last: Event | None = None
     for entries in services().subscriptions.subscribe(run_id):
         for entry in entries:

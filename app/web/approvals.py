@@ -64,7 +64,7 @@ def _decide(found: Approval, given: Any) -> None:
         decline(found, str(given.get("reason") or ""))
     else:
         raise InputError("The decision must be approve or decline.", field="decision")
-    services().runs.look_now()
+    services().supervisor.wake()
 
 
 def _changed(found: Approval, tool: Tool | None, given: Any) -> dict[str, Any] | None:

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import flask_jwt_extended as fje
-from flask import (
-    Blueprint,
-    Flask,
-    Response,
-    current_app,
-    g,
-    jsonify,
-    render_template,
-    request,
-    url_for,
-)
+from flask import Blueprint, Flask, current_app, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_jwt_extended.exceptions import CSRFError
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 
 from app.auth import accounts, sessions
 from app.auth.accounts import Fields, FormErrors, log_in, sign_up
+from app.auth.sign_in_limit import SignInLimit
 from app.db.models import User
 from app.errors import Forbidden, InputError, Unauthenticated
 from app.web.drafts import drop_draft
@@ -32,52 +21,9 @@ from app.web.redirects import redirect, safe_next
 bp = Blueprint("auth", __name__, url_prefix="/auth")
 
 
-limiter = Limiter(get_remote_address)
-
-
-def _input() -> dict[str, Any]:
-    """The form's fields or the JSON body's; everything that isn't text is as if it were missing."""
-    if not request.is_json:
-        return request.form.to_dict()
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise InputError("Send a JSON object.", field="body", status=400)
-    return {name: value for name, value in body.items() if isinstance(value, str)}
-
-
-def _signed_in(person: User, status: int) -> ResponseReturnValue:
-    access, refresh = sessions.new_tokens(person.id)
-    if wants_json():
-        body = {"user": accounts.profile(person), "access_token": access, "refresh_token": refresh}
-        return jsonify(body), status
-    response = redirect(safe_next(request.values.get("next")))
-    fje.set_access_cookies(response, access)
-    fje.set_refresh_cookies(response, refresh)
-    return response
-
-
-def _form(template: str, status: int = 200, errors: Fields | None = None) -> ResponseReturnValue:
-    page = render_template(
-        template, errors=errors or {}, typed=request.form, next=request.values.get("next", "")
-    )
-    return page, status
-
-
-@bp.errorhandler(FormErrors)
-def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
-    if wants_json():
-        body = {"code": error.code, "message": error.message, "fields": error.fields}
-        return jsonify(error=body), error.status
-    template = "auth/signup.html" if request.endpoint == "auth.signup" else "auth/login.html"
-    return _form(template, error.status, error.fields)
-
-
-def _failed(response: Response) -> bool:
-    return response.status_code in (401, 422)
-
-
-def _limit() -> str:
-    return str(current_app.config["SIGN_IN_LIMIT"])
+def init_app(app: Flask, sign_in_limit: SignInLimit) -> None:
+    app.extensions["sign_in_limit"] = sign_in_limit
+    app.register_blueprint(bp)
 
 
 @bp.get("/signup")
@@ -87,7 +33,7 @@ def signup_form() -> ResponseReturnValue:
 
 @bp.post("/signup")
 def signup() -> ResponseReturnValue:
-    return _signed_in(sign_up(_input()), 201)
+    return _signed_in(sign_up(_fields()), 201)
 
 
 @bp.get("/signin")
@@ -98,14 +44,21 @@ def login_form() -> ResponseReturnValue:
 
 @bp.post("/signin")
 @bp.post("/login")
-@limiter.limit(_limit, deduct_when=_failed)
 def login() -> ResponseReturnValue:
-    return _signed_in(log_in(_input()), 200)
+    limit = cast(SignInLimit, current_app.extensions["sign_in_limit"])
+    address = request.remote_addr or ""
+    limit.check(address)
+    try:
+        person = log_in(_fields())
+    except FormErrors:
+        limit.note_failure(address)
+        raise
+    return _signed_in(person, 200)
 
 
 @bp.post("/refresh")
 def refresh() -> ResponseReturnValue:
-    """A new access token for the refresh token in the Authorization header or cookie."""
+    """Give a new access token for the refresh token in the Authorization header or cookie."""
     try:
         fje.verify_jwt_in_request(refresh=True)
     except CSRFError:
@@ -130,6 +83,7 @@ def profile() -> ResponseReturnValue:
 @bp.post("/signout")
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
+    """End the session. For a browser that has none, this is no error."""
     try:
         sessions.require_user()
         sessions.end_session(fje.get_jwt())
@@ -145,15 +99,38 @@ def logout() -> ResponseReturnValue:
     return response
 
 
-def _init_limiter(app: Flask) -> None:
-    hooks = app.before_request_funcs.setdefault(None, [])
-    others = hooks.copy()
-    limiter.init_app(app)
-    # The one view that has a limit looks at it by itself; a limit for all, or for a blueprint,
-    # would need this hook.
-    hooks[:] = others
+@bp.errorhandler(FormErrors)
+def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
+    if wants_json():
+        body = {"code": error.code, "message": error.message, "fields": error.fields}
+        return jsonify(error=body), error.status
+    template = "auth/signup.html" if request.endpoint == "auth.signup" else "auth/login.html"
+    return _form(template, error.status, error.fields)
 
 
-def init_app(app: Flask) -> None:
-    _init_limiter(app)
-    app.register_blueprint(bp)
+def _fields() -> dict[str, Any]:
+    """Read the form's fields or the JSON body's. What isn't text counts as missing."""
+    if not request.is_json:
+        return request.form.to_dict()
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InputError("Send a JSON object.", field="body", status=400)
+    return {name: value for name, value in body.items() if isinstance(value, str)}
+
+
+def _form(template: str, status: int = 200, errors: Fields | None = None) -> ResponseReturnValue:
+    page = render_template(
+        template, errors=errors or {}, typed=request.form, next=request.values.get("next", "")
+    )
+    return page, status
+
+
+def _signed_in(person: User, status: int) -> ResponseReturnValue:
+    access, refresh = sessions.new_tokens(person.id)
+    if wants_json():
+        body = {"user": accounts.profile(person), "access_token": access, "refresh_token": refresh}
+        return jsonify(body), status
+    response = redirect(safe_next(request.values.get("next")))
+    fje.set_access_cookies(response, access)
+    fje.set_refresh_cookies(response, refresh)
+    return response

@@ -7,18 +7,17 @@ from collections.abc import Callable
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.auth.sessions import current_user, expect_reader, require_user
+from app.auth.sessions import current_reader, current_user, require_user, stream_pass
 from app.conversations import live_run, load_conversation, validate_question
 from app.db.models import Conversation, Run, db
 from app.errors import HomestreamError, InputError, NotFound
-from app.rendering.answer import Answer
+from app.rendering.answer import AnswerView, just_begun
 from app.rendering.held_open_page import as_page
 from app.rendering.message_page import load_message_page
 from app.services import services
 from app.web.admission import check_room
 from app.web.drafts import typed_question
-from app.web.pages import render_page
-from app.web.runs import html_for_reader, just_begun
+from app.web.pages import html_for, render_page
 from app.web.streaming import respond_with
 
 bp = Blueprint("conversations", __name__)
@@ -29,48 +28,51 @@ _HERE = "<!-- the answer being written -->"
 
 
 @bp.get("/")
-def start() -> ResponseReturnValue:
+def start_page() -> ResponseReturnValue:
     """Show the page where a new conversation begins."""
     return _start_page()
 
 
 @bp.get("/conversations")
-def conversations() -> ResponseReturnValue:
-    return render_page("chat/conversations.html")
+def list_all() -> ResponseReturnValue:
+    return render_page("conversations/list.html")
 
 
 @bp.post("/conversations")
-def start_conversation() -> ResponseReturnValue:
+def start() -> ResponseReturnValue:
     """Ask the first question of a new conversation."""
     try:
-        run = _ask()
+        run = _ask_by_form()
     except HomestreamError as error:
         return _show_beside_composer(error, _start_page)
     if request.headers.get("HX-Request"):
-        here = url_for(".conversation", conversation_id=run.conversation_id)
+        here = url_for(".show", conversation_id=run.conversation_id)
         return "", 204, {"HX-Redirect": here}
     return redirect(url_for(".watch", conversation_id=run.conversation_id), 303)
 
 
 @bp.post("/conversations/<conversation_id>/messages")
-def post_message(conversation_id: str) -> ResponseReturnValue:
+def ask(conversation_id: str) -> ResponseReturnValue:
     """Ask the next question of a conversation."""
     try:
-        run = _ask(conversation_id)
+        run = _ask_by_form(conversation_id)
     except NotFound:
         raise
     except HomestreamError as error:
         found = load_conversation(current_user().id, conversation_id)
         return _show_beside_composer(error, lambda **values: _conversation_page(found, **values))
     if request.headers.get("HX-Request"):
-        expect_reader(run.id)
-        question = request.form["message"].strip()
-        return render_template("chat/_exchange.html", question=question, answer=just_begun(run))
+        return render_template(
+            "conversations/_exchange.html",
+            question=request.form["message"].strip(),
+            answer=just_begun(run.id),
+            stream_pass=stream_pass(run.id),
+        )
     return redirect(url_for(".watch", conversation_id=conversation_id), 303)
 
 
 @bp.get("/conversations/<conversation_id>")
-def conversation(conversation_id: str) -> ResponseReturnValue:
+def show(conversation_id: str) -> ResponseReturnValue:
     """Show the newest messages, or those before `?before=<position>`.
 
     Earlier ones are also sent as a fragment, for htmx to put above the others.
@@ -80,7 +82,7 @@ def conversation(conversation_id: str) -> ResponseReturnValue:
     if before is None or not request.headers.get("HX-Request"):
         return _conversation_page(found, before)
     stretch = load_message_page(found, services().log, before)
-    return render_template("chat/_messages.html", conversation=found, stretch=stretch)
+    return render_template("conversations/_messages.html", conversation=found, stretch=stretch)
 
 
 @bp.get("/conversations/<conversation_id>/live")
@@ -92,16 +94,16 @@ def watch(conversation_id: str) -> ResponseReturnValue:
     found = load_conversation(current_user().id, conversation_id)
     run = live_run(found)
     if run is None:
-        return redirect(url_for(".conversation", conversation_id=found.id), 303)
+        return redirect(url_for(".show", conversation_id=found.id), 303)
     connection = services().connections.open(current_user().id, run.id, "page")
     head, tail = _conversation_page(found, held_open=_HERE).split(_HERE)
     batches = services().subscriptions.subscribe(run.id)
-    chunks = as_page(batches, Answer(run.id), html_for_reader(), head, tail)
+    chunks = as_page(batches, AnswerView(run.id), html_for(current_reader()), head, tail)
     db.session.remove()
     return respond_with(chunks, services().connections, connection, mimetype="text/html")
 
 
-def _ask(conversation_id: str | None = None) -> Run:
+def _ask_by_form(conversation_id: str | None = None) -> Run:
     """Store the form's question with a run, and start that. Raises HomestreamError."""
     question = validate_question(request.form.get("message"), services().settings.max_message_chars)
     key = request.form.get("key")
@@ -121,12 +123,12 @@ def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> R
 
 def _start_page(**values: object) -> str:
     examples = render_template("prompts/examples.txt").strip().splitlines()
-    return render_page("chat/start.html", examples=examples, **values)
+    return render_page("conversations/start.html", examples=examples, **values)
 
 
 def _conversation_page(found: Conversation, before: int | None = None, **values: object) -> str:
     stretch = load_message_page(found, services().log, before)
-    return render_page("chat/conversation.html", conversation=found, stretch=stretch, **values)
+    return render_page("conversations/show.html", conversation=found, stretch=stretch, **values)
 
 
 def _before() -> int | None:

@@ -1,11 +1,13 @@
-"""Pages within the frame that has the list of conversations and the state of the services."""
+"""Pages within the frame, which has the list of conversations and the state of the services."""
 
 from __future__ import annotations
 
-from flask import render_template
+from flask import current_app, render_template
 
 from app.auth.sessions import current_user
+from app.auth.stream_passes import Reader
 from app.conversations import list_conversations
+from app.rendering.html import AnswerHtml
 from app.services import services
 from app.web.drafts import take_draft
 
@@ -25,3 +27,8 @@ def render_page(template: str, **values: object) -> str:
 
 def tool_servers() -> list[object]:
     return list(services().registry.servers.values())
+
+
+def html_for(reader: Reader) -> AnswerHtml:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    return AnswerHtml(app, reader.csrf_token)

@@ -1,4 +1,4 @@
-"""What every response and request is held to, whatever it is about."""
+"""What holds for every request and response, whatever it is about."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from flask import Flask, Response, request
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
-from pydantic_core import from_json
 
 from app.errors import Forbidden, InputError
+from app.json_input import parse_json
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -42,15 +42,14 @@ def _host_of(origin: str) -> str | None:
 
 
 class _StrictJSON(DefaultJSONProvider):
-    """Reads JSON bodies, and refuses what can't be stored or sent on: NaN, half characters, text
-    that isn't UTF-8, and more than 200 levels. Raises ValueError."""
+    """Reads the JSON bodies of requests. Raises ValueError for what can't be stored or sent on."""
 
     def loads(self, s: str | bytes, **_options: Any) -> Any:
-        return from_json(s, allow_inf_nan=False)
+        return parse_json(s)
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Flask's sessions, whose key is made ready once and not for every request."""
+    """Flask's sessions, with a serializer that is made once and not for every request."""
 
     def __init__(self, app: Flask) -> None:
         self._serializer = super().get_signing_serializer(app)
@@ -84,8 +83,10 @@ def init_app(app: Flask, *, secure: bool) -> None:
 
     @app.before_request
     def refuse_other_sites() -> None:
-        """The log-in forms have no session to carry a CSRF value, so every change is also held
-        to come from this site, as far as the browser says where it comes from."""
+        """Refuse a change that comes from another site, as far as the browser says where from.
+
+        The log-in forms have no session yet, and so no CSRF value.
+        """
         if request.method in ("GET", "HEAD", "OPTIONS"):
             return
         origin = request.headers.get("Origin")

@@ -26,7 +26,7 @@ _HERE = "<!-- the pieces -->"
 @bp.get("/streaming-check")
 def page() -> ResponseReturnValue:
     """The page is itself sent piece by piece, for those who look at it without a script."""
-    html = render_template("streaming_check.html", here=_HERE, pieces=PIECES, pace=PACE)
+    html = render_template("streaming_check/page.html", here=_HERE, pieces=PIECES, pace=PACE)
     head, tail = html.split(_HERE)
     return respond_with(_page(head, tail), mimetype="text/html")
 

@@ -51,17 +51,14 @@ def test_with_nothing_set_the_demo_model_answers(settings: pytest.MonkeyPatch) -
     assert read.uses_demo_model
     assert read.model_base_url == "http://127.0.0.1:8003/v1"
     assert read.models == ("demo",)
-    assert list(read.tool_services) == ["listings", "analytics"]
     assert not read.secure
 
 
 def test_a_port_moves_every_url_that_contains_it(settings: pytest.MonkeyPatch) -> None:
     settings.setenv("WEB_PORT", "9000")
-    settings.setenv("LISTINGS_PORT", "9001")
     settings.setenv("DEMO_MODEL_PORT", "9003")
     read = load_settings()
     assert read.app_url == "http://127.0.0.1:9000"
-    assert read.tool_services["listings"] == "http://127.0.0.1:9001"
     assert read.model_base_url == "http://127.0.0.1:9003/v1"
 
 
@@ -97,6 +94,12 @@ def test_other_servers_are_one_line_of_json(settings: pytest.MonkeyPatch) -> Non
     assert server.token.get_secret_value() == "t0ken"
 
 
+def test_no_two_servers_share_a_name(settings: pytest.MonkeyPatch) -> None:
+    settings.setenv("TOOL_SERVICES", "weather=http://x:1")
+    settings.setenv("MCP_SERVERS", '{"weather": {"url": "https://x/mcp"}}')
+    assert "MCP_SERVERS and TOOL_SERVICES" in refusal()
+
+
 def test_env_file_is_read_and_the_environment_wins(
     settings: pytest.MonkeyPatch, folder: Path
 ) -> None:
@@ -111,7 +114,6 @@ def test_env_file_is_read_and_the_environment_wins(
         ("OPENAI_API_KEYS=sk-1", "OPENAI_API_KEY"),
         ("export Max_Run=7", "MAX_RUNS"),
         ("DEMO_MODEL_SPACE=3", "DEMO_MODEL_PACE"),
-        ("LISTING_DATABASE_URL", "LISTINGS_DATABASE_URL"),
         ("SOMETHING=1", ".env.example"),
     ],
 )
@@ -147,7 +149,7 @@ def test_a_variable_that_is_nearly_a_setting_is_warned_about(
         ("RUN_TIMEOUT", "soon"),
         ("MAX_STEPS", "0"),
         ("MAX_STEPS", "2.5"),
-        ("APP_URL", "homes.example"),
+        ("APP_URL", "notes.example"),
         ("APP_URL", "http://"),
         ("OPENAI_BASE_URL", "localhost:11434"),
         ("OPENAI_BASE_URL", "http://localhost:port"),
@@ -158,8 +160,8 @@ def test_a_variable_that_is_nearly_a_setting_is_warned_about(
         ("REDIS_URL", "redis://host:port"),
         ("WEB_WORKERS", "2"),
         ("LONGEST_FLUSH_INTERVAL", "0.01"),
-        ("TOOL_SERVICES", "listings"),
-        ("TOOL_SERVICES", "listings=8001"),
+        ("TOOL_SERVICES", "notes"),
+        ("TOOL_SERVICES", "notes=8001"),
         ("TOOL_EXCHANGES", "a"),
         ("APPROVALS", "a=sometimes"),
         ("MCP_SERVERS", "https://x/mcp"),
@@ -168,7 +170,6 @@ def test_a_variable_that_is_nearly_a_setting_is_warned_about(
         ("MCP_SERVERS", '{"a": {"url": "x"}}'),
         ("MCP_SERVERS", '{"a": {"token": "t"}}'),
         ("MCP_SERVERS", '{"a": {"url": "https://x/mcp", "tokens": "t"}}'),
-        ("MCP_SERVERS", '{"listings": {"url": "https://x/mcp"}}'),
         ("SIGN_IN_LIMIT", "often"),
         ("SECRET_KEY", "short"),
         ("SIGNING_KEY_FILE", "/nowhere/key.pem"),
@@ -290,10 +291,10 @@ SERVE = """
 from gevent import monkey
 monkey.patch_all()
 import gevent, wsgi
-wsgi.app.extensions["services"].begin()
+wsgi.app.extensions["services"].start()
 wsgi.app.test_client().post("/auth/login", json={"email": "a@example.com", "password": "p"})
 gevent.sleep(0.5)
-wsgi.app.extensions["services"].end()
+wsgi.app.extensions["services"].stop()
 """
 
 

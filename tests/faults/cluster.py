@@ -23,10 +23,11 @@ import redis
 import requests
 from gevent import sleep
 
+from app.auth.key_files import ensure_secrets
 from scripts.child_processes import start
 from scripts.local_servers import Postgres, Valkey
 from scripts.ports import free_port
-from tests.support.engines import migrate
+from tests.support.seeded_databases import migrate
 from tests.support.processes import children
 
 Usage = dict[str, int]
@@ -152,7 +153,8 @@ class Cluster:
     def __enter__(self) -> Cluster:
         self.postgres.start()
         self.valkey.start()
-        migrate(self.folder / "instance", self.postgres.url)
+        ensure_secrets(self.folder / "instance")
+        migrate(self.postgres.url)
         for server in (*self.nodes, self.listings, self.analytics):
             server.start()
         self.wait_until_ready()

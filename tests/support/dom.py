@@ -14,7 +14,8 @@ def parse(html: str) -> ET.Element:
     """An element that holds the HTML."""
     for name, character in _NAMED.items():
         html = html.replace(name, character)
-    html = html.replace("<br>", "<br/>").replace("<hr>", "<hr/>").replace(" hx-disable>", ">")
+    html = html.replace("<br>", "<br/>").replace("<hr>", "<hr/>")
+    html = re.sub(r" (?:hx-disable|download|open)(?=[ >])", "", html)
     html = re.sub(r"<(img [^>]*[^/>])>", r"<\1/>", html)
     return ET.fromstring(f"<div>{html}</div>")  # noqa: S314 - made by the code under test
 

@@ -8,16 +8,16 @@ from app.db.models import Conversation, Message, Run, Step, ToolCall, new_id
 
 ANSWER = """Here is what I found for **question {number}**:
 
-| Home | Price | Beds |
+| Note | Words | Pictures |
 |---|---:|---:|
-| {number} Oak Street | $825,000 | 3 |
-| {number} Elm Street | $640,000 | 2 |
+| {number} Rivers | 1,825 | 3 |
+| {number} Lakes | 1,640 | 2 |
 
 - The first has a *garden* and a view of the river.
 - The second is nearer to the centre, and `new`.
 """
-CARD = """<div class="show-grid"><section class="show-card"><h2>{number} Oak Street</h2>
-<p class="show-large">$825,000</p><p>3 bedrooms, 2 bathrooms</p></section></div>"""
+CARD = """<div class="show-grid"><section class="show-card"><h2>{number} Rivers</h2>
+<p class="show-large">1,825 words</p><p>3 pictures, 2 links</p></section></div>"""
 
 
 def long_conversation(session: Session, user_id: str, messages: int) -> str:
@@ -47,14 +47,14 @@ def _exchange(conversation: Conversation, number: int) -> list[Message]:
 
 
 def _call(number: int) -> ToolCall:
-    result = {"listings": [{"listingId": f"L{number}", "listPrice": 825_000}], "total": 1}
+    result = {"notes": [{"id": number, "words": 1_825}], "total": 1}
     return ToolCall(
         id=new_id(),
         position=0,
-        name="findListings",
-        arguments='{"city": "Portland"}',
+        name="findNotes",
+        arguments='{"text": "Rivers"}',
         status="completed",
         result=result,
         duration_ms=120,
-        display=[{"kind": "html", "text": CARD.format(number=number), "name": "Homes"}],
+        display=[{"kind": "html", "text": CARD.format(number=number), "name": "Notes"}],
     )

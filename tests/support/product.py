@@ -1,11 +1,11 @@
-"""The whole product on loopback, in this process: what most tests talk to, over HTTP."""
+"""The app and its tool services on loopback, in this process: most tests talk to them over HTTP."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,6 @@ from gevent import sleep, socket
 from gevent.pywsgi import WSGIServer
 from jinja2.bccache import Bucket, BytecodeCache
 
-import tool_services.analytics.app
-import tool_services.listings.app
 from app import create_app
 from app.auth import passwords
 from app.auth.key_files import ensure_secrets
@@ -27,8 +25,8 @@ from app.config import Settings
 from app.db.models import db
 from app.services import Services
 from scripts.ports import free_port
-from tests.support.seeded_databases import copy_samples
-from tool_services.settings import Settings as ServiceSettings
+from tests.support.notes import app as notes
+from tests.support.seeded_databases import copy_databases
 
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "correct horse battery"
@@ -70,7 +68,9 @@ class Served:
 
     def begin(self, app: Flask) -> None:
         self._socket.listen(256)
-        self._server = WSGIServer(self._socket, app, log=None)
+        # Its name is given, since looking it up takes longer than most requests.
+        names = {"SERVER_NAME": "127.0.0.1"}
+        self._server = WSGIServer(self._socket, app, log=None, environ=names)
         self._server.start()
 
     def stop(self) -> None:
@@ -79,15 +79,45 @@ class Served:
         self._socket.close()
 
 
-class Product:
-    """App, listings and analytics, wired as `make run` wires them; the model is the test's."""
+ServiceFactory = Callable[[dict[str, Any]], Flask]
+"""Creates a tool service from the settings that it shares with others: URLs and the folder."""
 
-    def __init__(self, folder: Path, model_url: str, settings: dict[str, Any]) -> None:
+
+def notes_service(name: str = "notes") -> ServiceFactory:
+    """Return the factory of a notes service that is called `name`."""
+
+    def create(settings: dict[str, Any]) -> Flask:
+        own = settings | {"notes_url": settings[f"{name}_url"]}
+        return notes.create_app(notes.NotesSettings.model_validate(own))
+
+    return create
+
+
+NOTES = {"notes": notes_service()}
+
+
+class Product:
+    """The app and tool services, wired as `make run` wires them; the model is the test's.
+
+    `services` are the factories of those to start, by name. There are none if the settings name
+    tool services of the test's own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        model_url: str,
+        settings: dict[str, Any],
+        services: Mapping[str, ServiceFactory] = NOTES,
+    ) -> None:
         self.folder = folder
         self.opened: list[requests.Session | requests.Response] = []
-        self.web, self.listings, self.analytics = Served(), Served(), Served()
+        self.web = Served()
         self.url = self.web.url
+        own = {} if "tool_services" in settings else services
+        self.tool_services = {name: Served() for name in own}
         ensure_secrets(folder)
+        copy_databases(folder)
         self.settings = Settings(
             _env_file=None,
             **{
@@ -95,29 +125,24 @@ class Product:
                 "web_port": self.web.port,
                 "openai_base_url": model_url,
                 "model": "scripted",
-                "tool_services": {"listings": self.listings.url, "analytics": self.analytics.url},
+                "tool_services": {
+                    name: served.url for name, served in self.tool_services.items()
+                },
                 "service_check_interval": 0.2,
             }
             | settings,
         )
-        self._services = ServiceSettings(
-            _env_file=None,
-            instance_dir=folder,
-            app_url=self.url,
-            listings_url=self.listings.url,
-            analytics_url=self.analytics.url,
-            tool_timeout=self.settings.tool_timeout,
-        )
-        copy_samples(folder)
-        self.start_listings()
-        self.start_analytics()
+        for name, create in own.items():
+            self.tool_services[name].begin(create(self._service_settings()))
         self.app = self.start_web()
 
-    def start_listings(self) -> None:
-        self.listings.begin(tool_services.listings.app.create_app(self._services))
-
-    def start_analytics(self) -> None:
-        self.analytics.begin(tool_services.analytics.app.create_app(self._services))
+    def _service_settings(self) -> dict[str, Any]:
+        return {
+            "app_url": self.url,
+            "instance_dir": self.folder,
+            "tool_timeout": self.settings.tool_timeout,
+            **{f"{name}_url": served.url for name, served in self.tool_services.items()},
+        }
 
     def start_web(self) -> Flask:
         app = create_app(self.settings)
@@ -128,19 +153,20 @@ class Product:
         # The services fetch the keys of whoever asks for their tools.
         self.web.begin(app)
         self.services.registry.refresh()
-        self.services.begin()
+        self.services.start()
         return app
 
     def forget_logs(self) -> None:
         """As when all event logs have expired."""
-        self.services.end()
+        self.services.stop()
         if self.settings.redis_url:
             with redis.Redis.from_url(self.settings.redis_url) as client:
                 client.flushall()
         self.restart_web()
 
     def restart_web(self) -> None:
-        """Another process in the place of the one that has ended."""
+        """End this process of the app, if it still runs, and start another in its place."""
+        self.services.stop()
         self.web.stop()
         with self.app.app_context():
             db.engine.dispose()
@@ -148,10 +174,10 @@ class Product:
         self.app = self.start_web()
 
     def stop(self) -> None:
-        self.services.end()
+        self.services.stop()
         for resource in self.opened:
             resource.close()
-        for served in (self.web, self.listings, self.analytics):
+        for served in (self.web, *self.tool_services.values()):
             served.stop()
         with self.app.app_context():
             db.engine.dispose()
@@ -168,6 +194,11 @@ class Product:
             token = answer.json()[f"{kind}_token"]
             browser.cookies.set(f"{kind}_token_cookie", token, domain="127.0.0.1", path="/")
         return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
+
+
+def form(product: Product, path: str, **fields: str) -> requests.Response:
+    """Send a form without being signed in; redirects are not followed."""
+    return requests.post(product.url + path, data=fields, allow_redirects=False)
 
 
 @dataclass

@@ -228,12 +228,12 @@ def sse(body: Any) -> bytes:
     return b"data: " + data + b"\n\n"
 
 
-MARKDOWN = """## Three homes
+MARKDOWN = """## Three notes
 
-| Address | Price |
+| Note | Words |
 | --- | ---: |
-| 123 Oak Street | $825,000 |
-| 456 Pine Avenue | $799,000 |
+| Rivers | 1,825 |
+| Lakes | 1,799 |
 
 - **Bold** and *slanted*
 - `code`

@@ -1,10 +1,12 @@
-"""Databases with their tables and sample rows, made once for all the tests of a process: making
-them takes longer than most tests."""
+"""Databases with their tables, made once for all the tests of a process: making them takes longer
+than most tests."""
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,50 +14,52 @@ from flask_migrate import upgrade
 
 from app import create_app
 from app.auth.key_files import ensure_secrets
-from app.config import Settings as AppSettings
-from app.db.models import db as app_db
-from tool_services.analytics import app as analytics
-from tool_services.analytics.models import db as analytics_db
-from tool_services.listings import app as listings
-from tool_services.listings.models import db as listings_db
-from tool_services.settings import Settings
-
-
-def copy_samples(folder: Path) -> None:
-    """Put the tool services' databases, and the app's without any rows, into an instance folder."""
-    shutil.copytree(_samples(), folder, dirs_exist_ok=True)
-
+from app.config import Settings
+from app.db.models import db
+from tests.support.notes import app as notes
+from tests.support.notes.models import db as notes_db
 
 MIGRATIONS = str(Path(__file__).parents[2] / "migrations")
 
+Fill = Callable[[Path], None]
+"""Makes databases in a folder."""
+
+
+def copy_databases(folder: Path) -> None:
+    """Put the app's database without any rows, and that of the notes, into an instance folder."""
+    copy_folder(_make_databases, folder)
+
+
+def copy_folder(fill: Fill, folder: Path) -> None:
+    """Copy what `fill` makes, which is called once only."""
+    shutil.copytree(_filled(fill), folder, dirs_exist_ok=True)
+
 
 @cache
-def _samples() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="homestream-samples-"))
-    settings = Settings.model_validate({"instance_dir": folder})
-    for database, make in (
-        (listings_db, listings.create_app),
-        (analytics_db, analytics.create_app),
-    ):
-        with make(settings).app_context():
-            database.engine.dispose()
-    _make_app_database(folder)
+def _filled(fill: Fill) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="homestream-databases-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    fill(folder)
     return folder
 
 
-def _make_app_database(folder: Path) -> None:
-    """With secrets of its own that nobody gets to see."""
-    with tempfile.TemporaryDirectory() as secrets:
-        ensure_secrets(Path(secrets))
-        app = create_app(
-            AppSettings(
-                _env_file=None,
-                instance_dir=Path(secrets),
-                database_url=f"sqlite:///{folder / 'homestream.db'}",
-                openai_base_url="http://x",
-                model="x",
-            )
+def _make_databases(folder: Path) -> None:
+    migrate(f"sqlite:///{folder / 'homestream.db'}")
+    with notes.create_app(notes.NotesSettings(instance_dir=folder)).app_context():
+        notes_db.engine.dispose()
+
+
+def migrate(url: str) -> None:
+    """Make the app's tables in the database at `url`."""
+    with tempfile.TemporaryDirectory() as folder:
+        ensure_secrets(Path(folder))
+        settings = Settings(
+            _env_file=None,
+            instance_dir=Path(folder),
+            database_url=url,
+            openai_base_url="http://x",
+            model="x",
         )
-        with app.app_context():
+        with create_app(settings).app_context():
             upgrade(MIGRATIONS)
-            app_db.engine.dispose()
+            db.engine.dispose()

@@ -30,9 +30,9 @@ def log(request: pytest.FixtureRequest) -> EventLog:
 def on_redis(engines: Engines) -> Iterator[RedisLog]:
     url = engines.fresh()["redis_url"]
     opened = RedisLog(url, connect(url))
-    opened.begin()
+    opened.start()
     yield opened
-    opened.end()
+    opened.stop()
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def there(here: RedisLog, real_engines: Engines) -> Iterator[RedisLog]:
     """Another worker's log."""
     url = real_engines.valkey.url
     opened = RedisLog(url, connect(url))
-    opened.begin()
+    opened.start()
     yield opened
-    opened.end()
+    opened.stop()
 
 
 def test_entries_are_numbered_from_one_in_order(log: EventLog) -> None:
@@ -241,8 +241,8 @@ def test_what_redis_lost_is_sent_again(here: RedisLog, there: RedisLog) -> None:
 
 def test_a_log_is_bounded_and_expires(real_engines: Engines) -> None:
     url = real_engines.fresh()["redis_url"]
-    log = RedisLog(url, connect(url), keep=7, live_keep=70, most=100)
-    log.begin()
+    log = RedisLog(url, connect(url), keep=7, live_keep=70, max_entries=100)
+    log.start()
     with connect(url) as client:
         log.open("r", 1)
         log.append("r", [Content("x")] * 1000)
@@ -252,7 +252,7 @@ def test_a_log_is_bounded_and_expires(real_engines: Engines) -> None:
         assert 7 < client.ttl("hs:run:r") <= 70
         log.append("r", [DONE])
         eventually(lambda: 0 < client.ttl("hs:run:r") <= 7)
-    log.end()
+    log.stop()
 
 
 def test_the_text_of_a_step_is_what_was_appended_since(log: EventLog) -> None:

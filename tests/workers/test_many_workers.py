@@ -152,7 +152,7 @@ def test_a_worker_that_leaves_hands_over_and_its_reader_goes_on_elsewhere(
     stream = alice.ask("Hello")
     messages = stream.until("content")
     run = messages[0].json["runId"]
-    leaving = gevent.spawn(nodes[0].services.leave, 3.5)
+    leaving = gevent.spawn(nodes[0].services.drain, 3.5)
     messages += stream.all()
     assert stream.retry is not None
     assert stream.retry < 1000
@@ -172,7 +172,7 @@ def test_an_answer_that_can_be_finished_in_time_is_finished_where_it_began(
     model.script(text(*WORDS, pace=0.05))
     stream = alice.ask("Hello")
     messages = stream.until("content")
-    gevent.spawn(nodes[0].services.leave, 20)
+    gevent.spawn(nodes[0].services.drain, 20)
     messages += stream.all()
     rest = at(nodes[1], alice).resume(messages[0].json["runId"], messages[-1].id)
     messages += rest.until("done")
@@ -191,7 +191,7 @@ def test_a_worker_that_hangs_loses_the_run_and_can_spoil_nothing(
     stream = alice.ask("Hello")
     messages = stream.until("content")
     run = messages[0].json["runId"]
-    with nodes[0].services.runs.beating:  # as one whose beat is stuck
+    with nodes[0].services.supervisor.updating:  # as one whose beat is stuck
         reader = at(nodes[1], alice).resume(run, messages[-1].id)
         messages = [*messages, *reader.until("done")]
     assert text_of(messages) == "".join(WORDS)
@@ -213,7 +213,7 @@ def test_an_answer_that_waits_for_approval_goes_on_at_another_worker(
         reader = at(nodes[1], alice).resume(messages[0].json["runId"])
         assert reader.until("approval")[-1].json == messages[-1].json
         eventually(lambda: nodes[0].services.runs.counts()["activeRuns"] == 0)
-        nodes[0].services.end()
+        nodes[0].services.stop()
         body = {"decision": "approve"}
         at(nodes[1], alice).api("POST", messages[-1].json["url"], json=body)
         assert text_of(reader.until("done")) == "I act.\n\nDone."

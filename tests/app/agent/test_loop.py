@@ -50,35 +50,35 @@ def data(content: str) -> Any:
 
 
 def test_the_model_reads_the_result_and_its_own_words(alice: Person, model: ScriptedModel) -> None:
-    model.script(tool_call("findListings", {"city": "Kirkland"}, text_before="Look:"), text("One."))
-    alice.ask("Homes in Kirkland").until("done")
+    model.script(tool_call("findNotes", {"text": "first"}, text_before="Look:"), text("One."))
+    alice.ask("The first note").until("done")
     system, user, turn, result = told(model)
     assert "alice@example.com" in system["content"]
-    assert user == {"role": "user", "content": "Homes in Kirkland"}
+    assert user == {"role": "user", "content": "The first note"}
     assert turn["content"] == "Look:"
     assert turn["tool_calls"][0]["id"] == result["tool_call_id"]
-    assert results(model)[0]["listings"][0]["listingId"] == "L015"
+    assert results(model)[0]["notes"] == ["first"]
 
 
 def test_wrong_arguments_go_back_to_the_model_to_mend(alice: Person, model: ScriptedModel) -> None:
     model.script(
-        tool_call("findListings", {"maxPrice": 0, "status": "active"}),
-        tool_call("findListings", {"maxPrice": 500_000, "status": "Active"}),
+        tool_call("findNotes", {"limit": 0, "order": "Oldest"}),
+        tool_call("findNotes", {"limit": 1, "order": "oldest"}),
         text("Found."),
     )
-    messages = alice.ask("Cheap ones").until("done")
+    messages = alice.ask("The oldest").until("done")
     outcomes = [m.json["status"] for m in messages if m.event == "tool"]
     assert outcomes == ["started", "failed", "started", "completed"]
     mistake = results(model)[0]["error"]
-    assert "maxPrice" in mistake
-    assert "'active' is not one of ['Active', 'Pending', 'Sold']" in mistake
+    assert "limit" in mistake
+    assert "'Oldest' is not one of ['oldest', 'newest']" in mistake
 
 
 @pytest.mark.parametrize("arguments", ['{"city": ', "[1]", '"x"', "null"])
 def test_arguments_that_are_no_object_are_told_so_and_break_nothing(
     alice: Person, model: ScriptedModel, arguments: str
 ) -> None:
-    model.script(tool_call("findListings", arguments), text("Sorry."), text("Again."))
+    model.script(tool_call("findNotes", arguments), text("Sorry."), text("Again."))
     first = alice.ask("x").until("done")
     assert "JSON object" in results(model)[0]["error"]
     alice.ask("y", first[0].json["conversationId"]).until("done")
@@ -90,7 +90,7 @@ def test_an_unknown_tool_is_told_with_those_there_are(alice: Person, model: Scri
     model.script(tool_call("dropTables", {}), text("Sorry."))
     alice.ask("x").until("done")
     assert "dropTables" in results(model)[0]["error"]
-    assert "findListings" in results(model)[0]["error"]
+    assert "findNotes" in results(model)[0]["error"]
 
 
 def drip() -> Response:
@@ -107,8 +107,8 @@ MISBEHAVIOUR = {
     "a list": (lambda _: Response("[]", 200, mimetype="application/json"), "isn't an object"),
     "nothing": (lambda _: Response("{}", 200, mimetype="application/json"), "no result"),
     "an error": (
-        lambda _: Response('{"error": {"code": "x", "message": "L999 is unknown."}}', 422),
-        "L999 is unknown.",
+        lambda _: Response('{"error": {"code": "x", "message": "The note is unknown."}}', 422),
+        "The note is unknown.",
     ),
     "a bare error": (lambda _: Response('{"error": "No."}', 500), "No."),
     "status 500": (lambda _: Response('{"a": 1}', 500), "answered 500"),
@@ -138,17 +138,17 @@ def test_whatever_a_tool_does_the_model_gets_a_short_result_and_answers(
 def test_three_failures_in_a_row_end_the_run_with_a_clear_message(
     alice: Person, model: ScriptedModel
 ) -> None:
-    model.script(tool_call("getListingMetrics", {"listingIds": ["L999"]}))
+    model.script(tool_call("sendNothing", {}))
     messages = alice.ask("x").until("done")
     assert len(model.requests) == 3
     problem = messages[-2].json
     assert (problem["code"], problem["retryable"]) == ("tools_failed", True)
     assert "3 times in a row" in problem["message"]
-    assert "L999" in problem["message"]
+    assert "sendNothing" in problem["message"]
 
 
 def test_a_success_in_between_starts_the_count_anew(alice: Person, model: ScriptedModel) -> None:
-    bad, good = tool_call("nope", {}), tool_call("findListings", {})
+    bad, good = tool_call("nope", {}), tool_call("findNotes", {})
     model.script(bad, bad, good, bad, bad, text("Done."))
     assert alice.ask("x").until("done")[-1].json["status"] == "completed"
 
@@ -159,7 +159,7 @@ def test_eight_steps_at_most_and_the_last_is_asked_without_tools(
     model.script(
         reply(
             lambda request: (
-                tool_call("findListings", {"city": "Portland"})
+                tool_call("findNotes", {"text": "first"})
                 if request.body.get("tools")
                 else text("That is all.")
             )
@@ -200,7 +200,7 @@ def test_text_with_calls_in_one_turn_is_kept_in_the_next_question_too(
     alice: Person, model: ScriptedModel
 ) -> None:
     model.script(
-        tool_calls([call("findListings", {}), call("nope", {})], text_before="Both:"),
+        tool_calls([call("findNotes", {}), call("nope", {})], text_before="Both:"),
         text("Done."),
         text("Fine."),
     )
@@ -221,7 +221,7 @@ def test_history_is_cut_to_the_budget_between_whole_turns(
             lambda request: (
                 text("x" * 400)
                 if request.body["messages"][-1]["role"] == "tool"
-                else tool_call("findListings", {"city": "Redmond"})
+                else tool_call("findNotes", {"text": "first"})
             )
         )
     )
@@ -246,17 +246,20 @@ def test_a_question_longer_than_the_budget_is_still_asked(
 
 
 def test_a_service_that_is_down_costs_its_tools_and_not_the_answer(
-    product: Product, model: ScriptedModel
+    start: Start, model: ScriptedModel
 ) -> None:
-    alice = product.sign_up("Alice")
-    product.analytics.stop()
-    eventually(lambda: not product.services.registry.servers["analytics"].up)
-    assert alice.ask("x").until("done")[-1].json["status"] == "completed"
-    offered = [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
-    assert offered == ["findListings", "sendListingReport"]
-    assert "analytics" in told(model)[0]["content"]
-    assert "analytics" in alice.get("/status").text.partition('class="down"')[2]
-    assert alice.api("GET", "/health").json()["services"]["analytics"] == "down"
+    with ToolService(stay=lambda _: 1) as stays:
+        with ToolService(go=lambda _: 1) as goes:
+            product = start(tool_services={"stays": stays.url, "goes": goes.url})
+            alice = product.sign_up("Alice")
+            eventually(lambda: product.services.registry.servers["goes"].up)
+        eventually(lambda: not product.services.registry.servers["goes"].up)
+        assert alice.ask("x").until("done")[-1].json["status"] == "completed"
+        offered = [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
+        assert offered == ["stay"]
+        assert "goes" in told(model)[0]["content"]
+        assert "goes" in alice.get("/status").text.partition('class="down"')[2]
+        assert alice.api("GET", "/health").json()["services"]["goes"] == "down"
 
 
 def test_a_service_that_comes_back_is_discovered_again(start: Start, model: ScriptedModel) -> None:
@@ -358,11 +361,11 @@ def test_each_call_is_made_for_the_person_who_asked_always(
 
 
 def test_thinking_is_told_at_every_stage(alice: Person, model: ScriptedModel) -> None:
-    model.script(tool_call("findListings", {}), text("Done."))
+    model.script(tool_call("findNotes", {}), text("Done."))
     messages = alice.ask("x").until("done")
     assert [m.json["message"] for m in messages if m.event == "thinking"] == [
         "Thinking…",
-        "Calling findListings…",
+        "Calling findNotes…",
         "Reading the results…",
     ]
     assert messages[-1].json["usage"]["total_tokens"] == 24

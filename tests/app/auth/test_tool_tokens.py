@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import jwt
 import pytest
 import requests
 
-from tests.support.product import Person, Product
+from tests.support.product import NOTES, Person, Product, notes_service
 
 pytestmark = pytest.mark.engineless
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
+
+
+@pytest.fixture
+def product(start: Callable[..., Product]) -> Product:
+    """The product with a second service, `copies`, that may act at `notes`."""
+    services = NOTES | {"copies": notes_service("copies")}
+    return start(services, tool_exchanges={"copies": "notes"})
 
 
 def mint(product: Product, person: Person, service: str, scope: str = "tools:call") -> str:
@@ -21,17 +29,10 @@ def mint(product: Product, person: Person, service: str, scope: str = "tools:cal
     return product.services.issuer.mint(person.id, url, scope)
 
 
-def find(product: Product, token: str, service: str = "listings") -> requests.Response:
+def find(product: Product, token: str, service: str = "notes") -> requests.Response:
     url = product.settings.tool_services[service]
-    name, arguments = {
-        "listings": ("findListings", {}),
-        "analytics": ("getMarketAnalysis", {"area": "Seattle, WA"}),
-    }[service]
-    return requests.post(
-        f"{url}/tools/call",
-        json={"name": name, "arguments": arguments},
-        headers={"Authorization": f"Bearer {token}"},
-    )
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.post(f"{url}/tools/call", json={"name": "findNotes"}, headers=headers)
 
 
 def exchange(product: Product, token: str, **fields: str) -> requests.Response:
@@ -39,7 +40,7 @@ def exchange(product: Product, token: str, **fields: str) -> requests.Response:
         "grant_type": GRANT,
         "subject_token": token,
         "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
-        "audience": product.settings.tool_services["listings"],
+        "audience": product.settings.tool_services["notes"],
     }
     return requests.post(f"{product.url}/oauth/token", data=form | fields)
 
@@ -52,13 +53,13 @@ def claims_of(token: str) -> dict[str, Any]:
 def test_a_token_names_one_person_one_service_and_a_short_time(
     product: Product, alice: Person
 ) -> None:
-    token = mint(product, alice, "listings")
+    token = mint(product, alice, "notes")
     claims = claims_of(token)
     assert claims["sub"] == alice.id
-    assert claims["aud"] == product.settings.tool_services["listings"]
+    assert claims["aud"] == product.settings.tool_services["notes"]
     assert claims["iss"] == product.settings.app_url
     assert claims["exp"] - claims["iat"] <= 300
-    assert claims["jti"] != claims_of(mint(product, alice, "listings"))["jti"]
+    assert claims["jti"] != claims_of(mint(product, alice, "notes"))["jti"]
     longer = product.services.issuer.mint(alice.id, "x", "y", lifetime=9999)
     assert claims_of(longer)["exp"] - claims_of(longer)["iat"] <= 300
 
@@ -68,13 +69,13 @@ def test_the_published_keys_verify_it_and_hold_no_private_part(
 ) -> None:
     keys = requests.get(f"{product.url}/.well-known/jwks.json").json()
     assert set(keys["keys"][0]) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
-    token = mint(product, alice, "listings")
+    token = mint(product, alice, "notes")
     key = jwt.PyJWKSet.from_dict(keys)[jwt.get_unverified_header(token)["kid"]]
-    jwt.decode(token, key, ["ES256"], audience=product.settings.tool_services["listings"])
+    jwt.decode(token, key, ["ES256"], audience=product.settings.tool_services["notes"])
 
 
 def test_each_service_takes_its_own_token_and_no_other(product: Product, alice: Person) -> None:
-    for service, other in (("listings", "analytics"), ("analytics", "listings")):
+    for service, other in (("notes", "copies"), ("copies", "notes")):
         token = mint(product, alice, service)
         assert find(product, token, service).status_code == 200
         refused = find(product, token, other)
@@ -86,35 +87,35 @@ def test_each_service_takes_its_own_token_and_no_other(product: Product, alice: 
 def test_the_session_token_is_refused_by_every_service(
     product: Product, alice: Person, kind: str
 ) -> None:
-    for service in ("listings", "analytics"):
+    for service in ("notes", "copies"):
         assert find(product, alice.tokens[kind], service).status_code == 401
 
 
 def test_a_service_token_is_no_session(product: Product, alice: Person) -> None:
-    bearer = {"Authorization": f"Bearer {mint(product, alice, 'listings')}"}
+    bearer = {"Authorization": f"Bearer {mint(product, alice, 'notes')}"}
     assert requests.get(f"{product.url}/auth/profile", headers=bearer).status_code == 401
 
 
 def test_a_token_without_the_scope_is_refused_as_such(product: Product, alice: Person) -> None:
-    refused = find(product, mint(product, alice, "listings", "outbox:read"))
+    refused = find(product, mint(product, alice, "notes", "outbox:read"))
     assert refused.status_code == 403
     assert "insufficient_scope" in refused.headers["WWW-Authenticate"]
 
 
-def test_analytics_exchanges_its_token_for_one_at_listings(product: Product, alice: Person) -> None:
-    answer = exchange(product, mint(product, alice, "analytics"))
+def test_a_service_exchanges_its_token_for_one_at_another(product: Product, alice: Person) -> None:
+    answer = exchange(product, mint(product, alice, "copies"))
     body = answer.json()
     assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
     assert body["token_type"] == "Bearer"
     claims = claims_of(body["access_token"])
     assert (claims["sub"], claims["scope"]) == (alice.id, "tools:call")
-    assert claims["act"] == {"sub": "analytics"}
+    assert claims["act"] == {"sub": "copies"}
     assert find(product, body["access_token"]).status_code == 200
 
 
 def test_an_exchanged_token_lives_no_longer_than_the_first(product: Product, alice: Person) -> None:
     first = product.services.issuer.mint(
-        alice.id, product.settings.tool_services["analytics"], "tools:call", lifetime=20
+        alice.id, product.settings.tool_services["copies"], "tools:call", lifetime=20
     )
     body = exchange(product, first).json()
     assert body["expires_in"] <= 20
@@ -134,26 +135,26 @@ def test_an_exchanged_token_lives_no_longer_than_the_first(product: Product, ali
 def test_an_exchange_that_is_not_in_order_is_refused(
     product: Product, alice: Person, fields: dict[str, str], code: str
 ) -> None:
-    answer = exchange(product, mint(product, alice, "analytics"), **fields)
+    answer = exchange(product, mint(product, alice, "copies"), **fields)
     assert (answer.status_code, answer.json()["error"]) == (400, code)
     assert answer.json()["error_description"].endswith(".")
 
 
 def test_only_the_services_that_are_named_may_exchange(product: Product, alice: Person) -> None:
-    listings = mint(product, alice, "listings")
-    analytics = product.settings.tool_services["analytics"]
-    assert exchange(product, listings, audience=analytics).json()["error"] == "invalid_target"
-    assert exchange(product, listings).json()["error"] == "invalid_target"
+    token = mint(product, alice, "notes")
+    copies = product.settings.tool_services["copies"]
+    assert exchange(product, token, audience=copies).json()["error"] == "invalid_target"
+    assert exchange(product, token).json()["error"] == "invalid_target"
 
 
 def test_only_a_good_service_token_can_be_exchanged(product: Product, alice: Person) -> None:
-    analytics = product.settings.tool_services["analytics"]
+    copies = product.settings.tool_services["copies"]
     now = int(time.time())
-    good = claims_of(mint(product, alice, "analytics"))
+    good = claims_of(mint(product, alice, "copies"))
     unsigned = jwt.encode(good, "", algorithm="none")
     forged = jwt.encode(good, "x" * 32, algorithm="HS256")
-    expired = product.services.issuer.mint(alice.id, analytics, "tools:call", exp=now - 1)
-    foreign = product.services.issuer.mint(alice.id, analytics, "tools:call", iss="other")
+    expired = product.services.issuer.mint(alice.id, copies, "tools:call", exp=now - 1)
+    foreign = product.services.issuer.mint(alice.id, copies, "tools:call", iss="other")
     for token in (unsigned, forged, expired, foreign, "nonsense"):
         assert exchange(product, token).json()["error"] == "invalid_grant"
 
@@ -162,7 +163,7 @@ def test_a_persons_own_program_gets_a_token_for_a_service(product: Product, alic
     metadata = requests.get(f"{product.url}/.well-known/oauth-authorization-server").json()
     assert metadata["issuer"] == product.settings.app_url
     assert metadata["token_endpoint"] == f"{product.url}/oauth/token"
-    for service in ("listings", "analytics"):
+    for service in ("notes", "copies"):
         audience = product.settings.tool_services[service]
         answer = exchange(product, alice.tokens["access_token"], audience=audience)
         assert answer.status_code == 200

@@ -12,13 +12,13 @@ from tests.support.product import Product
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_any_common_form_of_a_postgresql_url_is_understood(scheme: str) -> None:
-    url = parse_url(f"{scheme}://ann:secret@host/homes")
+    url = parse_url(f"{scheme}://ann:secret@host/notes")
     assert url.drivername == "postgresql+psycopg"
     assert (url.username, url.password, url.host, url.database) == (
         "ann",
         "secret",
         "host",
-        "homes",
+        "notes",
     )
 
 

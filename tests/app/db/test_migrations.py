@@ -100,6 +100,7 @@ def test_a_node_that_is_not_upgraded_yet_restarts_after_another_has_migrated(
     prepared = run_db_upgrade(product)
     assert prepared.returncode == 0, prepared.stderr
     assert "next" in prepared.stderr
+    product.services.stop()
     product.restart_web()
     model.script(text("Still here."))
     assert text_of(alice.ask("Is anybody there?").until("done")) == "Still here."

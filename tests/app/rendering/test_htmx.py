@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from app.agent.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCallUpdate
 from app.agent.usage import Usage
 from app.db.models import Run, db
-from app.rendering.answer import Answer
+from app.rendering.answer import AnswerView
 from app.rendering.held_open_page import as_page
-from app.rendering.htmx import Html, as_fragments
+from app.rendering.html import AnswerHtml
+from app.rendering.htmx import as_fragments, whole_answer
 from app.rendering.markdown import to_html
 from app.rendering.sse import BACK_MS, as_json, sse
 from app.runs.event_log import Entry
@@ -82,25 +83,25 @@ def test_json_has_every_event_in_order_with_its_id_and_pings_in_silence() -> Non
 
 
 @pytest.fixture
-def html(product: Product) -> Html:
-    return Html(product.app, "csrf-value")
+def html(product: Product) -> AnswerHtml:
+    return AnswerHtml(product.app, "csrf-value")
 
 
-def followed(html: Html, batches: list[list[Entry]]) -> LivePage:
+def followed(html: AnswerHtml, batches: list[list[Entry]]) -> LivePage:
     """What a page shows that has followed these batches."""
-    return LivePage("r1").heed(parsed("".join(as_fragments(batches, Answer("r1"), html))))
+    return LivePage("r1").heed(parsed("".join(as_fragments(batches, AnswerView("r1"), html))))
 
 
-def at_once(html: Html, events: list[Event]) -> LivePage:
+def at_once(html: AnswerHtml, events: list[Event]) -> LivePage:
     """The same, of a page that is loaded then."""
-    answer = Answer("r1").apply_all(events)
-    return LivePage("r1").heed([Message("swap", lines=[html.whole(answer)])])
+    answer = AnswerView("r1").apply_all(events)
+    return LivePage("r1").heed([Message("swap", lines=[whole_answer(answer, html)])])
 
 
-def test_fragments_begin_with_a_snapshot_and_end_with_what_stands_beneath(html: Html) -> None:
+def test_fragments_begin_with_a_snapshot_and_end_with_what_stands_beneath(html: AnswerHtml) -> None:
     entries = entries_of(EVENTS)
     batches = [entries[:3], entries[3:8], entries[8:]]
-    messages = parsed("".join(as_fragments(batches, Answer("r1"), html)))
+    messages = parsed("".join(as_fragments(batches, AnswerView("r1"), html)))
     assert [message.event for message in messages[:3]] == ["parts", "waiting", "status"]
     assert "Let me" in messages[0].data
     assert 'hx-target="#c-call_1" hx-swap="outerHTML"' in "".join(m.data for m in messages)
@@ -111,7 +112,7 @@ def test_fragments_begin_with_a_snapshot_and_end_with_what_stands_beneath(html: 
 
 
 @pytest.mark.parametrize("cut", range(1, len(EVENTS)))
-def test_a_snapshot_at_any_moment_holds_everything_until_then(html: Html, cut: int) -> None:
+def test_a_snapshot_at_any_moment_holds_everything_until_then(html: AnswerHtml, cut: int) -> None:
     entries = entries_of(EVENTS)
     assert followed(html, [entries[:cut]]).shown() == at_once(html, EVENTS[:cut]).shown()
 
@@ -120,7 +121,7 @@ def test_a_snapshot_at_any_moment_holds_everything_until_then(html: Html, cut: i
 @given(st.data())
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_however_an_answer_comes_its_page_is_the_one_that_is_loaded_later(
-    html: Html, data: st.DataObject
+    html: AnswerHtml, data: st.DataObject
 ) -> None:
     texts: list[Event] = [Content(piece) for piece in data.draw(PIECES)]
     calls = data.draw(st.sampled_from([[], [CALL, ENDED], [CALL]]))
@@ -134,7 +135,7 @@ def test_however_an_answer_comes_its_page_is_the_one_that_is_loaded_later(
         assert shown == at_once(html, events[: ends[seen - 1]]).shown()
 
 
-def test_an_end_that_changes_how_the_beginning_reads_replaces_the_whole(html: Html) -> None:
+def test_an_end_that_changes_how_the_beginning_reads_replaces_the_whole(html: AnswerHtml) -> None:
     events: list[Event] = [
         RunStarted("r1", "c1"),
         Content("See [the map][1].\n\nMore.\n\n"),
@@ -146,17 +147,17 @@ def test_an_end_that_changes_how_the_beginning_reads_replaces_the_whole(html: Ht
     assert page.shown() == at_once(html, events).shown()
 
 
-def test_a_finished_run_is_one_message_and_done(html: Html) -> None:
-    messages = parsed("".join(as_fragments([entries_of(EVENTS)], Answer("r1"), html)))
+def test_a_finished_run_is_one_message_and_done(html: AnswerHtml) -> None:
+    messages = parsed("".join(as_fragments([entries_of(EVENTS)], AnswerView("r1"), html)))
     assert [message.event for message in messages] == ["swap", "done"]
     assert "<article" in messages[0].data
     assert "Stop" not in messages[0].data
 
 
-def test_the_held_open_page_never_takes_anything_back(html: Html) -> None:
+def test_the_held_open_page_never_takes_anything_back(html: AnswerHtml) -> None:
     entries = entries_of(EVENTS)
     batches = [[entry] for entry in entries]
-    pieces = list(as_page(batches, Answer("r1"), html, "<html>", "</html>"))
+    pieces = list(as_page(batches, AnswerView("r1"), html, "<html>", "</html>"))
     assert pieces[0] == "<html>"
     assert pieces[-1] == "</html>"
     page = "".join(pieces)
@@ -165,11 +166,11 @@ def test_the_held_open_page_never_takes_anything_back(html: Html) -> None:
     assert page.index("Let me look.") < page.index("done in") < page.index("Bye.")
 
 
-def test_the_held_open_page_shows_a_table_row_by_row(html: Html) -> None:
+def test_the_held_open_page_shows_a_table_row_by_row(html: AnswerHtml) -> None:
     rows: list[Event] = [Content(piece) for piece in ("| a |\n|--", "-|\n| 1 |\n", "| 2 |\n")]
     last: list[Event] = [Content("\nBye"), Done("completed", "m1")]
     batches = [[entry] for entry in entries_of([*rows, *last])]
-    pieces = list(as_page(batches, Answer("r1"), html, "", ""))
+    pieces = list(as_page(batches, AnswerView("r1"), html, "", ""))
     assert [("<td>1</td>" in piece, "<td>2</td>" in piece) for piece in pieces[:5]] == [
         (False, False),
         (False, False),
@@ -183,15 +184,15 @@ def test_the_held_open_page_shows_a_table_row_by_row(html: Html) -> None:
     )
 
 
-def test_a_failure_says_why_and_offers_another_try(html: Html) -> None:
+def test_a_failure_says_why_and_offers_another_try(html: AnswerHtml) -> None:
     events = [*EVENTS[:4], Failed("model_busy", "It is <busy>.", True), Done("failed", "m1")]
-    page = "".join(as_page([entries_of(events)], Answer("r1"), html, "", ""))
+    page = "".join(as_page([entries_of(events)], AnswerView("r1"), html, "", ""))
     assert "It is &lt;busy&gt;." in page
     assert 'action="/runs/r1/retry"' in page
     assert 'value="csrf-value"' in page
 
 
-def test_a_hostile_tool_name_is_shown_and_nothing_more(html: Html) -> None:
+def test_a_hostile_tool_name_is_shown_and_nothing_more(html: AnswerHtml) -> None:
     evil = "<img src=x onerror=alert(1)>"
     events: list[Event] = [
         RunStarted("r1", "c1"),
@@ -201,13 +202,13 @@ def test_a_hostile_tool_name_is_shown_and_nothing_more(html: Html) -> None:
         Done("stopped", "m1"),
     ]
     batches = [[entry] for entry in entries_of(events)]
-    sent = "".join(as_fragments(batches, Answer("r1"), html))
-    sent += "".join(as_page(batches, Answer("r1"), html, "", ""))
+    sent = "".join(as_fragments(batches, AnswerView("r1"), html))
+    sent += "".join(as_page(batches, AnswerView("r1"), html, "", ""))
     assert "<img" not in sent
     assert "&lt;img" in sent
 
 
-def test_an_answer_told_anew_replaces_what_was_shown(html: Html) -> None:
+def test_an_answer_told_anew_replaces_what_was_shown(html: AnswerHtml) -> None:
     begun = [*EVENTS[:6], Content("\n\nHalf a w")]
     anew: list[Event] = [RunStarted("r1", "c1"), Content("", replace=True), *EVENTS[2:]]
     batches = [
@@ -215,7 +216,7 @@ def test_an_answer_told_anew_replaces_what_was_shown(html: Html) -> None:
         entries_of(anew[:-1], 2_000_001),
         entries_of(anew[-1:], 2_000_009),
     ]
-    messages = parsed("".join(as_fragments(batches, Answer("r1"), html)))
+    messages = parsed("".join(as_fragments(batches, AnswerView("r1"), html)))
     shown, again = [message for message in messages if message.event == "parts"]
     assert "Half a w" in shown.data
     assert "Half a w" not in again.data
@@ -223,28 +224,28 @@ def test_an_answer_told_anew_replaces_what_was_shown(html: Html) -> None:
     assert text_of(parsed("".join(as_json(batches)))) == to_text_of(EVENTS)
 
 
-def test_a_held_open_page_skips_what_it_has_when_an_answer_is_sent_again(html: Html) -> None:
+def test_a_held_open_page_skips_what_it_has_when_an_answer_is_sent_again(html: AnswerHtml) -> None:
     again: list[Event] = [RunStarted("r1", "c1"), Content("", replace=True), *EVENTS[2:]]
-    alone = "".join(as_page([entries_of(EVENTS)], Answer("r1"), html, "", ""))
+    alone = "".join(as_page([entries_of(EVENTS)], AnswerView("r1"), html, "", ""))
     for length in range(2, len(EVENTS)):
         batches = [entries_of(EVENTS[:length]), entries_of(again, 2_000_001)]
-        page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+        page = "".join(as_page(batches, AnswerView("r1"), html, "", ""))
         assert page == alone, EVENTS[:length]
 
 
-def test_a_held_open_page_goes_on_within_a_table(html: Html) -> None:
+def test_a_held_open_page_goes_on_within_a_table(html: AnswerHtml) -> None:
     rows = [Content("|a|\n|-|\n"), *[Content(f"|{n}|\n") for n in range(9)]]
     again: list[Event] = [Content("", replace=True), *rows, Content("\nEnd."), EVENTS[-1]]
     batches = [entries_of(rows[:6]), entries_of(again, 2_000_001)]
-    page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+    page = "".join(as_page(batches, AnswerView("r1"), html, "", ""))
     assert page.count("<table>") == page.count("</table>") == 1
     assert [page.count(f"<td>{n}</td>") for n in range(9)] == [1] * 9
 
 
-def test_a_held_open_page_says_so_when_an_answer_begins_differently(html: Html) -> None:
+def test_a_held_open_page_says_so_when_an_answer_begins_differently(html: AnswerHtml) -> None:
     other: list[Event] = [Content("", replace=True), Content("Other.\n\nMore."), EVENTS[-1]]
     batches = [entries_of([Content("One.\n\nTwo.\n\nThree")]), entries_of(other, 2_000_001)]
-    page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+    page = "".join(as_page(batches, AnswerView("r1"), html, "", ""))
     before, notice, after = page.partition('class="notice"')
     assert ("One." in before, bool(notice), "Other." in after, "One." in after) == (
         True,
@@ -258,13 +259,13 @@ def to_text_of(events: list[Event]) -> str:
     return "".join(event.chunk for event in events if isinstance(event, Content))
 
 
-def test_a_stream_that_ends_early_asks_its_reader_back_soon(html: Html) -> None:
+def test_a_stream_that_ends_early_asks_its_reader_back_soon(html: AnswerHtml) -> None:
     batches = [entries_of(EVENTS[:3])]
-    for sent in (as_json(batches), as_fragments(batches, Answer("r1"), html)):
+    for sent in (as_json(batches), as_fragments(batches, AnswerView("r1"), html)):
         stream = Stream(_Body("".join(sent)))  # type: ignore[arg-type]
         assert "done" not in [message.event for message in stream.all()]
         assert stream.retry == BACK_MS
-    page = "".join(as_page(batches, Answer("r1"), html, "", ""))
+    page = "".join(as_page(batches, AnswerView("r1"), html, "", ""))
     assert "goes on here" in page
 
 
@@ -273,7 +274,7 @@ def test_the_same_text_comes_of_the_log_and_of_the_database(product: Product) ->
     run_id = alice.ask("Hello").until("done")[0].json["runId"]
     entries = product.services.log.read(run_id, 0, 0)
     assert entries
-    live = Answer(run_id).apply_all(entry.event for entry in entries)
+    live = AnswerView(run_id).apply_all(entry.event for entry in entries)
     with product.app.app_context():
-        stored = Answer(run_id).apply_all(stored_events(db.session.get_one(Run, run_id)))
+        stored = AnswerView(run_id).apply_all(stored_events(db.session.get_one(Run, run_id)))
     assert (stored.text, stored.status, stored.calls) == (live.text, live.status, live.calls)

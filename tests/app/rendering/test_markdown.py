@@ -13,9 +13,9 @@ from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 from tests.support.dom import Page
 
 ANSWER = """\
-# Homes in Zürich
+# Offices in Zürich
 
-I found **3** homes for *you* — see `L001`:
+I found **3** offices for *you* — see `L001`:
 
 | Address | Price |
 |---|--:|

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from app.db.models import Step, db
-from app.runs import statements as run_rows
+from app.runs import statements
+from app.runs.statements import TextSoFar
 from tests.app.runs.test_service import last, run_id, stop
 from tests.support.product import Person, Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, call, endless, text, tool_calls
@@ -90,8 +91,8 @@ def test_what_another_attempt_has_is_not_stored_over(
     model.script(endless(pace=0.01))
     run = run_id(alice.ask("Hello").until("content"))
     with product.app.app_context():
-        texts = [(run, attempt, 5, 7, "older") for attempt in (2, 3)]
-        run_rows.save_texts(texts)
+        texts = [TextSoFar(run, attempt, 5, 7, "older") for attempt in (2, 3)]
+        statements.save_texts(texts)
         db.session.commit()
         assert db.session.get(Step, (run, 7)) is None
     stop(alice, run)

@@ -29,7 +29,7 @@ from tests.support.scripted_model import (
 from tests.support.tool_services import WaitingService
 
 Start = Callable[..., Product]
-FIND = tool_call("findListings", {"city": "Portland"}, text_before="Let me look.")
+FIND = tool_call("findNotes", {"text": "first"}, text_before="Let me look.")
 
 
 def run_id(messages: list[Message]) -> str:
@@ -234,6 +234,28 @@ def test_a_failed_answer_says_why_and_keeps_what_was_written(
         eventually(model.requests[0].disconnected.is_set)
 
 
+@pytest.mark.parametrize(
+    ("reply", "settings", "code"),
+    [
+        (error(401, "Wrong key\nERROR forged"), {}, "model_key"),
+        (endless(pace=0.01), {"run_timeout": 0.5}, "run_timeout"),
+    ],
+)
+def test_a_failed_run_leaves_one_line_in_the_log(
+    start: Start,
+    model: ScriptedModel,
+    caplog: pytest.LogCaptureFixture,
+    reply: Reply,
+    settings: dict[str, float],
+    code: str,
+) -> None:
+    model.script(reply)
+    run = run_id(start(**settings).sign_up("Alice").ask("Hello").until("done"))
+    [line] = [record.getMessage() for record in caplog.records if run in record.getMessage()]
+    assert code in line
+    assert "\n" not in line
+
+
 def test_retry_answers_the_same_question_in_place_of_the_failed_answer(
     alice: Person, model: ScriptedModel
 ) -> None:
@@ -262,7 +284,7 @@ def test_only_the_last_answer_and_only_a_bad_one_can_be_retried(
 def test_an_unexpected_fault_is_an_honest_end_and_no_stack_trace(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
-    looks = tool_call("findListings", {"city": "Bend"}, text_before="Let me look.")
+    looks = tool_call("findNotes", {"text": "first"}, text_before="Let me look.")
     model.script(replace(looks, pace=0.3))
     stream = alice.ask("Hello")
     messages = stream.until("content")

@@ -24,7 +24,7 @@ def test_another_process_goes_on_with_what_one_that_ended_left(
         stream = alice.ask("Hello")
         messages = [*stream.until("content"), *stream.until("content")]
         begun = len(model.requests)
-        product.services.end()
+        product.services.stop()
         messages += stream.all()
         assert stream.retry is not None
         assert stream.retry < 1000
@@ -52,7 +52,7 @@ def test_a_call_that_was_under_way_is_made_again_with_the_same_key(
         stream = alice.ask("Wait")
         messages = stream.until("tool")
         eventually(lambda: slow.waiting == 1)
-        product.services.end()
+        product.services.stop()
         product.restart_web()
         eventually(lambda: slow.waiting == 2)
         slow.release()
@@ -70,7 +70,7 @@ def test_an_answer_that_fails_with_every_worker_ends_and_can_be_tried_again(
     stream = alice.ask("Hello")
     messages = stream.until("tool")
     messages += stream.until("content")
-    product.services.end()
+    product.services.stop()
     with product.app.app_context():
         run = db.session.get_one(Run, run_id(messages))
         # As three workers leave it that died one after the other.
@@ -93,7 +93,7 @@ def test_an_answer_left_long_ago_is_not_gone_on_with(start: Start, model: Script
     alice = product.sign_up("Alice")
     stream = alice.ask("Hello")
     run = run_id(stream.until("content"))
-    product.services.end()
+    product.services.stop()
     with product.app.app_context():
         db.session.get_one(Run, run).lease_until -= 7_200
         db.session.commit()
@@ -109,7 +109,7 @@ def test_a_stop_that_no_process_could_obey_is_obeyed_by_the_next(
     product = start()
     alice = product.sign_up("Alice")
     run = run_id(alice.ask("Hello").until("content"))
-    product.services.end()
+    product.services.stop()
     with product.app.app_context():
         db.session.get_one(Run, run).stop_asked = True
         db.session.commit()

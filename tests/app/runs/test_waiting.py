@@ -179,7 +179,7 @@ def test_a_decision_that_comes_while_the_run_is_suspended_is_not_missed(
     product = asks()
     alice = product.sign_up("Alice")
     _, messages = ask(alice, model)
-    product.services.end()
+    product.services.stop()
     with product.app.app_context():
         db.session.execute(update(Approval).values(status="approved"))
         attempt = db.session.scalar(select(Run.attempt))
@@ -196,7 +196,7 @@ def test_a_process_that_ends_between_decision_and_call_loses_nothing(
     product = asks()
     alice = product.sign_up("Alice")
     _, messages = ask(alice, model)
-    product.services.end()
+    product.services.stop()
     decide(alice, messages[-1])
     assert service.calls == []
     product.restart_web()
@@ -211,7 +211,7 @@ def test_an_approval_that_expires_while_no_process_runs_ends_the_wait(
     alice = product.sign_up("Alice")
     model.script(reply(acts))
     messages = alice.ask("Act").until("approval")
-    product.services.end()
+    product.services.stop()
     gevent.sleep(0.6)
     product.restart_web()
     assert alice.resume(run_id(messages)).until("done")[-1].json["status"] == "completed"
@@ -224,7 +224,7 @@ def test_a_reader_who_comes_after_a_restart_waits_without_asking_the_database(
     product = asks(ping_interval=30)
     alice = product.sign_up("Alice")
     _, messages = ask(alice, model)
-    product.services.end()
+    product.services.stop()
     product.restart_web()
     stream = alice.resume(run_id(messages))
     again = stream.until("approval")

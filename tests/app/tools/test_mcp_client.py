@@ -71,8 +71,8 @@ def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     model.script(
         tool_call("weather__forecast", {"city": "Bend"}),
         tool_call("weather__greet_person", {"name": "Ann"}),
-        tool_call("weather__findListings", {}),
-        tool_call("findListings", {"city": "Portland"}),
+        tool_call("weather__findNotes", {}),
+        tool_call("findNotes", {"text": "first"}),
         tool_call("weather__draw", {}),
         tool_call("weather__fail", {}),
         text("21.5 degrees."),
@@ -83,7 +83,7 @@ def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     assert forecast == {"city": "Bend", "degrees": 21.5}
     assert greeting == "Hello Ann"
     assert find == {"from": "weather"}
-    assert ours["total"] == 11
+    assert ours["notes"] == ["first"]
     assert picture == "[image, which the person sees]"
     assert failure["error"] == "Error executing tool fail"
 
@@ -153,7 +153,7 @@ def test_a_server_that_does_not_take_the_token_is_reported(start: Start, weather
 def test_every_server_and_the_names_of_its_tools_can_be_seen(start: Start, weather: str) -> None:
     product = start(mcp_servers=server(weather), tool_services={"away": "http://127.0.0.1:9"})
     page = product.sign_up("Alice").get("/tools").text
-    assert "weather__findListings" in page
+    assert "weather__findNotes" in page
     assert "Tomorrow&#39;s weather in a city." in page
     assert "away can&#39;t be reached" in page
     assert TOKEN not in page

@@ -22,8 +22,8 @@ Start = Callable[..., Product]
 
 @pytest.mark.parametrize("path", ["/agents/chat-stream", "/agents/chat/stream"])
 def test_the_stream_keeps_the_contract(alice: Person, model: ScriptedModel, path: str) -> None:
-    model.script(tool_call("findListings", {"city": "Redmond"}), text("One ", "home."))
-    response = alice.api("POST", path, json={"userMessage": "Redmond?"}, stream=True)
+    model.script(tool_call("findNotes", {"text": "first"}), text("One ", "note."))
+    response = alice.api("POST", path, json={"userMessage": "Which?"}, stream=True)
     assert response.headers["Content-Type"].startswith("text/event-stream")
     assert "no-store" in response.headers["Cache-Control"]
     assert response.headers["X-Accel-Buffering"] == "no"
@@ -73,11 +73,11 @@ def test_bad_input_is_a_sentence_with_the_right_status(
 
 
 def test_the_whole_answer_at_once(alice: Person, model: ScriptedModel) -> None:
-    model.script(tool_call("findListings", {"city": "Redmond"}), text("One ", "home."))
-    answer = alice.api("POST", "/agents/chat", json={"userMessage": "Redmond?"})
+    model.script(tool_call("findNotes", {"text": "first"}), text("One ", "note."))
+    answer = alice.api("POST", "/agents/chat", json={"userMessage": "Which?"})
     body = answer.json()
-    assert (answer.status_code, body["status"], body["content"]) == (200, "completed", "One home.")
-    assert [call["name"] for call in body["toolCalls"]] == ["findListings"]
+    assert (answer.status_code, body["status"], body["content"]) == (200, "completed", "One note.")
+    assert [call["name"] for call in body["toolCalls"]] == ["findNotes"]
     assert body["usage"]["total_tokens"] == 24
     newest = alice.api("GET", "/agents/chat-history").json()["messages"][-1]
     assert (newest["id"], newest["runId"]) == (body["messageId"], body["runId"])
@@ -145,7 +145,7 @@ def test_silence_is_filled_with_pings_that_a_script_can_see(
 def test_after_the_log_was_dropped_the_text_comes_once_and_replaces(
     alice: Person, model: ScriptedModel
 ) -> None:
-    model.script(tool_call("findListings", {}, text_before="Look."), text("All ", "of it."))
+    model.script(tool_call("findNotes", {}, text_before="Look."), text("All ", "of it."))
     messages = alice.ask("x").until("done")
     run = messages[0].json["runId"]
     whole = text_of(messages)
@@ -218,6 +218,6 @@ def test_health_tells_of_the_engines_and_the_services(product: Product) -> None:
             "status": "ok",
             "database": "up",
             "redis": redis,
-            "services": {"listings": "up", "analytics": "up"},
+            "services": {"notes": "up"},
         },
     )

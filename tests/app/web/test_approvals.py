@@ -19,13 +19,13 @@ from tests.support.tool_services import ToolService
 
 Start = Callable[..., Product]
 
-REPORT = {"listingIds": ["L001"], "recipientEmail": "ann@example.com"}
+LETTER = {"notes": ["first"], "recipientEmail": "ann@example.com"}
 
 
 def waiting(person: Person, model: ScriptedModel, arguments: Any = None) -> Any:
     """A question whose answer waits for its person; the approval as the stream tells it."""
-    model.script(tool_call("sendListingReport", arguments or REPORT), text("Done."))
-    stream = person.ask("Send L001 to Ann")
+    model.script(tool_call("sendNotes", arguments or LETTER), text("Done."))
+    stream = person.ask("Send the first to Ann")
     messages = stream.until("approval")
     return stream, messages[-1].json
 
@@ -47,8 +47,8 @@ def test_nothing_leaves_before_it_is_approved_and_then_exactly_that(
     alice: Person, model: ScriptedModel
 ) -> None:
     stream, approval = waiting(alice, model)
-    assert approval["name"] == "sendListingReport"
-    assert approval["arguments"] == REPORT
+    assert approval["name"] == "sendNotes"
+    assert approval["arguments"] == LETTER
     assert sorted(approval) == ["arguments", "expiresAt", "id", "name", "url"]
     gevent.sleep(0.3)
     assert sent(alice) == []
@@ -75,12 +75,12 @@ def test_the_letter_is_there_to_read_before_it_goes(alice: Person, model: Script
 
 
 def test_what_cant_be_previewed_is_asked_all_the_same(alice: Person, model: ScriptedModel) -> None:
-    unknown = {"listingIds": ["L777"], "recipientEmail": "ann@example.com"}
+    unknown = {"notes": ["lost"], "recipientEmail": "ann@example.com"}
     stream, approval = waiting(alice, model, unknown)
     assert alice.api("GET", approval["url"]).json()["preview"] == []
     decide(alice, approval, decision="approve")
     stream.until("done")
-    assert "No listing has the id L777" in results(model)[-1]["error"]
+    assert "There is no note lost" in results(model)[-1]["error"]
 
 
 def test_declining_tells_the_model_why(alice: Person, model: ScriptedModel) -> None:
@@ -97,7 +97,7 @@ def test_declining_tells_the_model_why(alice: Person, model: ScriptedModel) -> N
 
 def test_what_was_changed_is_sent_and_the_model_knows(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
-    changed = REPORT | {"recipientEmail": "bob@example.com"}
+    changed = LETTER | {"recipientEmail": "bob@example.com"}
     answer = decide(alice, approval, decision="approve", arguments=changed).json()
     assert answer["changed"] == changed
     rest = stream.until("done")
@@ -131,7 +131,7 @@ def conversation_of(person: Person) -> str:
 @pytest.mark.parametrize(
     ("body", "status"),
     [
-        ({"decision": "approve", "arguments": REPORT | {"recipientEmail": 5}}, 422),
+        ({"decision": "approve", "arguments": LETTER | {"recipientEmail": 5}}, 422),
         ({"decision": "approve", "arguments": {}}, 422),
         ({"decision": "approve", "arguments": []}, 422),
         ({"decision": "approve", "shown": "something else"}, 409),
@@ -224,7 +224,7 @@ def test_an_approval_outlives_the_process(
     """Whether it is given while nobody produces the answer, or once another worker does."""
     alice = product.sign_up("Alice")
     _, approval = waiting(alice, model)
-    product.services.end()
+    product.services.stop()
     if decided == "before":
         decide(alice, approval, decision="approve")
     product.restart_web()
@@ -243,7 +243,7 @@ def test_a_page_asks_and_takes_the_answer_without_script(
 ) -> None:
     stream, approval = waiting(alice, model)
     page = alice.get(approval["url"]).text
-    assert "Put a listing report in the outbox?" in page
+    assert "Send notes?" in page
     assert "ann@example.com" in page
     assert "<dt>To</dt>" in page
     conversation = alice.get(f"/conversations/{conversation_of(alice)}").text
@@ -251,7 +251,7 @@ def test_a_page_asks_and_takes_the_answer_without_script(
     assert "Approve" in conversation
     fields = {
         "decision": "approve",
-        "argument.listingIds": "L001, L003",
+        "argument.notes": "first, second",
         "argument.recipientEmail": " bob@example.com ",
     }
     wrong = alice.post(approval["url"], **fields | {"argument.recipientEmail": ""})
@@ -296,8 +296,8 @@ def test_what_only_changes_its_own_and_destroys_nothing_needs_no_approval(
 
 
 def test_two_at_once_are_each_decided(alice: Person, model: ScriptedModel) -> None:
-    other = REPORT | {"recipientEmail": "bob@example.com"}
-    calls = [call("sendListingReport", arguments) for arguments in (REPORT, other)]
+    other = LETTER | {"recipientEmail": "bob@example.com"}
+    calls = [call("sendNotes", arguments) for arguments in (LETTER, other)]
     model.script(tool_calls(calls), text("Done."))
     stream = alice.ask("x")
     first = stream.until("approval")[-1].json

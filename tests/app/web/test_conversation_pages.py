@@ -145,7 +145,8 @@ def test_from_an_earlier_page_a_question_leads_to_the_end(
     model.script(text("Later."))
     path = have(alice, LONG)
     page = alice.get(f"{path}?before=61").text
-    assert f'action="{path}/messages">' in page
+    assert f'action="{path}/messages"' in page
+    assert f'hx-post="{path}/messages"' not in page
     led = alice.post(f"{path}/messages", message="And now?")
     assert (led.status_code, led.headers["Location"]) == (303, f"{path}/live")
     assert "Later." in finished(alice, path)

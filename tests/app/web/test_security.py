@@ -147,7 +147,7 @@ def test_a_path_cannot_forge_a_line_of_the_log(
     def fault(conversation_id: str) -> str:
         raise RuntimeError(conversation_id)
 
-    product.app.view_functions["conversations.conversation"] = fault
+    product.app.view_functions["conversations.show"] = fault
     assert alice.get("/conversations/x%0AERROR%20forged").status_code == 500
     [message] = [record.getMessage() for record in caplog.records if record.exc_info]
     assert message.splitlines() == [message]

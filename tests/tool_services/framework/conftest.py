@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.engines import Engines
-from tests.tool_services.support.notes.app import NotesSettings, create_app
-from tests.tool_services.support.notes.models import db
+from tests.support.notes.app import NotesSettings, create_app
+from tests.support.notes.models import db
 from tests.tool_services.support.services import Service, running, running_issuer
 
 

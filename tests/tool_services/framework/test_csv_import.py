@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import func, select
 
-from tests.tool_services.support.notes.models import Note, db
+from tests.support.notes.models import Note, db
 from tests.tool_services.support.services import Service
 
 pytestmark = pytest.mark.databases

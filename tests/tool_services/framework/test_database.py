@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, text
 
-from tests.tool_services.support.notes.app import NotesSettings, create_app
-from tests.tool_services.support.notes.models import Note, db
+from tests.support.notes.app import NotesSettings, create_app
+from tests.support.notes.models import Note, db
 from tests.tool_services.support.services import Service
 from tool_services.framework.settings import STOP_EXIT_CODE
 
@@ -56,7 +56,7 @@ def test_sqlite_runs_in_wal_mode_with_foreign_keys(notes: Service) -> None:
 
 @pytest.mark.slow
 def test_processes_that_start_at_once_make_and_fill_the_tables_once(tmp_path: Path) -> None:
-    app = "tests.tool_services.support.notes.app"
+    app = "tests.support.notes.app"
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", app, "seed"],

@@ -21,8 +21,8 @@ def test_anyone_may_ask_for_health(notes: Service) -> None:
 def test_anyone_may_ask_what_the_service_is(notes: Service) -> None:
     info = notes.request("GET", "/info").body
     assert (info["name"], info["audience"]) == ("notes", notes.audience)
-    assert info["tools"] == ["findNotes", "addNote", "greet", "breakDown"]
-    assert info["capabilities"] == {"pin": True}
+    assert info["tools"] == ["findNotes", "addNote", "greet", "breakDown", "sendNotes"]
+    assert info["capabilities"] == {"outbox": True}
 
 
 def test_anyone_may_see_the_tools_with_schemas_and_hints(notes: Service) -> None:

@@ -78,20 +78,21 @@ def test_tools_are_described_as_over_plain_http(notes: Service) -> None:
 
 def test_a_result_is_for_the_model_and_its_display_parts_for_people(notes: Service) -> None:
     result = notes.mcp_result("findNotes", {})
-    text, part = result["content"]
+    text, card, table = result["content"]
     assert json.loads(text["text"]) == result["structuredContent"]
     assert text["annotations"] == {"audience": ["assistant"]}
-    assert part["annotations"] == {"audience": ["user"]}
-    assert part["resource"] == {
-        "uri": "ui://notes/notes.html",
-        "mimeType": "text/html",
-        "text": "<p>2 notes</p>",
+    assert card["annotations"] == table["annotations"] == {"audience": ["user"]}
+    assert card["resource"]["mimeType"] == "text/html"
+    assert table["resource"] == {
+        "uri": "ui://notes/notes.csv",
+        "mimeType": "text/csv",
+        "text": "Note\nfirst\nsecond\n",
     }
 
 
 def test_discovery_names_what_the_service_has_beside_tools(notes: Service) -> None:
     capabilities = stateless(notes, "server/discover").body["result"]["capabilities"]
-    assert capabilities["extensions"] == {"homestream/pin": {}, "homestream/preview": {}}
+    assert capabilities["extensions"] == {"homestream/outbox": {}, "homestream/preview": {}}
 
 
 @pytest.mark.parametrize("wanted", [*HANDSHAKE_PROTOCOL_VERSIONS, "1999-01-01"])

@@ -16,7 +16,7 @@ from tests.tool_services.support.services import Service
 pytestmark = [pytest.mark.databases, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[3]
-NOTES = ROOT / "tests" / "tool_services" / "support" / "notes"
+NOTES = ROOT / "tests" / "support" / "notes"
 MIGRATION = """
 import sqlalchemy as sa
 from alembic import op

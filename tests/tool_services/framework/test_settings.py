@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tool_services.support.notes.app import NotesSettings
+from tests.support.notes.app import NotesSettings
 from tool_services.framework.settings import STOP_EXIT_CODE, load_settings
 
 ROOT = Path(__file__).parents[3]
@@ -84,7 +84,7 @@ def test_a_bad_setting_stops_the_start_with_one_sentence_that_names_it(
 
 @pytest.mark.slow
 def test_gunicorn_gives_up_when_a_setting_is_bad(tmp_path: Path) -> None:
-    app = "tests.tool_services.support.notes.app:create_app()"
+    app = "tests.support.notes.app:create_app()"
     ended = subprocess.run(
         [sys.executable, "-m", "gunicorn", "-k", "gevent", "-b", "127.0.0.1:0", app],
         env={**os.environ, "NOTES_PORT": "eighty", "PYTHONPATH": str(ROOT)},

@@ -1,0 +1,55 @@
+"""The pieces of an answer as HTML, by the templates that the pages include."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask, render_template
+
+from app.agent.events import ApprovalRequested, ToolCallUpdate
+from app.rendering.answer import AnswerView
+
+
+@dataclass(frozen=True)
+class AnswerHtml:
+    """Renders for one reader, outside of any request. `csrf_token` goes into the forms."""
+
+    app: Flask
+    csrf_token: str
+
+    def answer(self, answer: AnswerView) -> str:
+        return self._render("runs/_answer.html", answer=answer)
+
+    def parts(self, answer: AnswerView) -> str:
+        return self._render("runs/_parts.html", answer=answer) if answer.parts else ""
+
+    def foot(self, answer: AnswerView) -> str:
+        """Render what stands below the parts: the outcome, or that it is being written."""
+        return self._render("runs/_foot.html", answer=answer).strip()
+
+    def outcome(self, answer: AnswerView) -> str:
+        return self._render("runs/_outcome.html", answer=answer)
+
+    def tool(self, call: ToolCallUpdate) -> str:
+        return self._render("chat/_tool.html", call=call)
+
+    def approvals(self, approvals: Sequence[ApprovalRequested]) -> str:
+        return self._render("chat/_approvals.html", approvals=approvals) if approvals else ""
+
+    def progress(self, message: str) -> str:
+        return self._render("runs/_progress.html", message=message)
+
+    def ended(self) -> str:
+        return self._render("runs/_ended.html")
+
+    def started_over(self) -> str:
+        return self._render("runs/_started_over.html")
+
+    def moved(self) -> str:
+        return self._render("runs/_moved.html")
+
+    def _render(self, template: str, **values: Any) -> str:
+        with self.app.app_context():
+            return render_template(template, csrf_token=lambda: self.csrf_token, **values)

@@ -1,0 +1,279 @@
+"""Produces answers: each run in a greenlet of its own, whether or not anybody reads it.
+
+It knows neither who may ask, nor when a run of another worker is taken over.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+
+import gevent
+from flask import Flask
+from gevent.event import Event as Signal
+
+from app.agent.loop import Model, respond
+from app.agent.messages import PastTurn
+from app.agent.tool_calls import ApprovalPending
+from app.config import Settings
+from app.db.connection import begin_read_only, retry_while_unavailable
+from app.db.models import Person, Run
+from app.errors import HomestreamError, RunFailed
+from app.greenlets import run_in_greenlet
+from app.runs.event_log import EventLog
+from app.runs.leases import Leases
+from app.runs.prompt import Messages, messages_for
+from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
+from app.tools.approvals import RunApprovals
+from app.tools.calls import UserTools
+from app.tools.registry import ToolRegistry
+
+log = logging.getLogger(__name__)
+
+_HAND_OVER_SECONDS = 5.0
+
+
+class RunStopped(gevent.GreenletExit):
+    """Raised in a producing greenlet, wherever it waits, to stop its run. Everything it holds is
+    closed on the way out."""
+
+
+class RunHandedOver(gevent.GreenletExit):
+    """Raised in a producing greenlet whose run another worker goes on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asked, and where the answer goes: a position in a conversation."""
+
+    person: Person
+    conversation_id: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a producing greenlet has to do. `messages` returns the prompt of each step. `past` has
+    the turns of earlier attempts, or is None if there were none. With an `ending` it only records
+    that."""
+
+    recorder: Recorder
+    question: Question
+    messages: Callable[[], Messages]
+    past: Sequence[PastTurn] | None = None
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """What comes of a run that waits for its person."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveRun:
+    """A run that is produced here. `recorded` is set once it is stored how that ended."""
+
+    recorder: Recorder
+    greenlet: gevent.Greenlet[..., Ending | Suspended]
+    recorded: Signal = field(default_factory=Signal)
+
+
+class Producer:
+    """The runs that this process produces: `active`, by id."""
+
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        event_log: EventLog,
+        model: Model,
+        registry: ToolRegistry,
+        leases: Leases,
+    ) -> None:
+        self.active: dict[str, ActiveRun] = {}
+        self.is_closed = False
+        """No run begins here any more."""
+        self._app = app
+        self._settings = settings
+        self._log = event_log
+        self._model = model
+        self._registry = registry
+        self._leases = leases
+
+    @property
+    def room(self) -> int:
+        """How many more runs this process may produce."""
+        return self._settings.max_runs_per_worker - len(self.active)
+
+    def load_messages(self, question: Question, text: str | None = None) -> Messages:
+        """The prompt for the first step. The question's `text`, where it is at hand, saves a
+        query. Needs an app context."""
+        away = [server.name for server in self._registry.servers.values() if not server.up]
+        place = (question.conversation_id, question.position)
+        return messages_for(question.person, *place, self._settings.history_tokens, away, text)
+
+    def start(self, run: Run, question: Question, messages: Messages) -> None:
+        """Produce a new run, of which `messages` is the first prompt."""
+        recorder = Recorder(self._app, self._log, run)
+        self._spawn(Attempt(recorder, question, self._prompts(question, messages)))
+
+    def resume(
+        self,
+        run: Run,
+        question: Question,
+        past: Sequence[PastTurn],
+        ending: Ending | None = None,
+    ) -> None:
+        """Go on with a run of another attempt, or only record how it ends."""
+        recorder = Recorder(self._app, self._log, run)
+        self._spawn(Attempt(recorder, question, self._prompts(question), past, ending))
+
+    def stop(self, run_id: str) -> None:
+        """Begin to stop a run, if it is produced here."""
+        self._kill(run_id, RunStopped)
+
+    def hand_over(self, run_id: str) -> None:
+        """Begin to leave a run to another worker."""
+        self._kill(run_id, RunHandedOver)
+
+    def hand_over_all(self) -> None:
+        """Leave every run to other workers, and wait until that is stored, for some seconds."""
+        runs = list(self.active.values())
+        for run in runs:
+            run.greenlet.kill(RunHandedOver, block=False)
+        gevent.wait([run.recorded for run in runs], timeout=_HAND_OVER_SECONDS)
+
+    def _kill(self, run_id: str, reason: type[gevent.GreenletExit]) -> None:
+        run = self.active.get(run_id)
+        if run is not None:
+            run.greenlet.kill(reason, block=False)
+
+    def _spawn(self, attempt: Attempt) -> None:
+        run = ActiveRun(attempt.recorder, gevent.spawn(self._produce, attempt))
+        self.active[attempt.recorder.run_id] = run
+        # The greenlet can be killed at any moment. What records its end must not be, so that is
+        # another greenlet; a link spawns it only then, since each costs memory while it waits.
+        run.greenlet.link(lambda _: self._record_end(run))
+
+    def _produce(self, attempt: Attempt) -> Ending | Suspended:
+        """Answer the question, and say what came of it."""
+        timeout = gevent.Timeout.start_new(self._settings.run_timeout)
+        try:
+            if attempt.past is not None:
+                attempt.recorder.resume(attempt.past)
+            if attempt.ending is not None:
+                return attempt.ending
+            self._run_agent(attempt)
+            return Ending("completed")
+        except ApprovalPending:
+            return Suspended()
+        except LeaseLost:
+            raise RunHandedOver from None
+        except (Exception, gevent.Timeout) as error:
+            return Ending("failed", self._failure(error, timeout))
+        finally:
+            timeout.close()
+
+    def _failure(self, error: BaseException, timeout: gevent.Timeout) -> HomestreamError:
+        """The error as it is stored and shown."""
+        if isinstance(error, HomestreamError):
+            return error
+        if error is timeout:
+            limit = self._settings.run_timeout
+            message = f"The answer took over {limit:g} seconds and was ended."
+            return RunFailed(message, code="run_timeout")
+        failure = RunFailed("Something went wrong here.", code="internal")
+        failure.__cause__ = error
+        return failure
+
+    def _run_agent(self, attempt: Attempt) -> None:
+        """Record everything that the agent yields. Raises what the agent raises."""
+        minutes = self._settings.approval_minutes
+        tools = UserTools(
+            self._registry,
+            attempt.question.person.id,
+            RunApprovals(self._app, attempt.recorder.run_id, minutes),
+            self._settings.approvals,
+        )
+        steps = respond(
+            attempt.messages,
+            self._model,
+            tools,
+            max_steps=self._settings.max_steps,
+            past=attempt.past or (),
+        )
+        with closing(steps) as events:  # type: ignore[type-var]
+            for event in events:
+                attempt.recorder.record(event)
+
+    def _record_end(self, run: ActiveRun) -> None:
+        recorder, outcome = run.recorder, run.greenlet.value
+        try:
+            match outcome:
+                case RunHandedOver():
+                    self._release(recorder)
+                case Suspended():
+                    recorder.suspend()
+                case Ending():
+                    _log_failure(recorder.run_id, outcome.error)
+                    recorder.finish(outcome)
+                case _:  # RunStopped
+                    recorder.finish(Ending("stopped"))
+        except LeaseLost:
+            log.warning("run %s is another worker's now", recorder.run_id)
+            self._log.drop(recorder.run_id)
+        finally:
+            if self.active.get(recorder.run_id) is run:
+                del self.active[recorder.run_id]
+            run.recorded.set()
+
+    def _release(self, recorder: Recorder) -> None:
+        """Store the text so far, and let another worker have the run."""
+        try:
+            save_texts(self._app, [recorder])
+            self._leases.release(recorder.run_id, recorder.attempt)
+        except Exception:
+            # The lease lapses by itself then.
+            log.exception("run %s could not be handed over", recorder.run_id)
+        self._log.drop(recorder.run_id)
+
+    def _prompts(self, question: Question, first: Messages | None = None) -> Prompts:
+        def load() -> Messages:
+            with self._app.app_context():
+                begin_read_only()
+                return self.load_messages(question)
+
+        def load_in_greenlet() -> Messages:
+            return run_in_greenlet(retry_while_unavailable, load)
+
+        return Prompts(load_in_greenlet, first)
+
+
+class Prompts:
+    """A run's prompts, one for each call, read when it is called: they can be large, and are not
+    kept while the model answers. The `first` one may be at hand."""
+
+    def __init__(self, load: Callable[[], Messages], first: Messages | None = None) -> None:
+        self._load = load
+        self._first = first
+
+    def __call__(self) -> Messages:
+        first, self._first = self._first, None
+        return self._load() if first is None else first
+
+
+def _log_failure(run_id: str, error: HomestreamError | None) -> None:
+    """One line for operators, however many the other side's words have."""
+    if error is None:
+        return
+    unforeseen = error.code == "internal"
+    log.log(
+        logging.ERROR if unforeseen else logging.WARNING,
+        "run %s failed: %s %r",
+        run_id,
+        error.code,
+        error.detail or error.message,
+        exc_info=error.__cause__ if unforeseen else None,
+    )

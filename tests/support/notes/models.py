@@ -1,0 +1,41 @@
+"""The tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from tool_services.framework.timestamps import utc_now
+
+
+class Base(DeclarativeBase):
+    """Root of the tables."""
+
+
+db = SQLAlchemy(metadata=Base.metadata)
+
+
+class Note(Base):
+    """A note."""
+
+    __tablename__ = "notes"
+
+    Id: Mapped[int] = mapped_column(primary_key=True)
+    Text: Mapped[str]
+
+
+class Letter(Base):
+    """Notes that a person had sent, and the record that the call was made."""
+
+    __tablename__ = "letters"
+    __table_args__ = (UniqueConstraint("UserId", "IdempotencyKey"),)
+
+    Id: Mapped[int] = mapped_column(primary_key=True)
+    UserId: Mapped[str]
+    IdempotencyKey: Mapped[str | None]
+    Recipient: Mapped[str]
+    Text: Mapped[str]
+    CreatedAt: Mapped[datetime] = mapped_column(default=utc_now)

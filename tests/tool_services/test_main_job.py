@@ -1,0 +1,65 @@
+"""What the product is for, with its real tool services: find homes, judge a market, send a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support.product import Person, Product, text_of
+from tests.support.scripted_model import ScriptedModel, text, tool_call
+from tests.tool_services.support.homes import HOMES
+
+
+@pytest.fixture
+def product(start: Callable[..., Product]) -> Product:
+    return start(HOMES, tool_exchanges={"analytics": "listings"})
+
+
+def results(messages: list[Any]) -> list[Any]:
+    return [m.json["result"] for m in messages if "result" in m.json]
+
+
+def test_an_answer_streams_in_with_its_tool_call_and_is_kept(
+    alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    search = {"city": "portland", "minBedrooms": 3, "maxPrice": 900000}
+    model.script(
+        tool_call("findListings", search, text_before="Let me look."),
+        text("I found ", "**7** homes."),
+    )
+    question = "Find me 3-bedroom homes in Portland under $900,000"
+    messages = alice.ask(question).all()
+    names = [message.event for message in messages]
+    assert (names[0], names[-1]) == ("run", "done")
+    assert [m.json["status"] for m in messages if m.event == "tool"] == ["started", "completed"]
+    [found] = results(messages)
+    assert found["total"] == 7
+    assert text_of(messages) == "Let me look.\n\nI found **7** homes."
+    history = alice.api("GET", "/agents/chat-history").json()["messages"]
+    assert [message["content"] for message in history] == [question, text_of(messages)]
+    path = f"/conversations/{messages[0].json['conversationId']}"
+    assert "show-card" in alice.get(path).text
+    assert mallory.get(path).status_code == 404
+
+
+def test_analytics_asks_listings_on_the_persons_behalf(alice: Person, model: ScriptedModel) -> None:
+    model.script(tool_call("getMarketAnalysis", {"area": "Seattle, WA"}), text("It rises."))
+    [market] = results(alice.ask("How is the market in Seattle, WA?").all())
+    assert market["area"] == "Seattle, WA"
+
+
+def test_a_report_is_in_the_outbox_once_it_is_approved(
+    alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    report = {"listingIds": ["L001"], "recipientEmail": "ann@example.com"}
+    model.script(tool_call("sendListingReport", report), text("It is in your outbox."))
+    stream = alice.ask("Send L001 to Ann")
+    approval = stream.until("approval")[-1].json
+    assert alice.api("GET", "/outbox").json() == {"messages": []}
+    alice.api("POST", approval["url"], json={"decision": "approve"})
+    assert stream.until("done")[-1].json["status"] == "completed"
+    [message] = alice.api("GET", "/outbox").json()["messages"]
+    assert (message["recipient"], message["delivery"]) == ("ann@example.com", "kept")
+    assert mallory.api("GET", "/outbox").json() == {"messages": []}
