@@ -199,7 +199,7 @@ class Cluster:
             return row and row[0]
 
     def live_runs(self) -> int:
-        return int(self.scalar("SELECT count(*) FROM runs WHERE status IN ('queued', 'running')"))
+        return int(self.scalar("SELECT count(*) FROM runs WHERE finished_at IS NULL"))
 
     def open_streams(self) -> int:
         """In the registry that all workers share."""
