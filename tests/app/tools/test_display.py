@@ -98,7 +98,9 @@ def test_nothing_runs_loads_or_can_be_pressed(html: str) -> None:
 def test_what_lays_out_stays_with_the_classes_that_there_are() -> None:
     drawing = picture("image/svg+xml", SVG)
     html = (
-        '<article class="show-card"><img class="show-picture" src="' + drawing + '" alt="A picture">'
+        '<article class="show-card"><img class="show-picture" src="'
+        + drawing
+        + '" alt="A picture">'
         '<h3>Oak Street</h3><p class="show-large">$1</p><table><caption>A</caption><tbody><tr>'
         '<th scope="row">a</th><td class="show-number" colspan="2">1</td></tr></tbody></table>'
         "</article>"

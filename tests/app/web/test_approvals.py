@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 
 from app.db.models import Approval, Run, db, utc_now
 from tests.app.agent.test_loop import results
-from tests.support.product import Message, Person, Product, eventually
-from tests.support.scripted_model import ScriptedModel, call, text, tool_call, tool_calls
+from tests.support.product import Message, Person, Product
+from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import ToolService
 
 Start = Callable[..., Product]
@@ -197,17 +197,6 @@ def test_one_that_is_late_by_a_hair_is_late(alice: Person, model: ScriptedModel)
     assert decide(alice, approval, decision="approve").status_code == 409
 
 
-def test_waiting_takes_nothing_of_the_time_an_answer_may_take(
-    start: Start, model: ScriptedModel
-) -> None:
-    # Long enough for what comes before and after the wait, on a busy machine too.
-    alice = start(run_timeout=4).sign_up("Alice")
-    stream, approval = waiting(alice, model)
-    gevent.sleep(4.2)
-    decide(alice, approval, decision="approve")
-    assert stream.until("done")[-1].json["status"] == "completed"
-
-
 def test_what_is_stopped_can_not_be_approved(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
     assert alice.api("POST", f"/runs/{run_of(alice.product)}/stop").status_code == 200
@@ -215,27 +204,6 @@ def test_what_is_stopped_can_not_be_approved(alice: Person, model: ScriptedModel
     assert decide(alice, approval, decision="approve").status_code == 409
     assert alice.api("GET", approval["url"]).json()["status"] == "expired"
     assert sent(alice) == []
-
-
-@pytest.mark.parametrize("decided", ["before", "after"])
-def test_an_approval_outlives_the_process(
-    product: Product, model: ScriptedModel, decided: str
-) -> None:
-    """Whether it is given while nobody produces the answer, or once another worker does."""
-    alice = product.sign_up("Alice")
-    _, approval = waiting(alice, model)
-    product.services.stop()
-    if decided == "before":
-        decide(alice, approval, decision="approve")
-    product.restart_web()
-    if decided == "after":
-        stream = alice.resume(run_of(product))
-        again = stream.until("approval")[-1].json
-        assert again == approval
-        decide(alice, approval, decision="approve")
-    eventually(lambda: not is_live(product))
-    assert len(sent(alice)) == 1
-    assert results(model)[-1]["delivery"] == "outbox"
 
 
 def test_a_page_asks_and_takes_the_answer_without_script(
@@ -293,16 +261,3 @@ def test_what_only_changes_its_own_and_destroys_nothing_needs_no_approval(
         alice = start(tool_services={"notes": service.url}).sign_up("Alice")
         model.script(tool_call("note", {}), text("Noted."))
         assert alice.ask("x").until("done")[-1].json["status"] == "completed"
-
-
-def test_two_at_once_are_each_decided(alice: Person, model: ScriptedModel) -> None:
-    other = LETTER | {"recipientEmail": "bob@example.com"}
-    calls = [call("sendNotes", arguments) for arguments in (LETTER, other)]
-    model.script(tool_calls(calls), text("Done."))
-    stream = alice.ask("x")
-    first = stream.until("approval")[-1].json
-    second = stream.until("approval")[-1].json
-    decide(alice, first, decision="decline")
-    decide(alice, second, decision="approve")
-    assert stream.until("done")[-1].json["status"] == "completed"
-    assert [m["recipient"] for m in sent(alice)] == [second["arguments"]["recipientEmail"]]

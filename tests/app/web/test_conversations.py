@@ -72,7 +72,9 @@ def run_of(page: str) -> str:
 
 
 def test_a_conversation_is_listed_by_its_first_question_and_opens_again(alice: Person) -> None:
-    question = "Which notes of the last week have a picture and a link to the other pages, and a date?"
+    question = (
+        "Which notes of the last week have a picture and a link to the other pages, and a date?"
+    )
     path = begin(alice, question)
     page = finished(alice, path)
     assert question in page
@@ -378,7 +380,7 @@ def full(start: Callable[..., Product], model: ScriptedModel) -> Iterator[Person
 def test_a_full_worker_says_so_and_keeps_what_was_typed(full: Person) -> None:
     answer = full.post("/conversations", message="And <this>?")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "ask again in a moment" in answer.text
+    assert "in a moment" in answer.text
     assert "And &lt;this&gt;?" in answer.text
     Strict(answer.text)
 
@@ -387,7 +389,7 @@ def test_a_full_worker_says_so_beside_the_composer(full: Person) -> None:
     answer = full.post("/conversations", htmx=True, message="And this?")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.headers["HX-Retarget"] == "#notice"
-    assert "ask again in a moment" in answer.text
+    assert "in a moment" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/agents/chat", "/agents/chat-stream"])
