@@ -88,7 +88,7 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
         settings.tool_services,
         settings.tool_exchanges,
     )
-    registry = ToolRegistry.of(
+    registry = ToolRegistry.create(
         settings.tool_services,
         settings.mcp_servers,
         issuer.mint,

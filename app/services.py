@@ -65,6 +65,7 @@ class Services:
         self.producer.hand_over_all()
         with self.supervisor.updating:
             gevent.killall(self._loops)
+        self.registry.close()
         self.log.stop()
 
     def _end_streams(self) -> None:

@@ -24,7 +24,7 @@ from app.agent.messages import Decision
 from app.db.connection import retry_while_unavailable
 from app.db.models import Approval, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
-from app.tools.registry import Tool
+from app.tools.tool import Tool
 
 log = logging.getLogger(__name__)
 
@@ -155,9 +155,9 @@ def approve(
     if changed is not None:
         if tool is None:
             raise Conflict("The service can't be reached just now, so nothing can be changed.")
-        mistakes = tool.mistakes(changed)
+        mistakes = tool.argument_mistakes(changed)
         if mistakes:
-            raise InputError(f"That won't do: {mistakes}", field="arguments")
+            raise InputError(f"That won't do: {'; '.join(map(str, mistakes))}", field="arguments")
     _decide(approval, "approved", decided=changed)
 
 

@@ -1,48 +1,43 @@
-"""Calls to tools on a person's behalf.
+"""Tool calls on one person's behalf.
 
-A call to one of our own services carries a token of its own, minted for that person and that
-service; one to another server carries the token that the settings have for it.
+A call to a service of ours carries a token that is minted for this person and this service. A call
+to another server carries the token that the settings have for that server.
 """
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
-import gevent
-import requests
 from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourceContents
-from urllib3.exceptions import NewConnectionError
 
 from app.agent.events import ApprovalRequested, DisplayPart
 from app.agent.messages import Decision, ToolResult, ToolSpec
 from app.errors import ToolFailure
-from app.json_input import parse_json
+from app.tools.approval_rules import ApprovalRules, Rule
 from app.tools.approvals import RunApprovals
-from app.tools.display import display_parts, is_for_user_only
-from app.tools.registry import Tool, ToolRegistry, ToolServer
+from app.tools.display import display_parts, is_for_people_only
+from app.tools.registry import ToolRegistry
+from app.tools.server import ToolServer
+from app.tools.server_requests import ask_in_time, ask_service
+from app.tools.tool import Tool
 
 log = logging.getLogger(__name__)
 
 CALL_SCOPE = "tools:call"
-OUTBOX_SCOPE = "outbox:read"
-_AGAIN_SECONDS = 0.3
-
-Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
 class UserTools:
-    """The tools as one person may call them; what `agent.respond` is given."""
+    """The tools as one person may call them: the agent's Toolbox."""
 
     registry: ToolRegistry
     user_id: str
     approvals: RunApprovals | None = None
-    rules: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def specs(self) -> list[ToolSpec]:
         return [tool.spec() for tool in self.registry.tools()]
@@ -50,159 +45,92 @@ class UserTools:
     def call(
         self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
     ) -> ToolResult:
-        tool = self._fitting(name, arguments)
-        service = self.registry.servers[tool.service]
-        repeatable = tool.repeatable or service.remembers_keys
-        if again and not repeatable:
+        tool = self._checked_tool(name, arguments)
+        if again and not tool.repeatable:
             raise ToolFailure(
-                "The call was interrupted, and nobody knows whether it was obeyed. It isn't made"
-                " again by itself: say so to the person."
+                "The call was interrupted, and nobody knows whether it was carried out. It isn't"
+                " repeated by itself: tell the person so."
             )
-        headers = self.registry.headers(service, self.user_id, CALL_SCOPE)
+        server = self.registry.servers[tool.server]
+        headers = self.registry.headers(server, self.user_id, CALL_SCOPE)
         headers["Idempotency-Key"] = call_id
-        answer = self._within_limits(
-            service,
-            lambda: service.client.call(tool.remote_name, arguments, headers),
-            again=repeatable,
-        )
-        return ToolResult(_result(tool, answer), display_parts(answer.content))
+
+        def ask() -> ToolResult:
+            answer = server.client.call(tool.remote_name, arguments, headers)
+            return _read_result(tool, answer)
+
+        return ask_in_time(self.registry, server, ask, repeat=tool.repeatable)
 
     def request_approval(
         self, call_id: str, name: str, arguments: dict[str, Any]
     ) -> ApprovalRequested | Decision | None:
-        tool = self._fitting(name, arguments)
-        rule = self.rules.get(name)
-        if self.approvals is None or rule == "never" or not (rule == "always" or tool.reaches_out):
+        tool = self._checked_tool(name, arguments)
+        if self.approvals is None or not ApprovalRules(self.rules).needs_approval(tool):
             return None
         preview = partial(self._preview, tool, arguments)
         return self.approvals.request(call_id, name, arguments, preview)
-
-    def _preview(self, tool: Tool, arguments: dict[str, Any]) -> tuple[DisplayPart, ...]:
-        """What the call would do, for the person to look at before they decide; nothing where
-        its service can't say."""
-        service = self.registry.servers[tool.service]
-        if not service.has_preview:
-            return ()
-        call = {"name": tool.remote_name, "arguments": arguments}
-        try:
-            answer = self._within_limits(
-                service, lambda: self._asked(service, CALL_SCOPE, "POST", "/tools/preview", call)
-            )
-            blocks = {"content": answer["content"]}
-            return display_parts(CallToolResult.model_validate(blocks, by_name=False).content)
-        except (ToolFailure, LookupError, ValueError) as error:
-            log.warning("%s gave no preview of %s: %r", service.name, tool.name, error)
-            return ()
 
     def wait_for_decision(self, call_id: str) -> Decision:
         if self.approvals is None:
             raise ToolFailure("There is nobody to ask.")
         return self.approvals.wait(call_id)
 
-    def _fitting(self, name: str, arguments: dict[str, Any]) -> Tool:
-        """The tool, if there is one and it takes these arguments."""
+    def _checked_tool(self, name: str, arguments: dict[str, Any]) -> Tool:
+        """The tool of this name. Raises ToolFailure if there is none or it doesn't take these
+        arguments."""
         tool = self.registry.find(name)
         if tool is None:
             names = ", ".join(tool.name for tool in self.registry.tools()) or "none"
             raise ToolFailure(f"There is no tool {name!r} now; there are: {names}.")
-        mistakes = tool.mistakes(arguments)
+        mistakes = tool.argument_mistakes(arguments)
         if mistakes:
-            raise ToolFailure(f"Wrong arguments, mend them and call again: {mistakes}")
+            sentence = "; ".join(map(str, mistakes))
+            raise ToolFailure(f"The arguments are wrong, correct them and call again: {sentence}")
         return tool
 
-    def outbox(self) -> list[dict[str, Any]]:
-        """What was sent for this person, newest first, from every service that keeps an outbox."""
-        messages: list[dict[str, Any]] = []
-        for service in self.registry:
-            if service.has_outbox:
-                messages += self._within_limits(service, partial(self._outbox_of, service))
-        return sorted(messages, key=lambda message: str(message["createdAt"]), reverse=True)
-
-    def _outbox_of(self, service: ToolServer) -> list[dict[str, Any]]:
-        answer = self._asked(service, OUTBOX_SCOPE, "GET", "/outbox")
-        messages: list[dict[str, Any]] = answer.get("messages", [])
-        return messages
-
-    def _asked(
-        self, service: ToolServer, scope: str, method: str, path: str, body: Any = None
-    ) -> dict[str, Any]:
-        """The JSON object that one of our own services answers, beside what it does over MCP."""
-        response = requests.request(
-            method,
-            service.url + path,
-            json=body,
-            headers=self.registry.headers(service, self.user_id, scope),
-            timeout=self.registry.timeout,
-            allow_redirects=False,
-        )
+    def _preview(self, tool: Tool, arguments: dict[str, Any]) -> tuple[DisplayPart, ...]:
+        """What the call would do, for the person to see before they decide. Nothing if the tool's
+        service can't say."""
+        server = self.registry.servers[tool.server]
+        if not server.has_preview:
+            return ()
         try:
-            answer = parse_json(response.content)
-        except ValueError:
-            answer = None
-        if not response.ok or not isinstance(answer, dict):
-            raise ToolFailure(f"The {service.name} service answered {response.status_code}.")
-        return answer
+            return ask_in_time(
+                self.registry, server, partial(self._read_preview, server, tool, arguments)
+            )
+        except (ToolFailure, LookupError, ValueError) as error:
+            log.warning("%s gave no preview of %s: %r", server.name, tool.name, error)
+            return ()
 
-    def _within_limits(
-        self, service: ToolServer, ask: Callable[[], Answer], *, again: bool = False
-    ) -> Answer:
-        """What a server answers within the time-out; ToolFailure where there is no answer."""
-        limit = self.registry.timeout
-        started = time.monotonic()
-        # requests' own time-out is for each read; a service that drips needs one for the whole.
-        timeout = gevent.Timeout.start_new(limit)
-        try:
-            return _insist(ask, again=again)
-        except gevent.Timeout as caught:
-            if caught is not timeout:
-                raise
-            raise ToolFailure(f"The {service.name} service took over {limit:g} seconds.") from None
-        except requests.Timeout:
-            raise ToolFailure(f"The {service.name} service took over {limit:g} seconds.") from None
-        except requests.RequestException as error:
-            if time.monotonic() - started < limit:
-                self.registry.mark_unavailable(service.name)
-            raise ToolFailure(f"The {service.name} service can't be reached now.") from error
-        finally:
-            timeout.close()
+    def _read_preview(
+        self, service: ToolServer, tool: Tool, arguments: dict[str, Any]
+    ) -> tuple[DisplayPart, ...]:
+        body = {"name": tool.remote_name, "arguments": arguments}
+        request = (CALL_SCOPE, "POST", "/tools/preview", body)
+        answer = ask_service(self.registry, service, self.user_id, *request)
+        blocks = {"content": answer["content"]}
+        return display_parts(CallToolResult.model_validate(blocks, by_name=False).content)
 
 
-def _insist(ask: Callable[[], Answer], *, again: bool) -> Answer:
-    """The answer to a request. When the connection breaks after the request was sent, nobody
-    knows whether it was obeyed; where that does no harm it is sent `again` until it is known."""
-    sent = False
-    while True:
-        try:
-            return ask()
-        except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError) as error:
-            sent = sent or not _refused(error)
-            if not again or not sent:
-                raise
-        gevent.sleep(_AGAIN_SECONDS)
-
-
-def _refused(error: requests.RequestException) -> bool:
-    """Whether no connection came about, so that nothing can have been done."""
-    reason = getattr(error.args[0] if error.args else None, "reason", None)
-    return isinstance(reason, NewConnectionError)
-
-
-def _result(tool: Tool, answer: CallToolResult) -> Any:
-    """What a tool answered, as a JSON value. Raises ToolFailure with its own account of an
-    error."""
+def _read_result(tool: Tool, answer: CallToolResult) -> ToolResult:
+    """A tool's answer as a value for the model and parts for people. Raises ToolFailure if the tool
+    reports an error, or the answer isn't what the tool's description promises."""
     if answer.is_error:
         raise ToolFailure(_text(answer) or f"{tool.name} failed and doesn't say why.")
+    parts = display_parts(answer.content, tool.checks.sanitise_html)
     if answer.structured_content is None:
-        return _text(answer)
-    broken = tool.broken_promises(answer.structured_content)
-    if broken:
-        raise ToolFailure(f"{tool.name} answered something other than it promised: {broken}")
-    return answer.structured_content
+        return ToolResult(_text(answer), parts)
+    mistakes = tool.result_mistakes(answer.structured_content)
+    if mistakes:
+        sentence = "; ".join(map(str, mistakes))
+        raise ToolFailure(f"{tool.name} answered something other than it promised: {sentence}")
+    return ToolResult(answer.structured_content, parts)
 
 
 def _text(answer: CallToolResult) -> str:
-    """The text that a result's blocks hold for the model; what is no text is named in its place."""
-    return "\n".join(_block_text(block) for block in answer.content if not is_for_user_only(block))
+    """The text for the model in a result's blocks, with a remark for each that is no text."""
+    blocks = [block for block in answer.content if not is_for_people_only(block)]
+    return "\n".join(map(_block_text, blocks))
 
 
 def _block_text(block: Any) -> str:
@@ -210,5 +138,5 @@ def _block_text(block: Any) -> str:
         return block.text
     if isinstance(block, EmbeddedResource) and isinstance(block.resource, TextResourceContents):
         return block.resource.text
-    shown = "which the person sees" if block.type == "image" else "not shown"
-    return f"[{block.type}, {shown}]"
+    remark = "which the person sees" if block.type == "image" else "not shown"
+    return f"[{block.type}, {remark}]"

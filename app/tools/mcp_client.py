@@ -1,7 +1,8 @@
-"""A client of one server of the Model Context Protocol: Streamable HTTP, with `requests`.
+"""A client of one Model Context Protocol server, over Streamable HTTP.
 
-It speaks the stateless revision, and the handshake ones where a server knows no other. What a
-server says is checked against the protocol's own models before anybody builds on it.
+It speaks the stateless revision, and the handshake revisions with servers that know no other. What
+a server sends is read within bounds and checked against the protocol's own models. The client knows
+nothing of approvals or of what a tool's result means.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from typing import Any, TypeVar
 
@@ -41,22 +42,25 @@ from mcp_types.version import (
 from pydantic import BaseModel, ValidationError
 
 from app.errors import ToolFailure
-from app.json_input import parse_json
+from app.tools.untrusted.limits import MAX_BLOCKS, MAX_PAGES, MAX_SERVER_REQUESTS, MAX_TOOLS
+from app.tools.untrusted.responses import OverLimit, one_line, post, read_documents
 from tool_services import __version__
 
 log = logging.getLogger(__name__)
 
 CLIENT = {"name": "homestream", "version": __version__}
-LARGEST_ANSWER = 4 * 1024 * 1024
-MOST_PAGES = 50
 SESSION_HEADER = "Mcp-Session-Id"
 
 JsonObject = dict[str, Any]
 Result = TypeVar("Result", bound=BaseModel)
 
+_MAX_ITEMS = {"tools/list": ("tools", MAX_TOOLS), "tools/call": ("content", MAX_BLOCKS)}
+"""The list that a method's result holds, and how long it may be."""
+
 
 class Refused(ToolFailure):
-    """The server answered with an error of the protocol; `http` is the response's status."""
+    """The server answered with an error of the protocol. `rpc` is its code there, or None; `http`
+    is the response's status."""
 
     def __init__(self, message: str, rpc: int | None, http: int, data: Any = None) -> None:
         super().__init__(message)
@@ -64,10 +68,10 @@ class Refused(ToolFailure):
 
 
 class McpClient:
-    """Headers are given with each request, since they may carry a token for one person.
+    """Requests to one server. Headers come with each, since they may carry one person's token.
 
-    Every method raises requests' own errors where no answer came, and ToolFailure with a sentence
-    where the answer can't be used; Refused is the one that the server itself gave.
+    Every method raises requests' errors if no answer came, Refused if the server refused, and
+    otherwise ToolFailure if the answer can't be used.
     """
 
     def __init__(self, name: str, url: str, timeout: float) -> None:
@@ -76,23 +80,23 @@ class McpClient:
         self._timeout = timeout
         self._revision = ""
         self._session: str | None = None
-        self._beginning = threading.Lock()  # held while a lost session is begun anew
+        self._connecting = threading.Lock()  # held while a lost session is replaced
         self._ids = count(1)
 
     def connect(self, headers: Mapping[str, str]) -> ServerCapabilities:
-        """Agree on a revision, and hear what the server can do."""
+        """Agree on a revision of the protocol. Returns what the server can do."""
         self._session, self._revision = None, LATEST_MODERN_VERSION
         try:
-            found = self._ask("server/discover", {}, headers, DiscoverResult)
+            discovered = self._ask("server/discover", {}, headers, DiscoverResult)
         except Refused as refusal:
             if refusal.http in {401, 403} or not _may_know_handshakes(refusal):
                 raise
         except ToolFailure:
-            # Whatever that answer was, it is no sign of a server of this revision.
+            # A server of an older revision may answer anything.
             pass
         else:
-            if set(found.supported_versions) & set(MODERN_PROTOCOL_VERSIONS):
-                return found.capabilities
+            if set(discovered.supported_versions) & set(MODERN_PROTOCOL_VERSIONS):
+                return discovered.capabilities
         return self._shake_hands(headers)
 
     def _shake_hands(self, headers: Mapping[str, str]) -> ServerCapabilities:
@@ -111,23 +115,26 @@ class McpClient:
         return agreed.capabilities
 
     def list_tools(self, headers: Mapping[str, str]) -> tuple[list[Tool], int | None]:
-        """Every tool, and for how many milliseconds the list may be kept, if the server says."""
+        """List the server's tools. Returns also for how many milliseconds the list may be kept, or
+        None if the server doesn't say."""
         tools: list[Tool] = []
         cursor: str | None = None
-        for _ in range(MOST_PAGES):
+        for _ in range(MAX_PAGES):
             params = {} if cursor is None else {"cursor": cursor}
-            page = self._in_session("tools/list", params, headers, ListToolsResult)
+            page = self._ask_in_session("tools/list", params, headers, ListToolsResult)
             tools += page.tools
+            if len(tools) > MAX_TOOLS:
+                raise ToolFailure(f"{self.name} lists more than {MAX_TOOLS} tools.")
             cursor = page.next_cursor
             if cursor is None:
                 return tools, page.ttl_ms
-        raise ToolFailure(f"{self.name} lists its tools on more than {MOST_PAGES} pages.")
+        raise ToolFailure(f"{self.name} lists its tools on more than {MAX_PAGES} pages.")
 
     def call(self, tool: str, arguments: JsonObject, headers: Mapping[str, str]) -> CallToolResult:
         params = {"name": tool, "arguments": arguments}
-        return self._in_session("tools/call", params, headers, CallToolResult)
+        return self._ask_in_session("tools/call", params, headers, CallToolResult)
 
-    def _in_session(
+    def _ask_in_session(
         self, method: str, params: JsonObject, headers: Mapping[str, str], kind: type[Result]
     ) -> Result:
         session = self._session
@@ -136,8 +143,8 @@ class McpClient:
         except Refused as refusal:
             if not (session and refusal.http == 404):
                 raise
-        # The session is over, so nothing was done. A new one, then, unless another has begun it.
-        with self._beginning:
+        # The session was lost, so nothing was done. Another request may have replaced it already.
+        with self._connecting:
             if self._session == session:
                 self.connect(headers)
         return self._ask(method, params, headers, kind)
@@ -149,6 +156,7 @@ class McpClient:
             params = {**params, "_meta": self._envelope()}
         message = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
         answer = self._post(message, headers)
+        self._check_size(method, answer)
         try:
             result = parse_server_result(method, self._revision, answer)
         except ValidationError as error:
@@ -156,15 +164,22 @@ class McpClient:
             place = ".".join(map(str, problem["loc"]))
             raise ToolFailure(
                 f"{self.name} answered {method} with what the protocol doesn't allow"
-                f" ({place}: {problem['msg']})."
+                f" ({one_line(place)}: {one_line(problem['msg'])})."
             ) from None
         if isinstance(result, InputRequiredResult):
             raise self._unsupported(
-                [each.method for each in (result.input_requests or {}).values()]
+                [request.method for request in (result.input_requests or {}).values()]
             )
         if not isinstance(result, kind):
             raise ToolFailure(f"{self.name} answered {method} with something else.")
         return result
+
+    def _check_size(self, method: str, answer: JsonObject) -> None:
+        """Refuse a long list before there is an object for each of its items."""
+        field, most = _MAX_ITEMS.get(method, ("", 0))
+        items = answer.get(field)
+        if isinstance(items, list) and len(items) > most:
+            raise ToolFailure(f"{self.name} answered {method} with more than {most} {field}.")
 
     def _envelope(self) -> JsonObject:
         return {
@@ -174,28 +189,24 @@ class McpClient:
         }
 
     def _unsupported(self, methods: Iterable[str]) -> ToolFailure:
-        wanted = ", ".join(sorted(set(methods))) or "more input"
+        wanted = one_line(", ".join(sorted({str(method) for method in methods}))) or "more input"
         log.warning("%s asks for %s, which is not supported", self.name, wanted)
         return ToolFailure(
             f"{self.name} asks for {wanted} in the middle of a call, which isn't supported here."
         )
 
     def _post(self, message: JsonObject, headers: Mapping[str, str]) -> JsonObject:
-        """The result that answers a message; {} for one that needs no answer."""
-        with requests.post(
-            self.url,
-            json=message,
-            headers={**self._headers(message), **headers},
-            timeout=self._timeout,
-            # A redirect would carry the token to wherever the server says.
-            allow_redirects=False,
-            stream=True,
-        ) as response:
-            if "id" not in message:
-                return {}
-            if message["method"] == "initialize":
-                self._session = response.headers.get(SESSION_HEADER)
-            return self._result(response, message["id"], headers)
+        """Send a message. Returns the result that answers it; {} if it needs no answer."""
+        sent = {**self._headers(message), **headers}
+        try:
+            with post(self.url, message, sent, self._timeout) as response:
+                if "id" not in message:
+                    return {}
+                if message["method"] == "initialize":
+                    self._session = response.headers.get(SESSION_HEADER)
+                return self._result(response, message["id"], headers)
+        except OverLimit as limit:
+            raise ToolFailure(f"The answer of {self.name} {limit}.") from None
 
     def _headers(self, message: JsonObject) -> dict[str, str]:
         headers = {"Accept": "application/json, text/event-stream"}
@@ -204,7 +215,7 @@ class McpClient:
         if self._revision in MODERN_PROTOCOL_VERSIONS:
             headers["Mcp-Method"] = message["method"]
             if "name" in message["params"]:
-                headers["Mcp-Name"] = _for_header(message["params"]["name"])
+                headers["Mcp-Name"] = _encode_for_header(message["params"]["name"])
         elif self._session:
             headers[SESSION_HEADER] = self._session
         return headers
@@ -212,109 +223,74 @@ class McpClient:
     def _result(
         self, response: requests.Response, id: int, headers: Mapping[str, str]
     ) -> JsonObject:
-        for answer in self._messages(response):
-            if "method" in answer:
-                if "id" in answer:
-                    self._decline(answer, headers)
+        """Return the result of request `id`. Decline what the server asks for before it."""
+        declined = 0
+        for message in self._messages(response):
+            if "method" in message:
+                if "id" in message:
+                    declined += 1
+                    self._decline(message, declined, headers)
                 continue
-            if answer.get("error"):
-                raise self._refusal(answer["error"], response.status_code)
-            if answer.get("id") == id and isinstance(answer.get("result"), dict):
-                result: JsonObject = answer["result"]
+            if message.get("error"):
+                raise self._refusal(message["error"], response.status_code)
+            if message.get("id") == id and isinstance(message.get("result"), dict):
+                result: JsonObject = message["result"]
                 return result
         if not response.ok:
-            raise self._failed(response)
-        raise ToolFailure(f"The {self.name} service sent no result.")
+            raise self._failure(response)
+        raise ToolFailure(f"{self.name} sent no result.")
 
     def _messages(self, response: requests.Response) -> Iterator[JsonObject]:
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        pieces = _bounded(response, self._too_much)
-        texts = _events(pieces) if kind == "text/event-stream" else [b"".join(pieces)]
-        for text in texts:
-            try:
-                message = parse_json(text)
-            except ValueError:
-                if not response.ok:
-                    raise self._failed(response) from None
-                raise ToolFailure(
-                    f"The {self.name} service answered something that isn't JSON."
-                ) from None
-            if not isinstance(message, dict):
-                raise ToolFailure(
-                    f"The {self.name} service answered something that isn't an object."
-                )
-            yield message
+        try:
+            for message in read_documents(response):
+                if not isinstance(message, dict):
+                    raise ToolFailure(f"{self.name} answered something that isn't an object.")
+                yield message
+        except ValueError:
+            if not response.ok:
+                raise self._failure(response) from None
+            raise ToolFailure(f"{self.name} answered something that isn't JSON.") from None
 
     def _refusal(self, error: Any, status: int) -> ToolFailure:
         if not isinstance(error, dict):
-            return Refused(str(error), None, status)
-        message, data = str(error.get("message") or "no reason given"), error.get("data")
+            return Refused(one_line(error), None, status)
+        message, data = one_line(error.get("message") or "no reason given"), error.get("data")
         if error.get("code") == MISSING_REQUIRED_CLIENT_CAPABILITY and isinstance(data, dict):
             return self._unsupported(data.get("requiredCapabilities") or ())
         return Refused(message, error.get("code"), status, data)
 
-    def _failed(self, response: requests.Response) -> Refused:
+    def _failure(self, response: requests.Response) -> Refused:
         status = response.status_code
         reasons = {
             401: f"{self.name} doesn't take the token.",
             403: f"{self.name} doesn't allow this.",
         }
-        sentence = reasons.get(status, f"The {self.name} service answered {status}.")
-        return Refused(sentence, None, status)
+        return Refused(reasons.get(status, f"{self.name} answered {status}."), None, status)
 
-    def _too_much(self) -> ToolFailure:
-        limit = LARGEST_ANSWER // 1024 // 1024
-        return ToolFailure(f"The {self.name} service answered more than {limit} MB.")
-
-    def _decline(self, request: JsonObject, headers: Mapping[str, str]) -> None:
-        """Tell a server that asks this client for something that it can't have it."""
-        method = str(request["method"])[:60]
+    def _decline(self, request: JsonObject, number: int, headers: Mapping[str, str]) -> None:
+        """Answer a server's own request with an error: nothing that it could ask for is offered."""
+        method = one_line(request["method"])
         log.warning("%s asks for %s, which is not supported", self.name, method)
+        if number > MAX_SERVER_REQUESTS:
+            raise ToolFailure(f"{self.name} asks for {method} again and again.")
         error = {"code": METHOD_NOT_FOUND, "message": f"{method} is not supported here."}
         answer = {"jsonrpc": "2.0", "id": request["id"], "error": error}
         sent = {"MCP-Protocol-Version": self._revision, **headers}
         if self._session:
             sent[SESSION_HEADER] = self._session
-        requests.post(
-            self.url, json=answer, headers=sent, timeout=self._timeout, allow_redirects=False
-        ).close()
+        with post(self.url, answer, sent, self._timeout):
+            pass
 
 
 def _may_know_handshakes(refusal: Refused) -> bool:
     if refusal.rpc != UNSUPPORTED_PROTOCOL_VERSION or not isinstance(refusal.data, dict):
         return True
-    return bool(set(refusal.data.get("supported", [])) & set(HANDSHAKE_PROTOCOL_VERSIONS))
+    supported = refusal.data.get("supported")
+    known = HANDSHAKE_PROTOCOL_VERSIONS
+    return isinstance(supported, list) and any(revision in known for revision in supported)
 
 
-def _for_header(name: str) -> str:
-    """A name as HTTP can carry it."""
+def _encode_for_header(name: str) -> str:
     if name.isascii() and name.isprintable() and name == name.strip():
         return name
     return f"=?base64?{base64.b64encode(name.encode()).decode()}?="
-
-
-def _bounded(response: requests.Response, too_much: Callable[[], Exception]) -> Iterator[bytes]:
-    size = 0
-    for piece in response.iter_content(None):
-        size += len(piece)
-        if size > LARGEST_ANSWER:
-            raise too_much()
-        yield piece
-
-
-def _events(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The data of each event of a text/event-stream."""
-    data: list[bytes] = []
-    for line in _lines(pieces):
-        if line.startswith(b"data:"):
-            data.append(line[5:].removeprefix(b" "))
-        elif not line and data:
-            yield b"\n".join(data)
-            data = []
-
-
-def _lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    rest = b""
-    for piece in pieces:
-        *whole, rest = (rest + piece).replace(b"\r\n", b"\n").split(b"\n")
-        yield from whole

@@ -19,7 +19,7 @@ from app.errors import HomestreamError, InputError
 from app.json_input import parse_json
 from app.services import services
 from app.tools.approvals import approval_event, approve, arguments_digest, decline, load_approval
-from app.tools.registry import Tool
+from app.tools.tool import Tool
 from app.web.errors import wants_json
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
@@ -77,10 +77,10 @@ def _changed(found: Approval, tool: Tool | None, given: Any) -> dict[str, Any] |
     if not any(name.startswith(_FIELD) for name in given):
         return None
     changed: dict[str, Any] = {}
-    for name in dict.fromkeys((*found.arguments, *(tool.fields() if tool else ()))):
+    for name in dict.fromkeys((*found.arguments, *(tool.fields if tool else ()))):
         text = given.get(f"{_FIELD}{name}", "").strip()
         if text:
-            kind = tool.fields().get(name, {}).get("type") if tool else None
+            kind = tool.fields.get(name, {}).get("type") if tool else None
             changed[name] = _value(text, kind, name)
     return changed
 
@@ -108,7 +108,7 @@ def context(found: Approval, tool: Tool | None) -> dict[str, Any]:
         "approval": found,
         "shown": arguments_digest(found),
         "title": tool.title if tool else found.tool,
-        "fields": tool.fields() if tool else {},
+        "fields": tool.fields if tool else {},
         "preview": display_parts_from_json(found.preview),
     }
 

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.auth.sessions import current_user, require_user
 from app.db.models import db
 from app.services import services
-from app.tools.calls import UserTools
+from app.tools.outbox import read_outbox
 from app.web.errors import wants_json
 from app.web.pages import render_page, tool_servers
 
@@ -31,9 +31,9 @@ def tools() -> ResponseReturnValue:
 @bp.get("/outbox")
 def outbox() -> ResponseReturnValue:
     """What was sent on this person's behalf, as the services that sent it tell."""
-    person = UserTools(services().registry, current_user().id)
+    user_id = current_user().id
     db.session.remove()
-    messages = person.outbox()
+    messages = read_outbox(services().registry, user_id)
     if wants_json():
         return jsonify(messages=messages)
     return render_page("chat/outbox.html", messages=messages)

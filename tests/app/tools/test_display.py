@@ -12,7 +12,8 @@ import pytest
 from mcp_types import CallToolResult
 
 from app.agent.events import DisplayPart, RunStarted, ToolCallUpdate, from_text, to_text
-from app.tools.display import LARGEST_PART, MOST_PARTS, display_parts, sanitise_html
+from app.tools.display import MAX_PART_CHARS, MAX_PARTS, display_parts
+from app.tools.untrusted.checks import sanitise_html
 from tests.app.agent.test_loop import data, results, told
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
@@ -160,10 +161,10 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_text() -> None:
 
 
 def test_what_is_too_much_is_left_out_and_said_to_be() -> None:
-    [part] = shown(resource("text/html", "<p>" + "x" * LARGEST_PART))
+    [part] = shown(resource("text/html", "<p>" + "x" * MAX_PART_CHARS))
     assert part == DisplayPart("text", "page.html is too large to be shown here.", "page.html")
     parts = shown(*[resource("text/html", "<p>x</p>")] * 12)
-    assert len(parts) == MOST_PARTS + 1
+    assert len(parts) == MAX_PARTS + 1
     assert parts[-1].text == "4 more parts are not shown."
 
 

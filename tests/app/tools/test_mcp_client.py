@@ -59,6 +59,11 @@ def server(url: str, **more: Any) -> dict[str, Any]:
     return {"weather": {"url": url, "token": TOKEN} | more}
 
 
+def unasked(*names: str) -> dict[str, Any]:
+    """Settings by which nobody is asked before these tools are called."""
+    return {"approvals": dict.fromkeys(names, "never")}
+
+
 def offered(model: ScriptedModel) -> list[str]:
     return [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
 
@@ -67,7 +72,9 @@ def offered(model: ScriptedModel) -> list[str]:
 def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
     start: Start, model: ScriptedModel, weather: str
 ) -> None:
-    alice = start(mcp_servers=server(weather)).sign_up("Alice")
+    tools = ("forecast", "greet_person", "findListings", "draw", "fail")
+    settings = unasked(*(f"weather__{tool}" for tool in tools))
+    alice = start(mcp_servers=server(weather), **settings).sign_up("Alice")
     model.script(
         tool_call("weather__forecast", {"city": "Bend"}),
         tool_call("weather__greet_person", {"name": "Ann"}),
@@ -91,7 +98,8 @@ def test_a_server_built_with_the_official_sdk_is_part_of_the_agent(
 def test_what_a_server_asks_for_in_mid_call_is_reported(
     start: Start, model: ScriptedModel, weather: str
 ) -> None:
-    alice = start(mcp_servers=server(weather)).sign_up("Alice")
+    settings = unasked("weather__ask_back")
+    alice = start(mcp_servers=server(weather), **settings).sign_up("Alice")
     model.script(tool_call("weather__ask_back", {}), text("It wants to know more."))
     messages = alice.ask("x").until("done")
     assert messages[-1].json["status"] == "completed"
@@ -125,7 +133,9 @@ def test_what_a_server_of_today_asks_for_in_mid_call_is_reported(
         return Response(json.dumps(body), mimetype="application/json")
 
     with ToolService(act=act) as service:
-        alice = start(mcp_servers={"curious": {"url": f"{service.url}/mcp"}}).sign_up("Alice")
+        alice = start(
+            mcp_servers={"curious": {"url": f"{service.url}/mcp"}}, **unasked("curious__act")
+        ).sign_up("Alice")
         model.script(tool_call("curious__act", {}), text("It wants to know more."))
         assert alice.ask("x").until("done")[-1].json["status"] == "completed"
     [failure] = results(model)
@@ -206,7 +216,9 @@ class OldServer(ToolService):
 
 def test_a_lost_session_is_begun_anew(start: Start, model: ScriptedModel) -> None:
     with OldServer(act=lambda _: {"done": True}) as service:
-        alice = start(mcp_servers={"old": {"url": f"{service.url}/mcp"}}).sign_up("Alice")
+        alice = start(
+            mcp_servers={"old": {"url": f"{service.url}/mcp"}}, **unasked("old__act")
+        ).sign_up("Alice")
         service.sessions.append("as if restarted")
         model.script(tool_call("old__act", {}), text("Done."))
         alice.ask("x").until("done")
@@ -226,14 +238,16 @@ def test_a_session_that_is_lost_between_calls_is_begun_anew_by_the_next_look(
         eventually(lambda: service.methods.count("tools/list") > looks + 1)
         assert product.services.registry.servers["old"].up
         assert service.methods.count("initialize") == 2
-    assert "old is away: The old service answered 404" not in caplog.text
+    assert "old is away: old answered 404" not in caplog.text
 
 
 def test_what_an_old_server_asks_for_is_declined(
     start: Start, model: ScriptedModel, caplog: pytest.LogCaptureFixture
 ) -> None:
     with OldServer(act=lambda _: {"done": True}) as service:
-        alice = start(mcp_servers={"old": {"url": f"{service.url}/mcp"}}).sign_up("Alice")
+        alice = start(
+            mcp_servers={"old": {"url": f"{service.url}/mcp"}}, **unasked("old__act")
+        ).sign_up("Alice")
         service.wants = "sampling/createMessage"
         model.script(tool_call("old__act", {}), text("Done."))
         alice.ask("x").until("done")
@@ -296,10 +310,12 @@ def test_a_token_is_not_carried_to_where_a_server_points(start: Start) -> None:
 
 def test_an_answer_without_end_is_cut(start: Start, model: ScriptedModel) -> None:
     with ToolService(act=lambda _: Response(b"x" * 65_536 for _ in range(1_000))) as service:
-        alice = start(mcp_servers={"big": {"url": f"{service.url}/mcp"}}).sign_up("Alice")
+        alice = start(
+            mcp_servers={"big": {"url": f"{service.url}/mcp"}}, **unasked("big__act")
+        ).sign_up("Alice")
         model.script(tool_call("big__act", {}), text("Too much."))
         alice.ask("x").until("done")
-    assert results(model)[0]["error"] == "The big service answered more than 4 MB."
+    assert results(model)[0]["error"] == "The answer of big has more than 4 MB."
 
 
 def test_a_result_other_than_promised_is_no_result(start: Start, model: ScriptedModel) -> None:
@@ -314,13 +330,15 @@ def test_a_result_other_than_promised_is_no_result(start: Start, model: Scripted
 
     service.list = promising  # type: ignore[method-assign]
     with service:
-        alice = start(mcp_servers={"odd": {"url": f"{service.url}/mcp"}}).sign_up("Alice")
+        alice = start(
+            mcp_servers={"odd": {"url": f"{service.url}/mcp"}}, **unasked("odd__act")
+        ).sign_up("Alice")
         model.script(tool_call("odd__act", {}), text("Hm."))
         alice.ask("x").until("done")
     error = results(model)[0]["error"]
     assert error == (
         "odd__act answered something other than it promised:"
-        " degrees: 'warm' is not of type 'number'"
+        ' degrees: "warm" is not of type "number"'
     )
 
 

@@ -252,12 +252,29 @@ def test_rules_of_the_operator_come_before_what_a_tool_says(
     assert results(model) == [{"done": True}, {"seen": True}]
 
 
-def test_what_only_changes_its_own_and_destroys_nothing_needs_no_approval(
+def test_only_a_tool_of_ours_that_only_reads_runs_unasked(
     start: Start, model: ScriptedModel
 ) -> None:
-    hints = {"readOnlyHint": False, "destructiveHint": False, "openWorldHint": False}
-    with ToolService(note=lambda _: {"noted": True}) as service:
-        service.annotations = lambda _name: hints  # type: ignore[method-assign]
-        alice = start(tool_services={"notes": service.url}).sign_up("Alice")
-        model.script(tool_call("note", {}), text("Noted."))
-        assert alice.ask("x").until("done")[-1].json["status"] == "completed"
+    """A writing tool of ours is asked for, however harmless it says it is; so is any tool of
+    another server, even one that says it only reads."""
+    harmless = {"readOnlyHint": False, "destructiveHint": False, "openWorldHint": False}
+    with (
+        ToolService(look=lambda _: {"seen": 1}, note=lambda _: {"noted": 1}) as ours,
+        ToolService(look=lambda _: {"seen": 2}) as other,
+    ):
+        ours.annotations = lambda name: (  # type: ignore[method-assign]
+            {"readOnlyHint": True} if name == "look" else harmless
+        )
+        alice = start(
+            tool_services={"ours": ours.url}, mcp_servers={"other": {"url": f"{other.url}/mcp"}}
+        ).sign_up("Alice")
+        calls = [call(name, {}) for name in ("look", "note", "other__look")]
+        model.script(tool_calls(calls), text("Done."))
+        stream = alice.ask("x")
+        asked = [stream.until("approval")[-1].json for _ in range(2)]
+        assert {approval["name"] for approval in asked} == {"note", "other__look"}
+        for approval in asked:
+            decide(alice, approval, decision="approve")
+        assert stream.until("done")[-1].json["status"] == "completed"
+    assert len(ours.calls) == 2
+    assert len(other.calls) == 1

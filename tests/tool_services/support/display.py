@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree
 
-from app.tools.display import sanitise_html
+from app.tools.untrusted.checks import sanitise_html
 from tests.tool_services.support.services import Service
 
 

@@ -1,0 +1,40 @@
+"""The names under which the model is offered tools: no two are the same, and each is callable."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection
+
+MAX_NAME_CHARS = 64  # what a model's endpoint takes
+SEPARATOR = "__"
+
+
+def choose_name(server: str, tool: str, taken: Collection[str], *, ours: bool) -> str:
+    """Choose a name for a server's tool that is not among those `taken`.
+
+    Tools of our own services keep theirs. Others carry their server's name, so that none can pass
+    for one of ours; so does a tool whose name is taken.
+    """
+    name = _callable_name(tool)
+    if not ours or name in taken:
+        name = _callable_name(f"{server}{SEPARATOR}{tool}")
+    if name in taken:
+        name = _callable_name(f"{server}{SEPARATOR}{tool}", distinct=True)
+    return name
+
+
+def server_of(name: str) -> str | None:
+    """The server that a tool's name names; None for a name that has no server in it."""
+    server, separator, _ = name.partition(SEPARATOR)
+    return server if separator else None
+
+
+def _callable_name(name: str, *, distinct: bool = False) -> str:
+    """A name of letters, digits, _ and -, not too long. `distinct` adds a digest of the original,
+    as does cutting it."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", name)
+    if len(plain) <= MAX_NAME_CHARS and not distinct:
+        return plain
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{plain[: MAX_NAME_CHARS - 9]}_{digest}"

@@ -1,0 +1,123 @@
+"""A tool server as it was when it was last asked, and what asking it again brings."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import mcp_types
+import requests
+
+from app.config import McpServer
+from app.tools.mcp_client import McpClient
+from app.tools.naming import choose_name
+from app.tools.tool import Tool, make_tool
+from app.tools.untrusted import checks
+from app.tools.untrusted.checks import Checks
+from app.tools.untrusted.responses import one_line
+from app.tools.untrusted.sandbox import Sandbox
+
+log = logging.getLogger(__name__)
+
+OUTBOX_CAPABILITY = "homestream/outbox"
+PREVIEW_CAPABILITY = "homestream/preview"
+KEPT_SECONDS = 60.0
+"""For how long a list of tools is kept if its server doesn't say."""
+LONGEST_KEPT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class ToolServer:
+    """A service of ours, or a server from the setting MCP_SERVERS, which is then `outside`.
+
+    While it is away it keeps the tools that it had. `problem` is a sentence for the operator on
+    what is wrong with it, or "". `checks` are made in this process for our own services alone.
+    """
+
+    name: str
+    url: str
+    client: McpClient
+    checks: Checks
+    outside: McpServer | None = None
+    up: bool = False
+    tools: tuple[Tool, ...] = ()
+    has_listed: bool = False
+    has_outbox: bool = False
+    has_preview: bool = False
+    problem: str = ""
+    fresh_until: float = 0.0
+
+    @classmethod
+    def of_ours(cls, name: str, url: str, timeout: float) -> ToolServer:
+        return cls(name, url, McpClient(name, f"{url}/mcp", timeout), checks)
+
+    @classmethod
+    def of_others(cls, name: str, outside: McpServer, timeout: float) -> ToolServer:
+        client = McpClient(name, outside.url, timeout)
+        return cls(name, outside.url, client, Sandbox(name), outside)
+
+    @property
+    def ours(self) -> bool:
+        return self.outside is None
+
+    def asked(
+        self, headers: Mapping[str, str], taken: Collection[str], timeout: float
+    ) -> ToolServer:
+        """Ask the server for its tools, if its last list is too old. `taken` are names of tools
+        that it can't have. Raises what McpClient raises."""
+        if self.up and time.monotonic() < self.fresh_until:
+            if self.ours:
+                requests.get(f"{self.url}/health", timeout=timeout).close()
+            return self
+        server = self if self.up else self._connected(headers)
+        described, ttl_ms = self.client.list_tools(headers)
+        tools, problems = self._accept(described, taken)
+        kept = KEPT_SECONDS if ttl_ms is None else min(ttl_ms / 1000, LONGEST_KEPT_SECONDS)
+        problem = "; ".join(problems)
+        if problem and problem != self.problem:
+            log.warning("%s: %s", self.name, problem)
+        return replace(
+            server,
+            up=True,
+            tools=tuple(tools),
+            has_listed=True,
+            problem=problem,
+            fresh_until=time.monotonic() + kept,
+        )
+
+    def away(self, reason: object) -> ToolServer:
+        """The server while it can't be used, for a reason that is a sentence."""
+        problem = one_line(reason)
+        if self.up or problem != self.problem:
+            log.warning("%s is away: %s", self.name, problem)
+        return replace(self, up=False, problem=problem, fresh_until=0.0)
+
+    def _connected(self, headers: Mapping[str, str]) -> ToolServer:
+        extensions = self.client.connect(headers).extensions or {}
+        return replace(
+            self,
+            has_outbox=self.ours and OUTBOX_CAPABILITY in extensions,
+            has_preview=self.ours and PREVIEW_CAPABILITY in extensions,
+        )
+
+    def _accept(
+        self, described: list[mcp_types.Tool], taken: Collection[str]
+    ) -> tuple[list[Tool], list[str]]:
+        """The tools that can be offered, and a sentence on each that can't."""
+        tools: dict[str, Tool] = {}
+        problems: list[str] = []
+        allowed = self.outside.tools if self.outside else None
+        for tool in described:
+            if allowed is not None and tool.name not in allowed:
+                continue
+            name = choose_name(self.name, tool.name, {*taken, *tools}, ours=self.ours)
+            text = tool.model_dump_json(by_alias=True)
+            try:
+                tools[name] = make_tool(self.name, name, text, self.checks, ours=self.ours)
+            except ValueError as error:
+                problems.append(one_line(f"{tool.name[:64]} is left out: {error}"))
+        missing = set(allowed or ()) - {tool.name for tool in described}
+        problems += [f"it has no tool {name}" for name in sorted(missing)]
+        return list(tools.values()), problems

@@ -1,0 +1,111 @@
+"""A tool as its server describes it: what the model is offered, and checks of a call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import mcp_types
+
+from app.agent.messages import ToolSpec
+from app.errors import ToolFailure
+from app.tools.untrusted.checks import Checks, Mistake
+from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
+
+MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
+
+JsonObject = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool of one server. `schema` is the JSON Schema of its arguments.
+
+    The model and people see `name`; the server itself calls it `remote_name`. `ours` says whether
+    the server is a service of ours, whose annotations can be believed.
+    """
+
+    server: str
+    name: str
+    remote_name: str
+    description: str
+    schema: JsonObject
+    output_schema: JsonObject | None
+    annotations: mcp_types.ToolAnnotations
+    ours: bool
+    checks: Checks = field(compare=False, repr=False)
+
+    def spec(self) -> ToolSpec:
+        return ToolSpec(self.name, self.description, self.schema)
+
+    def argument_mistakes(self, arguments: JsonObject) -> list[Mistake]:
+        """How arguments differ from the tool's schema, formats included. Raises ToolFailure if they
+        can't be checked."""
+        return self.checks.find_mistakes(self.schema, arguments, formats=True)
+
+    def result_mistakes(self, result: Any) -> list[Mistake]:
+        """How a result differs from what the tool's description promises. Raises ToolFailure if it
+        can't be checked."""
+        if self.output_schema is None:
+            return []
+        return self.checks.find_mistakes(self.output_schema, result, formats=False)
+
+    @property
+    def fields(self) -> dict[str, JsonObject]:
+        """The schema of each argument by its name, where the schema lists them."""
+        named = self.schema.get("properties")
+        fields = named if isinstance(named, dict) else {}
+        return {name: field for name, field in fields.items() if isinstance(field, dict)}
+
+    @property
+    def title(self) -> str:
+        """The tool's name for people."""
+        return self.annotations.title or self.remote_name
+
+    @property
+    def runs_unasked(self) -> bool:
+        """Whether calls need no approval unless the operator wants one."""
+        return self.ours and self.annotations.read_only_hint is True
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether calling the tool twice does no more than calling it once. Our own services
+        recognise a repeated call by its key; others have to say so."""
+        hints = self.annotations
+        return bool(self.ours or hints.read_only_hint or hints.idempotent_hint)
+
+
+@lru_cache(maxsize=1024)
+def make_tool(server: str, name: str, description: str, checks: Checks, *, ours: bool) -> Tool:
+    """Make a tool from the JSON text that describes it. Raises ValueError with the reason if it
+    can't be offered.
+
+    Checking a schema takes a while and descriptions hardly ever change, so each is checked once.
+    """
+    described = mcp_types.Tool.model_validate_json(description, by_name=False)
+    _check_schemas(described, checks)
+    return Tool(
+        server,
+        name,
+        described.name,
+        (described.description or described.title or "")[:MAX_DESCRIPTION_CHARS],
+        described.input_schema,
+        described.output_schema,
+        described.annotations or mcp_types.ToolAnnotations(),
+        ours,
+        checks,
+    )
+
+
+def _check_schemas(described: mcp_types.Tool, checks: Checks) -> None:
+    for schema in filter(None, (described.input_schema, described.output_schema)):
+        if len(json.dumps(schema)) > MAX_SCHEMA_CHARS:
+            raise ValueError(f"its schema has more than {MAX_SCHEMA_CHARS} characters")
+        try:
+            problem = checks.schema_problem(schema)
+        except ToolFailure as failure:
+            problem = failure.message
+        if problem:
+            raise ValueError(f"its schema can't be used: {problem}")

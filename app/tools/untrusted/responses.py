@@ -1,0 +1,165 @@
+"""HTTP responses of servers, read within bounds: size, number of values, depth of nesting.
+
+Reading lets others have a turn after every few kilobytes. A socket that always has something ready
+would never do so by itself, whether that is a body, headers without end or one-byte chunks.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPResponse
+from typing import Any
+
+import gevent
+import httpx2
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from app.json_input import parse_json
+from app.tools.untrusted.limits import MAX_RESPONSE_BYTES, MAX_VALUES, READ_BYTES
+
+EVENT_STREAM = "text/event-stream"
+_LONG_WORK_SECONDS = 0.002
+
+
+class OverLimit(Exception):
+    """A response is more than is read. The text is the end of a sentence about it."""
+
+
+class _BoundedStream(io.RawIOBase):
+    """What a connection brings in the course of one response, up to the limit."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+        self._left = MAX_RESPONSE_BYTES
+        self._read_at = time.monotonic()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        worked = time.monotonic() - self._read_at
+        # As long a pause as the work on the last piece took, if that was a while: one-byte chunks
+        # take a thousand times as long as a plain body.
+        gevent.sleep(worked if worked > _LONG_WORK_SECONDS else 0)
+        count = self._raw.readinto(buffer)
+        self._read_at = time.monotonic()
+        self._left -= count or 0
+        if self._left < 0:
+            raise OverLimit(f"has more than {MAX_RESPONSE_BYTES // 1024**2} MB")
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(HTTPResponse):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        stream: io.BufferedReader = self.fp
+        self.fp = io.BufferedReader(_BoundedStream(stream.detach()), READ_BYTES)
+
+
+class _HttpConnection(urllib3.connection.HTTPConnection):
+    response_class = _BoundedResponse
+
+
+class _HttpsConnection(urllib3.connection.HTTPSConnection):
+    response_class = _BoundedResponse
+
+
+class _HttpPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HttpConnection
+
+
+class _HttpsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HttpsConnection
+
+
+_POOLS = {"http": _HttpPool, "https": _HttpsPool}
+
+
+class _BoundedAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
+
+
+@contextmanager
+def post(
+    url: str, message: Any, headers: Mapping[str, str], timeout: float
+) -> Iterator[requests.Response]:
+    """Send a JSON message over a connection of its own. The response's body is yet to be read.
+
+    `timeout` is for each read, in seconds. Raises requests' errors, and OverLimit.
+    """
+    with requests.Session() as session:
+        for scheme in _POOLS:
+            session.mount(f"{scheme}://", _BoundedAdapter())
+        with session.post(
+            url,
+            json=message,
+            # What is compressed says nothing of the size that it will have.
+            headers={"Accept-Encoding": "identity", **headers},
+            timeout=timeout,
+            # A redirect would carry the token to wherever the server says.
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            yield response
+
+
+def read_documents(response: requests.Response) -> Iterator[Any]:
+    """The JSON documents of a response: its body, or the data of each event of an event stream.
+
+    Raises ValueError for what is no JSON, requests' errors, and OverLimit.
+    """
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise OverLimit("is compressed, which nobody asked for")
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != EVENT_STREAM:
+        yield _parse(bytearray().join(_pieces(response)))
+        return
+    # Pieces as they come: the server may wait for an answer before it sends more.
+    events = httpx2.Response(
+        200,
+        headers={"Content-Type": EVENT_STREAM},
+        content=_pieces(response, as_they_come=True),
+        request=httpx2.Request("POST", response.url),
+    )
+    for event in httpx2.EventSource(events, MAX_RESPONSE_BYTES):
+        if event.data:
+            yield _parse(event.data.encode())
+
+
+def _pieces(response: requests.Response, *, as_they_come: bool = False) -> Iterator[bytes]:
+    read = response.raw.read1 if as_they_come else response.raw.read
+    try:
+        while piece := read(READ_BYTES, decode_content=False):
+            yield piece
+    except urllib3.exceptions.ReadTimeoutError as error:
+        raise requests.ReadTimeout(error) from error
+    except urllib3.exceptions.HTTPError as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
+def _parse(document: bytes | bytearray) -> Any:
+    # Every value but the first of a list or an object has a comma before it.
+    if sum(map(document.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise OverLimit(f"has more than {MAX_VALUES} values")
+    return parse_json(bytes(document))
+
+
+def one_line(text: object, most: int = 500) -> str:
+    """A text for a log line or a short sentence: no line breaks or control characters, and cut."""
+    return "".join(char if char.isprintable() else " " for char in str(text)[:most])

@@ -1,0 +1,161 @@
+"""Other people's servers can't stop this program: whatever they send, everybody else's answer keeps
+its pace, and what they did has an end within the tools' time-out and 50 MB."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gevent
+import pytest
+
+from tests.app.agent.test_loop import results
+from tests.support.hostile_server import (
+    ALMOST,
+    ON_CALLING,
+    ON_LISTING,
+    SECRET,
+    TOOLS,
+    fetched,
+    hostile_server,
+)
+from tests.support.product import Person, Product, Stream
+from tests.support.scripted_model import Chosen, RecordedRequest, ScriptedModel, text, tool_call
+
+pytestmark = pytest.mark.engineless
+
+Start = Callable[..., Product]
+
+TIMEOUT = 4
+PACE = 0.02
+# The stalls that these tests are about last from seconds to weeks; a busy machine makes some of its
+# own.
+LONGEST_GAP = 1.0
+MOST_MEGABYTES = 50
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Iterator[str]:
+    with hostile_server() as url:
+        yield url
+
+
+@dataclass
+class Watch:
+    """Somebody else, whose answer is being written: when each piece of it came."""
+
+    arrivals: list[float] = field(default_factory=list)
+    over: bool = False
+
+    @property
+    def longest_gap(self) -> float:
+        return max(b - a for a, b in zip(self.arrivals, self.arrivals[1:], strict=False))
+
+    def follow(self, stream: Stream) -> None:
+        for message in stream:
+            if self.over:
+                return
+            if message.event == "content":
+                self.arrivals.append(time.monotonic())
+
+    def wait_for(self, count: int) -> None:
+        while len(self.arrivals) < count:
+            gevent.sleep(PACE)
+
+
+@contextmanager
+def watching(product: Product) -> Iterator[Watch]:
+    watch = Watch()
+    reader = gevent.spawn(watch.follow, product.sign_up("Bob").ask("count"))
+    watch.wait_for(10)
+    yield watch
+    watch.wait_for(len(watch.arrivals) + 10)
+    watch.over = True
+    reader.join()
+
+
+def answer(request: RecordedRequest) -> object:
+    if request.last_user_text == "count":
+        return text(*(f"{number} " for number in range(5_000)), pace=PACE)
+    if request.body["messages"][-1]["role"] == "tool":
+        return text("It did not work.")
+    return tool_call("hostile__act", {"x": ALMOST})
+
+
+@contextmanager
+def memory_within(megabytes: int) -> Iterator[None]:
+    """Fail where this process's memory grows by more in between, if only for a moment."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        yield
+        return
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _peak_megabytes(status)
+    yield
+    assert _peak_megabytes(status) - before < megabytes
+
+
+def _peak_megabytes(status: Path) -> float:
+    [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
+
+
+def begin(start: Start, url: str, attack: str) -> Person:
+    product = start(
+        mcp_servers={"hostile": {"url": f"{url}{attack}"}},
+        approvals={"hostile__act": "never"},
+        tool_timeout=TIMEOUT,
+    )
+    return product.sign_up("Alice")
+
+
+@pytest.mark.parametrize("attack", ON_CALLING)
+def test_what_a_hostile_tool_answers_slows_nobody_else_down(
+    start: Start, model: ScriptedModel, hostile: str, attack: str
+) -> None:
+    model.script(Chosen(answer))  # type: ignore[arg-type]
+    alice = begin(start, hostile, attack)
+    with watching(alice.product) as others, memory_within(MOST_MEGABYTES):
+        began = time.monotonic()
+        messages = alice.ask("act").until("done")
+        took = time.monotonic() - began
+    assert messages[-1].json["status"] == "completed"
+    assert took < TIMEOUT + 3
+    assert others.longest_gap < LONGEST_GAP
+    print(f"{attack}: {took:.2f} s, largest gap {others.longest_gap * 1000:.0f} ms")
+
+
+@pytest.mark.parametrize("attack", ON_LISTING)
+def test_how_a_hostile_server_lists_its_tools_slows_nobody_down(
+    start: Start, model: ScriptedModel, hostile: str, attack: str
+) -> None:
+    model.script(Chosen(answer))  # type: ignore[arg-type]
+    alice = begin(start, hostile, attack)
+    registry = alice.product.services.registry
+    with watching(alice.product) as others, memory_within(MOST_MEGABYTES):
+        began = time.monotonic()
+        registry.refresh()
+        took = time.monotonic() - began
+    server = registry.servers["hostile"]
+    assert (server.up, server.tools) == (False, ())
+    assert server.problem
+    assert took < TIMEOUT + 3
+    assert others.longest_gap < LONGEST_GAP
+    print(f"{attack}: {took:.2f} s, largest gap {others.longest_gap * 1000:.0f} ms")
+
+
+@pytest.mark.parametrize("attack", [name for name in TOOLS if name.startswith("ref-")])
+def test_nothing_that_a_schema_refers_to_is_fetched(
+    start: Start, model: ScriptedModel, hostile: str, attack: str
+) -> None:
+    model.script(Chosen(answer))  # type: ignore[arg-type]
+    before = fetched(hostile)
+    alice = begin(start, hostile, attack)
+    assert alice.ask("act").until("done")[-1].json["status"] == "completed"
+    assert "There is no tool" in results(model)[0]["error"]
+    assert SECRET not in str(model.requests[-1].body)
+    assert SECRET not in alice.get("/tools").text
+    assert fetched(hostile) == before
