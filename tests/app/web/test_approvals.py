@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from app.db.models import Approval, Run, db, utc_now
 from tests.app.agent.test_loop import results
 from tests.support.product import Message, Person, Product
-from tests.support.scripted_model import ScriptedModel, text, tool_call
+from tests.support.scripted_model import ScriptedModel, call, text, tool_call, tool_calls
 from tests.support.tool_services import ToolService
 
 Start = Callable[..., Product]
