@@ -174,5 +174,5 @@ def from_text(text: str) -> Event:
 
 
 def display_parts_from_json(stored: Iterable[dict[str, Any]] | None) -> tuple[DisplayPart, ...]:
-    """Read stored display parts, each of which is a DisplayPart as JSON."""
+    """Read stored display parts, each a DisplayPart as JSON."""
     return tuple(DisplayPart(**part) for part in stored or ())

@@ -53,7 +53,7 @@ class Endpoint:
         """Send a request and return its response's body, unread, once the headers are there.
 
         `silence` in seconds bounds each wait for more of the body. Raises ModelError; reading the
-        body raises httpx2.RequestError, and whoever reads it has to close it.
+        body raises httpx2.RequestError, and its reader has to close it.
         """
         try:
             response = self._client.post(
