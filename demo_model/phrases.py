@@ -95,7 +95,7 @@ def _dollars(found: re.Match[str]) -> int | None:
     value = float(found["figure"].replace(",", "")) * _FACTORS.get(unit, 1e6)
     if unit or found["dollar"] or found["usd"] or value >= 10_000:
         return round(value)
-    # "under 900" means thousands to a person who shops for a home; smaller figures are no price at all.
+    # "under 900" for a home means thousands. Smaller figures are no price at all.
     return round(value * 1000) if value >= 100 else None
 
 

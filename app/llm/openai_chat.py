@@ -342,7 +342,7 @@ class Reply:
 
 
 def _text(content: str | list[_TextPart]) -> str:
-    """Return a delta's text. Some endpoints send a list of parts; the parts with thoughts have no text."""
+    """Return a delta's text. Some endpoints send parts; those with thoughts have no text."""
     if isinstance(content, str):
         return content
     return "".join(part.text or "" for part in content)
