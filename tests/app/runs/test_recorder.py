@@ -15,6 +15,8 @@ from tests.support.product import Person, Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, call, endless, text, tool_calls
 from tests.support.tool_services import WaitingService
 
+pytestmark = pytest.mark.engines
+
 Start = Callable[..., Product]
 
 

@@ -62,6 +62,7 @@ def assert_well_formed(messages: list[dict[str, Any]]) -> None:
 # Stop
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     ("reply", "seen", "kept"),
     [
@@ -90,6 +91,7 @@ def test_stop_closes_the_connection_to_the_model_and_keeps_what_was_written(
         assert text_of(messages) == kept
 
 
+@pytest.mark.engines
 def test_stop_at_the_very_first_moment_is_a_stop(alice: Person, model: ScriptedModel) -> None:
     model.script(endless(pace=0.01))
     stream = alice.ask("Hello")
@@ -99,6 +101,7 @@ def test_stop_at_the_very_first_moment_is_a_stop(alice: Person, model: ScriptedM
     assert all(request.disconnected.is_set() for request in model.requests)
 
 
+@pytest.mark.engines
 def test_stop_in_the_middle_of_a_tool_call_leaves_a_conversation_that_goes_on(
     start: Start, model: ScriptedModel
 ) -> None:
@@ -119,6 +122,7 @@ def test_stop_in_the_middle_of_a_tool_call_leaves_a_conversation_that_goes_on(
         assert "stopped" in results[0]
 
 
+@pytest.mark.engines
 def test_stopping_what_has_ended_changes_nothing(alice: Person, model: ScriptedModel) -> None:
     messages = alice.ask("Hello").until("done")
     assert stop(alice, run_id(messages))["status"] == "completed"
@@ -139,6 +143,7 @@ def test_stop_works_from_a_page_without_script_and_from_another_tab(
 # Readers come and go
 
 
+@pytest.mark.engines
 def test_an_answer_is_finished_though_nobody_reads_it(alice: Person, model: ScriptedModel) -> None:
     model.script(text(*["word "] * 50, pace=0.005))
     stream = alice.ask("Hello")
@@ -148,6 +153,7 @@ def test_an_answer_is_finished_though_nobody_reads_it(alice: Person, model: Scri
     assert last(alice)["content"] == "word " * 50
 
 
+@pytest.mark.engines
 def test_a_setting_cuts_an_abandoned_answer_short(start: Start, model: ScriptedModel) -> None:
     product = start(abandoned_run_seconds=0.2, ping_interval=0.05)
     alice = product.sign_up("Alice")
@@ -162,6 +168,7 @@ def test_a_setting_cuts_an_abandoned_answer_short(start: Start, model: ScriptedM
     assert last(alice)["content"]
 
 
+@pytest.mark.engines
 def test_resuming_gives_exactly_the_rest(alice: Person, model: ScriptedModel) -> None:
     model.script(text(*[f"{number} " for number in range(60)], pace=0.01))
     stream = alice.ask("Count")
@@ -182,6 +189,7 @@ def test_a_place_that_makes_no_sense_is_the_beginning(alice: Person, place: str)
     assert answer.text.count("event: done") == 1
 
 
+@pytest.mark.engines
 def test_many_readers_see_the_same_text_once(alice: Person, model: ScriptedModel) -> None:
     model.script(text(*[f"{number} " for number in range(40)], pace=0.01))
     first = alice.ask("Count")
@@ -256,6 +264,7 @@ def test_a_failed_run_leaves_one_line_in_the_log(
     assert "\n" not in line
 
 
+@pytest.mark.engines
 def test_retry_answers_the_same_question_in_place_of_the_failed_answer(
     alice: Person, model: ScriptedModel
 ) -> None:
@@ -270,6 +279,7 @@ def test_retry_answers_the_same_question_in_place_of_the_failed_answer(
     assert [message["role"] for message in told] == ["system", "user"]
 
 
+@pytest.mark.engines
 def test_only_the_last_answer_and_only_a_bad_one_can_be_retried(
     alice: Person, model: ScriptedModel
 ) -> None:
@@ -281,6 +291,7 @@ def test_only_the_last_answer_and_only_a_bad_one_can_be_retried(
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
 
 
+@pytest.mark.engines
 def test_an_unexpected_fault_is_an_honest_end_and_no_stack_trace(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
@@ -305,6 +316,7 @@ def rename(product: Product, table: str) -> None:
         db.session.commit()
 
 
+@pytest.mark.engines
 def test_a_fault_before_the_answer_begins_leaves_nothing_behind(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
@@ -318,6 +330,7 @@ def test_a_fault_before_the_answer_begins_leaves_nothing_behind(
     assert [message["content"] for message in messages] == ["Hello", "Hello"]
 
 
+@pytest.mark.engines
 def test_an_answer_that_could_not_be_stored_is_not_called_done(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
@@ -334,6 +347,7 @@ def test_an_answer_that_could_not_be_stored_is_not_called_done(
 # Limits
 
 
+@pytest.mark.engines
 def test_one_answer_at_a_time_in_a_conversation(alice: Person, model: ScriptedModel) -> None:
     model.script(endless(pace=0.01))
     conversation = alice.ask("One").until("content")[0].json["conversationId"]
@@ -342,6 +356,7 @@ def test_one_answer_at_a_time_in_a_conversation(alice: Person, model: ScriptedMo
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     ("limit", "status"), [("max_runs_per_user", 429), ("max_runs", 503)], ids=["own", "overall"]
 )
@@ -364,6 +379,7 @@ def test_beyond_a_limit_new_answers_are_refused_and_those_under_way_go_on(
 # The process begins and ends
 
 
+@pytest.mark.engines
 def test_the_text_so_far_is_stored_while_it_is_written(start: Start, model: ScriptedModel) -> None:
     model.script(endless(pace=0.01))
     product = start()
