@@ -70,8 +70,7 @@ def test_wrong_arguments_go_back_to_the_model_to_mend(alice: Person, model: Scri
     outcomes = [m.json["status"] for m in messages if m.event == "tool"]
     assert outcomes == ["started", "failed", "started", "completed"]
     mistake = results(model)[0]["error"]
-    assert "limit" in mistake
-    assert "'Oldest' is not one of ['oldest', 'newest']" in mistake
+    assert all(word in mistake for word in ("limit", "order", "Oldest", "oldest", "newest"))
 
 
 @pytest.mark.parametrize("arguments", ['{"city": ', "[1]", '"x"', "null"])
