@@ -22,6 +22,8 @@ from tests.support.scripted_model import ScriptedModel
 from tests.support.scripted_replies import text
 from tests.support.seeded_databases import MIGRATIONS
 
+pytestmark = pytest.mark.engines
+
 ROOT = Path(__file__).resolve().parents[3]
 NEXT_REVISION = '''
 """What a newer version of the code may add."""

@@ -14,6 +14,8 @@ from tests.app.runs.test_service import last, run_id, stop
 from tests.support.product import Person, Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, endless, text
 
+pytestmark = pytest.mark.engines
+
 Start = Callable[..., Product]
 
 

@@ -62,6 +62,7 @@ def assert_well_formed(messages: list[dict[str, Any]]) -> None:
 # Stop
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     ("reply", "seen", "kept"),
     [
@@ -90,6 +91,7 @@ def test_stop_closes_the_connection_to_the_model_and_keeps_the_text(
         assert text_of(messages) == kept
 
 
+@pytest.mark.engines
 def test_stop_at_the_very_first_moment_is_a_stop(alice: Person, model: ScriptedModel) -> None:
     model.script(endless(pace=0.01))
     stream = alice.ask("Hello")
@@ -99,6 +101,7 @@ def test_stop_at_the_very_first_moment_is_a_stop(alice: Person, model: ScriptedM
     assert all(request.disconnected.is_set() for request in model.requests)
 
 
+@pytest.mark.engines
 def test_after_a_stop_in_a_tool_call_the_conversation_goes_on(
     start: Start, model: ScriptedModel
 ) -> None:
@@ -122,6 +125,7 @@ def test_after_a_stop_in_a_tool_call_the_conversation_goes_on(
         assert "stopped" in results[0]
 
 
+@pytest.mark.engines
 def test_stopping_a_run_that_has_ended_changes_nothing(alice: Person, model: ScriptedModel) -> None:
     messages = alice.ask("Hello").until("done")
     assert stop(alice, run_id(messages))["status"] == "completed"
@@ -142,6 +146,7 @@ def test_stop_works_without_script_and_from_another_tab(
 # Readers come and go
 
 
+@pytest.mark.engines
 def test_an_answer_is_finished_though_nobody_reads_it(alice: Person, model: ScriptedModel) -> None:
     model.script(text(*["word "] * 50, pace=0.005))
     stream = alice.ask("Hello")
@@ -151,6 +156,7 @@ def test_an_answer_is_finished_though_nobody_reads_it(alice: Person, model: Scri
     assert last(alice)["content"] == "word " * 50
 
 
+@pytest.mark.engines
 def test_a_setting_stops_runs_that_nobody_reads(start: Start, model: ScriptedModel) -> None:
     product = start(abandoned_run_seconds=0.2, ping_interval=0.05)
     alice = product.sign_up("Alice")
@@ -165,6 +171,7 @@ def test_a_setting_stops_runs_that_nobody_reads(start: Start, model: ScriptedMod
     assert last(alice)["content"]
 
 
+@pytest.mark.engines
 def test_a_reader_resumes_after_its_last_event(alice: Person, model: ScriptedModel) -> None:
     model.script(text(*[f"{number} " for number in range(60)], pace=0.01))
     stream = alice.ask("Count")
@@ -246,6 +253,7 @@ def test_a_failed_run_leaves_one_line_in_the_log(
     assert "\n" not in line
 
 
+@pytest.mark.engines
 def test_a_retry_supersedes_the_failed_answer(alice: Person, model: ScriptedModel) -> None:
     model.script(cut_after("Half "), text("Whole"))
     messages = alice.ask("Hello").until("done")
@@ -258,6 +266,7 @@ def test_a_retry_supersedes_the_failed_answer(alice: Person, model: ScriptedMode
     assert [message["role"] for message in told] == ["system", "user"]
 
 
+@pytest.mark.engines
 def test_only_a_last_answer_that_failed_can_be_retried(alice: Person, model: ScriptedModel) -> None:
     model.script(cut_after("Half "), text("Good"))
     failed = alice.ask("One").until("done")
@@ -267,6 +276,7 @@ def test_only_a_last_answer_that_failed_can_be_retried(alice: Person, model: Scr
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
 
 
+@pytest.mark.engines
 def test_an_unexpected_fault_ends_the_run_without_a_stack_trace(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
@@ -289,6 +299,7 @@ def rename(product: Product, table: str) -> None:
         db.session.commit()
 
 
+@pytest.mark.engines
 def test_a_fault_while_asking_stores_nothing(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
@@ -302,6 +313,7 @@ def test_a_fault_while_asking_stores_nothing(
     assert [message["content"] for message in messages] == ["Hello", "Hello"]
 
 
+@pytest.mark.engines
 def test_an_answer_that_could_not_be_stored_is_not_called_done(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
@@ -318,6 +330,7 @@ def test_an_answer_that_could_not_be_stored_is_not_called_done(
 # Limits
 
 
+@pytest.mark.engines
 def test_one_answer_at_a_time_in_a_conversation(alice: Person, model: ScriptedModel) -> None:
     model.script(endless(pace=0.01))
     conversation = alice.ask("One").until("content")[0].json["conversationId"]
@@ -326,6 +339,7 @@ def test_one_answer_at_a_time_in_a_conversation(alice: Person, model: ScriptedMo
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     ("limit", "status"), [("max_runs_per_user", 429), ("max_runs", 503)], ids=["own", "overall"]
 )

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from app.db.models import Run, db
 from tests.app.runs.test_service import FIND, assert_well_formed, last, run_id
 from tests.support.product import Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, endless, text, tool_call
 from tests.support.tool_services import ToolService, WaitingService
+
+pytestmark = pytest.mark.engines
 
 Start = Callable[..., Product]
 

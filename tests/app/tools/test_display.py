@@ -19,8 +19,6 @@ from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import Blocks, ToolService
 
-pytestmark = pytest.mark.engineless
-
 Start = Callable[..., Product]
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>'

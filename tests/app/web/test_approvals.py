@@ -43,6 +43,7 @@ def sent(person: Person) -> list[Any]:
     return messages
 
 
+@pytest.mark.engines
 def test_nothing_leaves_before_it_is_approved_and_then_exactly_that(
     alice: Person, model: ScriptedModel
 ) -> None:
@@ -95,6 +96,7 @@ def test_declining_tells_the_model_why(alice: Person, model: ScriptedModel) -> N
     assert sent(alice) == []
 
 
+@pytest.mark.engines
 def test_what_was_changed_is_sent_and_the_model_knows(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
     changed = LETTER | {"recipientEmail": "bob@example.com"}
@@ -151,6 +153,7 @@ def test_a_decision_that_is_none_changes_nothing(
     assert stream.until("done")[-1].json["status"] == "completed"
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("first", ["approve", "decline"])
 @pytest.mark.parametrize("second", ["approve", "decline"])
 def test_an_approval_is_given_once(
@@ -165,6 +168,7 @@ def test_an_approval_is_given_once(
     assert len(sent(alice)) == (first == "approve")
 
 
+@pytest.mark.engines
 def test_an_approval_belongs_to_who_asked(
     alice: Person, mallory: Person, model: ScriptedModel
 ) -> None:
@@ -177,6 +181,7 @@ def test_an_approval_belongs_to_who_asked(
     assert sent(alice) == []
 
 
+@pytest.mark.engines
 def test_an_approval_expires(start: Start, model: ScriptedModel) -> None:
     alice = start(approval_minutes=0.01).sign_up("Alice")
     stream, approval = waiting(alice, model)
@@ -189,6 +194,7 @@ def test_an_approval_expires(start: Start, model: ScriptedModel) -> None:
     assert sent(alice) == []
 
 
+@pytest.mark.engines
 def test_one_that_is_late_by_a_hair_is_late(alice: Person, model: ScriptedModel) -> None:
     _, approval = waiting(alice, model)
     with alice.product.app.app_context():
