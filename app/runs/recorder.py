@@ -128,7 +128,7 @@ class Recorder:
         ]
         if ending.error is not None:
             error = ending.error
-            last.append(Failed(error.code, error.message, error.retryable))
+            last.append(Failed(error.code, error.message, error.retryable, error.detail))
         last.append(Done(ending.outcome, self._message_id, self._usage))
         self._append(last)
 
