@@ -25,8 +25,6 @@ from tests.support.hostile_server import (
 from tests.support.product import Person, Product, Stream
 from tests.support.scripted_model import Chosen, RecordedRequest, ScriptedModel, text, tool_call
 
-pytestmark = pytest.mark.engineless
-
 Start = Callable[..., Product]
 
 TIMEOUT = 4
