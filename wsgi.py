@@ -14,5 +14,5 @@ try:
     app = create_app()
 except SettingsError as error:
     print(error, file=sys.stderr)
-    # gunicorn gives up on this exit code. With another one it would start workers for ever.
+    # gunicorn gives up on this exit code. With another one it would start workers without end.
     sys.exit(3)

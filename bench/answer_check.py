@@ -120,7 +120,7 @@ class _Parser(HTMLParser):
 def words_on_page(events: list[tuple[str, str]]) -> str:
     """Return the text of an answer on the page after all events.
 
-    Only this function and the next know the names of the events, which come from chat/_live.html.
+    Only this function and the next know the names of the events, which come from runs/_live.html.
     """
     parts = Element()
     for name, data in events:

@@ -14,7 +14,7 @@ from flask import Flask
 from demo_model.api import PACE, api
 from demo_model.config import Settings, SettingsError, load_settings
 
-# To gunicorn this means that the app can't load: it stops instead of starting the worker anew.
+# To gunicorn this means that the app can't load: it stops instead of starting the worker again.
 CANNOT_LOAD = 4
 
 

@@ -26,7 +26,7 @@ class Intent:
 
     `ids` are the listings it is about; when there are none, `searches` may say how to find them.
     `areas` are for the market, `recipient` is an e-mail address, `topic` tells talk and refusals
-    apart, `wishes` are criteria that no search can heed.
+    apart, `wishes` are criteria that no search supports.
     """
 
     kind: Kind

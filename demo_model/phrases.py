@@ -95,7 +95,7 @@ def _dollars(found: re.Match[str]) -> int | None:
     value = float(found["figure"].replace(",", "")) * _FACTORS.get(unit, 1e6)
     if unit or found["dollar"] or found["usd"] or value >= 10_000:
         return round(value)
-    # "under 900" means thousands to whoever shops for a home; smaller figures are no price at all.
+    # "under 900" for a home means thousands. Smaller figures are no price at all.
     return round(value * 1000) if value >= 100 else None
 
 
@@ -118,7 +118,7 @@ def statuses(text: str) -> tuple[str, ...]:
 
 
 def not_filtered(text: str) -> tuple[str, ...]:
-    """The wishes in the text that no search can heed, each in words that fit behind "by"."""
+    """The wishes in the text that no search supports, each in words that fit behind "by"."""
     wishes = [
         wish for wish, words in NOT_FILTERED.items() if re.search(rf"\b(?:{words})", text, re.I)
     ]

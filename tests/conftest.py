@@ -3,7 +3,8 @@
 The app runs in them for real with the notes service and a scripted model, each an HTTP server on
 loopback. Alice owns what a test is about; Mallory is signed in too, and an outsider.
 
-With `--engines` the app has a real PostgreSQL and a real Valkey instead of what is embedded.
+With `--engines` the app has a real PostgreSQL and a real Valkey instead of what is embedded, and
+only the tests run that are marked `engines`.
 """
 
 from __future__ import annotations
@@ -48,17 +49,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is said of the embedded engines is not asked of the others, nor is what needs none."""
+    """Select the tests that the real engines have to pass too."""
     if not config.getoption("engines"):
         return
-    wanted = [
-        item
-        for item in items
-        if ("start" in getattr(item, "fixturenames", ()) or item.get_closest_marker("databases"))
-        and "real_engines" not in getattr(item, "fixturenames", ())
-        and not item.get_closest_marker("embedded")
-        and not item.get_closest_marker("engineless")
-    ]
+    wanted = [item for item in items if item.get_closest_marker("engines")]
     config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
     items[:] = wanted
 

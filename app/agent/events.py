@@ -91,12 +91,16 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The run failed. `retryable` says whether trying again may help."""
+    """The run failed. `retryable` says whether trying again may help.
+
+    `detail` is what the other side said, or "": for admins, so it is in no JSON of the API.
+    """
 
     name: ClassVar[str] = "error"
     code: str
     message: str
     retryable: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def to_json(event: Event) -> dict[str, Any]:
     data = {
         _WIRE_NAMES.get(key, key): value
         for key, value in asdict(event).items()
-        if key not in _LEFT_OUT or value is not _LEFT_OUT[key]
+        if key != "detail" and (key not in _LEFT_OUT or value is not _LEFT_OUT[key])
     }
     if isinstance(event, ToolCallUpdate) and event.display:
         data["shown"] = [_address(event.id, at, part) for at, part in enumerate(event.display)]
@@ -174,5 +178,5 @@ def from_text(text: str) -> Event:
 
 
 def display_parts_from_json(stored: Iterable[dict[str, Any]] | None) -> tuple[DisplayPart, ...]:
-    """Read stored display parts, each of which is a DisplayPart as JSON."""
+    """Read stored display parts, each a DisplayPart as JSON."""
     return tuple(DisplayPart(**part) for part in stored or ())

@@ -55,7 +55,7 @@ def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool
     stream_passes.init_app(app)
     jwt_manager.init_app(app)
     app.after_request(_send_new_token)
-    app.jinja_env.globals["csrf_token"] = csrf_token
+    app.jinja_env.globals |= {"csrf_token": csrf_token, "is_admin": is_admin}
 
 
 def require_user() -> None:
@@ -88,6 +88,11 @@ def current_reader() -> Reader:
 def csrf_token() -> str:
     """Return the value for a form's `csrf_token` field; "" when nobody is signed in."""
     return str(g.get("csrf", ""))
+
+
+def is_admin() -> bool:
+    """Whether an admin is signed in."""
+    return "person" in g and current_reader().is_admin
 
 
 def access_cookie() -> str | None:

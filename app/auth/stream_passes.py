@@ -19,6 +19,7 @@ from flask import Flask, current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
 
 SECONDS = 5
+ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,10 @@ class Reader:
     user_id: str
     role: str
     csrf_token: str
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == ADMIN
 
 
 def init_app(app: Flask) -> None:

@@ -148,6 +148,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     stop_asked: Mapped[bool] = mapped_column(default=False)
     error_code: Mapped[str | None] = mapped_column(String(40))
     error_message: Mapped[str | None] = mapped_column(Text)
+    error_detail: Mapped[str | None] = mapped_column(Text)
     retryable: Mapped[bool] = mapped_column(default=False)
     usage: Mapped[dict[str, int] | None] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import cast
 
 import httpx2
 import msgspec
@@ -52,7 +53,7 @@ class Endpoint:
         """Send a request and return its response's body, unread, once the headers are there.
 
         `silence` in seconds bounds each wait for more of the body. Raises ModelError; reading the
-        body raises httpx2.RequestError, and whoever reads it has to close it.
+        body raises httpx2.RequestError, and its reader has to close it.
         """
         try:
             response = self._client.post(
@@ -69,7 +70,9 @@ class Endpoint:
             raise self._without_key(endpoint_errors.from_status(error)) from error
         except openai.APIConnectionError as error:
             raise endpoint_errors.from_transport(error) from error
-        return _streamed(response)
+        if (said := _unstreamed_text(response)) is not None:
+            raise self._without_key(_no_stream(said))
+        return _body(response)
 
     def _without_key(self, error: ModelError) -> ModelError:
         """Take the key out of what the endpoint said, since it goes to a log."""
@@ -79,12 +82,15 @@ class Endpoint:
 
 
 def _check_response(response: httpx2.Response) -> None:
-    """Refuse a compressed response, which can become any size, and bound one that is no answer."""
+    """Refuse a compressed response, which can grow to any size, and bound the body of a failure."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise httpx2.DecodingError(f"content-encoding: {response.headers['content-encoding']}")
     if not response.is_success:
-        assert isinstance(response.stream, httpx2.SyncByteStream)  # noqa: S101 - for mypy
-        response.stream = _Beginning(response.stream)
+        response.stream = _Beginning(_body(response))
+
+
+def _body(response: httpx2.Response) -> httpx2.SyncByteStream:
+    return cast(httpx2.SyncByteStream, response.stream)  # it is async for async clients alone
 
 
 class _Beginning(httpx2.SyncByteStream):
@@ -107,19 +113,16 @@ class _Beginning(httpx2.SyncByteStream):
         self._body.close()
 
 
-def _streamed(response: httpx2.Response) -> httpx2.SyncByteStream:
-    """Return the body of a response that is a stream of events. Raises ModelError."""
-    body = response.stream
-    assert isinstance(body, httpx2.SyncByteStream)  # noqa: S101 - for mypy
+def _unstreamed_text(response: httpx2.Response) -> str | None:
+    """Return the beginning of a page or of JSON; None for a response that can be a stream."""
     media_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type not in ("application/json", "text/html"):
-        return body
-    with closing(body):
-        said = b"".join(_Beginning(body)).decode(errors="replace")
-    raise _unstreamed(said)
+        return None
+    with closing(_body(response)) as body:
+        return b"".join(_Beginning(body)).decode(errors="replace")
 
 
-def _unstreamed(said: str) -> ModelError:
+def _no_stream(said: str) -> ModelError:
     try:
         body = parse_json(said)
     except ValueError:

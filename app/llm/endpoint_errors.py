@@ -19,13 +19,13 @@ from app.json_input import parse_json
 
 LONGEST_DETAIL = 500
 
-_PASSING = {408, 409, 425, 429}
+_TRANSIENT = {408, 409, 425, 429}
 _TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
-_UNPAID = {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
+_NO_CREDIT = {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
 # For endpoints whose codes don't say it.
 _TOO_LONG_WORDS = re.compile(r"\bcontext (length|size|window)\b", re.IGNORECASE)
-_UNPAID_WORDS = re.compile(r"\b(quota|billing|credits?|balance)\b", re.IGNORECASE)
-_LINK = re.compile(r"https?://\S+")  # names billing pages for those who are only too fast
+_NO_CREDIT_WORDS = re.compile(r"\b(quota|billing|credits?|balance)\b", re.IGNORECASE)
+_LINK = re.compile(r"https?://\S+")  # often to a billing page, whatever the problem is
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,14 @@ def _from_problem(problem: Problem, retry_after: float | None = None) -> ModelEr
     """Return the error for what an endpoint said."""
     detail = one_line(f"{problem.status or ''} {problem.words}")
     status = problem.status
-    if status is None or status >= 500 or (status in _PASSING and not _is_unpaid(problem)):
-        return ModelUnavailable(_passing(status), detail=detail, retry_after=retry_after)
+    if status is None or status >= 500 or (status in _TRANSIENT and not _has_no_credit(problem)):
+        return ModelUnavailable(_transient(status), detail=detail, retry_after=retry_after)
     message, code = _refusal(problem)
     return ModelRefused(message, code=code, detail=detail)
 
 
-def _passing(status: int | None) -> str:
+def _transient(status: int | None) -> str:
+    """Return the message for a failure that may pass by itself."""
     if status is None:
         return "The model's endpoint failed in mid-answer. Try again in a moment."
     if status == 429:
@@ -92,10 +93,10 @@ def _passing(status: int | None) -> str:
 
 
 def _refusal(problem: Problem) -> tuple[str, str]:
-    """Return the message and the code for what will not pass by itself."""
+    """Return the message and the code for a failure that will not pass by itself."""
     if problem.status in (401, 403):
         return "The model's endpoint refused the key: check OPENAI_API_KEY.", "model_key"
-    if _is_unpaid(problem):
+    if _has_no_credit(problem):
         return "The account at the model's endpoint has no credit left.", "model_refused"
     if problem.codes & _TOO_LONG or _TOO_LONG_WORDS.search(problem.words):
         return (
@@ -116,10 +117,10 @@ def _refusal(problem: Problem) -> tuple[str, str]:
     )
 
 
-def _is_unpaid(problem: Problem) -> bool:
+def _has_no_credit(problem: Problem) -> bool:
     words = _LINK.sub("", problem.words)
     return problem.status == 402 or bool(
-        problem.codes & _UNPAID or (problem.status == 429 and _UNPAID_WORDS.search(words))
+        problem.codes & _NO_CREDIT or (problem.status == 429 and _NO_CREDIT_WORDS.search(words))
     )
 
 
@@ -131,12 +132,12 @@ def from_status(error: openai.APIStatusError) -> ModelError:
 
 
 def from_text(text: str | bytes) -> ModelError:
-    """Return the error for one that came in place of a reply or a part of it."""
+    """Return the error for what an endpoint sent instead of a reply, or of a part of it."""
     return _from_problem(Problem.read(text))
 
 
 def unreadable(problem: object) -> ModelError:
-    """Return the error for what is no part of a reply."""
+    """Return the error for something that is no part of a reply."""
     return _from_problem(Problem(f"unreadable: {problem}"))
 
 

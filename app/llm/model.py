@@ -47,6 +47,7 @@ class Model:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Model:
+        """Build the model that the settings name."""
         return cls(
             Endpoint(settings.model_base_url, settings.openai_api_key.get_secret_value()),
             settings.models,

@@ -72,7 +72,7 @@ def _tool_json(tool: ToolSpec) -> dict[str, Any]:
     return {"type": "function", "function": function}
 
 
-# Any JSON value, of which only the top level is decoded.
+# Any JSON value; only its top level is decoded.
 _Shallow = str | float | bool | list[msgspec.Raw] | dict[str, msgspec.Raw] | None
 
 
@@ -217,7 +217,7 @@ class Reply:
         raise self._ended_badly() or _empty()
 
     def read(self) -> Generator[Content, None, Turn]:
-        """Yield the first text at once, then what has arrived at each look; return the turn.
+        """Yield the first text at once, then what has arrived at each read; return the turn.
 
         Only text is batched. Nobody watches how a tool call is written, and it is to be made soon.
         """
@@ -342,7 +342,7 @@ class Reply:
 
 
 def _text(content: str | list[_TextPart]) -> str:
-    """Return a delta's text. Some endpoints send a list of parts, of which thoughts have none."""
+    """Return a delta's text. Some endpoints send parts; those with thoughts have no text."""
     if isinstance(content, str):
         return content
     return "".join(part.text or "" for part in content)

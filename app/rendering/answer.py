@@ -87,7 +87,7 @@ class StatusChange:
 
 @dataclass(frozen=True)
 class StartedOver:
-    """The answer is sent from its start once more: what is shown of it goes."""
+    """The answer is sent again from its start; readers drop what they have of it."""
 
 
 Change = TextChange | TextOpened | ToolChange | ApprovalsChange | StatusChange | StartedOver

@@ -14,10 +14,15 @@ from app.rendering.answer import AnswerView
 
 @dataclass(frozen=True)
 class AnswerHtml:
-    """Renders for one reader, outside of any request. `csrf_token` goes into the forms."""
+    """Renders for one reader, outside of any request.
+
+    `csrf_token` goes into the forms. An admin also sees what the model's endpoint said when it
+    failed.
+    """
 
     app: Flask
     csrf_token: str
+    is_admin: bool = False
 
     def answer(self, answer: AnswerView) -> str:
         return self._render("runs/_answer.html", answer=answer)
@@ -52,4 +57,9 @@ class AnswerHtml:
 
     def _render(self, template: str, **values: Any) -> str:
         with self.app.app_context():
-            return render_template(template, csrf_token=lambda: self.csrf_token, **values)
+            return render_template(
+                template,
+                csrf_token=lambda: self.csrf_token,
+                is_admin=lambda: self.is_admin,
+                **values,
+            )

@@ -116,7 +116,7 @@ class Producer:
         return messages_for(question.person, *place, self._settings.history_tokens, away, text)
 
     def start(self, run: Run, question: Question, messages: Messages) -> None:
-        """Produce a new run, of which `messages` is the first prompt."""
+        """Produce a new run; `messages` is its first prompt."""
         recorder = Recorder(self._app, self._log, run)
         self._spawn(Attempt(recorder, question, self._prompts(question, messages)))
 

@@ -109,7 +109,7 @@ class Recorder:
         self._saved_seq = text.seq
 
     def suspend(self) -> None:
-        """Let the run wait for its person. Whoever goes on with it begins with what is stored."""
+        """Let the run wait for its person. The next attempt begins with what is stored."""
         self._store(lambda: statements.suspend(self.run_id, self.attempt))
         self._log.suspend(self.run_id)
 
@@ -128,7 +128,7 @@ class Recorder:
         ]
         if ending.error is not None:
             error = ending.error
-            last.append(Failed(error.code, error.message, error.retryable))
+            last.append(Failed(error.code, error.message, error.retryable, error.detail))
         last.append(Done(ending.outcome, self._message_id, self._usage))
         self._append(last)
 

@@ -173,7 +173,7 @@ class RedisLog:
     # --- Sending what is produced here ------------------------------------------------------------
 
     def _behind(self) -> dict[str, int]:
-        """The runs of which Redis lacks something, with the last seq that it has."""
+        """The runs whose last entries Redis lacks, with the last seq that it has."""
         return {
             run_id: sent
             for run_id, sent in self._sent.items()

@@ -37,7 +37,8 @@ def stored_events(run: Run) -> list[Event]:
     if run.status == "waiting":
         events.append(Thinking(WAITING))
     if run.error_code:
-        events.append(Failed(run.error_code, run.error_message or "", run.retryable))
+        message, detail = run.error_message or "", run.error_detail or ""
+        events.append(Failed(run.error_code, message, run.retryable, detail))
     if not run.live:
         usage = Usage.from_json(run.usage) if run.usage else None
         events.append(Done(run.status, run.answer_id, usage))  # type: ignore[arg-type]

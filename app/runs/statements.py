@@ -36,6 +36,7 @@ _END = _LOCK_ATTEMPT.values(
     status=bindparam("outcome"),
     error_code=bindparam("code"),
     error_message=bindparam("reason"),
+    error_detail=bindparam("detail"),
     retryable=bindparam("can_retry"),
     finished_at=bindparam("at"),
 )
@@ -212,6 +213,7 @@ def end(
         "outcome": outcome,
         "code": error.code if error else None,
         "reason": error.message if error else None,
+        "detail": error.detail if error else None,
         "can_retry": error is not None and error.retryable,
         "at": utc_now(),
     }

@@ -1,18 +1,20 @@
-// Earlier messages come in above, and what is being read stays where it is: at the very top no
-// browser sees to that by itself.
+// Earlier messages come in above, and what is being read stays where it is. At the very top no
+// browser does that by itself.
 (() => {
-  const notice = (words) => document.getElementById("notice").replaceChildren(words);
+  const notice = document.getElementById("notice");
 
   document.addEventListener("htmx:beforeSwap", ({ target }) => {
     if (!target.matches(".earlier")) return;
-    notice("");
+    notice.replaceChildren();
     const read = target.nextElementSibling;
-    const place = () => read.getBoundingClientRect().top;
-    const before = place();
+    const top = () => read.getBoundingClientRect().top;
+    const before = top();
     // Once htmx has put them there, and before anybody sees it.
-    queueMicrotask(() => read.closest(".main").scrollBy(0, place() - before));
+    queueMicrotask(() => read.closest(".main").scrollBy(0, top() - before));
   });
 
-  document.addEventListener("htmx:sendError", ({ target }) =>
-    target.matches("#earlier") && notice("The server can’t be reached: try again in a moment."));
+  document.addEventListener("htmx:sendError", ({ target }) => {
+    if (!target.matches("#earlier")) return;
+    notice.replaceChildren("The server can’t be reached: try again in a moment.");
+  });
 })();

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 LIST_SCOPE = "tools:list"
 APP_USER = "homestream"
-"""The user in whose name a service is asked for its tools: the app itself."""
+"""The user id in tokens with which the app asks a service for its tools."""
 RETRY_SECONDS = 1.0
 MAX_OFFERED = 128
 """Tools that a request to a model may offer."""

@@ -23,7 +23,7 @@ def keep_draft() -> None:
 
 
 def take_draft(user_id: str) -> str:
-    """Return this person's draft, or "". Whoever it is of, it is kept no longer."""
+    """Return this person's draft, or "". The stored draft is removed in any case."""
     kept = session.pop("draft", None)
     return kept[1] if isinstance(kept, list) and kept[0] == user_id else ""
 

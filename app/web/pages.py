@@ -31,4 +31,4 @@ def tool_servers() -> list[object]:
 
 def html_for(reader: Reader) -> AnswerHtml:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return AnswerHtml(app, reader.csrf_token)
+    return AnswerHtml(app, reader.csrf_token, reader.is_admin)

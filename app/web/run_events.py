@@ -25,7 +25,7 @@ def stream(run_id: str) -> ResponseReturnValue:
     """Stream the answer as it comes.
 
     Always respond with a stream that ends: htmx's extension would take any other response for a
-    fault, and ask again for ever.
+    fault, and connect again without end.
     """
     try:
         reader = _reader(run_id)

@@ -291,10 +291,10 @@ SERVE = """
 from gevent import monkey
 monkey.patch_all()
 import gevent, wsgi
-wsgi.app.extensions["services"].begin()
+wsgi.app.extensions["services"].start()
 wsgi.app.test_client().post("/auth/login", json={"email": "a@example.com", "password": "p"})
 gevent.sleep(0.5)
-wsgi.app.extensions["services"].end()
+wsgi.app.extensions["services"].stop()
 """
 
 

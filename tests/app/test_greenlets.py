@@ -8,12 +8,12 @@ import pytest
 from app.greenlets import run_in_greenlet
 
 
-def test_what_it_returns_is_returned() -> None:
+def test_the_result_is_returned() -> None:
     assert run_in_greenlet(lambda one, *, other: one + other, 1, other=2) == 3
     assert run_in_greenlet(lambda: None) is None
 
 
-def test_what_it_raises_is_raised() -> None:
+def test_an_error_is_raised() -> None:
     def fail() -> None:
         raise KeyError("no such thing")
 
@@ -21,11 +21,11 @@ def test_what_it_raises_is_raised() -> None:
         run_in_greenlet(fail)
 
 
-def test_it_is_done_in_a_greenlet_of_its_own() -> None:
+def test_the_work_has_a_greenlet_of_its_own() -> None:
     assert run_in_greenlet(gevent.getcurrent) is not gevent.getcurrent()
 
 
-def test_it_ends_with_its_caller() -> None:
+def test_the_work_ends_with_its_caller() -> None:
     ended = []
 
     def wait() -> None:
@@ -47,7 +47,7 @@ class Opened:
         self.closed = True
 
 
-def test_what_was_opened_for_a_caller_that_has_gone_is_closed() -> None:
+def test_a_result_that_comes_too_late_is_closed() -> None:
     opened: list[Opened] = []
 
     def open_it() -> Opened:
@@ -61,6 +61,6 @@ def test_what_was_opened_for_a_caller_that_has_gone_is_closed() -> None:
     assert opened[0].closed
 
 
-def test_a_timeout_of_the_caller_ends_it() -> None:
+def test_a_timeout_of_the_caller_ends_the_work() -> None:
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
         run_in_greenlet(gevent.sleep, 60)

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from app.json_input import parse_json
 
-pytestmark = pytest.mark.engineless
-
 VALUES = st.recursive(
     st.none()
     | st.booleans()

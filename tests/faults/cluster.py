@@ -27,8 +27,8 @@ from app.auth.key_files import ensure_secrets
 from scripts.child_processes import start
 from scripts.local_servers import Postgres, Valkey
 from scripts.ports import free_port
-from tests.support.seeded_databases import migrate
 from tests.support.processes import children
+from tests.support.seeded_databases import migrate
 
 Usage = dict[str, int]
 """Greenlets, open files, and memory in KiB."""
@@ -202,7 +202,7 @@ class Cluster:
             return row and row[0]
 
     def live_runs(self) -> int:
-        return int(self.scalar("SELECT count(*) FROM runs WHERE status IN ('queued', 'running')"))
+        return int(self.scalar("SELECT count(*) FROM runs WHERE finished_at IS NULL"))
 
     def open_streams(self) -> int:
         """In the registry that all workers share."""

@@ -61,7 +61,9 @@ class Engines:
         return self._copy_of("template1")
 
     def _copy_of(self, template: str) -> str:
-        return self._create(f"test_{next(self._numbers)}", f"TEMPLATE {template} STRATEGY file_copy")
+        return self._create(
+            f"test_{next(self._numbers)}", f"TEMPLATE {template} STRATEGY file_copy"
+        )
 
     def _create(self, name: str, how: str = "") -> str:
         where = self.postgres.url.rpartition("/")[0]

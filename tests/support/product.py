@@ -125,9 +125,7 @@ class Product:
                 "web_port": self.web.port,
                 "openai_base_url": model_url,
                 "model": "scripted",
-                "tool_services": {
-                    name: served.url for name, served in self.tool_services.items()
-                },
+                "tool_services": {name: served.url for name, served in self.tool_services.items()},
                 "service_check_interval": 0.2,
             }
             | settings,

@@ -1,4 +1,4 @@
-"""What the product is for, with its real tool services: find homes, judge a market, send a report."""
+"""What the product is for, with its tool services: find homes, judge a market, send a report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PostgreSQL and Valkey stop, hang and come back: who reads reads on, who asks is told at once."""
+"""PostgreSQL and Valkey stop, hang and come back: readers read on, askers are refused at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WORDS = [f"word{number} " for number in range(60)]
 
 @contextmanager
 def stopped(server: Postgres | Valkey) -> Iterator[None]:
-    """It ends, and is started again."""
+    """Stop the server, and start it again afterwards."""
     server.stop()
     try:
         yield
@@ -41,7 +41,7 @@ def stopped(server: Postgres | Valkey) -> Iterator[None]:
 
 @contextmanager
 def hanging(server: Postgres | Valkey) -> Iterator[None]:
-    """It takes connections and questions, and never answers."""
+    """Let the server accept connections and queries and never answer."""
     leader = psutil.Process(server.pid)
     leader.suspend()  # first, so that it starts no others
     frozen = [leader, *below(server.pid)]
@@ -72,9 +72,9 @@ def health(product: Product) -> Any:
     return answer.json()
 
 
-def is_refused_soon(alice: Person) -> None:
-    """A new question is answered 503 with when to come again, and without a long wait."""
-    # Without the watch on the engines it would take longer than this time-out.
+def check_refused_soon(alice: Person) -> None:
+    """Check that a new question gets 503 with Retry-After, without a long wait."""
+    # If nothing watched the servers, this would take longer than the timeout.
     refused = alice.api("POST", "/agents/chat-stream", json={"userMessage": "Two"}, timeout=10)
     assert refused.status_code == 503
     assert refused.json()["error"]["retryable"] is True
@@ -95,7 +95,7 @@ def test_without_redis_readers_read_on_and_nothing_new_begins(
     with outage(real_engines.valkey):
         eventually(lambda: health(product)["redis"] == "down")
         assert health(product)["status"] == "degraded"
-        is_refused_soon(alice)
+        check_refused_soon(alice)
         messages += stream.until("done")
         assert text_of(messages) == "".join(WORDS)
         assert alice.get("/conversations", timeout=5).ok
@@ -114,7 +114,7 @@ def test_without_the_database_readers_read_on_and_the_answer_is_kept(
     messages = stream.until("content")
     with outage(real_engines.postgres):
         eventually(lambda: health(product)["database"] == "down")
-        is_refused_soon(alice)
+        check_refused_soon(alice)
         page = alice.get("/conversations", headers={"Accept": "text/html"}, timeout=10)
         assert page.status_code == 503
         assert "try again" in page.text
@@ -131,10 +131,10 @@ def test_without_the_database_readers_read_on_and_the_answer_is_kept(
 
 
 @pytest.mark.parametrize("warm", [True, False], ids=["known connections", "a new connection"])
-def test_the_first_to_meet_a_database_that_hangs_is_told_soon(
+def test_the_first_request_to_a_database_that_hangs_is_refused_soon(
     product: Product, alice: Person, real_engines: Engines, warm: bool
 ) -> None:
-    """Before anything has noticed, whether it is a question or the connection that hangs."""
+    """Before anything has noticed, whether a query hangs or a new connection."""
     if not warm:
         with product.app.app_context():
             pool: Any = db.engine.pool
@@ -142,17 +142,17 @@ def test_the_first_to_meet_a_database_that_hangs_is_told_soon(
             eventually(lambda: pool.checkedout() == 0)
             db.engine.dispose()
     with hanging(real_engines.postgres):
-        is_refused_soon(alice)
+        check_refused_soon(alice)
     eventually(lambda: health(product)["database"] == "up")
 
 
-def test_a_database_that_takes_its_time_is_waited_for(product: Product) -> None:
+def test_a_slow_query_is_waited_for(product: Product) -> None:
     with product.app.app_context():
         assert db.session.scalar(sql("SELECT 'late' FROM pg_sleep(3)")) == "late"
 
 
-def test_a_question_to_the_database_holds_nobody_up(product: Product) -> None:
-    """The driver waits as gevent's greenlets do."""
+def test_a_query_blocks_no_other_greenlet(product: Product) -> None:
+    """The driver waits as greenlets do."""
     ticks = 0
 
     def tick() -> None:
@@ -171,7 +171,7 @@ def test_a_question_to_the_database_holds_nobody_up(product: Product) -> None:
 def test_streams_hold_no_connection_to_the_database(
     start: Start, model: ScriptedModel, real_engines: Engines
 ) -> None:
-    """Twelve streams with two connections in all, and every other page as ever."""
+    """Twelve streams, two connections in all, and every other page works."""
     product = start(
         **real_engines.fresh(), database_connections=1, ping_interval=0.1, max_runs_per_user=6
     )
@@ -191,7 +191,7 @@ def test_streams_hold_no_connection_to_the_database(
         alice.post(f"/runs/{run}/stop")
 
 
-def test_a_connection_is_asked_whether_it_still_answers_only_after_a_pause(
+def test_a_connection_is_checked_only_after_a_pause(
     real_engines: Engines,
 ) -> None:
     url = parse_url(real_engines.fresh()["database_url"])
@@ -212,7 +212,7 @@ def test_a_connection_is_asked_whether_it_still_answers_only_after_a_pause(
     engine.dispose()
 
 
-def test_one_that_went_with_its_server_is_replaced(real_engines: Engines) -> None:
+def test_a_lost_connection_is_replaced(real_engines: Engines) -> None:
     url = parse_url(real_engines.fresh()["database_url"])
     engine = create_engine(url, **engine_options(url, 1))
     with engine.connect() as connection:
@@ -224,7 +224,7 @@ def test_one_that_went_with_its_server_is_replaced(real_engines: Engines) -> Non
     engine.dispose()
 
 
-def test_what_only_reads_begins_no_transaction(product: Product) -> None:
+def test_reading_begins_no_transaction(product: Product) -> None:
     def status() -> TransactionStatus:
         db.session.execute(sql("SELECT 1"))
         connection: Any = db.session.connection().connection.driver_connection
@@ -233,6 +233,6 @@ def test_what_only_reads_begins_no_transaction(product: Product) -> None:
     with product.app.app_context():
         begin_read_only()
         assert status() == TransactionStatus.IDLE
-        begin_read_only()  # once more changes nothing
+        begin_read_only()  # a second time changes nothing
         db.session.remove()
         assert status() == TransactionStatus.INTRANS

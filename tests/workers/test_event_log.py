@@ -1,4 +1,4 @@
-"""The event log, in memory and on Redis: order, tails, and what a reader who comes late gets."""
+"""The event log, in memory and on Redis: order, following, and late readers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_entries_are_numbered_from_one_in_order(log: EventLog) -> None:
     ]
 
 
-def test_a_reader_gets_exactly_what_follows_its_place(log: EventLog) -> None:
+def test_a_reader_gets_what_follows_its_cursor(log: EventLog) -> None:
     log.append("r", [Content("a"), Content("b"), Content("c")])
     assert log.read("r", 2, 0) == [Entry(3, Content("c"))]
 
@@ -74,7 +74,7 @@ def test_a_reader_at_the_end_is_woken_by_the_next_event(log: EventLog) -> None:
     assert reader.get(timeout=5) == [Entry(2, Content("b"))]
 
 
-def test_silence_is_an_empty_answer(log: EventLog) -> None:
+def test_silence_is_an_empty_list(log: EventLog) -> None:
     log.append("r", [Content("a")])
     assert log.read("r", 1, 0.01) == []
 
@@ -103,14 +103,12 @@ def test_nothing_comes_after_done(log: EventLog) -> None:
 
 
 @pytest.mark.parametrize("after", [1, 2, 3, 999_999])
-def test_a_reader_who_has_it_all_is_given_done_again_and_not_silence(
-    log: EventLog, after: int
-) -> None:
+def test_a_reader_who_has_everything_gets_done_again(log: EventLog, after: int) -> None:
     log.append("r", [Content("a"), DONE])
     assert log.read("r", after, 5) == [Entry(2, DONE)]
 
 
-def test_a_place_that_never_was_is_taken_as_the_end_so_far(log: EventLog) -> None:
+def test_a_cursor_beyond_the_end_waits_for_what_comes(log: EventLog) -> None:
     log.append("r", [Content("a")])
     assert log.read("r", 99, 0) == []
     reader = gevent.spawn(log.read, "r", 99, 10)
@@ -120,7 +118,7 @@ def test_a_place_that_never_was_is_taken_as_the_end_so_far(log: EventLog) -> Non
     assert reader.get(timeout=5)
 
 
-def test_an_unknown_run_is_none_rather_than_silence(log: EventLog) -> None:
+def test_an_unknown_run_is_none(log: EventLog) -> None:
     assert log.read("nobody", 0, 5) is None
 
 
@@ -153,7 +151,7 @@ def test_a_log_in_memory_keeps_nothing_of_a_suspended_run() -> None:
     assert log.text("r", 0) == ""
 
 
-def test_a_finished_run_is_dropped_in_time_and_a_live_one_never() -> None:
+def test_only_ended_runs_are_dropped_after_a_time() -> None:
     log = MemoryLog(keep=0)
     log.append("old", [Content("a"), DONE])
     log.append("live", [Content("a")])
@@ -176,9 +174,7 @@ def read_all(log: EventLog, after: int = 0) -> list[Entry]:
     return entries
 
 
-def test_another_worker_reads_what_is_appended_here_as_it_comes(
-    here: RedisLog, there: RedisLog
-) -> None:
+def test_another_worker_reads_entries_as_they_come(here: RedisLog, there: RedisLog) -> None:
     here.open("r", 1)
     here.append("r", [Content("0")])
     eventually(lambda: there.read("r", 0, 0))
@@ -192,19 +188,17 @@ def test_another_worker_reads_what_is_appended_here_as_it_comes(
     assert [entry.event for entry in entries[:-1]] == [Content(str(n)) for n in range(700)]
 
 
-def test_of_two_producers_the_later_attempt_is_the_one_that_counts(
-    here: RedisLog, there: RedisLog
-) -> None:
+def test_the_latest_of_two_attempts_counts(here: RedisLog, there: RedisLog) -> None:
     here.open("r", 1)
     here.append("r", [Content("old")])
     eventually(lambda: there.read("r", 0, 0))
     there.open("r", 2)
     there.append("r", [Content("new", replace=True)])
-    eventually(lambda: there.up and connect_count(there) == 1)
+    eventually(lambda: there.up and count_second(there) == 1)
     here.append("r", [Content("too late")])
     there.append("r", [DONE])
     assert [entry.event for entry in read_all(there)] == [Content("new", replace=True), DONE]
-    # The one that was overtaken tells its own readers the same from now on.
+    # The worker of the earlier attempt sends its own readers the same from now on.
     entries = eventually(lambda: [e for e in here.read("r", 2, 0.2) or [] if e.seq > ATTEMPT])
     assert entries[0].event == Content("new", replace=True)
 
@@ -223,8 +217,8 @@ def test_a_suspended_run_is_sent_whole_and_goes_on_at_another_worker(
     assert reader.get(timeout=5)[-1] == Entry(seq, DONE)
 
 
-def connect_count(log: RedisLog) -> int:
-    """How many entries of "r" Redis has that are of a second attempt."""
+def count_second(log: RedisLog) -> int:
+    """How many entries of a second attempt at "r" are in Redis."""
     rows = log._commands.xrange("hs:run:r")
     return sum(int(place.partition("-")[0]) > ATTEMPT for place, _ in rows)
 

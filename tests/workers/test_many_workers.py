@@ -1,4 +1,4 @@
-"""Several workers on the same engines: any serves any request, whoever writes the answer."""
+"""Several workers on one PostgreSQL and one Valkey: each serves every request."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def at(node: Product, person: Person) -> Person:
     return replace(person, product=node)
 
 
-def test_a_reader_anywhere_gets_every_word_as_it_is_written(
+def test_readers_on_other_workers_get_every_word_as_it_is_written(
     nodes: Nodes, model: ScriptedModel
 ) -> None:
     alice = nodes[0].sign_up("Alice")
@@ -55,7 +55,7 @@ def test_a_reader_anywhere_gets_every_word_as_it_is_written(
         assert sum(message.event == "content" for message in messages) > 10, "it came in one piece"
 
 
-def test_one_connection_follows_all_the_streams_of_a_worker(
+def test_a_worker_follows_all_its_streams_over_one_connection(
     nodes: Nodes, model: ScriptedModel, real_engines: Engines
 ) -> None:
     alice = nodes[0].sign_up("Alice")
@@ -74,7 +74,7 @@ def test_one_connection_follows_all_the_streams_of_a_worker(
         alice.post(f"/runs/{run}/stop")
 
 
-def test_a_stop_reaches_the_run_wherever_it_is(nodes: Nodes, model: ScriptedModel) -> None:
+def test_a_run_is_stopped_from_another_worker(nodes: Nodes, model: ScriptedModel) -> None:
     alice = nodes[0].sign_up("Alice")
     model.script(endless(pace=0.01))
     stream = alice.ask("Hello")
@@ -87,7 +87,7 @@ def test_a_stop_reaches_the_run_wherever_it_is(nodes: Nodes, model: ScriptedMode
 
 
 def test_a_question_sent_twice_at_once_is_asked_once(nodes: Nodes, model: ScriptedModel) -> None:
-    """As by a client that had no reply in time and tried another worker."""
+    """As from a client that got no reply in time and tried another worker."""
     alice = nodes[0].sign_up("Alice")
     model.script(text(*WORDS, pace=0.005))
 
@@ -107,7 +107,7 @@ def test_a_question_sent_twice_at_once_is_asked_once(nodes: Nodes, model: Script
     assert len(alice.api("GET", "/agents/chat-history").json()["messages"]) == 2
 
 
-def test_the_limit_of_answers_counts_those_of_all_workers(
+def test_limits_of_runs_count_those_of_all_workers(
     start: Start, real_engines: Engines, model: ScriptedModel
 ) -> None:
     nodes = of_two(start, real_engines, max_runs_per_user=2, max_runs=3)
@@ -125,7 +125,7 @@ def test_the_limit_of_answers_counts_those_of_all_workers(
     at(nodes[0], bob).ask("Two").until("content")
 
 
-def test_the_limit_of_streams_counts_those_of_all_workers(
+def test_limits_of_streams_count_those_of_all_workers(
     start: Start, real_engines: Engines, model: ScriptedModel
 ) -> None:
     nodes = of_two(start, real_engines, max_streams_per_user=2)
@@ -144,7 +144,7 @@ def test_the_limit_of_streams_counts_those_of_all_workers(
     eventually(lambda: at(nodes[0], alice).api("GET", f"/agents/chat-stream/{run}", stream=True).ok)
 
 
-def test_a_worker_that_leaves_hands_over_and_its_reader_goes_on_elsewhere(
+def test_a_draining_worker_hands_over_its_runs_and_readers(
     nodes: Nodes, model: ScriptedModel
 ) -> None:
     alice = nodes[0].sign_up("Alice")
@@ -165,9 +165,7 @@ def test_a_worker_that_leaves_hands_over_and_its_reader_goes_on_elsewhere(
     assert [request.disconnected.is_set() for request in model.requests] == [True, False]
 
 
-def test_an_answer_that_can_be_finished_in_time_is_finished_where_it_began(
-    nodes: Nodes, model: ScriptedModel
-) -> None:
+def test_a_draining_worker_finishes_what_it_can_in_time(nodes: Nodes, model: ScriptedModel) -> None:
     alice = nodes[0].sign_up("Alice")
     model.script(text(*WORDS, pace=0.05))
     stream = alice.ask("Hello")
@@ -178,20 +176,20 @@ def test_an_answer_that_can_be_finished_in_time_is_finished_where_it_began(
     messages += rest.until("done")
     assert text_of(messages) == "".join(WORDS)
     assert len(model.requests) == 1
-    # All of it told by its first producer, not by one that took over.
+    # All of it is from the first attempt.
     assert all(message.id < ATTEMPT for message in messages if message.id is not None)
 
 
-def test_a_worker_that_hangs_loses_the_run_and_can_spoil_nothing(
+def test_a_worker_that_hangs_loses_its_run_and_does_no_harm(
     nodes: Nodes, model: ScriptedModel
 ) -> None:
-    """It writes on, but renews nothing: whatever it stores or tells then is nobody's."""
+    """It writes on but doesn't renew its lease, so nothing that it stores or sends counts."""
     alice = nodes[0].sign_up("Alice")
     model.script(endless(0.02, "unfinished "), text(*WORDS, pace=0.02))
     stream = alice.ask("Hello")
     messages = stream.until("content")
     run = messages[0].json["runId"]
-    with nodes[0].services.supervisor.updating:  # as one whose beat is stuck
+    with nodes[0].services.supervisor.updating:  # so that it can't renew its leases
         reader = at(nodes[1], alice).resume(run, messages[-1].id)
         messages = [*messages, *reader.until("done")]
     assert text_of(messages) == "".join(WORDS)

@@ -70,8 +70,7 @@ def test_wrong_arguments_go_back_to_the_model_to_mend(alice: Person, model: Scri
     outcomes = [m.json["status"] for m in messages if m.event == "tool"]
     assert outcomes == ["started", "failed", "started", "completed"]
     mistake = results(model)[0]["error"]
-    assert "limit" in mistake
-    assert '"Oldest" is not one of' in mistake
+    assert all(word in mistake for word in ("limit", "order", "Oldest", "oldest", "newest"))
 
 
 @pytest.mark.parametrize("arguments", ['{"city": ', "[1]", '"x"', "null"])
@@ -196,6 +195,7 @@ def test_calls_of_one_step_run_side_by_side_and_are_answered_in_order(
     assert [m.json["result"] for m in messages if "result" in m.json] == [3, 2, 1, 0]
 
 
+@pytest.mark.engines
 def test_text_with_calls_in_one_turn_is_kept_in_the_next_question_too(
     alice: Person, model: ScriptedModel
 ) -> None:
@@ -212,6 +212,7 @@ def test_text_with_calls_in_one_turn_is_kept_in_the_next_question_too(
     assert_well_formed(told(model))
 
 
+@pytest.mark.engines
 def test_history_is_cut_to_the_budget_between_whole_turns(
     start: Start, model: ScriptedModel
 ) -> None:
@@ -330,6 +331,7 @@ def test_a_large_result_is_cut_for_the_model_and_says_so(
     assert len(shown) == 10_000
 
 
+@pytest.mark.engines
 def test_each_call_is_made_for_the_person_who_asked_always(
     start: Start, model: ScriptedModel
 ) -> None:
@@ -371,6 +373,7 @@ def test_thinking_is_told_at_every_stage(alice: Person, model: ScriptedModel) ->
     assert messages[-1].json["usage"]["total_tokens"] == 24
 
 
+@pytest.mark.engines
 def test_each_step_is_stored_with_the_model_that_wrote_it(
     product: Product, model: ScriptedModel
 ) -> None:

@@ -44,6 +44,7 @@ def test_the_failures_at_all_workers_count_together(real_engines: Engines) -> No
     shared.close()
 
 
+@pytest.mark.engines
 def test_failures_are_slowed_down_and_successes_are_not(start: Callable[..., Product]) -> None:
     product = start(sign_in_limit="3 per minute")
     alice = product.sign_up("Alice")

@@ -12,8 +12,6 @@ import requests
 
 from tests.support.product import NOTES, Person, Product, notes_service
 
-pytestmark = pytest.mark.engineless
-
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 

@@ -22,6 +22,7 @@ def test_any_common_form_of_a_postgresql_url_is_understood(scheme: str) -> None:
     )
 
 
+@pytest.mark.engines
 def test_a_refused_statement_is_no_outage_and_its_error_shows_no_values(product: Product) -> None:
     with product.app.app_context():
         for _ in range(2):

@@ -22,6 +22,8 @@ from tests.support.scripted_model import ScriptedModel
 from tests.support.scripted_replies import text
 from tests.support.seeded_databases import MIGRATIONS
 
+pytestmark = pytest.mark.engines
+
 ROOT = Path(__file__).resolve().parents[3]
 NEXT_REVISION = '''
 """What a newer version of the code may add."""
@@ -100,7 +102,7 @@ def test_a_node_that_is_not_upgraded_yet_restarts_after_another_has_migrated(
     prepared = run_db_upgrade(product)
     assert prepared.returncode == 0, prepared.stderr
     assert "next" in prepared.stderr
-    product.services.end()
+    product.services.stop()
     product.restart_web()
     model.script(text("Still here."))
     assert text_of(alice.ask("Is anybody there?").until("done")) == "Still here."

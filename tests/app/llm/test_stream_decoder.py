@@ -12,8 +12,6 @@ from app.errors import ModelError
 from app.llm.reply_limits import ReplyLimits
 from app.llm.stream_decoder import EventDecoder, EventStream
 
-pytestmark = pytest.mark.engineless
-
 STREAM = (
     b": comment\n\ndata: {}\n\nevent: x\ndata:  two\r\ndata: lines\r\n\r\n\n\nid: 5\n\n"
     + "data: Zürich 👋\n\n".encode()

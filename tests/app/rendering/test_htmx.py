@@ -269,6 +269,7 @@ def test_a_stream_that_ends_early_asks_its_reader_back_soon(html: AnswerHtml) ->
     assert "goes on here" in page
 
 
+@pytest.mark.engines
 def test_the_same_text_comes_of_the_log_and_of_the_database(product: Product) -> None:
     alice = product.sign_up("Alice")
     run_id = alice.ask("Hello").until("done")[0].json["runId"]

@@ -1,4 +1,4 @@
-"""What a run leaves behind: the same for a reader of its log as for one who comes later."""
+"""What is stored of a run, and when."""
 
 from __future__ import annotations
 
@@ -7,31 +7,16 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select
 
-from app.db.models import Step, db
+from app.db.models import Run, Step, db
 from app.runs import statements
 from app.runs.statements import TextSoFar
 from tests.app.runs.test_service import last, run_id, stop
 from tests.support.product import Person, Product, eventually, text_of
-from tests.support.scripted_model import ScriptedModel, call, endless, text, tool_calls
-from tests.support.tool_services import WaitingService
+from tests.support.scripted_model import ScriptedModel, endless, text
+
+pytestmark = pytest.mark.engines
 
 Start = Callable[..., Product]
-
-
-def test_a_call_that_was_stopped_is_told_so_to_those_who_read_along(
-    start: Start, model: ScriptedModel
-) -> None:
-    with WaitingService() as slow:
-        alice = start(tool_services={"slow": slow.url}).sign_up("Alice")
-        model.script(tool_calls([call("wait", {}), call("wait", {})]))
-        stream = alice.ask("Wait")
-        messages = stream.until("tool")
-        eventually(lambda: slow.waiting == 2)
-        stop(alice, run_id(messages))
-        messages += stream.until("done")
-    ends = [m.json for m in messages if m.event == "tool"][2:]
-    assert [end["status"] for end in ends] == ["failed", "failed"]
-    assert all("stopped" in end["error"] for end in ends)
 
 
 def test_an_answer_whose_text_cannot_be_stored_still_ends(
@@ -58,7 +43,7 @@ def test_an_answer_whose_text_cannot_be_stored_still_ends(
         (("a\x00b",), "ab"),
     ],
 )
-def test_half_characters_are_put_together_or_marked(
+def test_halves_of_a_character_are_joined_or_replaced(
     alice: Person, model: ScriptedModel, chunks: tuple[str, ...], whole: str
 ) -> None:
     model.script(text(*chunks))
@@ -68,7 +53,7 @@ def test_half_characters_are_put_together_or_marked(
     assert last(alice)["content"] == whole
 
 
-def test_the_texts_of_all_that_is_being_written_are_stored_as_they_come(
+def test_the_texts_of_all_runs_are_stored_while_they_are_written(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
     model.script(endless(pace=0.01))
@@ -81,11 +66,13 @@ def test_the_texts_of_all_that_is_being_written_are_stored_as_they_come(
 
     first = eventually(lambda: (found := stored()) and len(found) == len(runs) and found)
     eventually(lambda: all(now > then for now, then in zip(stored(), first, strict=True)))
+    with product.app.app_context():
+        assert all(db.session.get_one(Run, run).seq > 1 for run in runs)
     for run in runs:
         stop(alice, run)
 
 
-def test_what_another_attempt_has_is_not_stored_over(
+def test_a_text_of_another_attempt_is_not_stored(
     product: Product, alice: Person, model: ScriptedModel
 ) -> None:
     model.script(endless(pace=0.01))

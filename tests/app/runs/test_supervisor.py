@@ -1,8 +1,10 @@
-"""What a process leaves behind: the next one goes on with it, or says honestly why not."""
+"""Runs that a process left: another one goes on with them, or says why not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+
+import pytest
 
 from app.db.models import Run, db
 from tests.app.runs.test_service import FIND, assert_well_formed, last, run_id
@@ -10,13 +12,15 @@ from tests.support.product import Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, endless, text, tool_call
 from tests.support.tool_services import ToolService, WaitingService
 
+pytestmark = pytest.mark.engines
+
 Start = Callable[..., Product]
 
 
-def test_another_process_goes_on_with_what_one_that_ended_left(
+def test_another_process_goes_on_with_a_run_that_was_left(
     start: Start, model: ScriptedModel
 ) -> None:
-    """From the last finished step: its tool call isn't made again, its text isn't told twice."""
+    """It goes on from the last finished step: no tool call is repeated, no word is there twice."""
     with ToolService(act=lambda _: "acted") as service:
         product = start(tool_services={"tools": service.url})
         alice = product.sign_up("Alice")
@@ -42,9 +46,7 @@ def test_another_process_goes_on_with_what_one_that_ended_left(
         assert "unfinished" not in page
 
 
-def test_a_call_that_was_under_way_is_made_again_with_the_same_key(
-    start: Start, model: ScriptedModel
-) -> None:
+def test_an_unfinished_call_is_made_again_under_its_key(start: Start, model: ScriptedModel) -> None:
     with WaitingService() as slow:
         product = start(tool_services={"slow": slow.url})
         alice = product.sign_up("Alice")
@@ -61,7 +63,7 @@ def test_a_call_that_was_under_way_is_made_again_with_the_same_key(
         assert len({call["key"] for call in slow.calls}) == 1
 
 
-def test_an_answer_that_fails_with_every_worker_ends_and_can_be_tried_again(
+def test_a_run_whose_workers_keep_failing_ends_and_can_be_retried(
     start: Start, model: ScriptedModel
 ) -> None:
     model.script(FIND, endless(pace=0.01))
@@ -73,7 +75,7 @@ def test_an_answer_that_fails_with_every_worker_ends_and_can_be_tried_again(
     product.services.stop()
     with product.app.app_context():
         run = db.session.get_one(Run, run_id(messages))
-        # As three workers leave it that died one after the other.
+        # As after three workers that died one after the other.
         run.worker, run.takeovers = "another machine:1:1:1", 2
         db.session.commit()
     product.restart_web()
@@ -87,7 +89,7 @@ def test_an_answer_that_fails_with_every_worker_ends_and_can_be_tried_again(
     eventually(lambda: last(alice)["content"] == "Better.")
 
 
-def test_an_answer_left_long_ago_is_not_gone_on_with(start: Start, model: ScriptedModel) -> None:
+def test_a_run_that_was_left_long_ago_fails(start: Start, model: ScriptedModel) -> None:
     model.script(endless(0.01, "old "))
     product = start()
     alice = product.sign_up("Alice")
@@ -102,9 +104,7 @@ def test_an_answer_left_long_ago_is_not_gone_on_with(start: Start, model: Script
     assert last(alice)["content"].startswith("old ")
 
 
-def test_a_stop_that_no_process_could_obey_is_obeyed_by_the_next(
-    start: Start, model: ScriptedModel
-) -> None:
+def test_a_stop_without_a_process_is_done_by_the_next(start: Start, model: ScriptedModel) -> None:
     model.script(endless(0.01))
     product = start()
     alice = product.sign_up("Alice")
@@ -118,7 +118,7 @@ def test_a_stop_that_no_process_could_obey_is_obeyed_by_the_next(
     assert last(alice)["content"].startswith("word ")
 
 
-def test_a_worker_that_has_lost_its_lease_stores_and_tells_nothing_more(
+def test_a_worker_that_lost_its_lease_stores_and_sends_nothing(
     start: Start, model: ScriptedModel
 ) -> None:
     model.script(endless(0.01))

@@ -30,6 +30,8 @@ from tests.support.scripted_model import (
 )
 from tests.support.tool_services import ToolService, WaitingService
 
+pytestmark = pytest.mark.engines
+
 Start = Callable[..., Product]
 ACT = tool_call("act", {}, text_before="I act.")
 

@@ -16,8 +16,6 @@ from tests.support.product import Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import ToolService
 
-pytestmark = pytest.mark.engineless
-
 Start = Callable[..., Product]
 
 DEEP = "[" * 20_000

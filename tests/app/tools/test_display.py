@@ -19,8 +19,6 @@ from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import Blocks, ToolService
 
-pytestmark = pytest.mark.engineless
-
 Start = Callable[..., Product]
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>'
@@ -99,7 +97,9 @@ def test_nothing_runs_loads_or_can_be_pressed(html: str) -> None:
 def test_what_lays_out_stays_with_the_classes_that_there_are() -> None:
     drawing = picture("image/svg+xml", SVG)
     html = (
-        '<article class="show-card"><img class="show-picture" src="' + drawing + '" alt="A picture">'
+        '<article class="show-card"><img class="show-picture" src="'
+        + drawing
+        + '" alt="A picture">'
         '<h3>Oak Street</h3><p class="show-large">$1</p><table><caption>A</caption><tbody><tr>'
         '<th scope="row">a</th><td class="show-number" colspan="2">1</td></tr></tbody></table>'
         "</article>"

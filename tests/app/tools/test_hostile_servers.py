@@ -13,19 +13,17 @@ import gevent
 import pytest
 
 from tests.app.agent.test_loop import results
-from tests.support.hostile_server import (
+from tests.support.hostile_tool_server import (
     ALMOST,
     ON_CALLING,
     ON_LISTING,
     SECRET,
     TOOLS,
     fetched,
-    hostile_server,
+    hostile_tool_server,
 )
 from tests.support.product import Person, Product, Stream
 from tests.support.scripted_model import Chosen, RecordedRequest, ScriptedModel, text, tool_call
-
-pytestmark = pytest.mark.engineless
 
 Start = Callable[..., Product]
 
@@ -39,7 +37,7 @@ MOST_MEGABYTES = 50
 
 @pytest.fixture(scope="module")
 def hostile() -> Iterator[str]:
-    with hostile_server() as url:
+    with hostile_tool_server() as url:
         yield url
 
 

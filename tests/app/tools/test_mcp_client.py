@@ -22,8 +22,6 @@ from tests.support.product import Product, eventually
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import ToolService
 
-pytestmark = pytest.mark.engineless
-
 Start = Callable[..., Product]
 
 TOKEN = "token-for-the-weather"

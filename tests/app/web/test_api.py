@@ -34,6 +34,7 @@ def test_the_stream_keeps_the_contract(alice: Person, model: ScriptedModel, path
     assert names == ["run", *["thinking"] * 2, *["tool"] * 2, "thinking", *["content"] * 2, "done"]
 
 
+@pytest.mark.engines
 def test_a_conversation_goes_on_by_its_id(alice: Person, model: ScriptedModel) -> None:
     first = alice.ask("One").until("done")[0].json["conversationId"]
     assert alice.ask("Two", first).until("done")[0].json["conversationId"] == first
@@ -72,6 +73,7 @@ def test_bad_input_is_a_sentence_with_the_right_status(
     assert not model.requests
 
 
+@pytest.mark.engines
 def test_the_whole_answer_at_once(alice: Person, model: ScriptedModel) -> None:
     model.script(tool_call("findNotes", {"text": "first"}), text("One ", "note."))
     answer = alice.api("POST", "/agents/chat", json={"userMessage": "Which?"})
@@ -91,6 +93,7 @@ def test_a_whole_answer_that_failed_says_so(alice: Person, model: ScriptedModel)
     assert answer.json()["error"]["retryable"] is True
 
 
+@pytest.mark.engines
 def test_history_is_the_callers_own_whatever_they_ask_for(alice: Person, mallory: Person) -> None:
     conversation = alice.ask("Mine").until("done")[0].json["conversationId"]
     mallory.ask("Other").until("done")
@@ -101,6 +104,7 @@ def test_history_is_the_callers_own_whatever_they_ask_for(alice: Person, mallory
     assert other.status_code == 404
 
 
+@pytest.mark.engines
 def test_history_can_be_bounded_and_narrowed(alice: Person) -> None:
     first = alice.ask("One").until("done")[0].json["conversationId"]
     alice.ask("Two").until("done")
@@ -112,6 +116,7 @@ def test_history_can_be_bounded_and_narrowed(alice: Person) -> None:
         assert (answer.status_code, "1 to 200" in answer.text) == (422, True)
 
 
+@pytest.mark.engines
 def test_stats_count_the_callers_own(alice: Person, mallory: Person) -> None:
     assert alice.api("GET", "/agents/chat-history-stats").json() == {
         "totalMessages": 0,
@@ -142,6 +147,7 @@ def test_silence_is_filled_with_pings_that_a_script_can_see(
     assert [message.event for message in (next(iter(stream)), next(iter(stream)))] == ["ping"] * 2
 
 
+@pytest.mark.engines
 def test_after_the_log_was_dropped_the_text_comes_once_and_replaces(
     alice: Person, model: ScriptedModel
 ) -> None:
@@ -157,6 +163,7 @@ def test_after_the_log_was_dropped_the_text_comes_once_and_replaces(
     assert "Look." in alice.watch(run).all()[0].data
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     ("limit", "status"),
     [("max_streams_per_user", 429), ("max_streams", 503)],
@@ -187,6 +194,7 @@ def test_beyond_the_limit_a_stream_is_refused_with_a_clear_answer(
     assert again.until("content")
 
 
+@pytest.mark.engines
 def test_the_registry_tells_who_is_there_and_forgets_who_has_gone(
     start: Start, model: ScriptedModel
 ) -> None:
@@ -209,6 +217,7 @@ def test_the_registry_tells_who_is_there_and_forgets_who_has_gone(
     assert requests.get(f"{product.url}/sse/health").json()["runs"]["activeRuns"] == 1
 
 
+@pytest.mark.engines
 def test_health_tells_of_the_engines_and_the_services(product: Product) -> None:
     redis = "up" if product.settings.redis_url else "off"
     body = requests.get(f"{product.url}/health")

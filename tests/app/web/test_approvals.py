@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from app.db.models import Approval, Run, db, utc_now
 from tests.app.agent.test_loop import results
-from tests.support.product import Message, Person, Product, eventually
+from tests.support.product import Message, Person, Product
 from tests.support.scripted_model import ScriptedModel, call, text, tool_call, tool_calls
 from tests.support.tool_services import ToolService
 
@@ -43,6 +43,7 @@ def sent(person: Person) -> list[Any]:
     return messages
 
 
+@pytest.mark.engines
 def test_nothing_leaves_before_it_is_approved_and_then_exactly_that(
     alice: Person, model: ScriptedModel
 ) -> None:
@@ -95,6 +96,7 @@ def test_declining_tells_the_model_why(alice: Person, model: ScriptedModel) -> N
     assert sent(alice) == []
 
 
+@pytest.mark.engines
 def test_what_was_changed_is_sent_and_the_model_knows(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
     changed = LETTER | {"recipientEmail": "bob@example.com"}
@@ -151,6 +153,7 @@ def test_a_decision_that_is_none_changes_nothing(
     assert stream.until("done")[-1].json["status"] == "completed"
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("first", ["approve", "decline"])
 @pytest.mark.parametrize("second", ["approve", "decline"])
 def test_an_approval_is_given_once(
@@ -165,6 +168,7 @@ def test_an_approval_is_given_once(
     assert len(sent(alice)) == (first == "approve")
 
 
+@pytest.mark.engines
 def test_an_approval_belongs_to_who_asked(
     alice: Person, mallory: Person, model: ScriptedModel
 ) -> None:
@@ -177,6 +181,7 @@ def test_an_approval_belongs_to_who_asked(
     assert sent(alice) == []
 
 
+@pytest.mark.engines
 def test_an_approval_expires(start: Start, model: ScriptedModel) -> None:
     alice = start(approval_minutes=0.01).sign_up("Alice")
     stream, approval = waiting(alice, model)
@@ -189,23 +194,13 @@ def test_an_approval_expires(start: Start, model: ScriptedModel) -> None:
     assert sent(alice) == []
 
 
+@pytest.mark.engines
 def test_one_that_is_late_by_a_hair_is_late(alice: Person, model: ScriptedModel) -> None:
     _, approval = waiting(alice, model)
     with alice.product.app.app_context():
         db.session.execute(update(Approval).values(expires_at=utc_now() - timedelta(seconds=1)))
         db.session.commit()
     assert decide(alice, approval, decision="approve").status_code == 409
-
-
-def test_waiting_takes_nothing_of_the_time_an_answer_may_take(
-    start: Start, model: ScriptedModel
-) -> None:
-    # Long enough for what comes before and after the wait, on a busy machine too.
-    alice = start(run_timeout=4).sign_up("Alice")
-    stream, approval = waiting(alice, model)
-    gevent.sleep(4.2)
-    decide(alice, approval, decision="approve")
-    assert stream.until("done")[-1].json["status"] == "completed"
 
 
 def test_what_is_stopped_can_not_be_approved(alice: Person, model: ScriptedModel) -> None:
@@ -215,27 +210,6 @@ def test_what_is_stopped_can_not_be_approved(alice: Person, model: ScriptedModel
     assert decide(alice, approval, decision="approve").status_code == 409
     assert alice.api("GET", approval["url"]).json()["status"] == "expired"
     assert sent(alice) == []
-
-
-@pytest.mark.parametrize("decided", ["before", "after"])
-def test_an_approval_outlives_the_process(
-    product: Product, model: ScriptedModel, decided: str
-) -> None:
-    """Whether it is given while nobody produces the answer, or once another worker does."""
-    alice = product.sign_up("Alice")
-    _, approval = waiting(alice, model)
-    product.services.stop()
-    if decided == "before":
-        decide(alice, approval, decision="approve")
-    product.restart_web()
-    if decided == "after":
-        stream = alice.resume(run_of(product))
-        again = stream.until("approval")[-1].json
-        assert again == approval
-        decide(alice, approval, decision="approve")
-    eventually(lambda: not is_live(product))
-    assert len(sent(alice)) == 1
-    assert results(model)[-1]["delivery"] == "outbox"
 
 
 def test_a_page_asks_and_takes_the_answer_without_script(
@@ -310,16 +284,3 @@ def test_only_a_tool_of_ours_that_only_reads_runs_unasked(
         assert stream.until("done")[-1].json["status"] == "completed"
     assert len(ours.calls) == 2
     assert len(other.calls) == 1
-
-
-def test_two_at_once_are_each_decided(alice: Person, model: ScriptedModel) -> None:
-    other = LETTER | {"recipientEmail": "bob@example.com"}
-    calls = [call("sendNotes", arguments) for arguments in (LETTER, other)]
-    model.script(tool_calls(calls), text("Done."))
-    stream = alice.ask("x")
-    first = stream.until("approval")[-1].json
-    second = stream.until("approval")[-1].json
-    decide(alice, first, decision="decline")
-    decide(alice, second, decision="approve")
-    assert stream.until("done")[-1].json["status"] == "completed"
-    assert [m["recipient"] for m in sent(alice)] == [second["arguments"]["recipientEmail"]]

@@ -52,6 +52,7 @@ def test_cookies_are_secure_where_the_app_is_reached_over_https(start: Start) ->
     assert "max-age" in form(product, "/auth/login").headers["Strict-Transport-Security"]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("path", ["/auth/login", "/auth/signin"])
 def test_the_same_as_json(product: Product, alice: Person, path: str) -> None:
     body = {"email": " ALICE@example.com", "password": PASSWORD}
@@ -118,6 +119,7 @@ def test_bad_input_is_a_sentence_beside_the_field_and_what_was_typed_stays(
     assert list(answer.json()["error"]["fields"]) == [field]
 
 
+@pytest.mark.engines
 def test_an_address_that_is_taken_is_told_so_and_keeps_its_owner(
     product: Product, alice: Person
 ) -> None:
@@ -239,6 +241,7 @@ def test_a_stream_that_meets_an_ended_session_ends_with_a_link(product: Product)
     assert answer.text.endswith('event: done\nid: 0\ndata: {"status":"failed","messageId":""}\n\n')
 
 
+@pytest.mark.engines
 def test_refresh_gives_a_new_access_token(product: Product, alice: Person) -> None:
     bearer = {"Authorization": f"Bearer {alice.tokens['refresh_token']}"}
     answer = requests.post(f"{product.url}/auth/refresh", headers=bearer)
@@ -265,6 +268,7 @@ def test_a_refresh_token_is_no_access_token(product: Product, alice: Person) -> 
     assert requests.get(f"{product.url}/agents/chat-history", headers=bearer).status_code == 401
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("path", ["/auth/signout", "/auth/logout"])
 def test_signing_out_ends_the_session_for_both_of_its_tokens(
     product: Product, alice: Person, path: str
@@ -330,6 +334,7 @@ def test_every_page_fragment_and_stream_needs_sign_in(product: Product) -> None:
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.engines
 def test_another_persons_id_answers_404_everywhere(
     product: Product, alice: Person, mallory: Person
 ) -> None:

@@ -71,16 +71,20 @@ def run_of(page: str) -> str:
 # Conversations
 
 
+@pytest.mark.engines
 def test_a_conversation_is_listed_by_its_first_question_and_opens_again(alice: Person) -> None:
-    question = "Which notes of the last week have a picture and a link to the other pages, and a date?"
+    question = (
+        "Which notes of the last week have a picture and a link to the other pages, and a date?"
+    )
     path = begin(alice, question)
     page = finished(alice, path)
     assert question in page
     assert "Hello world" in page
     for page in ("/", "/conversations"):
-        assert "Which notes of the last week have a picture and a link to…" in alice.get(page).text
+        assert "Which notes of last week have a picture and a link to the…" in alice.get(page).text
 
 
+@pytest.mark.engines
 def test_everything_is_there_after_a_restart(product: Product, alice: Person) -> None:
     path = begin(alice, "Remember me")
     finished(alice, path)
@@ -182,6 +186,7 @@ def test_an_unknown_answers_stream_ends_for_good(alice: Person) -> None:
     assert "There is no such answer." in messages[0].data
 
 
+@pytest.mark.engines
 def test_a_retry_takes_the_place_of_the_failed_answer(alice: Person, model: ScriptedModel) -> None:
     model.script(cut_after("Half"), text("Whole"))
     path = begin(alice)
@@ -330,6 +335,7 @@ def key_in(html: str) -> str:
     return str(key)
 
 
+@pytest.mark.engines
 def test_a_form_sent_twice_asks_once(alice: Person, model: ScriptedModel) -> None:
     """As when the reply was lost, and the person pressed Send again."""
     model.script(text("One."), text("Two."))
@@ -378,7 +384,7 @@ def full(start: Callable[..., Product], model: ScriptedModel) -> Iterator[Person
 def test_a_full_worker_says_so_and_keeps_what_was_typed(full: Person) -> None:
     answer = full.post("/conversations", message="And <this>?")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert "ask again in a moment" in answer.text
+    assert "in a moment" in answer.text
     assert "And &lt;this&gt;?" in answer.text
     Strict(answer.text)
 
@@ -387,7 +393,7 @@ def test_a_full_worker_says_so_beside_the_composer(full: Person) -> None:
     answer = full.post("/conversations", htmx=True, message="And this?")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
     assert answer.headers["HX-Retarget"] == "#notice"
-    assert "ask again in a moment" in answer.text
+    assert "in a moment" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/agents/chat", "/agents/chat-stream"])

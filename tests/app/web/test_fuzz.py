@@ -308,6 +308,7 @@ def things_of(product: Product, person: Person) -> list[str]:
         return [run["conversationId"], run["runId"], call.id, approval.id, "0" * 32]
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("signed_in", [True, False])
 def test_no_request_is_answered_with_a_fault(
     start: Callable[..., Product], caplog: pytest.LogCaptureFixture, signed_in: bool

@@ -11,8 +11,6 @@ from app.web.security import CONTENT_SECURITY_POLICY
 from tests.support.product import PASSWORD, Person, Product
 from tests.support.scripted_model import ScriptedModel, endless
 
-pytestmark = pytest.mark.engineless
-
 
 def test_the_policy_lets_only_this_site_act() -> None:
     rules = dict(rule.split(" ", 1) for rule in CONTENT_SECURITY_POLICY.split("; "))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 import requests
 
 from tests.support.product import Person, Product, Stream
-
-pytestmark = pytest.mark.engineless
 
 EVENTS = "/streaming-check/events"
 

@@ -16,7 +16,7 @@ from tests.tool_services.support.services import Service
 from tool_services.analytics.models import Exposure, Interaction, db
 
 # On PostgreSQL as well.
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.engines
 
 SAMPLES = Path(tool_services.analytics.__file__).parent / "sample_data" / "interactions.csv"
 

@@ -11,7 +11,7 @@ from tool_services.analytics.listings_client import Market
 from tool_services.analytics.market_analysis import MarketAnalysis
 
 
-@pytest.mark.databases
+@pytest.mark.engines
 @pytest.mark.parametrize(
     "figures",
     [

@@ -13,7 +13,7 @@ from tool_services.analytics.listings_client import Home
 from tool_services.analytics.metrics import NO_METRICS
 from tool_services.analytics.recommendations import Performance, recommendations
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.engines
 
 
 def report(analytics: Service, *listing_ids: str) -> Any:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from tests.support.notes.models import Note, db
 from tests.tool_services.support.services import Service
 
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.engines
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from tests.tool_services.support.services import Service
 
 # On PostgreSQL as well.
-pytestmark = [pytest.mark.databases, pytest.mark.slow]
+pytestmark = [pytest.mark.engines, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[3]
 NOTES = ROOT / "tests" / "support" / "notes"

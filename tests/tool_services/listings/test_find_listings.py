@@ -15,7 +15,7 @@ from tool_services.listings.models import Listing, db
 from tool_services.listings.text_search import SCAN_ROWS
 
 # On PostgreSQL as well.
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.engines
 
 
 def find(listings: Service, **arguments: Any) -> Any:

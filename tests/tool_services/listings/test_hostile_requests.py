@@ -8,7 +8,7 @@ from tests.tool_services.support.hostile import assert_all_refused_politely
 from tests.tool_services.support.services import Service
 
 # On PostgreSQL as well, which can't store NUL.
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.engines
 
 
 def test_every_route_refuses_hostile_requests_politely(

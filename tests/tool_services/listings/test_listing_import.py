@@ -13,7 +13,7 @@ from tests.tool_services.support.services import Service
 from tool_services.listings.models import Area, ListingHistory, db
 
 # On PostgreSQL as well.
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.engines
 
 HOME = {
     "ListingId": "r1",

@@ -7,7 +7,7 @@ import pytest
 from tests.tool_services.support.services import Service
 
 # On PostgreSQL as well.
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.engines
 
 
 def test_listings_come_in_the_order_of_the_ids_each_once(listings: Service) -> None:

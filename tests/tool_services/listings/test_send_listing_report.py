@@ -15,7 +15,7 @@ from tests.tool_services.support.services import Answer, Service
 from tool_services.listings.models import Listing, db
 
 # On PostgreSQL as well.
-pytestmark = pytest.mark.databases
+pytestmark = pytest.mark.engines
 
 REPORT = {"listingIds": ["L001", "L003"], "recipientEmail": "ann@example.com"}
 

@@ -22,7 +22,6 @@ from tool_services.listings import app as listings
 from tool_services.listings.models import db as listings_db
 from tool_services.settings import Settings
 
-
 _SERVICES: dict[str, tuple[Callable[[Settings], Flask], SQLAlchemy]] = {
     "listings": (listings.create_app, listings_db),
     "analytics": (analytics.create_app, analytics_db),

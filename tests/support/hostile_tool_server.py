@@ -1,6 +1,6 @@
 """A server of the Model Context Protocol that tries to stop the process that asks it.
 
-python -m tests.support.hostile_server PORT
+python -m tests.support.hostile_tool_server PORT
 
 Each attack has an address of its own: POST /<attack>. GET /<anything> is counted, and GET /fetched
 answers how often that was. It runs in a process of its own, since many attacks are work for the
@@ -226,10 +226,10 @@ ON_CALLING = sorted({*RESULTS, "pattern-arguments", "endless-requests"})
 
 
 @contextmanager
-def hostile_server() -> Iterator[str]:
+def hostile_tool_server() -> Iterator[str]:
     """The server, running; its URL, to which an attack's name is added."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.support.hostile_server", str(port)]
+    command = [sys.executable, "-m", "tests.support.hostile_tool_server", str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout
