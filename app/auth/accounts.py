@@ -1,4 +1,4 @@
-"""Accounts: sign up, and log in with what was given then."""
+"""Accounts: sign up, and log in."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Fields = dict[str, str]
 
 
 class FormErrors(HomestreamError):
-    """Each field's sentence; shown beside the fields, with what was typed."""
+    """Wrong fields of a form, each with a sentence. The form shows them with what was typed."""
 
     status = 422
     code = "invalid_input"
@@ -31,7 +31,7 @@ class FormErrors(HomestreamError):
 
 
 class SignUp(BaseModel):
-    """What a person may say about themselves. Anything else (a role, say) is not read."""
+    """The fields of a new account. Anything else that is sent, such as a role, is ignored."""
 
     email: EmailStr = Field(max_length=254)
     name: str = Field(min_length=1, max_length=100)
@@ -55,10 +55,11 @@ _SENTENCES = {
     "name": "Enter your name, in at most 100 characters.",
     "password": "Enter a password of 8 to 256 characters.",
 }
+_MISSING = {"email": "Enter your e-mail address.", "password": "Enter your password."}
 
 
 def sign_up(given: dict[str, Any]) -> User:
-    """A new account. Raises FormErrors."""
+    """Create an account. Raises FormErrors."""
     try:
         checked = SignUp.model_validate(given)
     except ValidationError as error:
@@ -80,13 +81,11 @@ def sign_up(given: dict[str, Any]) -> User:
 
 
 def log_in(given: dict[str, Any]) -> User:
-    """The account that the address and password belong to. Raises FormErrors."""
+    """Return the account with this address and password. Raises FormErrors."""
     email, password = given.get("email", "").strip().lower(), given.get("password", "")
     missing = [name for name, value in (("email", email), ("password", password)) if not value]
     if missing:
-        raise FormErrors(
-            {name: _SENTENCES[name].split(" of ")[0].rstrip(".") + "." for name in missing}
-        )
+        raise FormErrors({name: _MISSING[name] for name in missing})
     person = _find(email)
     known = person.password_hash if person else None
     if len(password) > 256 or not passwords.verify_password(known, password):
@@ -106,7 +105,7 @@ def _find(email: str) -> User | None:
 
 
 def profile(person: User | Person) -> dict[str, str]:
-    """What a person is told of their account."""
+    """Return a person's account as JSON for themselves."""
     return {
         "id": person.id,
         "email": person.email,

@@ -35,8 +35,11 @@ class ExchangeError(Exception):
 
 
 class TokenIssuer:
-    """Signs with the private key in `key_file`; `services` are names and URLs of who may be
-    addressed, `exchanges` says which service may act at which other."""
+    """Signs tokens with the private key in `key_file`.
+
+    `services` are the names and URLs of the services that tokens can be for. `exchanges` says which
+    service may act at which other.
+    """
 
     def __init__(
         self,
@@ -57,7 +60,7 @@ class TokenIssuer:
     def mint(
         self, user_id: str, audience: str, scope: str, *, lifetime: int = LIFETIME, **claims: Any
     ) -> str:
-        """A token for one person at one service, good for at most five minutes."""
+        """Sign a token for one person at one service, good for at most five minutes."""
         now = int(time.time())
         payload = {
             "iss": self._issuer,
@@ -71,8 +74,10 @@ class TokenIssuer:
         return jwt.encode(payload | claims, self._key, ALGORITHM, headers={"kid": self._kid})
 
     def exchange(self, subject_token: str, audience: str) -> tuple[str, int]:
-        """A token for the same person at `audience`, no longer good than the one shown, and its
-        lifetime in seconds. Raises ExchangeError."""
+        """Return a token for the same person at `audience`, and its lifetime in seconds.
+
+        It is good for no longer than the subject token. Raises ExchangeError.
+        """
         claims = self._verified(subject_token)
         names = {url: name for name, url in self._services.items()}
         actor = names[claims["aud"]]
@@ -90,8 +95,10 @@ class TokenIssuer:
         return token, lifetime
 
     def for_person(self, user_id: str, audience: str) -> tuple[str, int]:
-        """A token with which a person's own program may call the service at `audience`, and its
-        lifetime in seconds. Raises ExchangeError."""
+        """Return a token for a person's own program at `audience`, and its lifetime in seconds.
+
+        Raises ExchangeError.
+        """
         if audience.rstrip("/") not in self._services.values():
             raise ExchangeError("invalid_target", f"There is no service at {audience!r}.")
         return self.mint(user_id, audience.rstrip("/"), EXCHANGED_SCOPE), LIFETIME

@@ -1,4 +1,4 @@
-"""The JSON API: ask, stream, resume, history, health. Shapes are in docs/architecture.md."""
+"""The JSON API: ask, stream, resume, history. docs/api.md has the shapes."""
 
 from __future__ import annotations
 
@@ -26,27 +26,11 @@ bp.before_request(require_user)
 _LONGEST_PAGE = 200
 
 
-def _ask() -> Run:
-    """The run that answers the request's `userMessage`, in its `conversationId` or a new one."""
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
-    question = validate_question(body.get("userMessage"), services().settings.max_message_chars)
-    conversation_id = body.get("conversationId")
-    if not (conversation_id is None or _is_id(conversation_id)):
-        raise InputError("conversationId must be a conversation's id.", field="conversationId")
-    key = request.headers.get("Idempotency-Key")
-    return services().runs.ask(current_user(), question, conversation_id, key)
-
-
-def _is_id(value: object) -> bool:
-    """Whether it can be an id at all; PostgreSQL refuses to look for a NUL."""
-    return isinstance(value, str) and value.isprintable()
-
-
 @bp.post("/agents/chat-stream")
 @bp.post("/agents/chat/stream")
 def chat_stream() -> Response:
+    """Ask, and stream the answer's events."""
+    # A question whose answer could not be streamed is refused before it is asked.
     connection = services().connections.open(current_user().id, "", "json")
     try:
         run = _ask()
@@ -58,26 +42,16 @@ def chat_stream() -> Response:
 
 @bp.get("/agents/chat-stream/<run_id>")
 def resume(run_id: str) -> Response:
+    """Stream the events after `Last-Event-ID`, or `?after=`."""
     return _stream(load_run(current_user().id, run_id), after=_last_event_id())
-
-
-def _last_event_id() -> int:
-    """A reader that has lost its place begins at the start."""
-    value = request.headers.get("Last-Event-ID") or request.args.get("after") or ""
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
-
-
-def _stream(run: Run, after: int) -> Response:
-    app = services()
-    connection = app.connections.open(current_user().id, run.id, "json")
-    batches = app.subscriptions.subscribe(run.id, after)
-    db.session.remove()
-    return respond_with(as_json(batches), app.connections, connection)
 
 
 @bp.post("/agents/chat")
 def chat() -> ResponseReturnValue:
-    """The whole answer, once it is there. A failed run's error stands beside what was written."""
+    """Ask, and respond with the whole answer.
+
+    If the run failed, its error is beside what was written.
+    """
     run = _ask()
     run_id, conversation_id, message_id = run.id, run.conversation_id, run.answer_id
     db.session.remove()
@@ -89,7 +63,7 @@ def chat() -> ResponseReturnValue:
             answer.apply(last)
     if answer.live:
         raise Unavailable(
-            f"This server ends; the answer goes on: /agents/chat-stream/{run_id} has it."
+            f"This server is stopping. The answer goes on: get it at /agents/chat-stream/{run_id}."
         )
     body = {
         "runId": run_id,
@@ -107,29 +81,13 @@ def chat() -> ResponseReturnValue:
 
 @bp.get("/agents/chat-history")
 def history() -> ResponseReturnValue:
-    """The caller's own messages, newest last; `conversationId` narrows, `limit` bounds."""
+    """List the caller's own messages, newest last.
+
+    `conversationId` narrows to one conversation; `limit` bounds how many.
+    """
     conversation_id = request.args.get("conversationId")
     messages = load_history(current_user().id, conversation_id, _page_size())
     return jsonify(messages=[_message(message) for message in messages])
-
-
-def _page_size() -> int:
-    value = request.args.get("limit", "50")
-    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= _LONGEST_PAGE):
-        raise InputError(f"limit must be a number from 1 to {_LONGEST_PAGE}.", field="limit")
-    return int(value)
-
-
-def _message(message: Message) -> dict[str, Any]:
-    return {
-        "id": message.id,
-        "conversationId": message.conversation_id,
-        "role": message.role,
-        "content": message.content,
-        "status": message.run.status if message.run else "completed",
-        "runId": message.run.id if message.run else None,
-        "createdAt": _iso(message.created_at),
-    }
 
 
 @bp.get("/agents/chat-history-stats")
@@ -143,6 +101,58 @@ def history_stats() -> ResponseReturnValue:
         firstMessageAt=summary.first_at and _iso(summary.first_at),
         lastMessageAt=summary.last_at and _iso(summary.last_at),
     )
+
+
+def _ask() -> Run:
+    """Store the request's question with a run, and start that. Raises HomestreamError."""
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
+    question = validate_question(body.get("userMessage"), services().settings.max_message_chars)
+    conversation_id = body.get("conversationId")
+    if not (conversation_id is None or _is_id(conversation_id)):
+        raise InputError("conversationId must be a conversation's id.", field="conversationId")
+    key = request.headers.get("Idempotency-Key")
+    return services().runs.ask(current_user(), question, conversation_id, key)
+
+
+def _stream(run: Run, after: int) -> Response:
+    app = services()
+    connection = app.connections.open(current_user().id, run.id, "json")
+    batches = app.subscriptions.subscribe(run.id, after)
+    db.session.remove()
+    return respond_with(as_json(batches), app.connections, connection)
+
+
+def _last_event_id() -> int:
+    """Read the reader's cursor; 0, the start, if there is none that makes sense."""
+    value = request.headers.get("Last-Event-ID") or request.args.get("after") or ""
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
+
+
+def _page_size() -> int:
+    value = request.args.get("limit", "50")
+    is_number = value.isascii() and value.isdigit() and len(value) < 10
+    if not (is_number and 1 <= int(value) <= _LONGEST_PAGE):
+        raise InputError(f"limit must be a number from 1 to {_LONGEST_PAGE}.", field="limit")
+    return int(value)
+
+
+def _is_id(value: object) -> bool:
+    """Whether it can be an id at all; PostgreSQL refuses to look for a NUL."""
+    return isinstance(value, str) and value.isprintable()
+
+
+def _message(message: Message) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "conversationId": message.conversation_id,
+        "role": message.role,
+        "content": message.content,
+        "status": message.run.status if message.run else "completed",
+        "runId": message.run.id if message.run else None,
+        "createdAt": _iso(message.created_at),
+    }
 
 
 def _iso(time: datetime) -> str:

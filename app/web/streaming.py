@@ -16,8 +16,8 @@ def respond_with(
     *,
     mimetype: str = "text/event-stream",
 ) -> Response:
-    """The streamed response; `connection` is closed when it ends, however it ends."""
-    body = _sent(chunks, connections, connection)
+    """Respond with the chunks as they come. Close `connection` when they end, however they end."""
+    body = _encoded(chunks, connections, connection)
     next(body)
     response = Response(body, mimetype=mimetype, direct_passthrough=True)
     response.headers["Cache-Control"] = "private, no-store, no-transform"
@@ -25,13 +25,12 @@ def respond_with(
     return response
 
 
-def _sent(
+def _encoded(
     chunks: Iterator[str], connections: Connections | None, connection: Connection | None
 ) -> Iterator[bytes]:
-    """What the server takes as it is: a layer between would be gone through for every word, and
-    its part of the stack kept meanwhile."""
+    """Yield what the server sends as it is: a layer between would cost something for every word."""
     try:
-        yield b""  # what has not begun would not hear of its end
+        yield b""  # a generator that hasn't begun would not reach its `finally`
         yield from map(str.encode, chunks)
     finally:
         if connections is not None and connection is not None:

@@ -1,4 +1,4 @@
-"""A self-test for operators: does what is sent piece by piece arrive piece by piece?"""
+"""A check for operators: does what is sent piece by piece arrive piece by piece?"""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ bp = Blueprint("streaming_check", __name__)
 bp.before_request(require_user)
 
 PIECES = 20
-PACE = 0.1
+PACE = 0.1  # seconds
 
 _HERE = "<!-- the pieces -->"
 
 
 @bp.get("/streaming-check")
 def page() -> ResponseReturnValue:
-    """The page is itself sent piece by piece, for those who look at it without a script."""
+    """Send the page itself piece by piece, for those who look at it without scripts."""
     html = render_template("streaming_check/page.html", here=_HERE, pieces=PIECES, pace=PACE)
     head, tail = html.split(_HERE)
     return respond_with(_page(head, tail), mimetype="text/html")
@@ -33,17 +33,17 @@ def page() -> ResponseReturnValue:
 
 @bp.get("/streaming-check/events")
 def events() -> Response:
-    """`piece` events with their number and the milliseconds since the first, then `end`."""
-    reached = request.headers.get("Last-Event-ID", "")
-    begin = int(reached) if reached.isascii() and reached.isdigit() and len(reached) < 4 else 0
-    return respond_with(_events(begin))
+    """Stream `piece` events with a number and the milliseconds since the first, then `end`."""
+    last = request.headers.get("Last-Event-ID", "")
+    first = int(last) + 1 if last.isascii() and last.isdigit() and len(last) < 4 else 1
+    return respond_with(_events(first))
 
 
-def _events(begin: int) -> Iterator[str]:
+def _events(first: int) -> Iterator[str]:
     started = time.monotonic()
-    for number in range(begin + 1, PIECES + 1):
-        told = {"number": number, "ms": round((time.monotonic() - started) * 1000)}
-        yield sse("piece", json.dumps(told), id=number)
+    for number in range(first, PIECES + 1):
+        piece = {"number": number, "ms": round((time.monotonic() - started) * 1000)}
+        yield sse("piece", json.dumps(piece), id=number)
         gevent.sleep(PACE)
     yield sse("end", "{}", id=PIECES)
 

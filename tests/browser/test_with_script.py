@@ -201,7 +201,7 @@ def test_what_was_typed_stays_when_too_many_answers_are_being_written(
         pages.append(bob.page.url)
     bob.page.goto(bob.site.url)
     bob.sends("one more")
-    expect(bob.page.get_by_role("alert")).to_contain_text("You have 5 answers being written")
+    expect(bob.page.get_by_role("alert")).to_contain_text("5 answers being written")
     expect(bob.page.get_by_label("Your question")).to_have_value("one more")
     for url in pages:
         bob.page.goto(url)
