@@ -20,7 +20,7 @@ from app.json_input import parse_json
 from app.services import services
 from app.tools.approvals import approval_event, approve, arguments_digest, decline, load_approval
 from app.tools.tool import Tool
-from app.web.errors import wants_json
+from app.web.errors import render_error, wants_json
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
 bp.before_request(require_user)
@@ -47,12 +47,28 @@ def decide(approval_id: str) -> ResponseReturnValue:
         if wants_json():
             raise
         db.session.rollback()
-        return _page(found, problem=error.message), error.status
+        return _refuse(found, error)
     if wants_json():
         return jsonify(_json(found))
     if request.headers.get("HX-Request"):
         return "", 204
     return redirect(url_for("conversations.watch", conversation_id=found.run.conversation_id), 303)
+
+
+def _refuse(found: Approval, error: HomestreamError) -> ResponseReturnValue:
+    """Say what is wrong where the person is, and keep what they typed."""
+    if not request.headers.get("HX-Request"):
+        return _page(found, problem=error.message, typed=request.form), error.status
+    if not isinstance(error, InputError):
+        return render_error(error)
+    fragment = render_template(
+        "chat/_approval.html",
+        **context(found, services().registry.find(found.tool)),
+        inline=True,
+        problem=error.message,
+        typed=request.form,
+    )
+    return fragment, error.status, {"HX-Retarget": f"#w-{found.id}", "HX-Reswap": "outerHTML"}
 
 
 def _decide(found: Approval, given: Any) -> None:

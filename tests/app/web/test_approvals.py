@@ -284,3 +284,20 @@ def test_only_a_tool_of_ours_that_only_reads_runs_unasked(
         assert stream.until("done")[-1].json["status"] == "completed"
     assert len(ours.calls) == 2
     assert len(other.calls) == 1
+
+
+def test_a_change_that_will_not_do_is_explained_in_place_and_the_approval_still_waits(
+    alice: Person, model: ScriptedModel
+) -> None:
+    stream, approval = waiting(alice, model)
+    fields = {"argument.notes": "first", "argument.recipientEmail": "nobody at all"}
+    refused = alice.post(approval["url"], htmx=True, decision="approve", **fields)
+    assert refused.status_code == 422
+    assert refused.headers["HX-Retarget"] == f"#w-{approval['url'].rpartition('/')[2]}"
+    assert "<html" not in refused.text
+    assert 'value="nobody at all"' in refused.text
+    assert sent(alice) == []
+    fields["argument.recipientEmail"] = "bob@example.com"
+    assert alice.post(approval["url"], htmx=True, decision="approve", **fields).status_code == 204
+    assert stream.until("done")[-1].json["status"] == "completed"
+    assert [message["recipient"] for message in sent(alice)] == ["bob@example.com"]
