@@ -29,9 +29,7 @@ _MARGIN_SECONDS = 2.0
 _RENEW_STREAMS_SECONDS = 3.0
 _GIVE_UP = 3
 """The exit code on which gunicorn starts no other worker."""
-_UNKNOWN_TOOL = (
-    "APPROVALS names %s, but no tool is called that; the page /tools lists the names of all tools."
-)
+_UNKNOWN_TOOL = "APPROVALS names %s, but no tool is called that. Correct it in the settings."
 
 log = logging.getLogger(__name__)
 
@@ -95,9 +93,10 @@ class Services:
         self.registry.ours_have_listed.wait()
         unknown = self.unknown_approvals()
         reported: list[str] = []
+        ours = [tool.name for server in self.registry if server.ours for tool in server.tools]
         for name in unknown:
             if all(server.ours for server in self.registry.servers_for(name)):
-                log.critical(_UNKNOWN_TOOL, name)
+                log.critical(f"{_UNKNOWN_TOOL} Our services have %s.", name, ", ".join(ours))
                 raise SystemExit(_GIVE_UP)
         while True:
             for name in set(unknown) - set(reported):
