@@ -3,4 +3,4 @@
 `framework/` is what every service is built from. Each other folder is one service, the whole of it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
