@@ -10,7 +10,6 @@ from typing import Any
 import gevent
 import pytest
 import requests
-from greenlet import greenlet
 from sqlalchemy import select, update
 
 from app.db.models import Approval, Run, db
@@ -81,11 +80,13 @@ def active(product: Product) -> int:
 def greenlets() -> int:
     """How many greenlets are at work in the app; not those of the tests' own servers."""
     gc.collect()
-    found = [found for found in gc.get_objects() if isinstance(found, greenlet) and not found.dead]
+    found = [
+        found for found in gc.get_objects() if isinstance(found, gevent.Greenlet) and not found.dead
+    ]
     return sum(any("/app/" in path for path in files_of(found)) for found in found)
 
 
-def files_of(found: greenlet) -> list[str]:
+def files_of(found: gevent.Greenlet[..., object]) -> list[str]:
     """The files of the functions that a greenlet is in."""
     files, frame = [], found.gr_frame
     while frame is not None:
