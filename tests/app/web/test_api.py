@@ -227,6 +227,7 @@ def test_health_tells_of_the_engines_and_the_services(product: Product) -> None:
             "status": "ok",
             "database": "up",
             "redis": redis,
+            "approvals": "ok",
             "services": {"notes": "up"},
         },
     )

@@ -73,9 +73,7 @@ def run_of(page: str) -> str:
 
 @pytest.mark.engines
 def test_a_conversation_is_listed_by_its_first_question_and_opens_again(alice: Person) -> None:
-    question = (
-        "Which notes of the last week have a picture and a link to the other pages, and a date?"
-    )
+    question = "Which notes of last week have a picture and a link to the other pages, and a date?"
     path = begin(alice, question)
     page = finished(alice, path)
     assert question in page
