@@ -154,6 +154,7 @@ def node_env(folder: Path, port: int) -> dict[str, str]:
         "WEB_WORKERS": "1",
         "DATABASE_URL": f"sqlite:///{folder}/web.db",
         "REDIS_URL": "",
+        "MODEL": "a-model",
         "SIGNING_KEY_FILE": str(folder / "signing_key.pem"),
         "INSTANCE_DIR": str(folder),
     }

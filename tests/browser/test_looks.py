@@ -84,7 +84,7 @@ def test_the_main_job_fits_and_can_be_read(page: Page, look: Look, demo: Site) -
     eventually(lambda: ann.answer.get_by_role("row").count() > 3)
     look("under-way")
     ann.waits_for("completed")
-    ann.answer.locator("summary").click()
+    ann.answer.locator("details.tool > summary").click()
     look("done")
     ann.asks("Send these to me")
     page.get_by_role("button", name="Approve", exact=True).wait_for()

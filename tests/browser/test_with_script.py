@@ -53,7 +53,7 @@ def test_an_example_on_the_start_page_is_one_click(ann: Person) -> None:
 def test_a_tool_call_opens_to_show_arguments_and_result(ann: Person) -> None:
     ann.asks("How is L001 doing?")
     ann.waits_for("completed")
-    line = ann.answer.get_by_role("group")
+    line = ann.answer.locator("details.tool")
     expect(line).to_contain_text("done in")
     expect(line.locator("pre").first).to_be_hidden()
     line.locator("summary").click()
@@ -64,13 +64,13 @@ def test_a_tool_call_opens_to_show_arguments_and_result(ann: Person) -> None:
 def test_a_tool_call_that_was_opened_stays_open_to_the_end(bob: Person) -> None:
     bob.asks('[[tool findListings {"city": "Portland"}]]', held=True)
     expect(bob.answer).to_contain_text("The tool")
-    bob.answer.locator("summary").click()
+    bob.answer.locator("details.tool > summary").click()
     expect(bob.answer.locator("pre").first).to_be_visible()
     expect(bob.page.locator(".foot.running")).to_have_count(1)
     bob.lets_go()
     bob.waits_for("completed")
     expect(bob.answer.locator("pre").first).to_be_visible()
-    bob.answer.locator("summary").click()
+    bob.answer.locator("details.tool > summary").click()
     expect(bob.answer.locator("pre").first).to_be_hidden()
 
 
