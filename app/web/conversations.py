@@ -95,8 +95,11 @@ def watch(conversation_id: str) -> ResponseReturnValue:
     run = live_run(found)
     if run is None:
         return redirect(url_for(".show", conversation_id=found.id), 303)
+    head, marker, tail = _conversation_page(found, held_open=_HERE).partition(_HERE)
+    if not marker:
+        # The answer has ended since, and the page shows it whole.
+        return redirect(url_for(".show", conversation_id=found.id), 303)
     connection = services().connections.open(current_user().id, run.id, "page")
-    head, tail = _conversation_page(found, held_open=_HERE).split(_HERE)
     batches = services().subscriptions.subscribe(run.id)
     chunks = as_page(batches, AnswerView(run.id), html_for(current_reader()), head, tail)
     db.session.remove()
