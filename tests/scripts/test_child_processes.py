@@ -14,14 +14,14 @@ from tests.support.processes import all_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Both programs wait for a long time; the first has a worker, the second ignores SIGTERM. Each writes
-# its line at once, since they share the pipe.
+# Both programs wait for a long time; the first has a worker, the second ignores SIGTERM. Each
+# writes its line at once, since they share the pipe.
 CHILDREN = """
 import signal, sys, time
 from scripts import child_processes
 child_processes.GRACE_SECONDS = 0.5
 python = [sys.executable, "-c"]
-worker = "import os, time; os.write(1, b'%d\\n' % os.getpid()); time.sleep(60)"
+worker = "import os, time; os.write(1, (str(os.getpid()) + chr(10)).encode()); time.sleep(60)"
 leader = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {worker!r}])"
 stubborn = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {worker}"
 for program in (leader, stubborn):
