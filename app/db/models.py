@@ -178,7 +178,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
 class Step(db.Model):  # type: ignore[name-defined, misc]
     """One turn of the model in a run: its text, then the tool calls that it asked for.
 
-    Before the turn is `finished`, its text is what has arrived so far. `model` is the one that
+    Before the turn is `finished`, its text is only the beginning. `model` is the one that
     wrote it, by the endpoint's name for it.
     """
 

@@ -217,7 +217,7 @@ class Reply:
         raise self._ended_badly() or _empty()
 
     def read(self) -> Generator[Content, None, Turn]:
-        """Yield the first text at once, then what has arrived at each read; return the turn.
+        """Yield the first text at once, then the text of each read; return the turn.
 
         Only text is batched. Nobody watches how a tool call is written, and it is to be made soon.
         """

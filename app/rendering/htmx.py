@@ -33,7 +33,7 @@ _SLOTS = ("0", "message", "2", "3", "4")
 
 
 def as_fragments(batches: Batches, answer: AnswerView, html: AnswerHtml) -> Iterator[str]:
-    """Yield the event stream: a snapshot that replaces what is shown, then what changes.
+    """Yield the event stream: a snapshot, which replaces the answer on the page, then changes.
 
     Each batch of entries is one piece, since each piece is sent by itself.
     """

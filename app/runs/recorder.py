@@ -109,7 +109,7 @@ class Recorder:
         self._saved_seq = text.seq
 
     def suspend(self) -> None:
-        """Let the run wait for its person. The next attempt begins with what is stored."""
+        """Let the run wait for its person. The next attempt begins with the stored steps."""
         self._store(lambda: statements.suspend(self.run_id, self.attempt))
         self._log.suspend(self.run_id)
 

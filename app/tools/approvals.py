@@ -135,7 +135,7 @@ def load_approval(user_id: str, approval_id: str) -> Approval:
 
 
 def arguments_digest(approval: Approval) -> str:
-    """What tells these very arguments from any others; a form shows it that it was made for."""
+    """Return a digest of the arguments, by which a form proves that it showed these alone."""
     text = json.dumps([approval.tool, approval.arguments], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
