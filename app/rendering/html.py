@@ -38,10 +38,10 @@ class AnswerHtml:
         return self._render("runs/_outcome.html", answer=answer)
 
     def tool(self, call: ToolCallUpdate) -> str:
-        return self._render("chat/_tool.html", call=call)
+        return self._render("tool_output/_tool.html", call=call)
 
     def approvals(self, approvals: Sequence[ApprovalRequested]) -> str:
-        return self._render("chat/_approvals.html", approvals=approvals) if approvals else ""
+        return self._render("approvals/_approvals.html", approvals=approvals) if approvals else ""
 
     def progress(self, message: str) -> str:
         return self._render("runs/_progress.html", message=message)

@@ -62,7 +62,7 @@ def _refuse(found: Approval, error: HomestreamError) -> ResponseReturnValue:
     if not isinstance(error, InputError):
         return render_error(error)
     fragment = render_template(
-        "chat/_approval.html",
+        "approvals/_approval.html",
         **context(found, services().registry.find(found.tool)),
         inline=True,
         problem=error.message,
@@ -115,7 +115,7 @@ def _value(text: str, kind: str | None, name: str) -> Any:
 
 def _page(found: Approval, **values: Any) -> str:
     tool = services().registry.find(found.tool)
-    return render_template("chat/approval.html", **context(found, tool), **values)
+    return render_template("approvals/show.html", **context(found, tool), **values)
 
 
 def context(found: Approval, tool: Tool | None) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def show(call_id: str, number: int) -> ResponseReturnValue:
         return _file(found.shown)
     tool = services().registry.find(found.call.name)
     return render_template(
-        "chat/shown.html",
+        "tool_output/show.html",
         one=found.shown,
         call_id=call_id,
         tool=found.call.name,

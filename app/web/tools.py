@@ -20,7 +20,7 @@ bp.before_request(require_user)
 @bp.get("/status")
 def status() -> ResponseReturnValue:
     """The status dots."""
-    return render_template("chat/_status.html", services=tool_servers())
+    return render_template("tools/_status.html", services=tool_servers())
 
 
 @bp.get("/tools")
@@ -28,7 +28,7 @@ def tools() -> ResponseReturnValue:
     """Every server and its tools, under the names that the model calls them by."""
     rules = ApprovalRules(services().settings.approvals)
     unknown = services().unknown_approvals()
-    return render_page("chat/tools.html", rules=rules, unknown_approvals=unknown)
+    return render_page("tools/list.html", rules=rules, unknown_approvals=unknown)
 
 
 @bp.get("/outbox")
@@ -39,4 +39,4 @@ def outbox() -> ResponseReturnValue:
     messages = read_outbox(services().registry, user_id)
     if wants_json():
         return jsonify(messages=messages)
-    return render_page("chat/outbox.html", messages=messages)
+    return render_page("tools/outbox.html", messages=messages)
