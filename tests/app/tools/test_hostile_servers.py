@@ -29,9 +29,10 @@ Start = Callable[..., Product]
 
 TIMEOUT = 4
 PACE = 0.02
-# The stalls that these tests are about last from seconds to weeks; a busy machine makes some of its
-# own.
+# The stalls that these tests are about last from seconds to weeks, each time. A busy machine makes
+# some of its own, but not each time, so a gap that is too long is measured again.
 LONGEST_GAP = 1.0
+TRIES = 3
 MOST_MEGABYTES = 50
 
 
@@ -65,9 +66,10 @@ class Watch:
 
 
 @contextmanager
-def watching(product: Product) -> Iterator[Watch]:
+def watching(product: Product, name: str) -> Iterator[Watch]:
     watch = Watch()
-    reader = gevent.spawn(watch.follow, product.sign_up("Bob").ask("count"))
+    stream = product.sign_up(name).ask("count")
+    reader = gevent.spawn(watch.follow, stream)
     watch.wait_for(10)
     yield watch
     watch.wait_for(len(watch.arrivals) + 10)
@@ -116,12 +118,15 @@ def test_what_a_hostile_tool_answers_slows_nobody_else_down(
 ) -> None:
     model.script(Chosen(answer))  # type: ignore[arg-type]
     alice = begin(start, hostile, attack)
-    with watching(alice.product) as others, memory_within(MOST_MEGABYTES):
-        began = time.monotonic()
-        messages = alice.ask("act").until("done")
-        took = time.monotonic() - began
-    assert messages[-1].json["status"] == "completed"
-    assert took < TIMEOUT + 3
+    for number in range(TRIES):
+        with watching(alice.product, f"Bob{number}") as others, memory_within(MOST_MEGABYTES):
+            began = time.monotonic()
+            messages = alice.ask("act").until("done")
+            took = time.monotonic() - began
+        assert messages[-1].json["status"] == "completed"
+        assert took < TIMEOUT + 3
+        if others.longest_gap < LONGEST_GAP:
+            break
     assert others.longest_gap < LONGEST_GAP
     print(f"{attack}: {took:.2f} s, largest gap {others.longest_gap * 1000:.0f} ms")
 
@@ -133,14 +138,17 @@ def test_how_a_hostile_server_lists_its_tools_slows_nobody_down(
     model.script(Chosen(answer))  # type: ignore[arg-type]
     alice = begin(start, hostile, attack)
     registry = alice.product.services.registry
-    with watching(alice.product) as others, memory_within(MOST_MEGABYTES):
-        began = time.monotonic()
-        registry.refresh()
-        took = time.monotonic() - began
-    server = registry.servers["hostile"]
-    assert (server.up, server.tools) == (False, ())
-    assert server.problem
-    assert took < TIMEOUT + 3
+    for number in range(TRIES):
+        with watching(alice.product, f"Bob{number}") as others, memory_within(MOST_MEGABYTES):
+            began = time.monotonic()
+            registry.refresh()
+            took = time.monotonic() - began
+        server = registry.servers["hostile"]
+        assert (server.up, server.tools) == (False, ())
+        assert server.problem
+        assert took < TIMEOUT + 3
+        if others.longest_gap < LONGEST_GAP:
+            break
     assert others.longest_gap < LONGEST_GAP
     print(f"{attack}: {took:.2f} s, largest gap {others.longest_gap * 1000:.0f} ms")
 
