@@ -66,9 +66,8 @@ def create_app(config: Settings | None = None) -> Flask:
     )
     errors.init_app(app)
     auth.init_app(app, SignInLimit(settings.sign_in_limit, redis))
-    approvals.init_app(app)
     for module in (
-        *(conversations, runs, run_events, tools, tool_output),
+        *(conversations, runs, run_events, approvals, tools, tool_output),
         *(api, health, streaming_check, oauth),
     ):
         app.register_blueprint(module.bp)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from app.agent.usage import Usage
@@ -70,6 +71,9 @@ class ApprovalRequested:
 
     They decide at `url`, before `expires_at` (ISO 8601, UTC). After that comes another
     ToolCallUpdate: started again, or failed.
+
+    It has all that a page shows of the approval: the tool's `title`, the `labels` of its arguments
+    by name, and a `preview` of what the call would do. The API's JSON leaves these out.
     """
 
     name: ClassVar[str] = "approval"
@@ -78,6 +82,19 @@ class ApprovalRequested:
     arguments: dict[str, Any]
     url: str
     expires_at: str
+    title: str = ""
+    labels: dict[str, str] = field(default_factory=dict)
+    preview: tuple[DisplayPart, ...] = ()
+
+    @property
+    def approval_id(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    @property
+    def digest(self) -> str:
+        """Identifies the call's tool and arguments. A form proves with it what it showed."""
+        text = json.dumps([self.tool, self.arguments], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +150,7 @@ _LEFT_OUT = {
     "replace": False,
     "display": (),
 }
+_NOT_IN_API = {"detail", "title", "labels", "preview"}
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 
 
@@ -144,7 +162,7 @@ def to_json(event: Event) -> dict[str, Any]:
     data = {
         _WIRE_NAMES.get(key, key): value
         for key, value in asdict(event).items()
-        if key != "detail" and (key not in _LEFT_OUT or value is not _LEFT_OUT[key])
+        if key not in _NOT_IN_API and (key not in _LEFT_OUT or value is not _LEFT_OUT[key])
     }
     if isinstance(event, ToolCallUpdate) and event.display:
         data["shown"] = [_address(event.id, at, part) for at, part in enumerate(event.display)]
@@ -163,15 +181,16 @@ def media_type(part: DisplayPart) -> str:
 
 def to_text(event: Event) -> str:
     """Write the event as text that `from_text` reads."""
-    data = {field.name: getattr(event, field.name) for field in fields(event)}
+    data = {one.name: getattr(event, one.name) for one in fields(event)}
     return json.dumps([event.name, data], ensure_ascii=False, separators=(",", ":"), default=asdict)
 
 
 def from_text(text: str) -> Event:
     """Read an event that `to_text` wrote."""
     name, data = json.loads(text)
-    if "display" in data:
-        data["display"] = display_parts_from_json(data["display"])
+    for key in ("display", "preview"):
+        if key in data:
+            data[key] = display_parts_from_json(data[key])
     if data.get("usage"):
         data["usage"] = Usage.from_json(data["usage"])
     return _EVENTS[name](**data)

@@ -199,7 +199,9 @@ class Approval(db.Model):  # type: ignore[name-defined, misc]
     """A tool call that needs a person's approval. `status`: waiting, approved, declined or expired.
 
     `arguments` are what the person was shown, `decided` the arguments as they changed them, if they
-    did. `preview` shows what the call would do: a list of agent.events.DisplayPart as JSON.
+    did. `title` and `labels` are the names of the tool and of its arguments for people; approvals
+    of versions before 0.2 have none. `preview` shows what the call would do: a list of
+    agent.events.DisplayPart as JSON.
     """
 
     __tablename__ = "approvals"
@@ -209,6 +211,8 @@ class Approval(db.Model):  # type: ignore[name-defined, misc]
     run_id: Mapped[str] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
     call_id: Mapped[str] = mapped_column(String(40), unique=True)
     tool: Mapped[str] = mapped_column(String(100))
+    title: Mapped[str | None] = mapped_column(Text)
+    labels: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     arguments: Mapped[dict[str, Any]] = mapped_column(JSON)
     status: Mapped[str] = mapped_column(String(10), default="waiting")
     decided: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -1,4 +1,4 @@
-"""What waits for a person: a call that reaches out of the system is made only once they approve.
+"""Approvals: some tool calls are made only after the person has approved them.
 
 An approval belongs to one call of one run, holds that call's arguments, and is decided once. It is
 in the database, so it outlives the page, the process and the worker.
@@ -6,9 +6,6 @@ in the database, so it outlives the page, the process and the worker.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -19,17 +16,15 @@ from flask import Flask
 from sqlalchemy import Update, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.agent.events import ApprovalRequested, DisplayPart
+from app.agent.events import ApprovalRequested, DisplayPart, display_parts_from_json
 from app.agent.messages import Decision
 from app.db.connection import retry_while_unavailable
 from app.db.models import Approval, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
 from app.tools.tool import Tool
 
-log = logging.getLogger(__name__)
-
 LONGEST_REASON = 500
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 
 _OVER = {
     "approved": "This was approved already.",
@@ -49,16 +44,16 @@ class RunApprovals:
     def request(
         self,
         call_id: str,
-        tool: str,
+        tool: Tool,
         arguments: dict[str, Any],
         preview: Callable[[], Sequence[DisplayPart]] = tuple,
     ) -> ApprovalRequested | Decision:
-        """Ask for this call to be approved, unless that was done before, by this producer of the
-        run or by an earlier one. Returns the decision once there is one. `preview` returns what the
-        call would do, for the person to see."""
-        found = retry_while_unavailable(lambda: self._find(call_id))
-        if found is not None:
-            return found
+        """Ask for this call to be approved, unless this or an earlier attempt of the run has asked.
+        Returns the decision once there is one. `preview` returns what the call would do, for the
+        person to see."""
+        known = retry_while_unavailable(lambda: self._find(call_id))
+        if known is not None:
+            return known
         parts = [asdict(part) for part in preview()]  # without a database connection
         retry_while_unavailable(lambda: self._add(call_id, tool, arguments, parts))
         # None if the run was deleted meanwhile.
@@ -68,34 +63,36 @@ class RunApprovals:
         """Block until the person has decided, or the approval has expired. May be killed at any
         moment."""
         while True:
-            # First, since the caller has just looked, and is usually killed before the next look.
-            gevent.sleep(_LOOK_SECONDS)
-            found = retry_while_unavailable(lambda: self._find(call_id))
-            if isinstance(found, Decision):
-                return found
+            # Sleep first: the caller has just asked, and is usually killed before the next poll.
+            gevent.sleep(_POLL_SECONDS)
+            known = retry_while_unavailable(lambda: self._find(call_id))
+            if isinstance(known, Decision):
+                return known
 
     def _find(self, call_id: str) -> ApprovalRequested | Decision | None:
         with self.app.app_context():
-            found = _of_call(call_id)
-            if found is None:
+            approval = _of_call(call_id)
+            if approval is None:
                 return None
-            if found.status == "waiting" and utc_now() < found.expires_at:
-                return approval_event(found)
-            if found.status == "waiting":
-                _close(found.id, "expired")
+            if approval.status == "waiting" and utc_now() < approval.expires_at:
+                return approval_event(approval)
+            if approval.status == "waiting":
+                _expire(approval.id)
                 db.session.commit()
-                found = _of_call(call_id) or found
-            arguments = found.arguments if found.decided is None else found.decided
-            return Decision(found.status, arguments, found.reason)  # type: ignore[arg-type]
+                approval = _of_call(call_id) or approval
+            arguments = approval.arguments if approval.decided is None else approval.decided
+            return Decision(approval.status, arguments, approval.reason)  # type: ignore[arg-type]
 
     def _add(
-        self, call_id: str, tool: str, arguments: dict[str, Any], preview: list[dict[str, Any]]
+        self, call_id: str, tool: Tool, arguments: dict[str, Any], preview: list[dict[str, Any]]
     ) -> None:
         with self.app.app_context():
             approval = Approval(
                 run_id=self.run_id,
                 call_id=call_id,
-                tool=tool,
+                tool=tool.name,
+                title=tool.title,
+                labels=tool.labels,
                 arguments=arguments,
                 preview=preview or None,
                 expires_at=utc_now() + timedelta(minutes=self.minutes),
@@ -103,53 +100,51 @@ class RunApprovals:
             db.session.add(approval)
             try:
                 db.session.commit()
-            except IntegrityError:  # another producer of the run has asked meanwhile
+            except IntegrityError:  # another attempt of the run has asked meanwhile
                 db.session.rollback()
 
 
 def approval_event(approval: Approval) -> ApprovalRequested:
-    """The event that tells of an approval that is waited for."""
+    """Return the event that asks the person for this approval."""
     return ApprovalRequested(
         id=approval.call_id,
         tool=approval.tool,
         arguments=approval.arguments,
         url=f"/approvals/{approval.id}",
         expires_at=approval.expires_at.isoformat(timespec="seconds") + "Z",
+        title=approval.title or approval.tool,
+        labels=approval.labels or {name: name for name in approval.arguments},
+        preview=display_parts_from_json(approval.preview),
     )
 
 
 def waiting_approvals(run_id: str) -> list[Approval]:
-    """What this run waits for, in the order in which it was asked."""
-    found = select(Approval).where(Approval.run_id == run_id, Approval.status == "waiting")
-    return list(db.session.scalars(found.order_by(Approval.created_at, Approval.id)))
+    """Return the undecided approvals of a run, oldest first."""
+    waiting = select(Approval).where(Approval.run_id == run_id, Approval.status == "waiting")
+    return list(db.session.scalars(waiting.order_by(Approval.created_at, Approval.id)))
 
 
 def load_approval(user_id: str, approval_id: str) -> Approval:
-    """The person's approval; NotFound when it is somebody else's or nobody's."""
-    found: Approval | None = db.session.scalar(
+    """Return the person's approval. Raises NotFound if there is none or it is another person's."""
+    approval: Approval | None = db.session.scalar(
         select(Approval).join(Run).where(Approval.id == approval_id, Run.user_id == user_id)
     )
-    if found is None:
+    if approval is None:
         raise NotFound("There is nothing to approve at this address.")
-    return found
-
-
-def arguments_digest(approval: Approval) -> str:
-    """Return a digest of the arguments, by which a form proves that it showed these alone."""
-    text = json.dumps([approval.tool, approval.arguments], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return approval
 
 
 def approve(
-    approval: Approval, shown: str | None, changed: dict[str, Any] | None, tool: Tool | None
+    approval: Approval, digest: str | None, changed: dict[str, Any] | None, tool: Tool | None
 ) -> None:
-    """Let the call be made, with what was `changed` or as it is. `shown` is the digest of what
-    the person saw, where that is known.
+    """Let the call be made, with the `changed` arguments or as it is. `digest` is that of the call
+    which the person saw, where it is known.
 
-    Raises Conflict when it is decided or over, InputError when the arguments won't do.
+    Raises Conflict if the approval is decided or has expired, and InputError if the tool doesn't
+    take the changed arguments.
     """
-    if shown is not None and shown != arguments_digest(approval):
-        raise Conflict("The page showed something else than what waits here: look again.")
+    if digest is not None and digest != approval_event(approval).digest:
+        raise Conflict("This is not the call that your page showed. Read it again, then decide.")
     if changed == approval.arguments:
         changed = None
     if changed is not None:
@@ -162,14 +157,14 @@ def approve(
 
 
 def decline(approval: Approval, reason: str) -> None:
-    """Let the call not be made; the model is told the reason. Raises Conflict."""
+    """Don't let the call be made; the model gets the reason. Raises Conflict."""
     _decide(approval, "declined", reason=reason.strip()[:LONGEST_REASON])
 
 
 def _decide(approval: Approval, status: str, **values: Any) -> None:
     """Store the decision, and let the run go on if it waits. Raises Conflict."""
-    # The run's row is locked first, as by its producer when it suspends the run: so one of the two
-    # sees what the other did.
+    # Lock the run's row first, as its producer does to suspend the run, so that one of the two sees
+    # what the other has done.
     run = update(Run).where(Run.id == approval.run_id, Run.live, Run.stop_asked.is_(False))
     undecided = update(Approval).where(
         Approval.id == approval.id, Approval.status == "waiting", Approval.expires_at > utc_now()
@@ -187,23 +182,23 @@ def _decide(approval: Approval, status: str, **values: Any) -> None:
 
 
 def _execute(statement: Update) -> bool:
-    """Whether the statement changed a row."""
+    """Execute a statement, and return whether it changed a row."""
     done = db.session.execute(statement.execution_options(synchronize_session=False))
     return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
-def _close(approval_id: str, status: str) -> None:
+def _expire(approval_id: str) -> None:
     db.session.execute(
         update(Approval)
         .where(Approval.id == approval_id, Approval.status == "waiting")
-        .values(status=status)
+        .values(status="expired")
     )
 
 
 def _of_call(call_id: str) -> Approval | None:
-    found: Approval | None = db.session.scalar(
+    approval: Approval | None = db.session.scalar(
         select(Approval)
         .where(Approval.call_id == call_id)
         .execution_options(populate_existing=True)
     )
-    return found
+    return approval

@@ -67,7 +67,7 @@ class UserTools:
         if self.approvals is None or not self.rules.needs_approval(tool):
             return None
         preview = partial(self._preview, tool, arguments)
-        return self.approvals.request(call_id, name, arguments, preview)
+        return self.approvals.request(call_id, tool, arguments, preview)
 
     def wait_for_decision(self, call_id: str) -> Decision:
         if self.approvals is None:

@@ -15,6 +15,7 @@ from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
 
 MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
+MAX_LABEL_CHARS = 200
 
 JsonObject = dict[str, Any]
 
@@ -62,7 +63,15 @@ class Tool:
     @property
     def title(self) -> str:
         """The tool's name for people."""
-        return self.annotations.title or self.remote_name
+        return (self.annotations.title or self.remote_name)[:MAX_LABEL_CHARS]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The name of each argument for people, by its name in the schema."""
+        return {
+            name: str(field.get("title") or field.get("description") or name)[:MAX_LABEL_CHARS]
+            for name, field in self.fields.items()
+        }
 
     @property
     def runs_unasked(self) -> bool:

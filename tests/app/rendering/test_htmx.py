@@ -5,8 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event as database_event
 
-from app.agent.events import Content, Done, Event, Failed, RunStarted, Thinking, ToolCallUpdate
+from app.agent.events import (
+    ApprovalRequested,
+    Content,
+    DisplayPart,
+    Done,
+    Event,
+    Failed,
+    RunStarted,
+    Thinking,
+    ToolCallUpdate,
+)
 from app.agent.usage import Usage
 from app.db.models import Run, db
 from app.rendering.answer import AnswerView
@@ -96,6 +107,40 @@ def at_once(html: AnswerHtml, events: list[Event]) -> LivePage:
     """The same, of a page that is loaded then."""
     answer = AnswerView("r1").apply_all(events)
     return LivePage("r1").heed([Message("swap", lines=[whole_answer(answer, html)])])
+
+
+def test_an_event_has_all_that_a_page_shows_of_an_approval(html: AnswerHtml) -> None:
+    """Streams ask no database."""
+    approval = ApprovalRequested(
+        "call_1",
+        "send",
+        {"to": "ann@example.com", "count": 2},
+        "/approvals/a1",
+        "2026-11-26T10:15:00Z",
+        "Send <it>",
+        {"to": "Recipient", "note": "A note"},
+        (DisplayPart("html", "<p>Dear Ann</p>"),),
+    )
+    with html.app.app_context():
+        engine = db.engine
+    statements: list[object] = []
+
+    def count(*arguments: object) -> None:
+        statements.append(arguments[2])
+
+    database_event.listen(engine, "before_cursor_execute", count)
+    try:
+        shown = html.approvals([approval])
+    finally:
+        database_event.remove(engine, "before_cursor_execute", count)
+    assert statements == []
+    assert "Send &lt;it&gt;?" in shown
+    assert "<dt>Recipient</dt>\n<dd>ann@example.com</dd>" in shown
+    assert "<dt>count</dt>\n<dd>2</dd>" in shown
+    assert 'name="argument.note" value=""' in shown
+    assert "<p>Dear Ann</p>" in shown
+    assert f'name="digest" value="{approval.digest}"' in shown
+    assert "Until 10:15 UTC" in shown
 
 
 def test_fragments_begin_with_a_snapshot_and_end_with_what_stands_beneath(html: AnswerHtml) -> None:

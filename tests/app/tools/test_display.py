@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 from mcp_types import CallToolResult
 
-from app.agent.events import DisplayPart, RunStarted, ToolCallUpdate, from_text, to_text
+from app.agent.events import (
+    ApprovalRequested,
+    DisplayPart,
+    RunStarted,
+    ToolCallUpdate,
+    from_text,
+    to_text,
+)
 from app.tools.display import MAX_PART_CHARS, MAX_PARTS, display_parts
 from app.tools.untrusted.checks import sanitise_html
 from tests.app.agent.test_loop import data, results, told
@@ -173,6 +180,9 @@ def test_an_event_says_where_it_is_and_comes_back_whole_from_the_log() -> None:
     assert from_text(to_text(event)) == event
     started = RunStarted("r", "c")
     assert from_text(to_text(started)) == started
+    preview = (DisplayPart("text", "Dear Ann"),)
+    approval = ApprovalRequested("c", "t", {"a": 1}, "/approvals/x", "", "T", {"a": "A"}, preview)
+    assert from_text(to_text(approval)) == approval
 
 
 @pytest.fixture

@@ -75,6 +75,21 @@ def test_the_letter_is_there_to_read_before_it_goes(alice: Person, model: Script
     assert "To <strong>ann@example.com</strong>" in preview["text"]
 
 
+def test_an_approval_of_an_older_version_is_asked_by_the_names_in_the_call(
+    alice: Person, model: ScriptedModel
+) -> None:
+    """Its row has neither a title nor labels."""
+    stream, approval = waiting(alice, model)
+    with alice.product.app.app_context():
+        db.session.execute(update(Approval).values(title=None, labels=None))
+        db.session.commit()
+    page = alice.get(approval["url"]).text
+    assert "<h2>sendNotes?</h2>" in page
+    assert "<dt>recipientEmail</dt>" in page
+    decide(alice, approval, decision="approve")
+    assert stream.until("done")[-1].json["status"] == "completed"
+
+
 def test_what_cant_be_previewed_is_asked_all_the_same(alice: Person, model: ScriptedModel) -> None:
     unknown = {"notes": ["lost"], "recipientEmail": "ann@example.com"}
     stream, approval = waiting(alice, model, unknown)
@@ -136,7 +151,7 @@ def conversation_of(person: Person) -> str:
         ({"decision": "approve", "arguments": LETTER | {"recipientEmail": 5}}, 422),
         ({"decision": "approve", "arguments": {}}, 422),
         ({"decision": "approve", "arguments": []}, 422),
-        ({"decision": "approve", "shown": "something else"}, 409),
+        ({"decision": "approve", "digest": "something else"}, 409),
         ({"decision": "perhaps"}, 422),
         ({}, 422),
         ([], 422),

@@ -144,7 +144,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
 }
 FIELDS = (
     *("message", "key", "csrf_token", "email", "password", "name", "next", "decision", "reason"),
-    *("grant_type", "subject_token", "audience", "shown", "argument.x", "before", "limit"),
+    *("grant_type", "subject_token", "audience", "digest", "argument.x", "before", "limit"),
     *("conversationId", "after", "userMessage"),
 )
 
