@@ -11,12 +11,27 @@ from app.db.models import new_id
 
 
 def init_app(app: Flask) -> None:
-    """Set how templates treat white space, and add the filter `pretty` and the global `new_id`."""
+    """Set how templates treat white space, and add the filters `pretty` and `pretty_start` and the
+    global `new_id`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
+    app.jinja_env.filters["pretty_start"] = _pretty_start
     app.jinja_env.globals["new_id"] = new_id
 
 
 def _pretty(value: Any, indent: int | None = 2) -> str:
     """Format a value as JSON, in one line if `indent` is 0. Jinja escapes it."""
     return json.dumps(value, ensure_ascii=False, indent=indent or None)
+
+
+def _pretty_start(value: Any, limit: int = 4000) -> tuple[str, bool]:
+    """Format the first `limit` characters of a value as JSON, and return whether that is all.
+
+    A large result would take half a second to format as a whole.
+    """
+    text = ""
+    for piece in json.JSONEncoder(ensure_ascii=False, indent=2).iterencode(value):
+        text += piece[: limit + 1]
+        if len(text) > limit:
+            return text[:limit], False
+    return text, True

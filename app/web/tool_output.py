@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
 from app.agent.events import DisplayPart, display_parts_from_json
@@ -45,6 +45,15 @@ def show(call_id: str, number: int) -> ResponseReturnValue:
         conversation_id=found.run.conversation_id,
         tables=[at for at, one in enumerate(found.every) if one.kind == "csv"],
     )
+
+
+@bp.get("/<call_id>/result")
+def result(call_id: str) -> ResponseReturnValue:
+    """Return all that a tool call returned to the model, as JSON."""
+    call, _ = load_tool_call(current_user().id, call_id)
+    if call.result is None:
+        raise NotFound("There is nothing to see at this address.")
+    return jsonify(call.result)
 
 
 def _own_sheet(user_id: str, call_id: str, number: int) -> Sheet:

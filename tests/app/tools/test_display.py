@@ -247,6 +247,24 @@ def test_nobody_else_gets_to_see_it(look: Look) -> None:
     assert look.person.get("/calls/nothing/shown/0").status_code == 404
 
 
+def test_a_long_result_begins_in_the_page_and_is_whole_at_its_own_address(
+    start: Start, model: ScriptedModel
+) -> None:
+    result = {"lines": [f"line {number}" for number in range(2_000)]}
+    with ToolService(read=lambda _: result) as there:
+        alice = start(tool_services={"there": there.url}).sign_up("Alice")
+        model.script(tool_call("read", {}), text("Read."))
+        messages = alice.ask("Read").until("done")
+    page = alice.get(f"/conversations/{messages[0].json['conversationId']}").text
+    assert "line 9" in page
+    assert "line 1999" not in page
+    call_id = next(m.json["id"] for m in messages if m.json.get("status") == "completed")
+    assert f'href="/calls/{call_id}/result"' in page
+    assert alice.get(f"/calls/{call_id}/result").json() == result
+    mallory = alice.product.sign_up("Mallory")
+    assert mallory.get(f"/calls/{call_id}/result").status_code == 404
+
+
 def test_what_a_tool_says_reaches_the_model_marked_as_data(
     start: Start, model: ScriptedModel
 ) -> None:
