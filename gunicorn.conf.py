@@ -9,6 +9,7 @@ monkey.patch_all()
 
 import os  # noqa: E402
 import resource  # noqa: E402
+import sys  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
@@ -30,7 +31,10 @@ if _files < _ENOUGH_FILES:
 
 worker_class = "gevent"
 # More than one needs REDIS_URL: without it, the event log is in this process's memory.
-workers = int(_settings.get("WEB_WORKERS") or 1)
+_workers = _settings.get("WEB_WORKERS") or "1"
+if not _workers.isdecimal() or int(_workers) < 1:
+    sys.exit(f"WEB_WORKERS is {_workers!r}, but must be a whole number from 1")
+workers = int(_workers)
 worker_connections = 2000
 # Seconds for answers to finish in; another worker goes on with those that don't.
 graceful_timeout = 30

@@ -334,6 +334,16 @@ def test_a_bad_setting_stops_gunicorn_with_the_sentence_alone(folder: Path) -> N
     assert "RUN_TIMEOUT" in ended.stdout
 
 
+@pytest.mark.parametrize("workers", ["many", "0"])
+def test_a_bad_number_of_workers_stops_gunicorn_with_the_sentence_alone(
+    folder: Path, workers: str
+) -> None:
+    script = f"import runpy; runpy.run_path({str(ROOT / 'gunicorn.conf.py')!r})"
+    ended = run(script, folder, WEB_WORKERS=workers)
+    assert ended.returncode == 1
+    assert ended.stdout == f"WEB_WORKERS is {workers!r}, but must be a whole number from 1\n"
+
+
 @pytest.mark.slow
 def test_redis_can_be_reached_by_a_unix_socket(folder: Path) -> None:
     ended = run("import wsgi", folder, REDIS_URL="unix:///nowhere.sock")
