@@ -6,7 +6,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.browser.person import Person
 
-BOX = "section.shown"
+BOX = ".results > .shown"
 
 
 def requests_of(page: Page) -> list[str]:
