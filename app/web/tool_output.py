@@ -1,8 +1,6 @@
-"""What a tool showed, by itself: as a page that prints well, or as a file."""
+"""The output of one tool call by itself: a page that prints well, a CSV file, or JSON."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from flask import Blueprint, Response, jsonify, render_template
 from flask.typing import ResponseReturnValue
@@ -10,40 +8,32 @@ from flask.typing import ResponseReturnValue
 from app.agent.events import DisplayPart, display_parts_from_json
 from app.auth.sessions import current_user, require_user
 from app.conversations import load_tool_call
-from app.db.models import Run, ToolCall
 from app.errors import NotFound
 from app.services import services
 
-bp = Blueprint("shown", __name__, url_prefix="/calls")
+bp = Blueprint("tool_output", __name__, url_prefix="/calls")
 bp.before_request(require_user)
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """One thing that was shown, the call that showed it, and all that it showed."""
-
-    call: ToolCall
-    run: Run
-    shown: DisplayPart
-    every: tuple[DisplayPart, ...]
 
 
 @bp.get("/<call_id>/shown/<int:number>")
 def show(call_id: str, number: int) -> ResponseReturnValue:
-    """`number` counts from 0."""
-    found = _own_sheet(current_user().id, call_id, number)
-    if found.shown.kind == "csv":
-        return _file(found.shown)
-    tool = services().registry.find(found.call.name)
+    """Return a display part of a call, counted from 0: a page, or a CSV file."""
+    call, run = load_tool_call(current_user().id, call_id)
+    parts = display_parts_from_json(call.display)
+    if number >= len(parts):
+        raise NotFound("There is nothing to see at this address.")
+    if parts[number].kind == "csv":
+        return _file(parts[number])
+    tool = services().registry.find(call.name)
     return render_template(
         "tool_output/show.html",
-        one=found.shown,
+        part=parts[number],
         call_id=call_id,
-        tool=found.call.name,
-        title=tool.title if tool else found.call.name,
-        at=found.run.finished_at or found.run.created_at,
-        conversation_id=found.run.conversation_id,
-        tables=[at for at, one in enumerate(found.every) if one.kind == "csv"],
+        tool=call.name,
+        title=tool.title if tool else call.name,
+        at=run.finished_at or run.created_at,
+        conversation_id=run.conversation_id,
+        tables=[at for at, part in enumerate(parts) if part.kind == "csv"],
     )
 
 
@@ -56,17 +46,8 @@ def result(call_id: str) -> ResponseReturnValue:
     return jsonify(call.result)
 
 
-def _own_sheet(user_id: str, call_id: str, number: int) -> Sheet:
-    """Raises NotFound when there is none, or it is another person's."""
-    call, run = load_tool_call(user_id, call_id)
-    every = display_parts_from_json(call.display)
-    if number >= len(every):
-        raise NotFound("There is nothing to see at this address.")
-    return Sheet(call, run, every[number], every)
-
-
-def _file(shown: DisplayPart) -> Response:
-    response = Response(shown.text, mimetype="text/csv")
-    name = shown.name or "table.csv"
+def _file(part: DisplayPart) -> Response:
+    response = Response(part.text, mimetype="text/csv")
+    name = part.name or "table.csv"
     response.headers.set("Content-Disposition", "attachment", filename=name)
     return response

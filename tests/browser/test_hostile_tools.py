@@ -6,7 +6,7 @@ from playwright.sync_api import Page, Request, expect
 
 from tests.browser.person import Person
 
-BOX = ".results > .shown"
+BOX = ".results > .display"
 
 
 def requests_of(page: Page) -> list[str]:
@@ -24,7 +24,7 @@ def assert_harmless(page: Page, asked: list[str]) -> None:
     page.wait_for_timeout(500)  # for whatever would be loaded late
     assert "owned" not in page.title()
     assert not [url for url in asked if "/auth/" in url or "/sse/" in url or url.endswith("/x")]
-    box = page.locator(".shown").first
+    box = page.locator(".display").first
     expect(box).to_contain_text("A quiet page")
     assert (
         box.locator("a[href*=example], form, button, input, details, script, style, svg").count()
@@ -32,9 +32,9 @@ def assert_harmless(page: Page, asked: list[str]) -> None:
     )
     assert box.locator("iframe, object, link, meta, base, [style], [id], [role]").count() == 0
     names = "el => [...el.querySelectorAll('*')].flatMap(e => e.getAttributeNames())"
-    assert set(box.locator(".shown-part").first.evaluate(names)) <= {"src", "alt", "class"}
+    assert set(box.locator(".display-part").first.evaluate(names)) <= {"src", "alt", "class"}
     classes = "el => [...el.querySelectorAll('[class]')].map(e => e.className).join(' ').trim()"
-    assert box.locator(".shown-part").first.evaluate(classes) == ""
+    assert box.locator(".display-part").first.evaluate(classes) == ""
 
 
 def test_a_hostile_server_stays_in_its_box(bob: Person) -> None:
@@ -51,7 +51,7 @@ def test_a_hostile_server_stays_in_its_box(bob: Person) -> None:
     box = bob.page.locator(BOX).bounding_box()
     every = "els => els.map(e => e.getBoundingClientRect().toJSON())"
     assert box
-    for inner in bob.page.locator(f"{BOX} .shown-part").evaluate_all(every):
+    for inner in bob.page.locator(f"{BOX} .display-part").evaluate_all(every):
         assert inner["left"] >= box["x"]
         assert inner["right"] <= box["x"] + box["width"]
     bob.page.reload()
