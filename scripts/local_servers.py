@@ -139,10 +139,11 @@ class Postgres(LocalServer):
     """
 
     name = "PostgreSQL"
-    stop_signal = signal.SIGINT  # doesn't wait until the clients have left
 
     def __init__(self, folder: Path, port: int, *, durable: bool = True) -> None:
         self._durable = durable
+        # SIGINT doesn't wait until the clients have left, and SIGQUIT doesn't write to the disk.
+        self.stop_signal = signal.SIGINT if durable else signal.SIGQUIT
         super().__init__(folder if _is_open_to_all(folder) else _open_folder(folder), port)
 
     @property

@@ -29,24 +29,27 @@ _UNCLOSED = (
     *("-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
 )
 _NOT_SLOW = ("-m", "not slow")
-FAST: tuple[Arguments, ...] = (
-    (*_NOT_SLOW, "tests/app/runs", "tests/app/web"),
-    (*_NOT_SLOW, "tests/app", "--ignore=tests/app/runs", "--ignore=tests/app/web"),
-    (*_NOT_SLOW, *_REST),
+# About equally long.
+_APP: tuple[Arguments, ...] = (
+    ("tests/app/web",),
+    ("tests/app/runs", "tests/app/agent", "tests/app/llm"),
+    ("tests/app", *(f"--ignore=tests/app/{name}" for name in ("agent", "llm", "runs", "web"))),
 )
-# The browsers come last, since they need the processor most.
+FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST))
+# The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (
-    ("tests/app",),
-    (*_UNCLOSED, "tests/app", "tests/tool_services", "--engines"),
+    ("-c", "tests/browser/pytest.ini", "-n", "2", "tests/browser"),
     ("tests/faults/test_faults.py",),
+    _APP[-1],
+    (*_UNCLOSED, "tests/app", "tests/tool_services", "--engines"),
     _REST,
-    (*_UNCLOSED, "tests/workers"),
     ("tests/faults/test_soak.py",),
-    ("-c", "tests/browser/pytest.ini", "-n", "3", "tests/browser"),
+    *_APP[:-1],
+    (*_UNCLOSED, "tests/workers"),
 )
 # It measures, so nothing runs beside it.
 ALONE: Arguments = ("tests/bench",)
-COVERED: tuple[Arguments, ...] = (("tests/app",), _REST, (*_UNCLOSED, "tests/workers"))
+COVERED: tuple[Arguments, ...] = (*_APP, _REST, (*_UNCLOSED, "tests/workers"))
 _LEAST_COVERED = "95"
 _PYTEST = (sys.executable, "-m", "pytest", "-q")
 _COVERAGE = (sys.executable, "-m", "coverage")

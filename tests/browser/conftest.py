@@ -31,8 +31,9 @@ from tests.browser.relay import Relay
 ROOT = Path(__file__).resolve().parent.parent.parent
 LEAN = Path(__file__).parent / "chromium.sh"
 FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
-PATIENCE = 60.0
-expect.set_options(timeout=30_000)
+# Long enough for a machine that does much else.
+PATIENCE = 120.0
+expect.set_options(timeout=60_000)
 
 
 def free_ports() -> dict[str, str]:
@@ -185,7 +186,7 @@ def context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..., B
     def new(**options: object) -> BrowserContext:
         usual = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}
         made = browser.new_context(**{**usual, **options})  # type: ignore[arg-type]
-        made.set_default_timeout(30_000)
+        made.set_default_timeout(60_000)
         made.on("page", watch)
         opened.append(made)
         return made

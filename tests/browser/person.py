@@ -26,11 +26,11 @@ class Site:
     database: str = ""
 
     def open_streams(self) -> int:
-        return int(requests.get(f"{self.url}/sse/health", timeout=10).json()["openStreams"])
+        return int(requests.get(f"{self.url}/sse/health", timeout=60).json()["openStreams"])
 
     def model_requests(self) -> list[dict[str, Any]]:
         url = self.model.removesuffix("/v1") + "/requests"
-        found: list[dict[str, Any]] = requests.get(url, timeout=10).json()["requests"]
+        found: list[dict[str, Any]] = requests.get(url, timeout=60).json()["requests"]
         return found
 
 
@@ -65,7 +65,7 @@ class Person:
 
     def lets_go(self) -> None:
         url = self.site.model.removesuffix("/v1") + "/go"
-        requests.post(url, data=self.email, timeout=10).raise_for_status()
+        requests.post(url, data=self.email, timeout=60).raise_for_status()
 
     @property
     def answers(self) -> Locator:
@@ -76,14 +76,14 @@ class Person:
         return self.answers.last
 
     def waits_for(self, status: str, count: int = 1) -> None:
-        expect(self.page.locator(f".foot.{status}")).to_have_count(count, timeout=30_000)
+        expect(self.page.locator(f".foot.{status}")).to_have_count(count, timeout=60_000)
 
     def reads(self) -> str:
         """The text of the newest answer, without its tool lines and buttons."""
         return " ".join(" ".join(self.answer.locator(".prose").all_inner_texts()).split())
 
 
-def eventually(check: Callable[[], Any], seconds: float = 15) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 60) -> Any:
     limit = time.monotonic() + seconds
     while not (value := check()):
         assert time.monotonic() < limit, "it never came true"

@@ -54,7 +54,7 @@ def test_behind_the_documented_proxy_twenty_tabs_stream_at_once(
             tab = Person(browser.new_page(), ann.site, ann.email)
             tab.page.goto(ann.page.url, wait_until="commit")
             tabs.append(tab)
-        eventually(lambda: scripted.open_streams() == TABS, 30)
+        eventually(lambda: scripted.open_streams() == TABS)
         before = [len(tab.reads()) for tab in tabs]
         for tab, length in zip(tabs, before, strict=True):
             eventually(lambda tab=tab, length=length: len(tab.reads()) > length)
@@ -78,7 +78,8 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
         nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("The nodes are"))
         assert len(nodes) == 2
         site = Site(f"http://127.0.0.1:{ports['WEB_PORT']}")
-        assert requests.get(f"{site.url}/health", timeout=10).json()["redis"] == "up"
+        assert requests.get(f"{site.url}/health", timeout=60).json()["redis"] == "up"
+        assert addresses_of(process.pid) == {"127.0.0.1"}, "it can be reached from elsewhere"
         ann = Person.signs_up(context().new_page(), site)
         ann.asks(QUESTION)
         eventually(lambda: "3" in ann.reads())
@@ -99,6 +100,12 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
     but_of_the_network(complaints)
     assert len(pids) > 10
     assert all_gone(pids)
+
+
+def addresses_of(pid: int) -> set[str]:
+    """The addresses that the processes below this one listen at."""
+    connections = [each for process in below(pid) for each in process.net_connections()]
+    return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
 
 
 def leader_of(port: int) -> int:

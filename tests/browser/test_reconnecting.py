@@ -136,14 +136,15 @@ def test_a_reader_beyond_the_limit_of_streams_polls(
         site.model = scripted.model
         cleo = Person.signs_up(context().new_page(), site)
         cleo.asks("[[slow]]", held=True)
+        eventually(lambda: site.open_streams() == 1)
         other = Person(cleo.page.context.new_page(), site, cleo.email)
         asked = asked_for(other.page)
         other.page.goto(cleo.page.url)
+        eventually(lambda: [url for url in asked if "/runs/" in url and "/events" not in url])
         cleo.lets_go()
         for person in (cleo, other):
             person.waits_for("completed")
             assert once_each(person.reads()) == ALL
-    assert [url for url in asked if "/runs/" in url and "/events" not in url]
 
 
 def verdict_at(page: Page, url: str) -> str:

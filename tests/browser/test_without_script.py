@@ -71,7 +71,7 @@ def test_the_plain_page_of_a_live_answer_leads_to_the_one_that_grows(bob: Person
     page.wait_for_url("**/live", wait_until="commit")
     other = Person(page, bob.site, bob.email)
     bob.lets_go()
-    expect(page.locator(".ended")).to_be_visible(timeout=30_000)
+    expect(page.locator(".ended")).to_be_visible(timeout=60_000)
     assert once_each(other.reads()) == list(range(50))
 
 
@@ -132,7 +132,7 @@ class Terminal:
         return self.shows().split("\n")[-1]
 
     def sees(self, words: str) -> str:
-        eventually(lambda: words in self.shows(), 30)
+        eventually(lambda: words in self.shows())
         return self.shows()
 
     def sees_at_the_end(self, words: str) -> str:
@@ -142,7 +142,7 @@ class Terminal:
             self.press("G")
             return words in self.shows()
 
-        eventually(there, 30)
+        eventually(there)
         return self.shows()
 
     def press(self, keys: str) -> None:
@@ -152,7 +152,7 @@ class Terminal:
     def types(self, prompt: str, words: str) -> None:
         """Words for the prompt in the last line, once it is there: before that w3m would take each
         letter for a command."""
-        eventually(lambda: re.match(prompt, self.last_line()), 30)
+        eventually(lambda: re.match(prompt, self.last_line()))
         self.press(words)
         self.press("\r")
 
@@ -160,7 +160,7 @@ class Terminal:
         """To the next field, link or button."""
         before = self._place
         self.press("\t")
-        eventually(lambda: self.shows() and self._place != before, 30)
+        eventually(lambda: self.shows() and self._place != before)
 
     @property
     def _place(self) -> tuple[int, int]:
@@ -171,7 +171,7 @@ class Terminal:
         self.goes_on()
         self.press("\r")
         self.types("TEXT:|Password:", words)
-        eventually(lambda: "Viewing" in self.last_line(), 30)
+        eventually(lambda: "Viewing" in self.last_line())
 
     def goes_to(self, words: str) -> None:
         """The last place on the page with these words: w3m finds backwards from the end."""
@@ -184,7 +184,7 @@ class Terminal:
         self.goes_on()
         self.press("\r")
         # The editor has been and gone when the line under the cursor has the words' beginning.
-        eventually(lambda: words[:9] in self.shows().split("\n")[self._screen.cursor.y], 30)
+        eventually(lambda: words[:9] in self.shows().split("\n")[self._screen.cursor.y])
         self.goes_on()
         self.press("\r")
 

@@ -92,7 +92,7 @@ class Server:
 
     def answers(self) -> bool:
         try:
-            return requests.get(f"{self.url}/health", timeout=2).ok
+            return requests.get(f"{self.url}/health", timeout=10).ok
         except requests.RequestException:
             return False
 
@@ -179,7 +179,7 @@ class Cluster:
             for node in self.nodes:
                 if not node.answers() or len(node.workers()) != 2:
                     return False
-                health = requests.get(f"{node.url}/health", timeout=2).json()
+                health = requests.get(f"{node.url}/health", timeout=10).json()
                 if health["redis"] != "up" or "down" in health["services"].values():
                     return False
             return True

@@ -33,7 +33,7 @@ class Account:
     @classmethod
     def sign_up(cls, cluster: Cluster, name: str) -> Account:
         fields = {"name": name, "email": f"{name}@example.com", "password": PASSWORD}
-        answer = requests.post(f"{cluster.nodes[0].url}/auth/signup", json=fields, timeout=10)
+        answer = requests.post(f"{cluster.nodes[0].url}/auth/signup", json=fields, timeout=60)
         answer.raise_for_status()
         return cls(name, {"Authorization": f"Bearer {answer.json()['access_token']}"})
 

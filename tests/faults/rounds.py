@@ -165,7 +165,7 @@ class Round:
 
     def _sent_twice(self, account: Account, result: Result) -> int:
         headers = account.headers | {"Accept": "application/json"}
-        answer = requests.get(f"{self.cluster.nodes[0].url}/outbox", headers=headers, timeout=10)
+        answer = requests.get(f"{self.cluster.nodes[0].url}/outbox", headers=headers, timeout=60)
         sent = Counter(message["recipient"] for message in answer.json()["messages"])
         own = [r.question.split()[-1] for r in self.readers if r.account is account]
         for label in own:

@@ -80,7 +80,7 @@ def test_everything_starts_and_ends_at_ctrl_c(start: Start, settings: Settings) 
     url = f"http://127.0.0.1:{settings['WEB_PORT']}"
     assert text.endswith(f"Homestream is ready: {url} (Ctrl-C stops it)\n")
     assert {line.partition("|")[0].strip() for line in text.splitlines()[:-1]} == {*NAMES}
-    assert requests.get(f"{url}/health", timeout=10).ok
+    assert requests.get(f"{url}/health", timeout=60).ok
     children = [int(pid) for pid in re.findall(r"\[(\d+)\] \[INFO\]", text)]
     assert len(set(children)) == 2 * len(NAMES)
     child.send_signal(signal.SIGINT)

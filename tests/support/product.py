@@ -332,7 +332,7 @@ def text_of(messages: list[Message]) -> str:
     return text
 
 
-def eventually(check: Callable[[], Any], seconds: float = 10) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = 60) -> Any:
     """What `check` gives once it is true; a passing test never needs all of `seconds`."""
     limit = time.monotonic() + seconds
     while not (value := check()):

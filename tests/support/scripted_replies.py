@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -29,12 +28,6 @@ class RecordedRequest:
     body: Any
     disconnected: Event = field(default_factory=Event)
     finished: Event = field(default_factory=Event)
-    _left_at: list[float] = field(default_factory=list)
-
-    @property
-    def disconnected_at(self) -> float | None:
-        """The time (monotonic) at which the client left early, or None."""
-        return self._left_at[0] if self._left_at else None
 
     @property
     def last_user_text(self) -> str:
@@ -46,7 +39,6 @@ class RecordedRequest:
     def note_disconnect(self) -> None:
         """Record that the client has left, unless its reply was finished."""
         if not self.finished.is_set() and not self.disconnected.is_set():
-            self._left_at.append(time.monotonic())
             self.disconnected.set()
 
 

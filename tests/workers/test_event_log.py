@@ -71,7 +71,7 @@ def test_a_reader_at_the_end_is_woken_by_the_next_event(log: EventLog) -> None:
     gevent.sleep(0)
     assert not reader.dead
     log.append("r", [Content("b")])
-    assert reader.get(timeout=5) == [Entry(2, Content("b"))]
+    assert reader.get(timeout=60) == [Entry(2, Content("b"))]
 
 
 def test_silence_is_an_empty_list(log: EventLog) -> None:
@@ -93,7 +93,7 @@ def test_all_readers_get_every_event(log: EventLog) -> None:
         gevent.sleep(0)
     log.append("r", [DONE])
     expected = [*(Content(str(number)) for number in range(50)), DONE]
-    assert [reader.get(timeout=5) for reader in readers] == [expected] * 20
+    assert [reader.get(timeout=60) for reader in readers] == [expected] * 20
 
 
 def test_nothing_comes_after_done(log: EventLog) -> None:
@@ -115,7 +115,7 @@ def test_a_cursor_beyond_the_end_waits_for_what_comes(log: EventLog) -> None:
     gevent.sleep(0)
     log.append("r", [Content("b")])
     log.append("r", [DONE])
-    assert reader.get(timeout=5)
+    assert reader.get(timeout=60)
 
 
 def test_an_unknown_run_is_none(log: EventLog) -> None:
@@ -132,7 +132,7 @@ def test_a_suspended_run_keeps_its_readers_and_goes_on_with_the_next_attempt(
     assert not reader.dead
     log.open("r", 2)
     seq = log.append("r", [Content("c")])
-    assert reader.get(timeout=5) == [Entry(seq, Content("c"))]
+    assert reader.get(timeout=60) == [Entry(seq, Content("c"))]
 
 
 def test_readers_can_wait_for_a_run_that_was_stored_before_this_process_began(
@@ -183,7 +183,7 @@ def test_another_worker_reads_entries_as_they_come(here: RedisLog, there: RedisL
         here.append("r", [Content(str(number))])
         gevent.sleep(0)
     here.append("r", [DONE])
-    entries = reader.get(timeout=10)
+    entries = reader.get(timeout=60)
     assert [entry.seq for entry in entries] == list(range(1, 702))
     assert [entry.event for entry in entries[:-1]] == [Content(str(n)) for n in range(700)]
 
@@ -214,7 +214,7 @@ def test_a_suspended_run_is_sent_whole_and_goes_on_at_another_worker(
     reader = gevent.spawn(here.read, "r", 2, 10)
     there.open("r", 2)
     seq = there.append("r", [Content("", replace=True), DONE])
-    assert reader.get(timeout=5)[-1] == Entry(seq, DONE)
+    assert reader.get(timeout=60)[-1] == Entry(seq, DONE)
 
 
 def count_second(log: RedisLog) -> int:

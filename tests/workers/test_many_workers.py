@@ -50,7 +50,7 @@ def test_readers_on_other_workers_get_every_word_as_it_is_written(
     assert "word0" in page.until("parts")[0].data
     assert text_of(begun + own.until("done")) == "".join(WORDS)
     for reader in readers:
-        messages = reader.get(timeout=10)
+        messages = reader.get(timeout=60)
         assert text_of(messages) == "".join(WORDS)
         assert sum(message.event == "content" for message in messages) > 10, "it came in one piece"
 
@@ -102,7 +102,7 @@ def test_a_question_sent_twice_at_once_is_asked_once(nodes: Nodes, model: Script
         return text_of(Stream(answer).until("done"))
 
     sent = [gevent.spawn(send, node) for node in nodes * 3]
-    assert {each.get(timeout=20) for each in sent} == {"".join(WORDS)}
+    assert {each.get(timeout=60) for each in sent} == {"".join(WORDS)}
     assert len(model.requests) == 1
     assert len(alice.api("GET", "/agents/chat-history").json()["messages"]) == 2
 
@@ -161,7 +161,7 @@ def test_a_draining_worker_hands_over_its_runs_and_readers(
     rest = at(nodes[1], alice).resume(run, messages[-1].id)
     messages += rest.until("done")
     assert text_of(messages) == "".join(WORDS)
-    leaving.get(timeout=10)
+    leaving.get(timeout=60)
     assert [request.disconnected.is_set() for request in model.requests] == [True, False]
 
 

@@ -9,10 +9,11 @@ import redis
 
 from app.auth.sign_in_limit import SignInLimit
 from app.errors import TooMany
+from app.runs.redis_event_log import connect
 from tests.support.engines import Engines
 from tests.support.product import PASSWORD, Product, form
 
-NOWHERE = redis.Redis(host="127.0.0.1", port=1)
+NOWHERE = connect("redis://127.0.0.1:1")
 
 
 def fail(limit: SignInLimit, times: int, address: str = "1.2.3.4") -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 
-import gevent
 import pytest
 
+from tests.support.event_loop import LONGEST_TURN, watched_turns
 from tests.support.hostile_model import STEADY, HostileModel
 from tests.support.product import Product, text_of
 
 Start = Callable[..., Product]
+
+pytestmark = pytest.mark.slow
+
 
 # Each attack, and the error that ends the answer.
 ENDS = {
@@ -36,25 +38,6 @@ def hostile() -> Iterator[HostileModel]:
         yield endpoint
 
 
-class Watch:
-    """The most CPU that this process used in one go, between two turns of its event loop. Unlike
-    time, it isn't changed by what else the machine does."""
-
-    def __enter__(self) -> Watch:
-        self.longest = 0.0
-        self._watching = gevent.spawn(self._watch)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._watching.kill()
-
-    def _watch(self) -> None:
-        while True:
-            before = time.process_time()
-            gevent.sleep(0.001)
-            self.longest = max(self.longest, time.process_time() - before)
-
-
 @pytest.mark.parametrize("attack", ENDS)
 def test_too_much_ends_clearly_keeps_what_was_written_and_delays_nobody(
     start: Start, hostile: HostileModel, attack: str
@@ -68,7 +51,7 @@ def test_too_much_ends_clearly_keeps_what_was_written_and_delays_nobody(
         flush_interval=0.01,
     )
     alice, bob = product.sign_up("Alice"), product.sign_up("Bob")
-    with Watch() as watch:
+    with watched_turns() as turns:
         steady = bob.ask("steady")
         assert next(message for message in steady if message.event == "content")
         messages = alice.ask(attack).until("done")
@@ -78,4 +61,4 @@ def test_too_much_ends_clearly_keeps_what_was_written_and_delays_nobody(
     assert text_of(messages).startswith("It begins. ") == (attack in BEGUN)
     assert text_of(rest).endswith("".join(STEADY[-30:]))
     assert rest[-1].json["status"] == "completed"
-    assert watch.longest < 0.25
+    assert turns.longest < LONGEST_TURN

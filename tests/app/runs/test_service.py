@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -79,10 +78,8 @@ def test_stop_closes_the_connection_to_the_model_and_keeps_the_text(
     stream = alice.ask("Hello")
     messages = stream.until(seen)
     eventually(lambda: model.requests)
-    asked = time.monotonic()
     assert stop(alice, run_id(messages))["status"] == "stopped"
     eventually(model.requests[0].disconnected.is_set)
-    assert (model.requests[0].disconnected_at or 0) - asked < 1
     messages += stream.until("done")
     assert messages[-1].json["status"] == "stopped"
     assert last(alice)["status"] == "stopped"

@@ -6,13 +6,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import gevent
 import pytest
 
 from tests.app.agent.test_loop import results
+from tests.support.event_loop import LONGEST_TURN, Turns, watched_turns
 from tests.support.hostile_tool_server import (
     ALMOST,
     ON_CALLING,
@@ -22,17 +22,17 @@ from tests.support.hostile_tool_server import (
     fetched,
     hostile_tool_server,
 )
-from tests.support.product import Person, Product, Stream
+from tests.support.product import Person, Product, eventually
 from tests.support.scripted_model import Chosen, RecordedRequest, ScriptedModel, text, tool_call
 
 Start = Callable[..., Product]
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT = 4
 PACE = 0.02
-# The stalls that these tests are about last from seconds to weeks, each time. A busy machine makes
-# some of its own, but not each time, so a gap that is too long is measured again.
-LONGEST_GAP = 1.0
-TRIES = 3
+# A busy machine may take longer. Without a limit these attacks took from 33 s to weeks.
+MOST_TIMEOUTS = 5
 MOST_MEGABYTES = 50
 
 
@@ -42,39 +42,24 @@ def hostile() -> Iterator[str]:
         yield url
 
 
-@dataclass
-class Watch:
-    """Somebody else, whose answer is being written: when each piece of it came."""
-
-    arrivals: list[float] = field(default_factory=list)
-    over: bool = False
-
-    @property
-    def longest_gap(self) -> float:
-        return max(b - a for a, b in zip(self.arrivals, self.arrivals[1:], strict=False))
-
-    def follow(self, stream: Stream) -> None:
-        for message in stream:
-            if self.over:
-                return
-            if message.event == "content":
-                self.arrivals.append(time.monotonic())
-
-    def wait_for(self, count: int) -> None:
-        while len(self.arrivals) < count:
-            gevent.sleep(PACE)
-
-
 @contextmanager
-def watching(product: Product, name: str) -> Iterator[Watch]:
-    watch = Watch()
+def watching(product: Product, name: str) -> Iterator[Turns]:
+    """Let somebody else read an answer as it is written, before, during and after."""
     stream = product.sign_up(name).ask("count")
-    reader = gevent.spawn(watch.follow, stream)
-    watch.wait_for(10)
-    yield watch
-    watch.wait_for(len(watch.arrivals) + 10)
-    watch.over = True
-    reader.join()
+    pieces = []
+
+    def read() -> None:
+        for message in stream:
+            pieces.append(message)
+
+    reader = gevent.spawn(read)
+    eventually(lambda: len(pieces) > 10)
+    with watched_turns() as turns:
+        yield turns
+    before = len(pieces)
+    eventually(lambda: len(pieces) > before + 10)
+    reader.kill()
+    stream.close()
 
 
 def answer(request: RecordedRequest) -> object:
@@ -118,17 +103,13 @@ def test_what_a_hostile_tool_answers_slows_nobody_else_down(
 ) -> None:
     model.script(Chosen(answer))  # type: ignore[arg-type]
     alice = begin(start, hostile, attack)
-    for number in range(TRIES):
-        with watching(alice.product, f"Bob{number}") as others, memory_within(MOST_MEGABYTES):
-            began = time.monotonic()
-            messages = alice.ask("act").until("done")
-            took = time.monotonic() - began
-        assert messages[-1].json["status"] == "completed"
-        assert took < TIMEOUT + 3
-        if others.longest_gap < LONGEST_GAP:
-            break
-    assert others.longest_gap < LONGEST_GAP
-    print(f"{attack}: {took:.2f} s, largest gap {others.longest_gap * 1000:.0f} ms")
+    with watching(alice.product, "Bob") as turns, memory_within(MOST_MEGABYTES):
+        began = time.monotonic()
+        messages = alice.ask("act").until("done")
+        took = time.monotonic() - began
+    assert messages[-1].json["status"] == "completed"
+    assert took < MOST_TIMEOUTS * TIMEOUT
+    assert turns.longest < LONGEST_TURN
 
 
 @pytest.mark.parametrize("attack", ON_LISTING)
@@ -138,19 +119,15 @@ def test_how_a_hostile_server_lists_its_tools_slows_nobody_down(
     model.script(Chosen(answer))  # type: ignore[arg-type]
     alice = begin(start, hostile, attack)
     registry = alice.product.services.registry
-    for number in range(TRIES):
-        with watching(alice.product, f"Bob{number}") as others, memory_within(MOST_MEGABYTES):
-            began = time.monotonic()
-            registry.refresh()
-            took = time.monotonic() - began
-        server = registry.servers["hostile"]
-        assert (server.up, server.tools) == (False, ())
-        assert server.problem
-        assert took < TIMEOUT + 3
-        if others.longest_gap < LONGEST_GAP:
-            break
-    assert others.longest_gap < LONGEST_GAP
-    print(f"{attack}: {took:.2f} s, largest gap {others.longest_gap * 1000:.0f} ms")
+    with watching(alice.product, "Bob") as turns, memory_within(MOST_MEGABYTES):
+        began = time.monotonic()
+        registry.refresh()
+        took = time.monotonic() - began
+    server = registry.servers["hostile"]
+    assert (server.up, server.tools) == (False, ())
+    assert server.problem
+    assert took < MOST_TIMEOUTS * TIMEOUT
+    assert turns.longest < LONGEST_TURN
 
 
 @pytest.mark.parametrize("attack", [name for name in TOOLS if name.startswith("ref-")])
