@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from tests.browser.person import Person, Site, eventually, once_each
 from tests.browser.relay import Relay
@@ -128,6 +128,10 @@ def test_at_the_browsers_limit_of_connections_nothing_hangs(bob: Person) -> None
     eventually(lambda: bob.site.open_streams() == 0)
 
 
+def is_poll(request: Request) -> bool:
+    return "/runs/" in request.url and "/events" not in request.url
+
+
 def test_a_reader_beyond_the_limit_of_streams_polls(
     context: New, scripted: Site, tmp_path: Path
 ) -> None:
@@ -138,9 +142,8 @@ def test_a_reader_beyond_the_limit_of_streams_polls(
         cleo.asks("[[slow]]", held=True)
         eventually(lambda: site.open_streams() == 1)
         other = Person(cleo.page.context.new_page(), site, cleo.email)
-        asked = asked_for(other.page)
-        other.page.goto(cleo.page.url)
-        eventually(lambda: [url for url in asked if "/runs/" in url and "/events" not in url])
+        with other.page.expect_request(is_poll):
+            other.page.goto(cleo.page.url)
         cleo.lets_go()
         for person in (cleo, other):
             person.waits_for("completed")
