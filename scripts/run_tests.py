@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from tempfile import TemporaryFile
 
 from scripts import ROOT
 from scripts.child_processes import end_with_parent, start
@@ -68,15 +69,21 @@ def _run(command: Sequence[str]) -> bool:
     if _interrupted.is_set():
         return False
     began = time.monotonic()
-    with start(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as child:
-        _running.add(child)
-        output, _ = child.communicate()
-        _running.discard(child)
-    result = "failed" if child.returncode else "passed"
-    title = f"\n--- {result} in {time.monotonic() - began:.0f} s: {' '.join(command[1:])}\n"
-    with _output_lock:
-        sys.stdout.buffer.write(title.encode() + output)
-        sys.stdout.buffer.flush()
+    # A file rather than a pipe, which would stay open as long as anything that pytest has started.
+    with TemporaryFile() as output:
+        with start(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT) as child:
+            _running.add(child)
+            child.wait()
+            _running.discard(child)
+        # The workers of pytest-xdist outlive it if all are interrupted at once.
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        result = "failed" if child.returncode else "passed"
+        title = f"\n--- {result} in {time.monotonic() - began:.0f} s: {' '.join(command[1:])}\n"
+        output.seek(0)
+        with _output_lock:
+            sys.stdout.buffer.write(title.encode() + output.read())
+            sys.stdout.buffer.flush()
     return child.returncode == 0
 
 
