@@ -1,7 +1,4 @@
-"""gunicorn's settings for the web app; the tool services' command lines override some of them.
-
-It imports nothing of the app, so that a tool service never depends on it.
-"""
+"""gunicorn's settings for the web app. It imports nothing of the app, which each worker loads."""
 
 from gevent import monkey
 
@@ -63,5 +60,5 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 
 def _services(worker: Any) -> Any:
-    """The web app's services; None for a tool service, or a worker that failed to load its app."""
+    """The web app's services; None for a worker that failed to load its app."""
     return getattr(getattr(worker, "wsgi", None), "extensions", {}).get("services")

@@ -1,4 +1,7 @@
-"""Settings of the web app, read once from the environment and `.env`."""
+"""Settings of the web app, read once from the environment and `.env`.
+
+`.env.example` explains each setting, and a test compares the two.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from app.config_types import (
     DatabaseUrl,
     HttpUrl,
     Key,
+    Minutes,
     Model,
     Pairs,
     Port,
@@ -132,7 +136,7 @@ class Settings(BaseSettings):
         dict[ServerName, McpServer], NoDecode, BeforeValidator(parse_servers), Field(repr=False)
     ] = {}
     approvals: Approvals = {}
-    approval_minutes: Seconds = 60
+    approval_minutes: Minutes = 60
     service_check_interval: Seconds = 5
     tool_exchanges: Pairs = Field(default_factory=default_exchanges)
 

@@ -138,6 +138,7 @@ def parse_servers(value: Any) -> Any:
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Minutes = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[str, AfterValidator(_check_rate)]
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]

@@ -1,14 +1,16 @@
-"""The errors that the program raises on purpose.
+"""The errors that the program raises on purpose. `app/auth/accounts.py` adds FormErrors, for a form
+with more than one mistake.
 
 HomestreamError            code, message (a sentence for the person), status, retryable
 ├── InputError             422, field: what was typed is wrong
 ├── Unauthenticated        401: nobody is signed in
 ├── Forbidden              403: signed in, but not like this
+│   └── StaleForm          the form is too old, or not ours
 ├── NotFound               404: not there, or not the caller's
 ├── Conflict               409: not now, or there already
 ├── TooMany                429 or 503, retry_after: a limit is reached
-├── Away                   503, retry_after: the database or Redis can't be reached now
-│   └── Full               this worker has as much to do as it can
+├── Unavailable            503, retry_after: the database or Redis can't be reached now
+│   └── WorkerFull         this worker has as much to do as it can
 ├── ModelError             the model's endpoint failed, or its answer passed a limit
 │   ├── ModelUnavailable   retryable: network, 429, 5xx, time-out, cut off
 │   └── ModelRefused       not retryable: bad key, bad request, context too long

@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 
 import requests
 
-from scripts import StartError, supervisor
+from scripts import StartError
 from scripts.child_processes import end_with_parent
+from scripts.programs import run_programs
 from scripts.services import Service, check_ports, configured_services, program_env
 from scripts.set_up import migrate
 
@@ -46,7 +47,7 @@ def run() -> int:
     check_ports(services)
     migrate()
     programs = [service.program for service in services]
-    return supervisor.run(programs, program_env(), lambda: wait_until_ready(services))
+    return run_programs(programs, program_env(), lambda: wait_until_ready(services))
 
 
 def run_command(command: Callable[[], int]) -> None:

@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from scripts import ROOT, StartError, supervisor
+from scripts import ROOT, StartError
 from scripts.local_servers import Postgres, Valkey
 from scripts.ports import LOOPBACK, free_port
+from scripts.programs import Program, run_programs
 from scripts.run import run_command, wait_until_ready
 from scripts.services import (
     Service,
@@ -25,7 +26,6 @@ from scripts.services import (
     program_env,
 )
 from scripts.set_up import migrate
-from scripts.supervisor import Program
 
 NODES = 2
 WORKERS = 2
@@ -101,7 +101,7 @@ def run() -> int:
     with wanted.postgres:
         migrate()
     wanted.valkey.prepare()
-    return supervisor.run(wanted.programs, wanted.env(folder), wanted.wait_until_ready)
+    return run_programs(wanted.programs, wanted.env(folder), wanted.wait_until_ready)
 
 
 def _find_caddy() -> str:

@@ -19,7 +19,7 @@ import tool_services.settings
 from app.auth.key_files import ensure_secrets
 from scripts import ROOT, StartError
 from scripts.ports import LOOPBACK
-from scripts.supervisor import Program
+from scripts.programs import Program
 
 # Addresses to open in a browser for those that mean "every address of this machine".
 _OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104

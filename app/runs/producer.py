@@ -28,8 +28,8 @@ from app.runs.prompt import Messages, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
-from app.tools.calls import UserTools
 from app.tools.registry import ToolRegistry
+from app.tools.user_tools import UserTools
 
 log = logging.getLogger(__name__)
 

@@ -16,8 +16,8 @@ from app.errors import InputError, Unavailable
 from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
 from app.services import services
-from app.web.admission import check_room
 from app.web.streaming import respond_with
+from app.web.worker_room import check_room
 
 bp = Blueprint("api", __name__)
 bp.before_request(check_room)

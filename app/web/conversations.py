@@ -15,16 +15,16 @@ from app.rendering.answer import AnswerView, just_begun
 from app.rendering.held_open_page import as_page
 from app.rendering.message_page import load_message_page
 from app.services import services
-from app.web.admission import check_room
 from app.web.drafts import typed_question
 from app.web.pages import html_for, render_page
 from app.web.streaming import respond_with
+from app.web.worker_room import check_room
 
 bp = Blueprint("conversations", __name__)
 bp.before_request(check_room)
 bp.before_request(require_user)
 
-_HERE = "<!-- the answer being written -->"
+_ANSWER_PLACE = "<!-- the answer being written -->"
 
 
 @bp.get("/")
@@ -81,8 +81,8 @@ def show(conversation_id: str) -> ResponseReturnValue:
     before = _before()
     if before is None or not request.headers.get("HX-Request"):
         return _conversation_page(found, before)
-    stretch = load_message_page(found, services().log, before)
-    return render_template("conversations/_messages.html", conversation=found, stretch=stretch)
+    page = load_message_page(found, services().log, before)
+    return render_template("conversations/_messages.html", conversation=found, page=page)
 
 
 @bp.get("/conversations/<conversation_id>/live")
@@ -95,7 +95,7 @@ def watch(conversation_id: str) -> ResponseReturnValue:
     run = live_run(found)
     if run is None:
         return redirect(url_for(".show", conversation_id=found.id), 303)
-    head, marker, tail = _conversation_page(found, held_open=_HERE).partition(_HERE)
+    head, marker, tail = _conversation_page(found, held_open=_ANSWER_PLACE).partition(_ANSWER_PLACE)
     if not marker:
         # The answer has ended since, and the page shows it whole.
         return redirect(url_for(".show", conversation_id=found.id), 303)
@@ -130,8 +130,8 @@ def _start_page(**values: object) -> str:
 
 
 def _conversation_page(found: Conversation, before: int | None = None, **values: object) -> str:
-    stretch = load_message_page(found, services().log, before)
-    return render_page("conversations/show.html", conversation=found, stretch=stretch, **values)
+    page = load_message_page(found, services().log, before)
+    return render_page("conversations/show.html", conversation=found, page=page, **values)
 
 
 def _before() -> int | None:

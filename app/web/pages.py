@@ -18,7 +18,7 @@ def render_page(template: str, **values: object) -> str:
     common = {
         "person": person,
         "conversations": list_conversations(person.id),
-        "services": tool_servers(),
+        "servers": tool_servers(),
         "draft": take_draft(person.id),
         "demo": services().settings.uses_demo_model,
     }

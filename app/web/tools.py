@@ -20,7 +20,7 @@ bp.before_request(require_user)
 @bp.get("/status")
 def status() -> ResponseReturnValue:
     """The status dots."""
-    return render_template("tools/_status.html", services=tool_servers())
+    return render_template("tools/_status.html", servers=tool_servers())
 
 
 @bp.get("/tools")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Flask
 from sqlalchemy import select
 
-from tool_services.analytics.generate_performance_report import performance_report_tool
-from tool_services.analytics.get_listing_metrics import listing_metrics_tool
-from tool_services.analytics.get_market_analysis import market_analysis_tool
 from tool_services.analytics.listings_client import ListingsClient
 from tool_services.analytics.models import Interaction, db
 from tool_services.analytics.samples import SAMPLES
 from tool_services.analytics.settings import AnalyticsSettings
+from tool_services.analytics.tools.generate_performance_report import performance_report_tool
+from tool_services.analytics.tools.get_listing_metrics import listing_metrics_tool
+from tool_services.analytics.tools.get_market_analysis import market_analysis_tool
 from tool_services.framework.app_factory import create_service_app
 from tool_services.framework.database import open_database
 from tool_services.framework.http_endpoints import ServiceInfo

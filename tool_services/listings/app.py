@@ -11,15 +11,15 @@ from tool_services.framework.database import open_database
 from tool_services.framework.http_endpoints import ServiceInfo
 from tool_services.framework.settings import load_settings
 from tool_services.framework.tokens import TokenVerifier
-from tool_services.listings.find_listings import FIND_LISTINGS
 from tool_services.listings.listing_import import LISTINGS_CSV
 from tool_services.listings.lookup import add_lookup_endpoint
 from tool_services.listings.market_figures import add_market_endpoint
 from tool_services.listings.models import Listing, db
 from tool_services.listings.outbox import add_outbox_endpoint
 from tool_services.listings.samples import SAMPLES
-from tool_services.listings.send_listing_report import send_listing_report_tool
 from tool_services.listings.settings import ListingsSettings
+from tool_services.listings.tools.find_listings import FIND_LISTINGS
+from tool_services.listings.tools.send_listing_report import send_listing_report_tool
 
 
 def create_app(settings: ListingsSettings | None = None) -> Flask:

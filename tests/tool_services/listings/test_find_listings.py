@@ -10,9 +10,9 @@ from jsonschema_rs import Draft202012Validator
 from sqlalchemy import insert, select, text
 
 from tests.tool_services.support.services import Service
-from tool_services.listings.find_listings import MAX_COUNTED, MAX_RESULTS
 from tool_services.listings.models import Listing, db
 from tool_services.listings.text_search import SCAN_ROWS
+from tool_services.listings.tools.find_listings import MAX_COUNTED, MAX_RESULTS
 
 # On PostgreSQL as well.
 pytestmark = pytest.mark.engines

@@ -36,10 +36,10 @@ Start = Callable[..., "subprocess.Popen[str]"]
 def supervising(sources: dict[str, str], grace: float, restart: bool = False) -> str:
     """A program that supervises these, each given as Python source by its name."""
     return (
-        "import os, sys; from scripts.supervisor import Program, run; "
+        "import os, sys; from scripts.programs import Program, run_programs; "
         f"programs = [Program(n, (sys.executable, '-c', s), {restart}) "
         f"for n, s in {sources!r}.items()]; "
-        f"sys.exit(run(programs, os.environ, lambda: 'all are there', {grace}))"
+        f"sys.exit(run_programs(programs, os.environ, lambda: 'all are there', {grace}))"
     )
 
 

@@ -71,7 +71,7 @@ class _Running:
 _Events = queue.SimpleQueue[bytes | signal.Signals]
 
 
-def run(
+def run_programs(
     programs: Sequence[Program],
     env: Mapping[str, str],
     ready: Callable[[], str],

@@ -1,0 +1,1 @@
+"""The tools of the analytics service, a module each."""
