@@ -10,7 +10,7 @@ from typing import Any
 from demo_model.planning import next_turn
 from demo_model.protocol import Message, ToolCall
 
-HOMES = [
+HOMES: list[tuple[Any, ...]] = [
     ("L001", "123 Oak Street", "Portland", "OR", 825000, 3, 2, "Active"),
     ("L004", "321 Cedar Lane", "Portland", "OR", 650000, 2, 2, "Pending"),
     ("L005", "654 Birch Way", "Seattle", "WA", 950000, 3, 2.5, "Active"),
@@ -18,7 +18,7 @@ HOMES = [
     ("L008", "258 Willow Place", "Portland", "OR", 575000, 3, 1.5, "Active"),
 ]
 FIELDS = ("listingId", "address", "city", "state", "price", "bedrooms", "bathrooms", "status")
-LISTINGS = [dict(zip(FIELDS, home, strict=True)) for home in HOMES]
+LISTINGS: list[dict[str, Any]] = [dict(zip(FIELDS, home, strict=True)) for home in HOMES]
 TOOLS = (
     "findListings",
     "sendListingReport",
@@ -27,6 +27,7 @@ TOOLS = (
     "generatePerformanceReport",
 )
 
+Call = tuple[str, dict[str, Any]]
 Tool = Callable[[dict[str, Any]], Any]
 
 
@@ -109,7 +110,7 @@ class Talk:
     tools: tuple[str, ...] = TOOLS
     answers: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
-    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
     def ask(self, question: str) -> str:
         """The answer to the question, once all tools were called; `calls` are those it made."""
@@ -123,14 +124,14 @@ class Talk:
             self._answer(turn.text, turn.calls)
         raise AssertionError(f"no end to the calls: {self.calls}")
 
-    def after(self, *questions: str) -> list[tuple[str, dict[str, Any]]]:
+    def after(self, *questions: str) -> list[Call]:
         """The calls that the last of these questions leads to."""
         for question in questions:
             self.ask(question)
         return self.calls
 
     def _answer(self, text: str, calls: tuple[ToolCall, ...]) -> None:
-        made = []
+        made: list[dict[str, Any]] = []
         for call in calls:
             function = {"name": call.name, "arguments": json.dumps(call.arguments)}
             made.append({"id": f"call_{len(self.messages)}_{len(made)}", "function": function})
