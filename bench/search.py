@@ -26,9 +26,9 @@ from scripts.local_servers import Postgres
 from scripts.ports import free_port
 from tool_services.framework.tokens import Caller
 from tool_services.listings.app import create_app
-from tool_services.listings.find_listings import Search, find_listings
 from tool_services.listings.models import db
 from tool_services.listings.settings import ListingsSettings
+from tool_services.listings.tools.find_listings import Search, find_listings
 
 STATES = """
     AL AZ CA CO FL GA ID IL MA MI MN NC NJ NM NV NY OH OR PA TX UT VA WA WI
