@@ -68,9 +68,11 @@ class Toolbox(Protocol):
 def call_all(
     calls: Sequence[ToolRequest], tools: Toolbox, past: dict[str, ToolCallUpdate]
 ) -> Generator[Event, None, dict[str, ToolCallUpdate]]:
-    """Make the calls of one step, except those that ended in the `past`, which has by id what an
-    earlier attempt knew of them. Returns each call's end by its id, in the order of `calls`. Raises
-    ApprovalPending once every call has ended or waits for a person."""
+    """Make the calls of one step, and return each call's end by its id, in the order of `calls`.
+
+    `past` has what earlier attempts know of the calls, by id; those that ended there are not made
+    again. Raises ApprovalPending once every call has ended or waits for a person.
+    """
     ended = {id: call for id, call in past.items() if call.status != "started"}
     due = [call for call in calls[:MAX_CALLS] if call.id not in ended]
     if due:

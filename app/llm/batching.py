@@ -1,18 +1,20 @@
-"""How often the text that has arrived is sent on: often enough to look smooth, seldom enough to be
-cheap. One look costs about the same however much text it finds."""
+"""How often an answer's stream is read: often enough to look smooth, seldom enough to be cheap.
+
+One read costs about the same however much text has arrived.
+"""
 
 from __future__ import annotations
 
 import gevent
 
-# Looks fall on common ticks: all that are due at one tick cost one turn of the event loop.
+# Reads fall on common ticks: all that are due at one tick cost one turn of the event loop.
 _TICK = 0.01
 # Of all answers of a process together, while the interval is below its longest: a fifth of a core.
-_LOOKS_PER_SECOND = 1_500
+_READS_PER_SECOND = 1_500
 
 
 class BatchInterval:
-    """The seconds between two looks at one answer, the same for all answers of a process.
+    """The seconds between two reads of one answer, the same for all answers of a process.
 
     It is `shortest` while few `answers` are being written, and grows with their number up to
     `longest`.
@@ -24,17 +26,17 @@ class BatchInterval:
 
     @property
     def interval(self) -> float:
-        return min(max(self.answers / _LOOKS_PER_SECOND, self.shortest), self.longest)
+        return min(max(self.answers / _READS_PER_SECOND, self.shortest), self.longest)
 
     def now(self) -> float:
         """Return the event loop's time in seconds.
 
-        It stands still while the loop is busy, so that looks due at once stay together.
+        It stands still while the loop is busy, so that reads due at once stay together.
         """
         return gevent.get_hub().loop.now()
 
     def wait(self, last: float) -> float:
-        """Wait for the look after the one at `last`, and return when it was due.
+        """Wait for the read after the one at `last`, and return when it was due.
 
         Due times are counted from due times, so that delays don't add up.
         """

@@ -221,7 +221,7 @@ class Reply:
 
         Only text is batched. Nobody watches how a tool call is written, and it is to be made soon.
         """
-        looked = self.interval.now()
+        last_read = self.interval.now()
         text: str | None = self._first
         self.interval.answers += 1
         try:
@@ -229,7 +229,7 @@ class Reply:
                 yield from self._say(self._joiner.add(text))
                 self._check()
                 if text:
-                    looked = self.interval.wait(looked)
+                    last_read = self.interval.wait(last_read)
                 text = self._more()
             yield from self._say(self._joiner.end())
             return self._turn()

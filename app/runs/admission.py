@@ -57,8 +57,11 @@ class Admission(NamedTuple):
 
 
 def load_admission(user_id: str, conversation_id: str, key: str | None = None) -> Admission:
-    """Everything in one query, after locking the person's row until the transaction's end. So of
-    two questions at once, on whatever workers, the second sees the first."""
+    """Load what the checks need, in one query.
+
+    It locks the person's row until the transaction's end. So of two questions at once, whichever
+    workers have them, the second sees the first.
+    """
     if db.engine.dialect.name != "sqlite":  # which has one writer at a time
         db.session.execute(_LOCK_PERSON, {"person": user_id})
     asked = {"person": user_id, "conversation": conversation_id, "key": key}

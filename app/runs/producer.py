@@ -46,8 +46,8 @@ class RunHandedOver(gevent.GreenletExit):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """Who asked, and where the answer goes: a position in a conversation."""
+class AnswerPlace:
+    """The person who asked, and where the answer goes: a position in a conversation."""
 
     person: Person
     conversation_id: str
@@ -61,7 +61,7 @@ class Attempt:
     that."""
 
     recorder: Recorder
-    question: Question
+    place: AnswerPlace
     messages: Callable[[], Messages]
     past: Sequence[PastTurn] | None = None
     ending: Ending | None = None
@@ -108,28 +108,28 @@ class Producer:
         """How many more runs this process may produce."""
         return self._settings.max_runs_per_worker - len(self.active)
 
-    def load_messages(self, question: Question, text: str | None = None) -> Messages:
+    def load_messages(self, place: AnswerPlace, text: str | None = None) -> Messages:
         """The prompt for the first step. The question's `text`, where it is at hand, saves a
         query. Needs an app context."""
         away = [server.name for server in self._registry.servers.values() if not server.up]
-        place = (question.conversation_id, question.position)
-        return messages_for(question.person, *place, self._settings.history_tokens, away, text)
+        history = (place.conversation_id, place.position, self._settings.history_tokens)
+        return messages_for(place.person, *history, away, text)
 
-    def start(self, run: Run, question: Question, messages: Messages) -> None:
+    def start(self, run: Run, place: AnswerPlace, messages: Messages) -> None:
         """Produce a new run; `messages` is its first prompt."""
         recorder = Recorder(self._app, self._log, run)
-        self._spawn(Attempt(recorder, question, self._prompts(question, messages)))
+        self._spawn(Attempt(recorder, place, self._prompts(place, messages)))
 
     def resume(
         self,
         run: Run,
-        question: Question,
+        place: AnswerPlace,
         past: Sequence[PastTurn],
         ending: Ending | None = None,
     ) -> None:
         """Go on with a run of another attempt, or only record how it ends."""
         recorder = Recorder(self._app, self._log, run)
-        self._spawn(Attempt(recorder, question, self._prompts(question), past, ending))
+        self._spawn(Attempt(recorder, place, self._prompts(place), past, ending))
 
     def stop(self, run_id: str) -> None:
         """Begin to stop a run, if it is produced here."""
@@ -194,7 +194,7 @@ class Producer:
         minutes = self._settings.approval_minutes
         tools = UserTools(
             self._registry,
-            attempt.question.person.id,
+            attempt.place.person.id,
             RunApprovals(self._app, attempt.recorder.run_id, minutes),
             ApprovalRules(self._settings.approvals),
         )
@@ -240,11 +240,11 @@ class Producer:
             log.exception("run %s could not be handed over", recorder.run_id)
         self._log.drop(recorder.run_id)
 
-    def _prompts(self, question: Question, first: Messages | None = None) -> Prompts:
+    def _prompts(self, place: AnswerPlace, first: Messages | None = None) -> Prompts:
         def load() -> Messages:
             with self._app.app_context():
                 begin_read_only()
-                return self.load_messages(question)
+                return self.load_messages(place)
 
         def load_in_greenlet() -> Messages:
             return run_in_greenlet(retry_while_unavailable, load)

@@ -24,7 +24,7 @@ from app.runs.admission import (
 )
 from app.runs.event_log import EventLog
 from app.runs.leases import Leases
-from app.runs.producer import Producer, Question
+from app.runs.producer import AnswerPlace, Producer
 from app.runs.supervisor import Supervisor
 
 _STOP_SECONDS = 5.0
@@ -81,7 +81,7 @@ class Runs:
         if not conversation_id:
             conversation_id = statements.add_conversation(person.id, make_title(question))
         # The question itself goes between the last answer and the new one.
-        place = Question(person, conversation_id, admission.last_position + 2)
+        place = AnswerPlace(person, conversation_id, admission.last_position + 2)
         return self._start(place, question, key)
 
     def retry(self, person: Person, run: Run) -> Run:
@@ -94,7 +94,7 @@ class Runs:
         if run.answer.position != admission.last_position:
             raise Conflict("The conversation has gone on since. Ask the question again instead.")
         run.answer.superseded = True
-        return self._start(Question(person, run.conversation_id, run.answer.position))
+        return self._start(AnswerPlace(person, run.conversation_id, run.answer.position))
 
     def stop(self, run_id: str) -> None:
         """Stop a run, on whatever worker, and wait until its end is stored, for some seconds. A run
@@ -120,22 +120,22 @@ class Runs:
             raise Unavailable("Answers can't be written just now. Try again in a moment.")
         return load_admission(person.id, conversation_id, key)
 
-    def _start(self, question: Question, text: str | None = None, key: str | None = None) -> Run:
+    def _start(self, place: AnswerPlace, text: str | None = None, key: str | None = None) -> Run:
         """Store the run, and the question's `text` unless that is stored, and start to produce."""
         run = Run(
             id=new_id(),
-            user_id=question.person.id,
+            user_id=place.person.id,
             idempotency_key=key,
-            conversation_id=question.conversation_id,
+            conversation_id=place.conversation_id,
             answer_id=new_id(),
             status="running",
             attempt=1,
         )
         leases = self._leases
-        statements.add_run(run, question.position, leases.worker, leases.seconds, text)
-        messages = self._producer.load_messages(question, text)
+        statements.add_run(run, place.position, leases.worker, leases.seconds, text)
+        messages = self._producer.load_messages(place, text)
         db.session.commit()
-        self._producer.start(run, question, messages)
+        self._producer.start(run, place, messages)
         return run
 
 

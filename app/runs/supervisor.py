@@ -22,7 +22,7 @@ from app.db.models import Run, User, db, to_person
 from app.errors import RunFailed
 from app.runs.connections import Connections
 from app.runs.leases import Claimed, Leases
-from app.runs.producer import Producer, Question
+from app.runs.producer import AnswerPlace, Producer
 from app.runs.recorder import Ending, save_texts
 from app.runs.replay import past_turns
 
@@ -115,7 +115,7 @@ class Supervisor:
     def _resume(self, claimed: Claimed) -> None:
         run = db.session.get_one(Run, claimed.run_id)
         person = to_person(db.session.get_one(User, run.user_id))
-        question = Question(person, run.conversation_id, run.answer.position)
+        place = AnswerPlace(person, run.conversation_id, run.answer.position)
         ending = _ending_of(run, claimed)
         past = past_turns(
             run,
@@ -123,7 +123,7 @@ class Supervisor:
             unfinished=ending is not None,
             started=ending is not None or not claimed.suspended,
         )
-        self._producer.resume(run, question, past, ending)
+        self._producer.resume(run, place, past, ending)
 
     def _save_texts(self) -> None:
         while True:

@@ -46,7 +46,7 @@ class ToolRegistry:
     def create(
         cls,
         services: Mapping[str, str],
-        outside: Mapping[str, McpServer],
+        mcp_servers: Mapping[str, McpServer],
         mint: Mint,
         *,
         timeout: float,
@@ -54,7 +54,10 @@ class ToolRegistry:
     ) -> ToolRegistry:
         """`services` are the URLs of our own services, which take tokens from `mint`."""
         ours = {name: ToolServer.of_ours(name, url, timeout) for name, url in services.items()}
-        others = {name: ToolServer.of_others(name, it, timeout) for name, it in outside.items()}
+        others = {
+            name: ToolServer.of_others(name, server, timeout)
+            for name, server in mcp_servers.items()
+        }
         return cls(mint, timeout, check_interval, ours | others)
 
     def watch(self) -> None:
@@ -92,12 +95,12 @@ class ToolRegistry:
 
     def headers(self, server: ToolServer, user_id: str, scope: str) -> dict[str, str]:
         """The headers that authorise a request to a server on a person's behalf."""
-        if server.outside is None:
+        if server.settings is None:
             token = self.mint(user_id, server.url, scope)
-        elif server.outside.token is None:
+        elif server.settings.token is None:
             return {}
         else:
-            token = server.outside.token.get_secret_value()
+            token = server.settings.token.get_secret_value()
         return {"Authorization": f"Bearer {token}"}
 
     def mark_away(self, name: str, reason: str) -> None:
@@ -108,7 +111,7 @@ class ToolRegistry:
         headers = self.headers(before, APP_USER, LIST_SCOPE)
         try:
             with gevent.Timeout(self.timeout):
-                after = before.asked(headers, self._names_before(name), self.timeout)
+                after = before.refreshed(headers, self._names_before(name), self.timeout)
         except ToolFailure as error:
             after = before.away(error.message)
         except requests.RequestException as error:

@@ -30,7 +30,7 @@ LONGEST_KEPT_SECONDS = 3600.0
 
 @dataclass(frozen=True)
 class ToolServer:
-    """A service of ours, or a server from the setting MCP_SERVERS, which is then `outside`.
+    """A service of ours, or a server from the setting MCP_SERVERS, which is then `settings`.
 
     While it is away it keeps the tools that it had. `problem` is a sentence for the operator on
     what is wrong with it, or "". `checks` are made in this process for our own services alone.
@@ -40,7 +40,7 @@ class ToolServer:
     url: str
     client: McpClient
     checks: Checks
-    outside: McpServer | None = None
+    settings: McpServer | None = None
     up: bool = False
     tools: tuple[Tool, ...] = ()
     has_listed: bool = False
@@ -54,19 +54,21 @@ class ToolServer:
         return cls(name, url, McpClient(name, f"{url}/mcp", timeout), checks)
 
     @classmethod
-    def of_others(cls, name: str, outside: McpServer, timeout: float) -> ToolServer:
-        client = McpClient(name, outside.url, timeout)
-        return cls(name, outside.url, client, Sandbox(name), outside)
+    def of_others(cls, name: str, settings: McpServer, timeout: float) -> ToolServer:
+        client = McpClient(name, settings.url, timeout)
+        return cls(name, settings.url, client, Sandbox(name), settings)
 
     @property
     def ours(self) -> bool:
-        return self.outside is None
+        return self.settings is None
 
-    def asked(
+    def refreshed(
         self, headers: Mapping[str, str], taken: Collection[str], timeout: float
     ) -> ToolServer:
-        """Ask the server for its tools, if its last list is too old. `taken` are names of tools
-        that it can't have. Raises what McpClient raises."""
+        """Return the server with the tools that it has now, asked for if the last list is too old.
+
+        `taken` are names that its tools can't have. Raises what McpClient raises.
+        """
         if self.up and time.monotonic() < self.fresh_until:
             if self.ours:
                 requests.get(f"{self.url}/health", timeout=timeout).close()
@@ -108,7 +110,7 @@ class ToolServer:
         """The tools that can be offered, and a sentence on each that can't."""
         tools: dict[str, Tool] = {}
         problems: list[str] = []
-        allowed = self.outside.tools if self.outside else None
+        allowed = self.settings.tools if self.settings else None
         for tool in described:
             if allowed is not None and tool.name not in allowed:
                 continue
