@@ -65,7 +65,11 @@ def _refuse(approval: Approval, error: HomestreamError) -> ResponseReturnValue:
         problem=error.message,
         typed=request.form,
     )
-    return fragment, error.status, {"HX-Retarget": f"#w-{approval.id}", "HX-Reswap": "outerHTML"}
+    return (
+        fragment,
+        error.status,
+        {"HX-Retarget": f"#approval-{approval.id}", "HX-Reswap": "outerHTML"},
+    )
 
 
 def _decide(approval: Approval, values: Any) -> None:

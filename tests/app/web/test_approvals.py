@@ -308,7 +308,7 @@ def test_a_change_that_will_not_do_is_explained_in_place_and_the_approval_still_
     fields = {"argument.notes": "first", "argument.recipientEmail": "nobody at all"}
     refused = alice.post(approval["url"], htmx=True, decision="approve", **fields)
     assert refused.status_code == 422
-    assert refused.headers["HX-Retarget"] == f"#w-{approval['url'].rpartition('/')[2]}"
+    assert refused.headers["HX-Retarget"] == f"#approval-{approval['url'].rpartition('/')[2]}"
     assert "<html" not in refused.text
     assert 'value="nobody at all"' in refused.text
     assert sent(alice) == []
