@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from configparser import ConfigParser
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -104,8 +104,12 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
 
 def addresses_of(pid: int) -> set[str]:
     """The addresses that the processes below this one listen at."""
-    connections = [each for process in below(pid) for each in process.net_connections()]
-    return {each.laddr.ip for each in connections if each.status == psutil.CONN_LISTEN}
+    addresses = set()
+    for process in below(pid):
+        with suppress(psutil.NoSuchProcess):
+            connections = process.net_connections()
+            addresses |= {each.laddr.ip for each in connections if each.status == "LISTEN"}
+    return addresses
 
 
 def leader_of(port: int) -> int:
