@@ -46,6 +46,10 @@ def questions(page: Page) -> list[str]:
     return page.get_by_role("article", name="Question").all_inner_texts()
 
 
+def wait_for_questions(page: Page, expected: list[str]) -> None:
+    expect(page.get_by_role("article", name="Question")).to_have_text(expected)
+
+
 def asked(first: int, last: int) -> list[str]:
     return [f"Question {number}?" for number in range(first, last + 1)]
 
@@ -128,9 +132,9 @@ def test_without_javascript_links_lead_through_it(context: New, scripted: Site) 
     opens(bob, LONG)
     for first, last in ((951, 975), (926, 950)):
         bob.page.get_by_role("link", name="Earlier messages").click()
-        assert questions(bob.page) == asked(first, last)
+        wait_for_questions(bob.page, asked(first, last))
     bob.page.get_by_role("link", name="Newer messages").click()
-    assert questions(bob.page) == asked(951, 975)
+    wait_for_questions(bob.page, asked(951, 975))
     bob.asks("[[say fine]]")
     expect(bob.page.locator(".ended")).to_be_visible()
     assert questions(bob.page) == [*asked(977, 1000), "[[say fine]]"]
