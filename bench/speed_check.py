@@ -23,10 +23,8 @@ from scripts import ROOT
 from scripts.child_processes import end_with_parent
 
 RECORDED = ROOT / "bench" / "recorded.json"
-BYTES_TOLERANCE = 1.25
-# On one shared machine the same code has measured from 0.30 to 0.47 within a day.
-CPU_TOLERANCE = 1.75
-_CLEAR = 1.1  # too far below both to be an accident
+TOLERANCE = 1.25
+_CLEAR = 1.1  # too far below TOLERANCE to be an accident
 _STREAMS, _TOKENS = 50, 200
 _ROUNDS, _ROUNDS_TO_RECORD = 3, 9
 
@@ -38,15 +36,12 @@ class Ratios:
     cpu: float
     bytes: float
 
-    def worse_than(self, recorded: Ratios, cpu_tolerance: float = CPU_TOLERANCE) -> list[str]:
-        """Return a sentence for each ratio that has grown beyond its tolerance."""
-        compared = (
-            ("cpu", self.cpu, recorded.cpu, cpu_tolerance),
-            ("bytes", self.bytes, recorded.bytes, BYTES_TOLERANCE),
-        )
+    def worse_than(self, recorded: Ratios, tolerance: float = TOLERANCE) -> list[str]:
+        """Return a sentence for each ratio that has grown beyond the tolerance."""
+        pairs = [(name, getattr(self, name), getattr(recorded, name)) for name in ("cpu", "bytes")]
         return [
             f"{name}: {now:.3f}, recorded {then:.3f}; more than {tolerance} times as much"
-            for name, now, then, tolerance in compared
+            for name, now, then in pairs
             if now > then * tolerance
         ]
 
