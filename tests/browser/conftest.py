@@ -16,8 +16,10 @@ import pytest
 from playwright.sync_api import (
     Browser,
     BrowserContext,
+    ConsoleMessage,
     Page,
     Playwright,
+    Request,
     expect,
     sync_playwright,
 )
@@ -166,22 +168,18 @@ def context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..., B
     """New browser contexts. None may ever ask a foreign host for anything, nor log an error."""
     opened: list[BrowserContext] = []
 
+    def check_message(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"console: {message.text}")
+
+    def check_request(request: Request) -> None:
+        if urlsplit(request.url).hostname not in ("127.0.0.1", "localhost"):
+            complaints.append(f"foreign: {request.url}")
+
     def watch(page: Page) -> None:
         page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.on(
-            "console",
-            lambda message: (
-                message.type in ("error", "warning")
-                and complaints.append(f"console: {message.text}")
-            ),
-        )
-        page.on(
-            "request",
-            lambda request: (
-                urlsplit(request.url).hostname in ("127.0.0.1", "localhost")
-                or complaints.append(f"foreign: {request.url}")
-            ),
-        )
+        page.on("console", check_message)
+        page.on("request", check_request)
 
     def new(**options: object) -> BrowserContext:
         usual = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce"}

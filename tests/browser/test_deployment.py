@@ -11,7 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 from configparser import ConfigParser
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -32,17 +33,18 @@ from tests.browser.test_reconnecting import verdict_at
 from tests.support.processes import all_gone, below, children
 
 New = Callable[..., BrowserContext]
+Proxy = Callable[[Path, list[str]], AbstractContextManager[str]]
 TABS = 20
 QUESTION = "Find me 3-bedroom homes in Portland under $900,000"
 
 
 @pytest.mark.parametrize("proxy", [caddy, nginx_proxy])
 def test_behind_the_documented_proxy_twenty_tabs_stream_at_once(
-    proxy: contextmanager[str], context: New, scripted: Site, tmp_path: Path
+    proxy: Proxy, context: New, scripted: Site, tmp_path: Path
 ) -> None:
     """Over HTTP/2, where a browser has no limit of six; one of the proxy's two nodes is dead."""
     nodes = [f"127.0.0.1:{free_port()}", urlsplit(scripted.url).netloc]
-    with proxy(tmp_path, nodes) as url:  # type: ignore[operator]
+    with proxy(tmp_path, nodes) as url:
         browser = context(ignore_https_errors=True)
         ann = Person.signs_up(browser.new_page(), Site(url))
         assert verdict_at(ann.page, url).startswith("Good")
@@ -57,7 +59,7 @@ def test_behind_the_documented_proxy_twenty_tabs_stream_at_once(
         eventually(lambda: scripted.open_streams() == TABS)
         before = [len(tab.reads()) for tab in tabs]
         for tab, length in zip(tabs, before, strict=True):
-            eventually(lambda tab=tab, length=length: len(tab.reads()) > length)
+            eventually(partial(reads_on, tab, length))
         ann.page.get_by_role("button", name="Stop").click()
         for tab in tabs:
             tab.waits_for("stopped")
@@ -100,6 +102,11 @@ def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
     but_of_the_network(complaints)
     assert len(pids) > 10
     assert all_gone(pids)
+
+
+def reads_on(person: Person, length: int) -> bool:
+    """Tell whether the person has more of the answer than `length`."""
+    return len(person.reads()) > length
 
 
 def addresses_of(pid: int) -> set[str]:

@@ -228,13 +228,23 @@ def test_what_is_typed_while_a_question_is_on_its_way_stays(bob: Person) -> None
 
 def test_an_example_clicked_again_while_its_page_loads_is_asked_once(bob: Person) -> None:
     taken: list[Response] = []
-    bob.page.on("response", lambda each: each.url.endswith("/conversations") and taken.append(each))
+
+    def note(response: Response) -> None:
+        if response.url.endswith("/conversations"):
+            taken.append(response)
+
+    bob.page.on("response", note)
     bob.page.route("**/conversations/*", lambda _route: None)  # no page comes
     bob.page.get_by_role("button", name="How is L001 doing?").evaluate(
         "button => { document.addEventListener('htmx:afterRequest',"
         " () => setTimeout(() => button.click()), { once: true }); button.click(); }"
     )
-    eventually(lambda: len(taken) == 2 or bob.page.wait_for_timeout(20))
+
+    def both_taken() -> bool:
+        bob.page.wait_for_timeout(20)
+        return len(taken) == 2
+
+    eventually(both_taken)
     bob.page.unroute("**/conversations/*")
     bob.page.goto(f"{bob.site.url}/")
     expect(bob.page.get_by_label("Conversations").get_by_role("link")).to_have_count(1)

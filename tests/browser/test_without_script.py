@@ -117,14 +117,20 @@ class Terminal:
         self._screen = pyte.Screen(100, 45)
         self._stream = pyte.Stream(self._screen)
         self._child = pexpect.spawn(
-            command, ["-cookie", url], env={**os.environ, **env}, dimensions=(45, 100), timeout=10
+            command,
+            ["-cookie", url],
+            env={**os.environ, **env},
+            dimensions=(45, 100),
+            timeout=60,
+            encoding="utf-8",
+            codec_errors="replace",
         )
 
     def shows(self) -> str:
         with contextlib.suppress(pexpect.TIMEOUT):
             while True:
                 piece = self._child.read_nonblocking(65536, timeout=0.2)
-                self._stream.feed(piece.decode(errors="replace"))
+                self._stream.feed(piece)
         return "\n".join(self._screen.display)
 
     def last_line(self) -> str:

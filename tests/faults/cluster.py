@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, LiteralString
 
 import psutil
 import psycopg
@@ -196,9 +196,9 @@ class Cluster:
     def workers(self) -> list[int]:
         return [pid for node in self.nodes for pid in node.workers()]
 
-    def scalar(self, query: str) -> Any:
+    def scalar(self, query: LiteralString) -> Any:
         with psycopg.connect(self.postgres.url, autocommit=True) as connection:
-            row = connection.execute(query).fetchone()  # type: ignore[arg-type]
+            row = connection.execute(query).fetchone()
             return row and row[0]
 
     def live_runs(self) -> int:

@@ -8,11 +8,12 @@ exec(compile((_ROOT / "gunicorn.conf.py").read_text(), "gunicorn.conf.py", "exec
 
 import gc  # noqa: E402
 import os  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 
-_begin = post_worker_init  # type: ignore[name-defined]  # noqa: F821
+_begin: Callable[[Any], None] = globals()["post_worker_init"]
 
 
 def post_worker_init(worker: Any) -> None:

@@ -82,8 +82,9 @@ class Reader:
         """Lose the connection, as by a network that fails."""
         if self._stream is not None:
             # Whoever reads it notices; it can't be closed while it is being read.
+            body: Any = self._stream.response.raw
             with suppress(OSError, AttributeError):
-                self._stream.response.raw._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)
+                body._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)
 
     def _close(self) -> None:
         if self._stream is not None:

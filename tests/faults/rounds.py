@@ -26,6 +26,7 @@ from tests.support.scripted_model import (
     text,
     tool_call,
 )
+from tests.support.scripted_replies import Completion
 
 WORDS = 50
 PACE = 0.08
@@ -62,15 +63,15 @@ class Model:
             return _after(wait, self._call(label, "" if failed else _BEFORE))
         return text(*words(label), pace=PACE)
 
-    def _call(self, label: str, before: str) -> Reply:
+    def _call(self, label: str, before: str) -> Completion:
         if self.harmless:
             return tool_call("findListings", {"maxPrice": 900000}, text_before=before)
         arguments = {"listingIds": ["L001"], "recipientEmail": f"{label}@example.com"}
         return tool_call("sendListingReport", arguments, text_before=before)
 
 
-def _after(seconds: float, then: Reply) -> Reply:
-    return replace(then, first_delay=seconds)  # type: ignore[type-var]
+def _after(seconds: float, then: Completion) -> Completion:
+    return replace(then, first_delay=seconds)
 
 
 @dataclass
