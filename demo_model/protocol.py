@@ -1,4 +1,4 @@
-"""The OpenAI chat-completions wire format: what is read from a request, and what is written."""
+"""Read requests and write replies in the format of OpenAI's chat completions."""
 
 from __future__ import annotations
 

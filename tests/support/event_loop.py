@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 import gevent
 
-LONGEST_TURN = 60
-"""What a turn may take in the units of `Turns`. The attacks that the tests make took 88 and more
-before there were limits, and now take 10, or 30 beside busy programs."""
 _COUNTED = 1_000_000
 
 

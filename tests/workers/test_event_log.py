@@ -211,7 +211,7 @@ def test_a_suspended_run_is_sent_whole_and_goes_on_at_another_worker(
     here.append("r", [Content("a")])
     here.append("r", [Content("b")])
     here.suspend("r")
-    eventually(lambda: Entry(2, Content("b")) in (there.read("r", 0, 0) or []))
+    eventually(lambda: (there.read("r", 0, 0) or [])[-1:] == [Entry(2, Content("b"))])
     reader = gevent.spawn(here.read, "r", 2, 10)
     there.open("r", 2)
     seq = there.append("r", [Content("", replace=True), DONE])

@@ -113,7 +113,7 @@ def test_a_page_that_follows_the_patches_shows_what_was_streamed(pieces: list[st
 
 @pytest.mark.slow
 @given(PIECES)
-@settings(max_examples=400)
+@settings(max_examples=1000)
 def test_no_text_is_ever_finished_twice_or_lost(pieces: list[str]) -> None:
     def words(html: str) -> list[str]:
         return re.sub("<[^>]*>", " ", html).split()
@@ -263,7 +263,7 @@ PLAIN_PIECES = st.lists(
 
 @pytest.mark.slow
 @given(PLAIN_PIECES)
-@settings(max_examples=1000)
+@settings(max_examples=3000)
 def test_what_is_shown_of_plain_text_is_what_parsing_all_of_it_would_show(
     pieces: list[str],
 ) -> None:
