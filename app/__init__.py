@@ -12,27 +12,28 @@ from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db import connection
 from app.greenlets import respond_in_greenlet
+from app.lifecycle import Services
 from app.llm.model import Model
 from app.rendering import templates
+from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
 from app.runs.producer import Producer
 from app.runs.redis_connections import RedisConnections
 from app.runs.redis_event_log import RedisLog, connect
-from app.runs.service import Runs
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
-from app.services import Services
 from app.tools.registry import ToolRegistry
 from app.web import (
     api,
     approvals,
     auth,
     conversations,
-    errors,
+    error_responses,
     health,
     oauth,
+    questions,
     run_events,
     runs,
     security,
@@ -49,14 +50,14 @@ def create_app(config: Settings | None = None) -> Flask:
     app = Flask(__name__, instance_path=str(settings.instance_dir))
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        MAX_CONTENT_LENGTH=1_000_000,
+        MAX_CONTENT_LENGTH=settings.max_request_bytes,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
         # Seconds: a reader that misses two pings has lost its connection.
         STREAM_SILENCE=2 * settings.ping_interval,
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
-    templates.init_app(app)
+    templates.init_app(app, settings)
     security.init_app(app, secure=settings.secure)
     sessions.init_app(
         app,
@@ -64,10 +65,10 @@ def create_app(config: Settings | None = None) -> Flask:
         refresh_days=settings.refresh_token_days,
         secure=settings.secure,
     )
-    errors.init_app(app)
+    error_responses.init_app(app)
     auth.init_app(app, SignInLimit(settings.sign_in_limit, redis))
     for module in (
-        *(conversations, runs, run_events, approvals, tools, tool_output),
+        *(conversations, questions, runs, run_events, approvals, tools, tool_output),
         *(api, health, streaming_check, oauth),
     ):
         app.register_blueprint(module.bp)

@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     web_port: Port = 8000
     app_url: HttpUrl = ""
     trusted_proxies: Annotated[int, Field(ge=0)] = 0
+    max_request_bytes: Count = 1_000_000
     sign_in_limit: Rate = "20 per minute"
     access_token_minutes: Count = 60
     refresh_token_days: Count = 30

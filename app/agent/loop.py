@@ -10,7 +10,7 @@ from typing import Protocol
 
 from app.agent.events import Content, Event, Thinking, ToolCallUpdate
 from app.agent.messages import Message, PastTurn, ToolSpec, Turn, turn_messages
-from app.agent.tool_calls import Toolbox, call_all
+from app.agent.step_calls import Toolbox, call_all
 from app.errors import RunFailed
 
 MOST_FAILED_STEPS = 3

@@ -32,10 +32,10 @@ class AnswerHtml:
 
     def foot(self, answer: AnswerView) -> str:
         """Render what stands below the parts: the outcome, or that it is being written."""
-        return self._render("runs/_foot.html", answer=answer).strip()
+        return self._render("runs/_below_answer_slot.html", answer=answer).strip()
 
     def outcome(self, answer: AnswerView) -> str:
-        return self._render("runs/_outcome.html", answer=answer)
+        return self._render("runs/_below_answer.html", answer=answer)
 
     def tool(self, call: ToolCallUpdate) -> str:
         return self._render("tool_output/_tool.html", call=call)

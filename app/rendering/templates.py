@@ -7,16 +7,17 @@ from typing import Any
 
 from flask import Flask
 
+from app.config import Settings
 from app.db.models import new_id
 
 
-def init_app(app: Flask) -> None:
+def init_app(app: Flask, settings: Settings) -> None:
     """Set how templates treat white space, and add the filters `pretty` and `pretty_start` and the
-    global `new_id`."""
+    globals `new_id` and `settings`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.filters["pretty_start"] = _pretty_start
-    app.jinja_env.globals["new_id"] = new_id
+    app.jinja_env.globals |= {"new_id": new_id, "settings": settings}
 
 
 def _pretty(value: Any, indent: int | None = 2) -> str:

@@ -16,7 +16,7 @@ from gevent.event import Event as Signal
 
 from app.agent.loop import Model, respond
 from app.agent.messages import PastTurn
-from app.agent.tool_calls import ApprovalPending
+from app.agent.step_calls import ApprovalPending
 from app.config import Settings
 from app.db.connection import begin_read_only, retry_while_unavailable
 from app.db.models import Person, Run
@@ -28,8 +28,8 @@ from app.runs.prompt import Messages, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
+from app.tools.call_tool import UserTools
 from app.tools.registry import ToolRegistry
-from app.tools.user_tools import UserTools
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from app.agent.events import (
     display_parts_from_json,
 )
 from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
-from app.agent.tool_calls import WAITING
+from app.agent.step_calls import WAITING
 from app.agent.tool_results import render_for_model
 from app.agent.usage import Usage, estimate_tokens
 from app.db.models import Run, ToolCall

@@ -13,9 +13,9 @@ from app.auth.sessions import current_user, require_user
 from app.conversations import load_history, load_run, summarize_history, validate_question
 from app.db.models import Message, Run, db
 from app.errors import InputError, Unavailable
+from app.lifecycle import services
 from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
-from app.services import services
 from app.web.streaming import respond_with
 from app.web.worker_room import check_room
 

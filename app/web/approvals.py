@@ -12,10 +12,10 @@ from app.auth.sessions import current_user, require_user
 from app.db.models import Approval, db
 from app.errors import HomestreamError, InputError
 from app.json_input import parse_json
-from app.services import services
+from app.lifecycle import services
 from app.tools.approvals import approval_event, approve, decline, load_approval
 from app.tools.tool import Tool
-from app.web.errors import render_error, wants_json
+from app.web.error_responses import render_error, wants_json
 
 bp = Blueprint("approvals", __name__, url_prefix="/approvals")
 bp.before_request(require_user)

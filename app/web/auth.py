@@ -15,7 +15,7 @@ from app.auth.sign_in_limit import SignInLimit
 from app.db.models import User
 from app.errors import Forbidden, InputError, Unauthenticated
 from app.web.drafts import drop_draft
-from app.web.errors import wants_json
+from app.web.error_responses import wants_json
 from app.web.redirects import redirect, safe_next
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")

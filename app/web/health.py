@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from app.db.models import db
-from app.services import services
+from app.lifecycle import services
 
 bp = Blueprint("health", __name__)
 

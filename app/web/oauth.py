@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.auth import sessions
 from app.auth.tool_tokens import EXCHANGED_SCOPE, ExchangeError
-from app.services import services
+from app.lifecycle import services
 
 bp = Blueprint("oauth", __name__)
 

@@ -7,8 +7,10 @@ from flask import current_app, render_template
 from app.auth.sessions import current_user
 from app.auth.stream_passes import Reader
 from app.conversations import list_conversations
+from app.db.models import Conversation
+from app.lifecycle import services
+from app.rendering.conversation_page import load_message_page
 from app.rendering.html import AnswerHtml
-from app.services import services
 from app.web.drafts import take_draft
 
 
@@ -20,9 +22,22 @@ def render_page(template: str, **values: object) -> str:
         "conversations": list_conversations(person.id),
         "servers": tool_servers(),
         "draft": take_draft(person.id),
-        "demo": services().settings.uses_demo_model,
     }
     return render_template(template, **(common | values))
+
+
+def render_start(**values: object) -> str:
+    """Render the page where a new conversation begins."""
+    examples = render_template("prompts/examples.txt").strip().splitlines()
+    return render_page("conversations/start.html", examples=examples, **values)
+
+
+def render_conversation(
+    conversation: Conversation, before: int | None = None, **values: object
+) -> str:
+    """Render the newest messages, or those before a position. Raises NotFound if there are none."""
+    page = load_message_page(conversation, services().log, before)
+    return render_page("conversations/show.html", conversation=conversation, page=page, **values)
 
 
 def tool_servers() -> list[object]:

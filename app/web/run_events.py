@@ -10,9 +10,9 @@ from app.auth.stream_passes import Reader, read_pass
 from app.conversations import check_run_owner
 from app.db.models import db
 from app.errors import HomestreamError, TooMany, Unauthenticated
+from app.lifecycle import services
 from app.rendering.answer import AnswerView
 from app.rendering.htmx import as_fragments, busy, closing_notice
-from app.services import services
 from app.web.pages import html_for
 from app.web.redirects import path_of, safe_next
 from app.web.streaming import respond_with

@@ -8,11 +8,11 @@ from flask.typing import ResponseReturnValue
 from app.auth.sessions import current_reader, current_user, require_user, stream_pass
 from app.conversations import load_run
 from app.db.models import db
+from app.lifecycle import services
 from app.rendering.answer import just_begun
+from app.rendering.conversation_page import load_answer
 from app.rendering.htmx import whole_answer
-from app.rendering.message_page import load_answer
-from app.services import services
-from app.web.errors import wants_json
+from app.web.error_responses import wants_json
 from app.web.pages import html_for
 
 bp = Blueprint("runs", __name__, url_prefix="/runs")

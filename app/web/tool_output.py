@@ -9,7 +9,7 @@ from app.agent.events import DisplayPart, display_parts_from_json
 from app.auth.sessions import current_user, require_user
 from app.conversations import load_tool_call
 from app.errors import NotFound
-from app.services import services
+from app.lifecycle import services
 
 bp = Blueprint("tool_output", __name__, url_prefix="/calls")
 bp.before_request(require_user)

@@ -7,10 +7,10 @@ from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_user, require_user
 from app.db.models import db
-from app.services import services
+from app.lifecycle import services
 from app.tools.approval_rules import ApprovalRules
 from app.tools.outbox import read_outbox
-from app.web.errors import wants_json
+from app.web.error_responses import wants_json
 from app.web.pages import render_page, tool_servers
 
 bp = Blueprint("tools", __name__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 
-from app.services import services
+from app.lifecycle import services
 
 
 def check_room() -> None:

@@ -79,8 +79,9 @@ class Process:
         assert found, "".join(self.lines)
         return str(found)
 
-    def stop(self) -> None:
-        self._popen.send_signal(signal.SIGINT)
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Send the signal, Ctrl-C unless told otherwise, and wait for the end."""
+        self._popen.send_signal(number)
         try:
             self._popen.wait(20)
         finally:
@@ -135,8 +136,8 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             site.model = url
             yield site
     finally:
-        model.stop()
-        hostile.stop()
+        model.stop(signal.SIGTERM)
+        hostile.stop(signal.SIGTERM)
 
 
 def launch(playwright: Playwright) -> Browser:

@@ -23,7 +23,7 @@ from app.auth import passwords
 from app.auth.key_files import ensure_secrets
 from app.config import Settings
 from app.db.models import db
-from app.services import Services
+from app.lifecycle import Services
 from scripts.ports import free_port
 from tests.support.notes import app as notes
 from tests.support.seeded_databases import copy_databases

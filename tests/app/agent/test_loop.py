@@ -14,7 +14,7 @@ from gevent.event import Event
 from app.agent.tool_results import RESULT_TOKENS
 from app.agent.usage import estimate_tokens
 from app.db.models import Run, db
-from tests.app.runs.test_service import assert_well_formed
+from tests.app.runs.test_ask_retry_stop import assert_well_formed
 from tests.support.product import Person, Product, eventually, text_of
 from tests.support.scripted_model import (
     Reply,

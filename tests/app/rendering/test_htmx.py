@@ -21,11 +21,11 @@ from app.agent.events import (
 from app.agent.usage import Usage
 from app.db.models import Run, db
 from app.rendering.answer import AnswerView
-from app.rendering.held_open_page import as_page
 from app.rendering.html import AnswerHtml
 from app.rendering.htmx import as_fragments, whole_answer
 from app.rendering.markdown import to_html
 from app.rendering.sse import BACK_MS, as_json, sse
+from app.rendering.stream_without_script import as_page
 from app.runs.event_log import Entry
 from app.runs.replay import stored_events
 from app.runs.subscription import entries_of

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from app.db.models import Run, db
-from tests.app.runs.test_service import FIND, assert_well_formed, last, run_id
+from tests.app.runs.test_ask_retry_stop import FIND, assert_well_formed, last, run_id
 from tests.support.product import Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, endless, text, tool_call
 from tests.support.tool_services import ToolService, WaitingService

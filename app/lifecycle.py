@@ -14,10 +14,10 @@ from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
 from app.db.models import db
 from app.db.server_watch import watch_server
+from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog
 from app.runs.producer import Producer
-from app.runs.service import Runs
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
 from app.tools.approval_rules import ApprovalRules

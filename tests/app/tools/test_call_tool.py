@@ -11,7 +11,7 @@ import pytest
 from flask import Response
 
 from tests.app.agent.test_loop import results
-from tests.app.runs.test_service import assert_well_formed, last
+from tests.app.runs.test_ask_retry_stop import assert_well_formed, last
 from tests.support.product import Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import ToolService

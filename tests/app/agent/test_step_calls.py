@@ -10,7 +10,7 @@ import pytest
 
 from app.agent.events import ApprovalRequested, Event, ToolCallUpdate
 from app.agent.messages import Decision, ToolRequest, ToolResult, ToolSpec
-from app.agent.tool_calls import AT_ONCE, MAX_CALLS, ApprovalPending, call_all
+from app.agent.step_calls import AT_ONCE, MAX_CALLS, ApprovalPending, call_all
 
 Ends = dict[str, ToolCallUpdate]
 

@@ -1,0 +1,73 @@
+"""Asking a question: the first of a conversation, and the next ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.auth.sessions import current_user, require_user, stream_pass
+from app.conversations import load_conversation, validate_question
+from app.db.models import Run, db
+from app.errors import HomestreamError, NotFound
+from app.lifecycle import services
+from app.rendering.answer import just_begun
+from app.web.drafts import typed_question
+from app.web.pages import render_conversation, render_start
+from app.web.worker_room import check_room
+
+bp = Blueprint("questions", __name__, url_prefix="/conversations")
+bp.before_request(check_room)
+bp.before_request(require_user)
+
+
+@bp.post("")
+def ask_first() -> ResponseReturnValue:
+    """Ask the first question of a new conversation."""
+    try:
+        run = _ask_by_form()
+    except HomestreamError as error:
+        return _show_beside_composer(error, render_start)
+    if request.headers.get("HX-Request"):
+        here = url_for("conversations.show", conversation_id=run.conversation_id)
+        return "", 204, {"HX-Redirect": here}
+    return redirect(url_for("conversations.watch", conversation_id=run.conversation_id), 303)
+
+
+@bp.post("/<conversation_id>/messages")
+def ask(conversation_id: str) -> ResponseReturnValue:
+    """Ask the next question of a conversation."""
+    try:
+        run = _ask_by_form(conversation_id)
+    except NotFound:
+        raise
+    except HomestreamError as error:
+        found = load_conversation(current_user().id, conversation_id)
+        return _show_beside_composer(error, lambda **values: render_conversation(found, **values))
+    if request.headers.get("HX-Request"):
+        return render_template(
+            "conversations/_exchange.html",
+            question=request.form["message"].strip(),
+            answer=just_begun(run.id),
+            stream_pass=stream_pass(run.id),
+        )
+    return redirect(url_for("conversations.watch", conversation_id=conversation_id), 303)
+
+
+def _ask_by_form(conversation_id: str | None = None) -> Run:
+    """Store the form's question with a run, and start that. Raises HomestreamError."""
+    question = validate_question(request.form.get("message"), services().settings.max_message_chars)
+    key = request.form.get("key")
+    return services().runs.ask(current_user(), question, conversation_id, key)
+
+
+def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> ResponseReturnValue:
+    """Show the page again, with the question in its field and the reason beside it.
+
+    htmx leaves the question where it is, and needs only the reason.
+    """
+    if request.headers.get("HX-Request"):
+        raise error
+    db.session.rollback()
+    return page(notice=error.message, draft=typed_question()), error.status
