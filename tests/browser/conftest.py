@@ -31,11 +31,17 @@ from tests.browser.person import Person, Site
 from tests.browser.relay import Relay
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-LEAN = Path(__file__).parent / "chromium.sh"
-FLAGS = ["--no-sandbox", "--disable-quic", "--disable-background-networking"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 # Long enough for a machine that does much else.
 PATIENCE = 120.0
 expect.set_options(timeout=60_000)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what needs the product with the demo model in one process, so that it starts once."""
+    for item in items:
+        if "demo" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("demo"))
 
 
 def free_ports() -> dict[str, str]:
@@ -141,13 +147,8 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def launch(playwright: Playwright) -> Browser:
-    """This machine's Chromium; where it has none, Playwright's, which has no windows to spare."""
-    path = chromium()
-    if path is None:
-        return playwright.chromium.launch(args=FLAGS)
-    return playwright.chromium.launch(
-        executable_path=LEAN, env={**os.environ, "CHROMIUM": path}, args=FLAGS
-    )
+    """This machine's Chromium; where it has none, Playwright's."""
+    return playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
 
 
 @pytest.fixture(scope="session")

@@ -34,12 +34,12 @@ from tests.support.processes import all_gone, below, children
 
 New = Callable[..., BrowserContext]
 Proxy = Callable[[Path, list[str]], AbstractContextManager[str]]
-TABS = 20
+TABS = 8
 QUESTION = "Find me 3-bedroom homes in Portland under $900,000"
 
 
 @pytest.mark.parametrize("proxy", [caddy, nginx_proxy])
-def test_behind_the_documented_proxy_twenty_tabs_stream_at_once(
+def test_behind_the_documented_proxy_eight_tabs_stream_at_once(
     proxy: Proxy, context: New, scripted: Site, tmp_path: Path
 ) -> None:
     """Over HTTP/2, where a browser has no limit of six; one of the proxy's two nodes is dead."""

@@ -121,7 +121,7 @@ class Cluster:
             "APPROVALS": "sendListingReport=never",
             "MODEL": "scripted",
             "PING_INTERVAL": "1",
-            "SERVICE_CHECK_INTERVAL": "0.5",
+            "SERVICE_CHECK_INTERVAL": "1",
             "MAX_RUNS_PER_USER": "1000",
             "MAX_STREAMS_PER_USER": "1000",
             "FIRST_TOKEN_TIMEOUT": str(FIRST_TOKEN_SECONDS),

@@ -22,7 +22,7 @@ class Bench:
     before: Usage = field(default_factory=dict)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     model = Model(SEED)
     folder = tmp_path_factory.mktemp("faults")

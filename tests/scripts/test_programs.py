@@ -106,6 +106,13 @@ def test_a_signal_ends_every_program_and_its_workers_with_exit_code_0(
     assert all_gone(family)
 
 
+def test_no_program_outlives_a_supervisor_that_was_killed(start: Start) -> None:
+    child = start(web=WITH_WORKER, listings=WITH_WORKER)
+    family = pids(read_until(child, "web      | pids", "listings | pids"))
+    child.kill()
+    assert all_gone(family)
+
+
 def test_one_program_that_ends_ends_the_rest_and_is_named_last(start: Start) -> None:
     child = start(web=WITH_WORKER, listings=SHORT_LIVED)
     text, _ = child.communicate()

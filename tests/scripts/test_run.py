@@ -19,7 +19,7 @@ from gevent.pywsgi import WSGIServer
 from scripts import ROOT
 from scripts.run import wait_until_ready
 from scripts.services import Service
-from tests.support.processes import all_gone, below
+from tests.support.processes import all_gone
 
 pytestmark = pytest.mark.slow
 
@@ -74,7 +74,9 @@ def read_until_ready(child: subprocess.Popen[str]) -> str:
     raise AssertionError(f"it ended before it was ready:\n{text}")
 
 
-def test_everything_starts_and_ends_at_ctrl_c(start: Start, settings: Settings) -> None:
+def test_everything_starts_ends_at_ctrl_c_and_keeps_its_secrets(
+    start: Start, settings: Settings, tmp_path: Path
+) -> None:
     child = start()
     text = read_until_ready(child)
     url = f"http://127.0.0.1:{settings['WEB_PORT']}"
@@ -88,26 +90,16 @@ def test_everything_starts_and_ends_at_ctrl_c(start: Start, settings: Settings) 
     assert child.returncode == 0, rest
     assert "Traceback" not in text + rest
     assert all_gone(children)
-
-
-def test_no_server_outlives_a_command_that_was_killed(start: Start) -> None:
-    child = start()
-    read_until_ready(child)
-    pids = [process.pid for process in below(child.pid)]
-    assert len(pids) == 2 * len(NAMES)
-    child.kill()
-    assert all_gone(pids)
-
-
-def test_setting_up_twice_keeps_the_secrets(start: Start, tmp_path: Path) -> None:
-    assert start("scripts.set_up").wait() == 0
-    before = {path.name: path.read_bytes() for path in (tmp_path / "instance").glob("*key*")}
+    before = secrets(tmp_path)
+    assert len(before) == 2
     child = start("scripts.set_up")
     assert child.communicate()[0] == ""
     assert child.returncode == 0
-    after = {path.name: path.read_bytes() for path in (tmp_path / "instance").glob("*key*")}
-    assert before == after
-    assert len(after) == 2
+    assert secrets(tmp_path) == before
+
+
+def secrets(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "instance").glob("*key*")}
 
 
 def test_nothing_starts_when_a_port_is_taken(

@@ -127,6 +127,8 @@ class Product:
                 "model": "scripted",
                 "tool_services": {name: served.url for name, served in self.tool_services.items()},
                 "service_check_interval": 0.2,
+                # Most tests wait for a whole answer, and this is what it takes longest.
+                "flush_interval": 0.01,
             }
             | settings,
         )

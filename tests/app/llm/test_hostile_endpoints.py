@@ -51,7 +51,6 @@ def test_too_much_ends_clearly_keeps_what_was_written_and_delays_nobody(
         max_event_bytes=200_000,
         model_attempts=1,
         run_timeout=20,
-        flush_interval=0.01,
     )
     alice, bob = product.sign_up("Alice"), product.sign_up("Bob")
     with watched_turns() as turns:
