@@ -19,10 +19,10 @@ from app.agent.messages import Message, ToolSpec, Turn
 from app.config import Settings
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.greenlets import run_in_greenlet
-from app.llm import openai_chat
+from app.llm import chat_completions
 from app.llm.batching import BatchInterval
+from app.llm.chat_completions import Reply
 from app.llm.endpoint import Endpoint
-from app.llm.openai_chat import Reply
 from app.llm.reply_limits import ReplyLimits
 
 _LONGEST_WAIT = 20.0
@@ -69,7 +69,7 @@ class Model:
     def _open(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
         """Return a reply whose first token is there, from the first model that gives one."""
         for name in self.names:
-            body = openai_chat.request_body(name, messages, tools)
+            body = chat_completions.request_body(name, messages, tools)
             try:
                 return self._retrying(self._ask, name, body)
             except ModelError as error:
@@ -100,7 +100,9 @@ class Model:
         reply = None
         timeout = gevent.Timeout.start_new(self.first_token_timeout)
         try:
-            stream = self.endpoint.post(openai_chat.PATH, body, silence=self.first_token_timeout)
+            stream = self.endpoint.post(
+                chat_completions.PATH, body, silence=self.first_token_timeout
+            )
             reply = Reply(stream, name, self.limits, self.interval)
             reply.wait_for_first()
             return reply

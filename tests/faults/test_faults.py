@@ -12,7 +12,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
 
-STREAMS = 12
+STREAMS = 8
 
 
 @pytest.mark.parametrize("fault", [CONTROL, *FAULTS], ids=lambda fault: fault.name)

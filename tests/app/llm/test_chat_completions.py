@@ -11,7 +11,7 @@ import pytest
 from app.agent.messages import Message, ToolRequest, ToolSpec, Turn
 from app.agent.usage import Usage
 from app.errors import ModelError
-from app.llm.openai_chat import decode_chunk, request_body
+from app.llm.chat_completions import decode_chunk, request_body
 from app.llm.reply_limits import ReplyLimits
 from tests.app.llm.asking import TOOL, Ask, Build, failure
 from tests.support.scripted_model import (
