@@ -9,7 +9,10 @@ from app.greenlets import run_in_greenlet
 
 
 def test_the_result_is_returned() -> None:
-    assert run_in_greenlet(lambda one, *, other: one + other, 1, other=2) == 3
+    def add(one: int, *, other: int) -> int:
+        return one + other
+
+    assert run_in_greenlet(add, 1, other=2) == 3
     assert run_in_greenlet(lambda: None) is None
 
 

@@ -118,20 +118,17 @@ class Product:
         self.tool_services = {name: Served() for name in own}
         ensure_secrets(folder)
         copy_databases(folder)
-        self.settings = Settings(
-            _env_file=None,
-            **{
-                "instance_dir": folder,
-                "web_port": self.web.port,
-                "openai_base_url": model_url,
-                "model": "scripted",
-                "tool_services": {name: served.url for name, served in self.tool_services.items()},
-                "service_check_interval": 0.2,
-                # Most tests wait for a whole answer, and this is what it takes longest.
-                "flush_interval": 0.01,
-            }
-            | settings,
-        )
+        values: dict[str, Any] = {
+            "instance_dir": folder,
+            "web_port": self.web.port,
+            "openai_base_url": model_url,
+            "model": "scripted",
+            "tool_services": {name: served.url for name, served in self.tool_services.items()},
+            "service_check_interval": 0.2,
+            # Most tests wait for a whole answer, and this is what it takes longest.
+            "flush_interval": 0.01,
+        } | settings
+        self.settings = Settings(_env_file=None, **values)
         for name, create in own.items():
             self.tool_services[name].begin(create(self._service_settings()))
         self.app = self.start_web()

@@ -30,6 +30,9 @@ class ToolService:
         self.calls: list[dict[str, Any]] = []
         self.listed = 0
         self._tools = tools
+        # By a tool's name.
+        self.schema: Callable[[str], dict[str, Any]] = lambda _name: ANYTHING
+        self.annotations: Callable[[str], dict[str, Any]] = lambda _name: {"readOnlyHint": True}
         self.served = Served()
         self.url = self.served.url
         self.app = Flask("service")
@@ -38,7 +41,7 @@ class ToolService:
 
     def _mcp(self) -> Any:
         message = request.get_json()
-        answers = {
+        answers: dict[str, Callable[[], Any]] = {
             "server/discover": self.discovered,
             "tools/list": self.list,
             "tools/call": lambda: self._call(message["params"]),
@@ -65,12 +68,6 @@ class ToolService:
                 for name in self._tools
             ]
         }
-
-    def schema(self, _name: str) -> dict[str, Any]:
-        return ANYTHING
-
-    def annotations(self, _name: str) -> dict[str, Any]:
-        return {"readOnlyHint": True}
 
     def _call(self, params: dict[str, Any]) -> Any:
         claims = {"sub": None}

@@ -303,9 +303,7 @@ def test_a_service_with_a_broken_catalogue_is_as_if_down(
 
 def test_a_tool_whose_schema_is_none_is_left_out(start: Start) -> None:
     service = ToolService(act=lambda _: 1, other=lambda _: 2)
-    service.schema = (  # type: ignore[method-assign]
-        lambda name: {"type": "object"} | ({"properties": 5} if name == "act" else {})
-    )
+    service.schema = lambda name: {"type": "object"} | ({"properties": 5} if name == "act" else {})
     with service:
         product = start(tool_services={"half": service.url})
         half = product.services.registry.servers["half"]
@@ -352,9 +350,9 @@ def test_each_call_is_made_for_the_person_who_asked_always(
 
         model.script(reply(play))
         asked = [
-            gevent.spawn(lambda name=name: people[name].ask(name).until("done"))
+            gevent.spawn(lambda person, name: person.ask(name).until("done"), person, name)
             for _ in range(10)
-            for name in people
+            for name, person in people.items()
         ]
         gevent.joinall(asked, raise_error=True)
     assert len(service.calls) == 60

@@ -33,8 +33,10 @@ class CountingResolver:
 @pytest.fixture
 def resolver() -> Iterator[CountingResolver]:
     hub = gevent.get_hub()
-    own, hub.resolver = hub.resolver, CountingResolver(hub.resolver)
-    yield hub.resolver
+    own = hub.resolver
+    counting = CountingResolver(own)
+    hub.resolver = counting  # type: ignore[assignment]
+    yield counting
     hub.resolver = own
 
 
@@ -79,7 +81,7 @@ class KeepAliveServer:
         self.connections = 0
         self._server = StreamServer(("127.0.0.1", 0), self._serve)
         self._server.start()
-        self.port: int = self._server.server_port
+        self.port = int(self._server.server_port or 0)
         self.close = self._server.stop
 
     def _serve(self, sock: socket.socket, _address: Address) -> None:

@@ -131,7 +131,7 @@ def test_an_approved_run_goes_on_and_its_reader_with_it(
 def test_a_tool_that_may_not_be_repeated_is_called_after_its_approval(
     start: Start, service: ToolService, model: ScriptedModel
 ) -> None:
-    service.annotations = lambda _name: {}  # type: ignore[method-assign]
+    service.annotations = lambda _name: {}
     alice = start(mcp_servers={"other": {"url": f"{service.url}/mcp"}}).sign_up("Alice")
     model.script(tool_call("other__act", {}), text("Done."))
     stream = alice.ask("Act")

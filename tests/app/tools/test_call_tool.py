@@ -89,7 +89,7 @@ def test_a_schema_that_cannot_be_used_costs_its_tool_and_not_the_answer(
     start: Start, model: ScriptedModel, schema: dict[str, Any]
 ) -> None:
     service = ToolService(act=lambda _: "never")
-    service.schema = lambda _name: schema  # type: ignore[method-assign]
+    service.schema = lambda _name: schema
     with service:
         alice = start(tool_services={"odd": service.url}, run_timeout=3).sign_up("Alice")
         model.script(tool_call("act", {"x": "y"}), text("I could not."))

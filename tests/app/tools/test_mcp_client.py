@@ -110,7 +110,7 @@ ELICITATION = {
     "params": {"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}},
 }
 MORE_INPUT = {"result": {"resultType": "input_required", "inputRequests": {"a": ELICITATION}}}
-NEEDED = {"requiredCapabilities": {"sampling": {}}}
+NEEDED: dict[str, object] = {"requiredCapabilities": {"sampling": {}}}
 NO_CAPABILITY = {"error": {"code": -32021, "message": "You can't.", "data": NEEDED}}
 
 
@@ -279,7 +279,7 @@ def test_a_call_is_repeated_only_where_that_does_no_harm(
         return {"done": True}
 
     service = ToolService(act=act)
-    service.annotations = lambda _name: hints  # type: ignore[method-assign]
+    service.annotations = lambda _name: hints
     with service:
         servers = {"other": {"url": f"{service.url}/mcp"}}
         product = start(mcp_servers=servers, approvals={"other__act": "never"})

@@ -238,7 +238,7 @@ def test_a_page_asks_and_takes_the_answer_without_script(
     conversation = alice.get(f"/conversations/{conversation_of(alice)}").text
     assert approval["url"] in conversation
     assert "Approve" in conversation
-    fields = {
+    fields: dict[str, Any] = {
         "decision": "approve",
         "argument.notes": "first, second",
         "argument.recipientEmail": " bob@example.com ",
@@ -256,9 +256,7 @@ def test_rules_of_the_operator_come_before_what_a_tool_says(
     start: Start, model: ScriptedModel
 ) -> None:
     with ToolService(look=lambda _: {"seen": True}, act=lambda _: {"done": True}) as service:
-        service.annotations = lambda name: (  # type: ignore[method-assign]
-            {"readOnlyHint": True} if name == "look" else {}
-        )
+        service.annotations = lambda name: {"readOnlyHint": True} if name == "look" else {}
         product = start(
             tool_services={"odd": service.url}, approvals={"look": "always", "act": "never"}
         )
@@ -283,9 +281,7 @@ def test_only_a_tool_of_ours_that_only_reads_runs_unasked(
         ToolService(look=lambda _: {"seen": 1}, note=lambda _: {"noted": 1}) as ours,
         ToolService(look=lambda _: {"seen": 2}) as other,
     ):
-        ours.annotations = lambda name: (  # type: ignore[method-assign]
-            {"readOnlyHint": True} if name == "look" else harmless
-        )
+        ours.annotations = lambda name: {"readOnlyHint": True} if name == "look" else harmless
         alice = start(
             tool_services={"ours": ours.url}, mcp_servers={"other": {"url": f"{other.url}/mcp"}}
         ).sign_up("Alice")

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from app.db.models import Message, Run, User, db, to_person
+from app.db.models import Base, Message, Run, User, db, to_person
 from app.rendering.conversation_page import PAGE_LENGTH
 from app.runs.prompt import messages_for
 from tests.app.web.test_conversations import Strict, finished
@@ -195,8 +195,10 @@ def counted(app: Flask) -> Iterator[Cost]:
 
     with app.app_context():
         engine = db.engine
-    listeners = [(mapper.class_, "load", row) for mapper in db.Model.registry.mappers]
-    listeners.append((engine, "before_cursor_execute", statement))
+    listeners = [
+        (engine, "before_cursor_execute", statement),
+        *((mapper.class_, "load", row) for mapper in Base.registry.mappers),
+    ]
     for listener in listeners:
         event.listen(*listener)
     try:
