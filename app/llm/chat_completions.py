@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -185,12 +185,17 @@ class _CallParts:
 
 @dataclass(slots=True)
 class Reply:
-    """A reply that is being read. `model` is the one that was asked, until the endpoint says."""
+    """A reply that is being read.
+
+    `model` is the one that was asked, until the endpoint says. `without_key` takes the key out of
+    what the endpoint says of a failure.
+    """
 
     body: httpx2.SyncByteStream
     model: str
     limits: ReplyLimits
     interval: BatchInterval
+    without_key: Callable[[ModelError], ModelError]
     _events: EventStream = field(init=False)
     _first: str = ""
     _joiner: CharacterJoiner = field(default_factory=CharacterJoiner)
@@ -255,7 +260,7 @@ class Reply:
             for data in events:
                 chunks.append(decode_chunk(data))
         except ModelError as problem:
-            self._problem = problem
+            self._problem = self.without_key(problem)
         return chunks
 
     def _more(self) -> str | None:

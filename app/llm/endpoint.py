@@ -41,7 +41,7 @@ class Endpoint:
             max_retries=0,
             # Where the environment names a proxy, the client uses its own transport for it.
             http_client=openai.DefaultHttpxClient(
-                mounts={"all://": GeventTransport()},
+                mounts={"all://": GeventTransport(_trusted())},
                 verify=_trusted(),
                 # Cookies would tie the questions of different people together.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
@@ -67,14 +67,14 @@ class Endpoint:
                 stream=True,  # leaves the body unread
             )
         except openai.APIStatusError as error:
-            raise self._without_key(endpoint_errors.from_status(error)) from error
+            raise self.without_key(endpoint_errors.from_status(error)) from error
         except openai.APIConnectionError as error:
             raise endpoint_errors.from_transport(error) from error
         if (said := _unstreamed_text(response)) is not None:
-            raise self._without_key(_no_stream(said))
+            raise self.without_key(_no_stream(said))
         return _body(response)
 
-    def _without_key(self, error: ModelError) -> ModelError:
+    def without_key(self, error: ModelError) -> ModelError:
         """Take the key out of what the endpoint said, since it goes to a log."""
         if len(self._key) > 7:
             error.detail = error.detail.replace(self._key, "***")

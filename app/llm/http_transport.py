@@ -7,8 +7,10 @@ a body is read as it arrives: all that is there, in one piece.
 
 from __future__ import annotations
 
+import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 
@@ -129,9 +131,11 @@ class _Body(httpx2.SyncByteStream):
 
 
 class GeventTransport(httpx2.BaseTransport):
-    """Sends requests. Raises httpx2's errors."""
+    """Sends requests; over https only to servers whose certificate `trusted` accepts. Raises
+    httpx2's errors."""
 
-    def __init__(self) -> None:
+    def __init__(self, trusted: ssl.SSLContext) -> None:
+        self._trusted = trusted
         self._pools: dict[tuple[str, str, int], ConnectionPool] = {}
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -157,7 +161,9 @@ class GeventTransport(httpx2.BaseTransport):
         port = url.port or (443 if url.scheme == "https" else 80)
         key = (url.scheme, url.host, port)
         if key not in self._pools:
-            kind = _CachingTlsPool if url.scheme == "https" else _CachingPool
+            kind: Callable[..., ConnectionPool] = _CachingPool
+            if url.scheme == "https":
+                kind = partial(_CachingTlsPool, ssl_context_factory=lambda **_: self._trusted)
             self._pools[key] = kind(
                 url.host,
                 port,

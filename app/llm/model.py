@@ -103,7 +103,7 @@ class Model:
             stream = self.endpoint.post(
                 chat_completions.PATH, body, silence=self.first_token_timeout
             )
-            reply = Reply(stream, name, self.limits, self.interval)
+            reply = Reply(stream, name, self.limits, self.interval, self.endpoint.without_key)
             reply.wait_for_first()
             return reply
         except BaseException as error:

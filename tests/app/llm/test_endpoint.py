@@ -102,7 +102,7 @@ def test_a_refusal_says_what_to_do(
     assert (problem.retryable, len(model.requests)) == (False, 1)
 
 
-WORDS = "No.\nforged\x1b[2J\u2028line " + 1_000 * " and so on"
+WORDS = f"No, {KEY}!\nforged\x1b[2J\u2028line " + 1_000 * " and so on"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_an_endpoints_words_stay_one_short_line_of_a_log(
 ) -> None:
     model.script(trouble)
     detail = failure(build(attempts=1))[1].detail
-    assert "No. forged [2J line" in detail
+    assert "No, ***! forged [2J line" in detail
     assert len(detail) <= LONGEST_DETAIL
     assert all(character.isprintable() for character in detail)
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import gevent
 import httpx2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from gevent import socket
 from gevent.server import StreamServer
 
@@ -42,13 +50,15 @@ def resolver() -> Iterator[CountingResolver]:
 
 @pytest.fixture
 def transport() -> Iterator[GeventTransport]:
-    with GeventTransport() as opened:
+    with GeventTransport(ssl.create_default_context()) as opened:
         yield opened
 
 
-def ask(transport: GeventTransport, port: int | None) -> httpx2.Response:
+def ask(
+    transport: GeventTransport, port: int | None, origin: str = "http://localhost"
+) -> httpx2.Response:
     body = b'{"model": "first", "messages": [], "stream": true}'
-    url = f"http://localhost:{port}/v1/chat/completions"
+    url = f"{origin}:{port}/v1/chat/completions"
     return transport.handle_request(httpx2.Request("POST", url, content=body))
 
 
@@ -113,3 +123,62 @@ def test_a_connection_whose_response_was_not_read_to_its_end_is_closed(
     server.length = 2
     assert ask(transport, server.port).read() == b"ok"
     assert server.connections == 2
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for localhost that no authority has signed, with its key, as one PEM file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(
+        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = tmp_path / "localhost.pem"
+    file.write_bytes(signed.public_bytes(pem) + private)
+    return file
+
+
+@pytest.fixture
+def tls_port(certificate: Path) -> Iterator[int]:
+    """A port where every request over TLS is answered."""
+
+    def serve(sock: socket.socket, _address: Address) -> None:
+        with suppress(OSError):
+            while sock.recv(65_536):
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    own.load_cert_chain(certificate)
+    server = StreamServer(("127.0.0.1", 0), serve, ssl_context=own)
+    server.start()
+    yield int(server.server_port or 0)
+    server.stop()
+
+
+def test_a_certificate_that_is_trusted_is_accepted(tls_port: int, certificate: Path) -> None:
+    with GeventTransport(ssl.create_default_context(cafile=certificate)) as transport:
+        assert ask(transport, tls_port, "https://localhost").read() == b"ok"
+
+
+@pytest.mark.parametrize(
+    ("origin", "trusts_it"), [("https://localhost", False), ("https://127.0.0.1", True)]
+)
+def test_no_request_reaches_a_server_that_is_not_trusted_or_has_another_name(
+    tls_port: int, certificate: Path, origin: str, trusts_it: bool
+) -> None:
+    trusted = ssl.create_default_context(cafile=certificate if trusts_it else None)
+    with GeventTransport(trusted) as transport, pytest.raises(httpx2.ConnectError, match="CERT"):
+        ask(transport, tls_port, origin)
