@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import selectinload
 
 from app.db.models import Conversation, Message, Run, ToolCall, db
-from app.errors import InputError, NotFound
+from app.errors import NotFound
 
 TITLE_LENGTH = 60
 _RUN_OWNER = select(Run.__table__.c.user_id).where(Run.__table__.c.id == bindparam("run"))
@@ -109,16 +109,6 @@ def _messages_of(user_id: str, *columns: Any) -> Select[Any]:
         .join(Conversation, Conversation.id == Message.conversation_id)
         .where(Conversation.user_id == user_id, Message.superseded.is_(False))
     )
-
-
-def validate_question(text: object, longest: int) -> str:
-    """Return the question as it is stored. Raises InputError."""
-    question = text.replace("\0", "").strip() if isinstance(text, str) else ""
-    if not question:
-        raise InputError("Type a question first.")
-    if len(question) > longest:
-        raise InputError(f"That is {len(question):,} characters; at most {longest:,} fit.")
-    return question
 
 
 def make_title(question: str) -> str:

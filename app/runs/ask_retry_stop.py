@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from app.config import Settings
 from app.conversations import make_title
 from app.db.models import Person, Run, db, new_id
-from app.errors import Conflict, NotFound, Unavailable, WorkerFull
+from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
 from app.runs import store
 from app.runs.admission import (
     Admission,
@@ -59,15 +59,17 @@ class Runs:
     def ask(
         self,
         person: Person,
-        question: str,
+        text: object,
         conversation_id: str | None = None,
         key: str | None = None,
     ) -> Run:
-        """Store the question in the person's conversation, or in a new one, with a run, and start
-        that. Raises NotFound, Conflict, TooMany and Unavailable.
+        """Store a question in the person's conversation, or in a new one, with a run, and start
+        that. Raises InputError, NotFound, Conflict, TooMany and Unavailable.
 
-        If the same question was sent with the same idempotency `key` before, that run is returned.
+        `text` is what the request has as the question, of any type. If the same was sent with the
+        same idempotency `key` before, that run is returned.
         """
+        question = _validate_question(text, self._settings.max_message_chars)
         key = hash_key(key, question)
         admission = self._load_admission(person, conversation_id or "", key)
         if admission.same_run_id is not None:
@@ -137,6 +139,16 @@ class Runs:
         db.session.commit()
         self._producer.start(run, place, messages)
         return run
+
+
+def _validate_question(text: object, longest: int) -> str:
+    """Return the question as it is stored. Raises InputError."""
+    question = text.replace("\0", "").strip() if isinstance(text, str) else ""
+    if not question:
+        raise InputError("Type a question first.")
+    if len(question) > longest:
+        raise InputError(f"That is {len(question):,} characters; at most {longest:,} fit.")
+    return question
 
 
 def _is_live(run_id: str) -> bool:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from app.agent.events import Event, to_json
 from app.auth.sessions import current_user, require_user
-from app.conversations import load_history, load_run, summarize_history, validate_question
+from app.conversations import load_history, load_run, summarize_history
 from app.db.models import Message, Run, db
 from app.errors import InputError, Unavailable
 from app.lifecycle import services
@@ -108,12 +108,11 @@ def _ask() -> Run:
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
-    question = validate_question(body.get("userMessage"), services().settings.max_message_chars)
     conversation_id = body.get("conversationId")
     if not (conversation_id is None or _is_id(conversation_id)):
         raise InputError("conversationId must be a conversation's id.", field="conversationId")
     key = request.headers.get("Idempotency-Key")
-    return services().runs.ask(current_user(), question, conversation_id, key)
+    return services().runs.ask(current_user(), body.get("userMessage"), conversation_id, key)
 
 
 def _stream(run: Run, after: int) -> Response:

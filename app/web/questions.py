@@ -8,11 +8,12 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_user, require_user, stream_pass
-from app.conversations import load_conversation, validate_question
+from app.conversations import load_conversation
 from app.db.models import Run, db
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
 from app.rendering.answer import just_begun
+from app.rendering.conversation_page import DisplayedMessage
 from app.web.drafts import typed_question
 from app.web.pages import render_conversation, render_start
 from app.web.worker_room import check_room
@@ -48,7 +49,7 @@ def ask(conversation_id: str) -> ResponseReturnValue:
     if request.headers.get("HX-Request"):
         return render_template(
             "conversations/_exchange.html",
-            question=request.form["message"].strip(),
+            message=DisplayedMessage("user", request.form["message"].strip()),
             answer=just_begun(run.id),
             stream_pass=stream_pass(run.id),
         )
@@ -57,9 +58,8 @@ def ask(conversation_id: str) -> ResponseReturnValue:
 
 def _ask_by_form(conversation_id: str | None = None) -> Run:
     """Store the form's question with a run, and start that. Raises HomestreamError."""
-    question = validate_question(request.form.get("message"), services().settings.max_message_chars)
-    key = request.form.get("key")
-    return services().runs.ask(current_user(), question, conversation_id, key)
+    text, key = request.form.get("message"), request.form.get("key")
+    return services().runs.ask(current_user(), text, conversation_id, key)
 
 
 def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> ResponseReturnValue:
