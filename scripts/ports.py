@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import random
 import socket
 from collections.abc import Iterator
@@ -14,7 +15,6 @@ LOOPBACK = "127.0.0.1"
 # Below the ports that Linux and macOS give to outgoing connections. Each process has a block of
 # this size to itself.
 _BLOCKS = range(20_000, 32_000, 750)
-_guards: list[socket.socket] = []
 
 
 def free_port() -> int:
@@ -43,6 +43,6 @@ def _own_ports() -> Iterator[int]:
         except OSError:
             guard.close()
             continue
-        _guards.append(guard)
+        atexit.register(guard.close)
         return cycle(range(first + 1, first + _BLOCKS.step))
     raise StartError("Too many clusters and test runs use this machine's ports. End one first.")
