@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import shutil
 import ssl
@@ -15,13 +14,12 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from scripts.child_processes import start
 from scripts.install_test_programs import nginx
 from scripts.ports import free_port
 from tests.browser.conftest import PATIENCE, ROOT
+from tests.support.certificates import write_certificate
 
 DEPLOY = ROOT / "deploy"
 
@@ -46,7 +44,8 @@ def caddy(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
 def nginx_proxy(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
     """nginx before `nodes` (host:port), with a certificate for localhost; the site's URL."""
     port, plain = free_port(), free_port()
-    certificate(folder / "cert.pem", folder / "key.pem")
+    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+    write_certificate(folder / "cert.pem", folder / "key.pem", names)
     text = (DEPLOY / "nginx.conf").read_text()
     first, second = nodes
     for there, here in (
@@ -105,30 +104,3 @@ def wait_for(program: subprocess.Popen[bytes], port: int, output: Path) -> None:
             assert program.poll() is None, output.read_text()
             assert time.monotonic() < limit, output.read_text()
             time.sleep(0.05)
-
-
-def certificate(where: Path, key_file: Path) -> None:
-    """A certificate for localhost that signs itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    at = datetime.datetime.now(datetime.UTC)
-    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(at - datetime.timedelta(days=1))
-        .not_valid_after(at + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    where.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key_file.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )

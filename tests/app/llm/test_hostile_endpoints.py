@@ -14,8 +14,7 @@ Start = Callable[..., Product]
 
 pytestmark = pytest.mark.slow
 
-# As in Turns.longest. It is 5, or 11 beside busy programs; without limits it was 88 and more.
-LONGEST_TURN = 40
+LONGEST_TURN = 40  # as in Turns.longest; the longest is 5, or 11 beside busy programs
 
 
 # Each attack, and the error that ends the answer.

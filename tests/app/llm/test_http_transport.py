@@ -5,7 +5,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,12 @@ import gevent
 import httpx2
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from gevent import socket
 from gevent.server import StreamServer
 
 from app.llm.http_transport import GeventTransport
 from scripts.ports import free_port
+from tests.support.certificates import write_certificate
 from tests.support.scripted_model import ScriptedModel
 
 Address = tuple[str, int]
@@ -127,27 +124,9 @@ def test_a_connection_whose_response_was_not_read_to_its_end_is_closed(
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A certificate for localhost that no authority has signed, with its key, as one PEM file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    """A certificate for localhost; its key is beside it."""
     file = tmp_path / "localhost.pem"
-    file.write_bytes(signed.public_bytes(pem) + private)
+    write_certificate(file, file.with_suffix(".key"), [x509.DNSName("localhost")])
     return file
 
 
@@ -161,7 +140,7 @@ def tls_port(certificate: Path) -> Iterator[int]:
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
     own = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    own.load_cert_chain(certificate)
+    own.load_cert_chain(certificate, certificate.with_suffix(".key"))
     server = StreamServer(("127.0.0.1", 0), serve, ssl_context=own)
     server.start()
     yield int(server.server_port or 0)
