@@ -5,11 +5,18 @@ only add, so older code works on newer tables.
 """
 
 import logging
+import time
 
 from alembic import context
 from flask import current_app
+from sqlalchemy.exc import OperationalError
 
 log = logging.getLogger("alembic.env")
+
+ATTEMPTS = 20
+LOCK_MILLISECONDS = 2000
+PAUSE_SECONDS = 1
+IN_USE = {"55P03", "40P01"}  # PostgreSQL's lock_not_available and deadlock_detected
 
 
 def is_ahead(migration):
@@ -27,11 +34,28 @@ def is_ahead(migration):
     return False
 
 
-extension = current_app.extensions["migrate"]
-with extension.db.engine.connect() as connection:
-    context.configure(
-        connection=connection, target_metadata=extension.db.metadata, **extension.configure_args
-    )
-    if not is_ahead(context.get_context()):
-        with context.begin_transaction():
-            context.run_migrations()
+def migrate():
+    """Run the migrations in one transaction, which waits briefly for locks on PostgreSQL."""
+    extension = current_app.extensions["migrate"]
+    with extension.db.engine.connect() as connection:
+        context.configure(
+            connection=connection, target_metadata=extension.db.metadata, **extension.configure_args
+        )
+        if not is_ahead(context.get_context()):
+            with context.begin_transaction():
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_MILLISECONDS}")
+                context.run_migrations()
+
+
+# Whoever waits for a table's exclusive lock holds up all who come after, so give way to the nodes
+# that serve people, and try again.
+for attempt in range(ATTEMPTS):
+    try:
+        migrate()
+        break
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) not in IN_USE or attempt == ATTEMPTS - 1:
+            raise
+        log.warning("A table is in use. The migration was undone and is tried again.")
+        time.sleep(PAUSE_SECONDS)

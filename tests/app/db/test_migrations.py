@@ -51,6 +51,7 @@ def test_the_migrations_make_what_the_models_say(product: Product) -> None:
 
 
 def test_the_migrations_can_be_taken_back_and_run_again(product: Product) -> None:
+    product.services.stop()  # what it asks the database meanwhile could deadlock with the DDL
     with product.app.app_context():
         downgrade(MIGRATIONS, revision="base")
         assert inspect(db.engine).get_table_names() == ["alembic_version"]
@@ -59,6 +60,7 @@ def test_the_migrations_can_be_taken_back_and_run_again(product: Product) -> Non
 
 
 def test_a_migration_takes_nothing_away_that_older_code_needs(product: Product) -> None:
+    product.services.stop()  # what it asks the database meanwhile could deadlock with the DDL
     with product.app.app_context():
         downgrade(MIGRATIONS, revision="0001")
         older = tables()
@@ -93,25 +95,55 @@ def tables() -> dict[str, dict[str, Any]]:
 def test_a_node_that_is_not_upgraded_yet_restarts_after_another_has_migrated(
     product: Product, alice: Person, model: ScriptedModel, tmp_path: Path
 ) -> None:
-    newer = tmp_path / "migrations"
-    shutil.copytree(MIGRATIONS, newer)
-    revision = NEXT_REVISION.format(head=ScriptDirectory(MIGRATIONS).get_current_head())
-    (newer / "versions" / "9999_next.py").write_text(revision)
-    with product.app.app_context():
-        upgrade(str(newer))
-    prepared = run_db_upgrade(product)
-    assert prepared.returncode == 0, prepared.stderr
-    assert "next" in prepared.stderr
+    newer = migrations_of_a_newer_version(tmp_path)
+    assert_upgrades(product, newer)
+    assert "next" in assert_upgrades(product, MIGRATIONS)
     product.services.stop()
     product.restart_web()
     model.script(text("Still here."))
     assert text_of(alice.ask("Is anybody there?").until("done")) == "Still here."
 
 
-def run_db_upgrade(product: Product) -> subprocess.CompletedProcess[str]:
+@pytest.mark.slow
+def test_a_migration_gives_way_to_who_reads_a_table_and_then_goes_on(
+    product: Product, tmp_path: Path
+) -> None:
+    newer = migrations_of_a_newer_version(tmp_path)
+    with product.app.app_context():
+        if db.engine.dialect.name != "postgresql":
+            pytest.skip("SQLite has no locks on tables")
+        with db.engine.connect() as reader:
+            reader.exec_driver_sql("SELECT count(*) FROM runs")  # its lock is kept until it ends
+            with db_upgrade(product, newer) as upgrading:
+                assert upgrading.stderr
+                assert any("is tried again" in line for line in upgrading.stderr)
+                reader.rollback()
+                rest = upgrading.stderr.read()
+                assert upgrading.wait() == 0, rest
+        assert "labels" in inspect(db.engine).get_table_names()
+
+
+def migrations_of_a_newer_version(tmp_path: Path) -> Path:
+    newer = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, newer)
+    revision = NEXT_REVISION.format(head=ScriptDirectory(MIGRATIONS).get_current_head())
+    (newer / "versions" / "9999_next.py").write_text(revision)
+    return newer
+
+
+def assert_upgrades(product: Product, migrations: Path) -> str:
+    """What the upgrade logs, which has to succeed."""
+    with db_upgrade(product, migrations) as upgrading:
+        _, logged = upgrading.communicate()
+    assert upgrading.returncode == 0, logged
+    return logged
+
+
+def db_upgrade(product: Product, migrations: Path) -> subprocess.Popen[str]:
     """Do what a node does before its web app starts."""
-    return subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
+    command = ["flask", "--app", "wsgi", "db", "upgrade", "--directory", str(migrations)]
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
         cwd=product.folder,  # no .env is there
         env=os.environ
         | {
@@ -120,6 +152,6 @@ def run_db_upgrade(product: Product) -> subprocess.CompletedProcess[str]:
             "DATABASE_URL": product.settings.database_url,
             "REDIS_URL": product.settings.redis_url,
         },
-        capture_output=True,
+        stderr=subprocess.PIPE,
         text=True,
     )
