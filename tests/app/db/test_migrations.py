@@ -97,7 +97,7 @@ def test_a_node_that_is_not_upgraded_yet_restarts_after_another_has_migrated(
 ) -> None:
     newer = migrations_of_a_newer_version(tmp_path)
     assert_upgrades(product, newer)
-    assert "next" in assert_upgrades(product, MIGRATIONS)
+    assert "next" in assert_upgrades(product, Path(MIGRATIONS))
     product.services.stop()
     product.restart_web()
     model.script(text("Still here."))
