@@ -19,9 +19,9 @@ from app.agent.messages import Message, ToolSpec, Turn
 from app.config import Settings
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.greenlets import run_in_greenlet
-from app.llm import chat_completions
 from app.llm.batching import BatchInterval
-from app.llm.chat_completions import Reply
+from app.llm.chat_completions_reply import Reply
+from app.llm.chat_completions_request import PATH, request_body
 from app.llm.endpoint import Endpoint
 from app.llm.reply_limits import ReplyLimits
 
@@ -69,7 +69,7 @@ class Model:
     def _open(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
         """Return a reply whose first token is there, from the first model that gives one."""
         for name in self.names:
-            body = chat_completions.request_body(name, messages, tools)
+            body = request_body(name, messages, tools)
             try:
                 return self._retrying(self._ask, name, body)
             except ModelError as error:
@@ -100,9 +100,7 @@ class Model:
         reply = None
         timeout = gevent.Timeout.start_new(self.first_token_timeout)
         try:
-            stream = self.endpoint.post(
-                chat_completions.PATH, body, silence=self.first_token_timeout
-            )
+            stream = self.endpoint.post(PATH, body, silence=self.first_token_timeout)
             reply = Reply(stream, name, self.limits, self.interval, self.endpoint.without_key)
             reply.wait_for_first()
             return reply

@@ -1,22 +1,21 @@
-"""The chat completions protocol: a question as its JSON, and a streamed reply read from it.
+"""The chat completions protocol: a streamed reply, read into text and a turn.
 
-Nothing else in the program knows this JSON. Endpoints differ in what they send; what is taken from
-each is written down in tests/app/llm/recorded.
+Endpoints differ in what they send; what is taken from each is written down in
+tests/app/llm/recorded.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import httpx2
 import msgspec
 
 from app.agent.events import Content
-from app.agent.messages import Message, ToolRequest, ToolSpec, Turn, parse_arguments
+from app.agent.messages import ToolRequest, Turn
 from app.agent.usage import Usage
 from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.llm import endpoint_errors
@@ -25,51 +24,8 @@ from app.llm.characters import CharacterJoiner, whole_characters
 from app.llm.reply_limits import ReplyLimits
 from app.llm.stream_decoder import EventStream
 
-PATH = "/chat/completions"
-
 _LONGEST_MODEL_NAME = 100
 _MOST_BRACKETS = 200
-
-
-def request_body(
-    model: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
-) -> dict[str, Any]:
-    """Return a request for a streamed reply."""
-    body: dict[str, Any] = {
-        "model": model,
-        "messages": [_message_json(message) for message in messages],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    return body | {"tools": [_tool_json(tool) for tool in tools]} if tools else body
-
-
-def _message_json(message: Message) -> dict[str, Any]:
-    if message.role == "tool":
-        return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
-    if not message.calls:
-        return {"role": message.role, "content": message.text}
-    calls = [_call_json(call) for call in message.calls]
-    return {"role": message.role, "content": message.text or None, "tool_calls": calls}
-
-
-def _call_json(call: ToolRequest) -> dict[str, Any]:
-    # Endpoints refuse arguments that are no JSON object, though a model may have written them.
-    arguments = json.dumps(parse_arguments(call.arguments) or {})
-    return {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": arguments},
-    }
-
-
-def _tool_json(tool: ToolSpec) -> dict[str, Any]:
-    function = {
-        "name": tool.name,
-        "description": tool.description,
-        "parameters": tool.parameters,
-    }
-    return {"type": "function", "function": function}
 
 
 # Any JSON value; only its top level is decoded.

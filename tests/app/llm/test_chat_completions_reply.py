@@ -1,4 +1,4 @@
-"""The chat completions protocol: what is sent, and what is taken from each endpoint's replies."""
+"""The chat completions protocol: what is taken from each endpoint's replies."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from app.agent.messages import Message, ToolRequest, ToolSpec, Turn
+from app.agent.messages import Message, ToolRequest, Turn
 from app.agent.usage import Usage
 from app.errors import ModelError
-from app.llm.chat_completions import decode_chunk, request_body
+from app.llm.chat_completions_reply import decode_chunk
+from app.llm.chat_completions_request import request_body
 from app.llm.reply_limits import ReplyLimits
-from tests.app.llm.asking import TOOL, Ask, Build, failure
+from tests.app.llm.asking import Ask, Build, failure
 from tests.support.scripted_model import (
     DONE,
     ScriptedModel,
@@ -92,47 +93,6 @@ def test_an_error_in_mid_stream_keeps_what_was_written_and_its_words(
     said, problem = failure(build(attempts=1))
     assert (said, problem.code, problem.retryable) == ("Two bo", "model_unavailable", True)
     assert problem.detail == "502 The provider hung up."
-
-
-def test_a_conversation_is_sent_as_the_protocol_has_it(model: ScriptedModel, ask: Ask) -> None:
-    ask()
-    body = model.requests[0].body
-    assert body["messages"] == [{"role": "user", "content": "Hi"}]
-    assert body["tools"] == [
-        {
-            "type": "function",
-            "function": {
-                "name": TOOL.name,
-                "description": TOOL.description,
-                "parameters": TOOL.parameters,
-            },
-        }
-    ]
-    assert (body["model"], body["stream"]) == ("first", True)
-    assert body["stream_options"] == {"include_usage": True}
-
-
-def test_calls_and_results_are_sent_with_arguments_that_are_an_object() -> None:
-    calls = (ToolRequest("c1", "find", '{"city":"Bergen"}'), ToolRequest("c2", "find", "{broken"))
-    messages = [
-        Message("assistant", "", calls),
-        Message("tool", "{}", call_id="c1"),
-        Message("assistant", "Done."),
-    ]
-    turn, result, answer = request_body("m", messages, [])["messages"]
-    assert turn["content"] is None
-    assert [one["function"]["arguments"] for one in turn["tool_calls"]] == [
-        '{"city": "Bergen"}',
-        "{}",
-    ]
-    assert result == {"role": "tool", "tool_call_id": "c1", "content": "{}"}
-    assert answer == {"role": "assistant", "content": "Done."}
-
-
-def test_without_tools_none_are_mentioned() -> None:
-    # Some endpoints refuse an empty list.
-    assert "tools" not in request_body("m", [], [])
-    assert "tools" in request_body("m", [], [ToolSpec("a", "b", {})])
 
 
 @pytest.mark.parametrize("limit", [1, 11, 12])

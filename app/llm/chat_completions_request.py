@@ -1,0 +1,55 @@
+"""The chat completions protocol: messages and tools as the JSON of a request.
+
+Only this module and chat_completions_reply know the protocol's JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from app.agent.messages import Message, ToolRequest, ToolSpec, parse_arguments
+
+PATH = "/chat/completions"
+
+
+def request_body(
+    model: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
+) -> dict[str, Any]:
+    """Return a request for a streamed reply."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [_message_json(message) for message in messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    return body | {"tools": [_tool_json(tool) for tool in tools]} if tools else body
+
+
+def _message_json(message: Message) -> dict[str, Any]:
+    if message.role == "tool":
+        return {"role": "tool", "tool_call_id": message.call_id, "content": message.text}
+    if not message.calls:
+        return {"role": message.role, "content": message.text}
+    calls = [_call_json(call) for call in message.calls]
+    return {"role": message.role, "content": message.text or None, "tool_calls": calls}
+
+
+def _call_json(call: ToolRequest) -> dict[str, Any]:
+    # Endpoints refuse arguments that are no JSON object, though a model may have written them.
+    arguments = json.dumps(parse_arguments(call.arguments) or {})
+    return {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": arguments},
+    }
+
+
+def _tool_json(tool: ToolSpec) -> dict[str, Any]:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": tool.parameters,
+    }
+    return {"type": "function", "function": function}

@@ -1,0 +1,49 @@
+"""The chat completions protocol: what is sent."""
+
+from __future__ import annotations
+
+from app.agent.messages import Message, ToolRequest, ToolSpec
+from app.llm.chat_completions_request import request_body
+from tests.app.llm.asking import TOOL, Ask
+from tests.support.scripted_model import ScriptedModel
+
+
+def test_a_conversation_is_sent_as_the_protocol_has_it(model: ScriptedModel, ask: Ask) -> None:
+    ask()
+    body = model.requests[0].body
+    assert body["messages"] == [{"role": "user", "content": "Hi"}]
+    assert body["tools"] == [
+        {
+            "type": "function",
+            "function": {
+                "name": TOOL.name,
+                "description": TOOL.description,
+                "parameters": TOOL.parameters,
+            },
+        }
+    ]
+    assert (body["model"], body["stream"]) == ("first", True)
+    assert body["stream_options"] == {"include_usage": True}
+
+
+def test_calls_and_results_are_sent_with_arguments_that_are_an_object() -> None:
+    calls = (ToolRequest("c1", "find", '{"city":"Bergen"}'), ToolRequest("c2", "find", "{broken"))
+    messages = [
+        Message("assistant", "", calls),
+        Message("tool", "{}", call_id="c1"),
+        Message("assistant", "Done."),
+    ]
+    turn, result, answer = request_body("m", messages, [])["messages"]
+    assert turn["content"] is None
+    assert [one["function"]["arguments"] for one in turn["tool_calls"]] == [
+        '{"city": "Bergen"}',
+        "{}",
+    ]
+    assert result == {"role": "tool", "tool_call_id": "c1", "content": "{}"}
+    assert answer == {"role": "assistant", "content": "Done."}
+
+
+def test_without_tools_none_are_mentioned() -> None:
+    # Some endpoints refuse an empty list.
+    assert "tools" not in request_body("m", [], [])
+    assert "tools" in request_body("m", [], [ToolSpec("a", "b", {})])
