@@ -27,7 +27,7 @@ from app.tools.registry import ToolRegistry
 _ACCEPTS_SECONDS = 1.1
 _MARGIN_SECONDS = 2.0
 _RENEW_STREAMS_SECONDS = 3.0
-_GIVE_UP = 3
+_NO_OTHER_WORKER = 3
 """The exit code on which gunicorn starts no other worker."""
 _UNKNOWN_TOOL = "APPROVALS names %s, but no tool is called that. Correct it in the settings."
 
@@ -97,7 +97,7 @@ class Services:
         for name in unknown:
             if all(server.ours for server in self.registry.servers_for(name)):
                 log.critical(f"{_UNKNOWN_TOOL} Our services have %s.", name, ", ".join(ours))
-                raise SystemExit(_GIVE_UP)
+                raise SystemExit(_NO_OTHER_WORKER)
         while True:
             for name in set(unknown) - set(reported):
                 log.error(_UNKNOWN_TOOL, name)

@@ -9,7 +9,7 @@ from demo_model import wording
 from demo_model.criteria import Criteria, read_criteria, refine
 from demo_model.phrases import email_address, listing_ids, not_filtered, without_email
 from demo_model.places import bare_places, places
-from demo_model.references import Seen, leans, named, pointed_at, superlative
+from demo_model.references import Seen, by_pronoun, named, refers_back, superlative
 
 Kind = Literal[
     "search", "metrics", "market", "report", "send", "show", "talk", "declined", "unclear"
@@ -70,7 +70,7 @@ class _Reading:
         self.context = context
         self.criteria = read_criteria(self.text)
         self.named = named(self.text, context.seen)
-        self.pointed = pointed_at(self.text, context.seen)
+        self.by_pronoun = by_pronoun(self.text, context.seen)
 
     def intents(self) -> tuple[Intent, ...]:
         if topic := wording.topic(wording.DECLINED, self.text):
@@ -96,7 +96,7 @@ class _Reading:
 
     def asks_for_place(self) -> bool:
         """True for "how is Portland doing": a place, but no homes."""
-        about_homes = self.pointed or wording.HOMES.search(self.text)
+        about_homes = self.by_pronoun or wording.HOMES.search(self.text)
         return not about_homes and bool(places(self.text, loosely=True))
 
     def searches_outright(self, kinds: list[Kind]) -> bool:
@@ -110,7 +110,7 @@ class _Reading:
 
     @property
     def only_pointing(self) -> bool:
-        return bool(self.pointed) and not self.has_criteria
+        return bool(self.by_pronoun) and not self.has_criteria
 
     @property
     def has_criteria(self) -> bool:
@@ -135,7 +135,7 @@ class _Reading:
             return self.intent(self.again)
         if topic := wording.topic(wording.SMALL_TALK, self.text):
             return Intent("talk", topic=topic)
-        if self.named or (last and leans(self.text)):
+        if self.named or (last and refers_back(self.text)):
             return self.intent(self.again)
         if self.has_place and self.follows():
             return self.intent("market" if last == "market" else "search")
@@ -189,7 +189,7 @@ class _Reading:
             return self.named, ()
         if self.has_criteria:
             return (), self.searches()
-        return self.pointed or (() if leans(self.text) else self.unsaid(kind)), ()
+        return self.by_pronoun or (() if refers_back(self.text) else self.unsaid(kind)), ()
 
     def unsaid(self, kind: Kind) -> tuple[str, ...]:
         """The listings meant by a reply to our question, or by a sentence too short to say."""

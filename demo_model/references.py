@@ -1,4 +1,4 @@
-"""Which of the homes seen before a text leans on: "those", "the second one", "the cheapest"."""
+"""Which of the homes seen before a text refers to: "those", "the second one", "the cheapest"."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def named(text: str, seen: Seen) -> tuple[str, ...]:
     return listing_ids(text) or _by_address(text, seen) or _by_position(text, seen)
 
 
-def pointed_at(text: str, seen: Seen) -> tuple[str, ...]:
+def by_pronoun(text: str, seen: Seen) -> tuple[str, ...]:
     """The ids of the homes that a pronoun in the text stands for."""
     return seen.focus if _POINTERS.search(text) else ()
 
 
-def leans(text: str) -> bool:
-    """True when the text leans on homes seen before, whether or not there are any."""
+def refers_back(text: str) -> bool:
+    """True when the text refers to homes seen before, whether or not there are any."""
     patterns = (_POINTERS, _ORDINAL, _FIRST_FEW)
     return bool(superlative(text)) or any(pattern.search(text) for pattern in patterns)
 

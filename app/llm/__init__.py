@@ -1,0 +1,1 @@
+"""The model's endpoint: requests, streamed replies, retries and limits."""

@@ -1,0 +1,1 @@
+"""Runs: the production of an answer, its event log, and its readers."""

@@ -29,16 +29,16 @@ _APPROVALS: Table = _TABLES["approvals"]
 _MESSAGES: Table = _TABLES["messages"]
 _CONVERSATIONS: Table = _TABLES["conversations"]
 
-_OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("by"))
+_OF_ATTEMPT = (_RUNS.c.id == bindparam("run"), _RUNS.c.attempt == bindparam("of_attempt"))
 _SET_SEQ = update(_RUNS).where(*_OF_ATTEMPT, Run.live).values(seq=bindparam("at_seq"))
-_LOCK_ATTEMPT = _SET_SEQ.values(usage=bindparam("so_far"))
+_LOCK_ATTEMPT = _SET_SEQ.values(usage=bindparam("new_usage"))
 _END = _LOCK_ATTEMPT.values(
     status=bindparam("outcome"),
     error_code=bindparam("code"),
     error_message=bindparam("reason"),
     error_detail=bindparam("detail"),
     retryable=bindparam("can_retry"),
-    finished_at=bindparam("at"),
+    finished_at=bindparam("now"),
 )
 _WAS_DECIDED = exists().where(
     _APPROVALS.c.run_id == _RUNS.c.id,
@@ -66,12 +66,14 @@ _EXPIRE_APPROVALS = (
     .values(status="expired")
 )
 _SAVE_ANSWER = (
-    update(_MESSAGES).where(_MESSAGES.c.id == bindparam("message")).values(content=bindparam("all"))
+    update(_MESSAGES)
+    .where(_MESSAGES.c.id == bindparam("message"))
+    .values(content=bindparam("final_text"))
 )
 _TOUCH_CONVERSATION = (
     update(_CONVERSATIONS)
     .where(_CONVERSATIONS.c.id == bindparam("conversation"))
-    .values(updated_at=bindparam("at"))
+    .values(updated_at=bindparam("now"))
 )
 _ADD_CONVERSATION = insert(_CONVERSATIONS)
 _ADD_MESSAGES = insert(_MESSAGES)
@@ -117,7 +119,7 @@ def add_run(
     if question is not None:
         messages.insert(0, message(new_id(), position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
-    db.session.execute(_TOUCH_CONVERSATION, {"conversation": run.conversation_id, "at": at})
+    db.session.execute(_TOUCH_CONVERSATION, {"conversation": run.conversation_id, "now": at})
     names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt")
     row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "seconds": seconds})
@@ -126,7 +128,7 @@ def add_run(
 def lock_attempt(run_id: str, attempt: int, seq: int, usage: Usage | None) -> bool:
     """Lock the run's row until the transaction's end. False if another attempt has the run, or it
     has ended."""
-    row = {"run": run_id, "by": attempt, "at_seq": seq, "so_far": _counts(usage)}
+    row = {"run": run_id, "of_attempt": attempt, "at_seq": seq, "new_usage": _counts(usage)}
     return bool(db.session.execute(_LOCK_ATTEMPT, row).rowcount)  # type: ignore[attr-defined]
 
 
@@ -153,7 +155,7 @@ def save_step(
 def save_texts(texts: Sequence[TextSoFar]) -> None:
     """Store texts so far, each if its attempt is in force."""
     connection = db.session.connection()
-    seqs = [{"run": text.run_id, "by": text.attempt, "at_seq": text.seq} for text in texts]
+    seqs = [{"run": text.run_id, "of_attempt": text.attempt, "at_seq": text.seq} for text in texts]
     connection.execute(_SET_SEQ, seqs)
     steps = [_step_row(text.run_id, text.attempt, text.step, text.text) for text in texts]
     connection.execute(_upsert_step(False, True), steps)
@@ -162,7 +164,7 @@ def save_texts(texts: Sequence[TextSoFar]) -> None:
 def _step_row(
     run_id: str, attempt: int, number: int, text: str, model: str | None = None
 ) -> dict[str, Any]:
-    return {"run": run_id, "by": attempt, "step": number, "so_far": text, "model": model}
+    return {"run": run_id, "of_attempt": attempt, "step": number, "new_text": text, "model": model}
 
 
 def _upsert_step(finished: bool, live: bool) -> Any:
@@ -176,7 +178,7 @@ def _build_upsert(dialect: str, finished: bool, live: bool) -> Any:
     of_attempt = select(
         _RUNS.c.id,
         bindparam("step", type_=_STEPS.c.number.type),
-        bindparam("so_far", type_=_STEPS.c.text.type),
+        bindparam("new_text", type_=_STEPS.c.text.type),
         literal(finished),
         bindparam("model", type_=_STEPS.c.model.type),
     ).where(*_OF_ATTEMPT, *([Run.live] if live else []))
@@ -193,7 +195,7 @@ def suspend(run_id: str, attempt: int) -> None:
     """Let the run wait for its person, or queue it if it can go on already. Needs `lock_attempt`
     before it: a decision then either was stored before, and is seen here, or comes after, and
     queues the run itself."""
-    db.session.execute(_SUSPEND, {"run": run_id, "by": attempt})
+    db.session.execute(_SUSPEND, {"run": run_id, "of_attempt": attempt})
 
 
 def end(
@@ -207,15 +209,15 @@ def end(
     """Store how the run ended. False, and nothing is changed, where `lock_attempt` is False."""
     row = {
         "run": run_id,
-        "by": attempt,
+        "of_attempt": attempt,
         "at_seq": seq,
-        "so_far": _counts(usage),
+        "new_usage": _counts(usage),
         "outcome": outcome,
         "code": error.code if error else None,
         "reason": error.message if error else None,
         "detail": error.detail if error else None,
         "can_retry": error is not None and error.retryable,
-        "at": utc_now(),
+        "now": utc_now(),
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
 
@@ -227,4 +229,4 @@ def end_calls(run_id: str, reason: str) -> None:
 
 
 def save_answer(message_id: str, text: str) -> None:
-    db.session.execute(_SAVE_ANSWER, {"message": message_id, "all": text})
+    db.session.execute(_SAVE_ANSWER, {"message": message_id, "final_text": text})

@@ -1,0 +1,1 @@
+"""Tools: what servers offer, calls to them, approvals, and what they show."""

@@ -26,7 +26,7 @@ from app.tools.tool import Tool
 LONGEST_REASON = 500
 _POLL_SECONDS = 0.5
 
-_OVER = {
+_ALREADY_OVER = {
     "approved": "This was approved already.",
     "declined": "This was declined already.",
     "expired": "The time for approving this is over; ask again.",
@@ -178,7 +178,7 @@ def _decide(approval: Approval, status: str, **values: Any) -> None:
         db.session.rollback()
     db.session.refresh(approval)
     if not decided:
-        raise Conflict(_OVER.get(approval.status, _OVER["expired"]))
+        raise Conflict(_ALREADY_OVER.get(approval.status, _ALREADY_OVER["expired"]))
 
 
 def _execute(statement: Update) -> bool:
