@@ -1,1 +1,1 @@
-"""The agent: a generator of events that asks a model and makes tool calls, without Flask or database."""
+"""The agent: a generator of events that asks a model and makes tool calls; no Flask, no database."""
