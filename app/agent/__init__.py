@@ -1,1 +1,1 @@
-"""The agent: a generator of events that asks a model and makes tool calls; no Flask, no database."""
+"""The agent: a generator of events that asks a model and calls tools, without Flask or database."""
