@@ -13,7 +13,7 @@ from app.config import Settings, load_settings
 from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.lifecycle import Services
-from app.llm.model import Model
+from app.llm.model_client import ModelClient
 from app.rendering import templates
 from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
@@ -103,7 +103,7 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
     connections = Connections(settings.max_streams, settings.max_streams_per_user, shared)
     limits = (settings.max_runs, settings.max_runs_per_user)
     leases = Leases(app, settings.lease_seconds, *limits)
-    producer = Producer(app, settings, log, Model.from_settings(settings), registry, leases)
+    producer = Producer(app, settings, log, ModelClient.from_settings(settings), registry, leases)
     supervisor = Supervisor(app, settings, connections, producer, leases)
     return Services(
         settings=settings,

@@ -40,8 +40,8 @@ from app.config_types import (
     Urls,
     parse_servers,
 )
+from tool_services.all_services import default_exchanges, default_urls
 from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
-from tool_services.settings import default_exchanges, default_urls
 
 OPENAI_URL = "https://api.openai.com/v1"
 # Errors don't show the values of these settings.

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import app.config
-import tool_services.settings
 from app.auth.key_files import ensure_secrets
 from scripts import ROOT, StartError
 from scripts.ports import LOOPBACK
 from scripts.programs import Program
+from tool_services import all_services
 
 # Addresses to open in a browser for those that mean "every address of this machine".
 _OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
@@ -85,7 +85,7 @@ def configured_services() -> list[Service]:
 
     Creates the secrets if they are missing, since the web app's settings include them.
     """
-    tools = tool_services.settings.load_settings()
+    tools = all_services.load_settings()
     make_secrets(tools.instance_dir)
     try:
         web = app.config.load_settings()
@@ -93,8 +93,10 @@ def configured_services() -> list[Service]:
         raise StartError(str(error)) from None
     services = [
         Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
-        Service("listings", "tool_services.listings.app:create_app()", tools.listings_port),
-        Service("analytics", "tool_services.analytics.app:create_app()", tools.analytics_port),
+        *(
+            Service(name, f"tool_services.{name}.app:create_app()", port)
+            for name, port in all_services.ports(tools).items()
+        ),
     ]
     if web.uses_demo_model:
         services.append(Service("demo-model", "demo_model:create_app()", web.demo_model_port))

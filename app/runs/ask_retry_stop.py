@@ -14,7 +14,7 @@ from app.config import Settings
 from app.conversations import make_title
 from app.db.models import Person, Run, db, new_id
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
-from app.runs import store
+from app.runs import sql
 from app.runs.admission import (
     Admission,
     check_conversation,
@@ -81,7 +81,7 @@ class Runs:
         check_limits(admission, self._settings)
         check_conversation(admission)
         if not conversation_id:
-            conversation_id = store.add_conversation(person.id, make_title(question))
+            conversation_id = sql.add_conversation(person.id, make_title(question))
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
         return self._start(place, question, key)
@@ -134,7 +134,7 @@ class Runs:
             attempt=1,
         )
         leases = self._leases
-        store.add_run(run, place.position, leases.worker, leases.seconds, text)
+        sql.add_run(run, place.position, leases.worker, leases.seconds, text)
         messages = self._producer.load_messages(place, text)
         db.session.commit()
         self._producer.start(run, place, messages)

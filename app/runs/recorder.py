@@ -20,10 +20,10 @@ from app.agent.usage import Usage
 from app.db.connection import retry_while_unavailable
 from app.db.models import Run, Step, ToolCall, db
 from app.errors import HomestreamError, RunFailed
-from app.runs import store
+from app.runs import sql
 from app.runs.event_log import EventLog
 from app.runs.replay import BETWEEN_STEPS, past_events
-from app.runs.store import TextSoFar
+from app.runs.sql import TextSoFar
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class Recorder:
 
     def suspend(self) -> None:
         """Let the run wait for its person. The next attempt begins with the stored steps."""
-        self._store(lambda: store.suspend(self.run_id, self.attempt))
+        self._store(lambda: sql.suspend(self.run_id, self.attempt))
         self._log.suspend(self.run_id)
 
     def finish(self, ending: Ending) -> None:
@@ -168,7 +168,7 @@ class Recorder:
 
     def _lock(self) -> None:
         """Keep the row for this attempt until the transaction's end."""
-        if not store.lock_attempt(self.run_id, self.attempt, self._seq, self._usage):
+        if not sql.lock_attempt(self.run_id, self.attempt, self._seq, self._usage):
             raise LeaseLost(self.run_id)
 
     def _end_step(self, turn: Turn) -> None:
@@ -186,7 +186,7 @@ class Recorder:
 
     def _save_step(self, turn: Turn) -> None:
         number = len(self._texts) + 1
-        store.save_step(
+        sql.save_step(
             self.run_id, self.attempt, number, self._text, finished=True, model=turn.model
         )
         for position, call in enumerate(turn.calls, 1):
@@ -210,13 +210,13 @@ class Recorder:
 
     def _save_ending(self, ending: Ending) -> None:
         # First the run's end, since that locks the row for this attempt.
-        if not store.end(
+        if not sql.end(
             self.run_id, self.attempt, self._seq, self._usage, ending.outcome, ending.error
         ):
             raise LeaseLost(self.run_id)
         texts = [*self._texts, self._text]
         if texts[-1] or self._is_complete:
-            store.save_step(
+            sql.save_step(
                 self.run_id,
                 self.attempt,
                 len(texts),
@@ -226,8 +226,8 @@ class Recorder:
                 live=False,
             )
         if self._may_have_calls:
-            store.end_calls(self.run_id, _NO_RESULT)
-        store.save_answer(self._message_id, BETWEEN_STEPS.join(filter(None, texts)))
+            sql.end_calls(self.run_id, _NO_RESULT)
+        sql.save_answer(self._message_id, BETWEEN_STEPS.join(filter(None, texts)))
 
 
 def _save_call(end: ToolCallUpdate) -> None:
@@ -246,7 +246,7 @@ def save_texts(app: Flask, recorders: Iterable[Recorder]) -> None:
     if not unsaved:
         return
     with app.app_context():
-        store.save_texts([text for _, text in unsaved])
+        sql.save_texts([text for _, text in unsaved])
         db.session.commit()
     for recorder, text in unsaved:
         recorder.note_saved(text)

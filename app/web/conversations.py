@@ -11,7 +11,7 @@ from app.db.models import db
 from app.errors import InputError
 from app.lifecycle import services
 from app.rendering.answer import AnswerView
-from app.rendering.conversation_page import load_message_page
+from app.rendering.displayed_messages import load_message_page
 from app.rendering.stream_without_script import as_page
 from app.web.pages import html_for, render_conversation, render_page, render_start
 from app.web.streaming import respond_with

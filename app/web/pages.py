@@ -9,7 +9,7 @@ from app.auth.stream_passes import Reader
 from app.conversations import list_conversations
 from app.db.models import Conversation
 from app.lifecycle import services
-from app.rendering.conversation_page import load_message_page
+from app.rendering.displayed_messages import load_message_page
 from app.rendering.html import AnswerHtml
 from app.web.drafts import take_draft
 

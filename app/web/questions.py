@@ -13,7 +13,7 @@ from app.db.models import Run, db
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
 from app.rendering.answer import just_begun
-from app.rendering.conversation_page import DisplayedMessage
+from app.rendering.displayed_messages import DisplayedMessage
 from app.web.drafts import typed_question
 from app.web.pages import render_conversation, render_start
 from app.web.worker_room import check_room

@@ -10,7 +10,7 @@ from app.conversations import load_run
 from app.db.models import db
 from app.lifecycle import services
 from app.rendering.answer import just_begun
-from app.rendering.conversation_page import load_answer
+from app.rendering.displayed_messages import load_answer
 from app.rendering.htmx import whole_answer
 from app.web.error_responses import wants_json
 from app.web.pages import html_for

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import demo_model.config
-import tool_services.settings
+import tool_services.all_services
 from app import create_app
 from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 from app.config import OPENAI_URL, Settings, SettingsError, load_settings
@@ -369,7 +369,7 @@ def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> Non
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_there() -> None:
-    classes = (Settings, tool_services.settings.Settings, demo_model.config.Settings)
+    classes = (Settings, tool_services.all_services.Settings, demo_model.config.Settings)
     read = {
         f"{each.model_config.get('env_prefix', '')}{name}".upper()
         for each in classes

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 from app.agent.messages import Message, ToolSpec, Turn
 from app.errors import ModelError
-from app.llm.model import Model
+from app.llm.model_client import ModelClient
 
-Build = Callable[..., Model]
+Build = Callable[..., ModelClient]
 Ask = Callable[..., tuple[list[str], Turn]]
 
 MESSAGES = [Message("user", "Hi")]
 TOOL = ToolSpec("find", "Finds things.", {"type": "object"})
 
 
-def ask_all(model: Model) -> tuple[list[str], Turn]:
+def ask_all(model: ModelClient) -> tuple[list[str], Turn]:
     """The chunks of text of a reply that succeeds, and its turn."""
     chunks: list[str] = []
     stream = model.stream(MESSAGES, [TOOL])
@@ -27,7 +27,7 @@ def ask_all(model: Model) -> tuple[list[str], Turn]:
             return chunks, turn
 
 
-def failure(model: Model) -> tuple[str, ModelError]:
+def failure(model: ModelClient) -> tuple[str, ModelError]:
     """The text before a reply failed, and its error."""
     text = ""
     try:

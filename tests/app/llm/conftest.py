@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.llm.endpoint import Endpoint
-from app.llm.model import Model
+from app.llm.model_client import ModelClient
 from tests.app.llm.asking import Ask, Build, ask_all
 from tests.support.scripted_model import ScriptedModel
 
@@ -27,15 +27,15 @@ def endpoint(
 
 @pytest.fixture
 def build(endpoint: Endpoint) -> Build:
-    """Build a Model of these names and options."""
+    """Build a ModelClient of these names and options."""
 
-    def build_model(*names: str, **options: Any) -> Model:
-        return Model(endpoint, names or ("first",), **{"backoff": 0.001, **options})
+    def build_model(*names: str, **options: Any) -> ModelClient:
+        return ModelClient(endpoint, names or ("first",), **{"backoff": 0.001, **options})
 
     return build_model
 
 
 @pytest.fixture
 def ask(build: Build) -> Ask:
-    """Ask a Model of these names and options; its chunks of text and its turn."""
+    """Ask a ModelClient of these names and options; its chunks of text and its turn."""
     return lambda *names, **options: ask_all(build(*names, **options))

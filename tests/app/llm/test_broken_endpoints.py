@@ -13,7 +13,7 @@ from gevent.server import StreamServer
 from app.errors import ModelError
 from app.llm.endpoint import Endpoint
 from app.llm.endpoint_errors import LONGEST_DETAIL
-from app.llm.model import Model
+from app.llm.model_client import ModelClient
 from app.llm.reply_limits import ReplyLimits
 from tests.app.llm.asking import ask_all, failure
 from tests.support.scripted_model import DONE, event
@@ -54,8 +54,8 @@ def server() -> Iterator[RawServer]:
 
 
 @pytest.fixture
-def model(server: RawServer) -> Model:
-    return Model(
+def model(server: RawServer) -> ModelClient:
+    return ModelClient(
         Endpoint(server.base_url, "a key of the tests"),
         ["m"],
         attempts=1,
@@ -82,7 +82,7 @@ def changed(response: bytes, dice: random.Random) -> bytes:
 
 
 def test_whatever_an_endpoint_sends_there_is_a_turn_or_an_error_of_the_model(
-    server: RawServer, model: Model
+    server: RawServer, model: ModelClient
 ) -> None:
     dice = random.Random(17)  # noqa: S311 - they fall the same way every time
     details: list[str] = []
@@ -100,14 +100,16 @@ def test_whatever_an_endpoint_sends_there_is_a_turn_or_an_error_of_the_model(
 
 
 @pytest.mark.parametrize("value", ["café", "\xff\xfe"])
-def test_a_header_beyond_ascii_does_no_harm(server: RawServer, model: Model, value: str) -> None:
+def test_a_header_beyond_ascii_does_no_harm(
+    server: RawServer, model: ModelClient, value: str
+) -> None:
     header = f"X-Served-By: {value}\r\n".encode("latin-1")
     server.response = STREAM + header + b"Connection: close\r\n\r\n" + EVENTS
     assert ask_all(model)[1].text == "Hi 👋"
 
 
 def test_no_cookie_is_carried_from_one_question_to_the_next(
-    server: RawServer, model: Model
+    server: RawServer, model: ModelClient
 ) -> None:
     cookie = b"Set-Cookie: who=alice\xff; Path=/\r\nConnection: close\r\n\r\n"
     server.response = STREAM + cookie + EVENTS
@@ -116,7 +118,9 @@ def test_no_cookie_is_carried_from_one_question_to_the_next(
     assert b"alice" not in server.requests[1]
 
 
-def test_a_failure_whose_body_breaks_off_keeps_its_status(server: RawServer, model: Model) -> None:
+def test_a_failure_whose_body_breaks_off_keeps_its_status(
+    server: RawServer, model: ModelClient
+) -> None:
     server.response = b"HTTP/1.1 401 No\r\nContent-Length: 500\r\n\r\nThe key is"
     _, problem = failure(model)
     assert (problem.code, problem.detail) == ("model_key", "401 The key is")

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from app.db.models import Run, Step, db
-from app.runs import store
-from app.runs.store import TextSoFar
+from app.runs import sql
+from app.runs.sql import TextSoFar
 from tests.app.runs.test_ask_retry_stop import last, run_id, stop
 from tests.support.product import Person, Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, endless, text
@@ -79,7 +79,7 @@ def test_a_text_of_another_attempt_is_not_stored(
     run = run_id(alice.ask("Hello").until("content"))
     with product.app.app_context():
         texts = [TextSoFar(run, attempt, 5, 7, "older") for attempt in (2, 3)]
-        store.save_texts(texts)
+        sql.save_texts(texts)
         db.session.commit()
         assert db.session.get(Step, (run, 7)) is None
     stop(alice, run)

@@ -13,7 +13,7 @@ import requests
 from sqlalchemy import select, update
 
 from app.db.models import Approval, Run, db
-from app.runs import store
+from app.runs import sql
 from tests.app.runs.test_ask_retry_stop import last, run_id, stop
 from tests.support.product import Message, Person, Product, Stream, eventually, text_of
 from tests.support.scripted_model import (
@@ -189,7 +189,7 @@ def test_a_decision_that_comes_while_the_run_is_suspended_is_not_missed(
         db.session.execute(update(Approval).values(status="approved"))
         attempt = db.session.scalar(select(Run.attempt))
         assert attempt
-        store.suspend(run_id(messages), attempt)
+        sql.suspend(run_id(messages), attempt)
         db.session.commit()
         assert db.session.scalar(select(Run.status)) == "queued"
         db.session.rollback()

@@ -15,7 +15,7 @@ from sqlalchemy import event
 from werkzeug.test import TestResponse
 
 from app.db.models import Base, Message, Run, User, db, to_person
-from app.rendering.conversation_page import PAGE_LENGTH
+from app.rendering.displayed_messages import PAGE_LENGTH
 from app.runs.prompt import messages_for
 from tests.app.web.test_conversations import Strict, finished
 from tests.support.long_conversations import long_conversation

@@ -16,11 +16,11 @@ from tests.support.product import ServiceFactory
 from tests.support.seeded_databases import copy_folder
 from tests.tool_services.support.issuer import Issuer
 from tests.tool_services.support.services import Service, running
+from tool_services.all_services import Settings
 from tool_services.analytics import app as analytics
 from tool_services.analytics.models import db as analytics_db
 from tool_services.listings import app as listings
 from tool_services.listings.models import db as listings_db
-from tool_services.settings import Settings
 
 _SERVICES: dict[str, tuple[Callable[[Settings], Flask], SQLAlchemy]] = {
     "listings": (listings.create_app, listings_db),

@@ -7,7 +7,7 @@ import pytest
 from app.agent.usage import Usage
 from app.errors import ModelRefused, ModelUnavailable
 from app.llm.endpoint import Endpoint
-from app.llm.model import Model
+from app.llm.model_client import ModelClient
 from tests.app.llm.asking import MESSAGES, Ask, Build, ask_all, failure
 from tests.support.product import eventually
 from tests.support.scripted_model import (
@@ -126,7 +126,7 @@ def test_retry_after_is_kept_to(model: ScriptedModel, build: Build) -> None:
 
 def test_nothing_listening_is_a_transient_failure() -> None:
     nobody = Endpoint("http://127.0.0.1:9/v1")
-    said, problem = failure(Model(nobody, ["m"], attempts=2, backoff=0.001))
+    said, problem = failure(ModelClient(nobody, ["m"], attempts=2, backoff=0.001))
     assert (said, problem.code, problem.retryable) == ("", "model_connection", True)
     assert "refused" in problem.detail
 

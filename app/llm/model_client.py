@@ -29,7 +29,7 @@ _LONGEST_WAIT = 20.0
 
 
 @dataclass(frozen=True)
-class Model:
+class ModelClient:
     """An endpoint and the names of the models to ask there, the preferred one first.
 
     `first_token_timeout` in seconds bounds the wait for the first token, and any silence after it.
@@ -46,7 +46,7 @@ class Model:
     backoff: float = 0.5
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> Model:
+    def from_settings(cls, settings: Settings) -> ModelClient:
         """Build the model that the settings name."""
         return cls(
             Endpoint(settings.model_base_url, settings.openai_api_key.get_secret_value()),

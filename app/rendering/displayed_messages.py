@@ -1,4 +1,4 @@
-"""A page of a conversation's messages, with each answer as far as it has come."""
+"""The messages that a conversation's page displays, with each answer as far as it has come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of all tool services of this repository, for the app and the programs that start it.
+"""The list of this repository's tool services, for the app and for the programs that start them.
 
 This module imports the services' settings, but not the services.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 from tool_services.analytics.settings import AnalyticsSettings
 from tool_services.framework.settings import load_settings as load
 from tool_services.listings.settings import ListingsSettings
+
+NAMES = ("listings", "analytics")
+"""Each is a folder here, and begins the names of its settings for port and URL."""
 
 
 class Settings(ListingsSettings, AnalyticsSettings):
@@ -25,7 +28,12 @@ def default_urls() -> dict[str, str]:
     Raises pydantic's ValidationError for a bad setting.
     """
     settings = Settings()
-    return {"listings": settings.listings_url, "analytics": settings.analytics_url}
+    return {name: getattr(settings, f"{name}_url") for name in NAMES}
+
+
+def ports(settings: Settings) -> dict[str, int]:
+    """Return the port of each service by its name."""
+    return {name: getattr(settings, f"{name}_port") for name in NAMES}
 
 
 def default_exchanges() -> dict[str, str]:
