@@ -40,6 +40,7 @@ from app.web import (
     streaming_check,
     tool_output,
     tools,
+    user_sessions,
 )
 
 
@@ -69,6 +70,7 @@ def create_app(config: Settings | None = None) -> Flask:
     auth.init_app(app, SignInLimit(settings.sign_in_limit, redis))
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
+        user_sessions,
         *(api, health, streaming_check, oauth),
     ):
         app.register_blueprint(module.bp)

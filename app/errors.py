@@ -4,8 +4,10 @@ with more than one mistake.
 HomestreamError            code, message (a sentence for the person), status, retryable
 ├── InputError             422, field: what was typed is wrong
 ├── Unauthenticated        401: nobody is signed in
+│   └── SessionEnded       the reader's session ended while a stream was open
 ├── Forbidden              403: signed in, but not like this
-│   └── StaleForm          the form is too old, or not ours
+│   ├── StaleForm          the form is too old, or not ours
+│   └── PasswordNeeded     the person has to give their password again first
 ├── NotFound               404: not there, or not the caller's
 ├── Conflict               409: not now, or there already
 ├── TooMany                429 or 503, retry_after: a limit is reached
@@ -53,6 +55,10 @@ class Unauthenticated(HomestreamError):
     code = "unauthenticated"
 
 
+class SessionEnded(Unauthenticated):
+    code = "session_ended"
+
+
 class Forbidden(HomestreamError):
     status = 403
     code = "forbidden"
@@ -60,6 +66,10 @@ class Forbidden(HomestreamError):
 
 class StaleForm(Forbidden):
     """A form of an earlier session: its page has to be loaded again before it can be sent."""
+
+
+class PasswordNeeded(Forbidden):
+    code = "password_needed"
 
 
 class NotFound(HomestreamError):

@@ -10,8 +10,10 @@ from typing import cast
 import gevent
 from flask import current_app
 
+from app.auth import session_table
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
+from app.db.connection import is_unavailable
 from app.db.models import db
 from app.db.server_watch import watch_server
 from app.runs.ask_retry_stop import Runs
@@ -27,6 +29,7 @@ from app.tools.registry import ToolRegistry
 _ACCEPTS_SECONDS = 1.1
 _MARGIN_SECONDS = 2.0
 _RENEW_STREAMS_SECONDS = 3.0
+_CHECK_SESSIONS_SECONDS = 2.0
 _NO_OTHER_WORKER = 3
 """The exit code on which gunicorn starts no other worker."""
 _UNKNOWN_TOOL = "APPROVALS names %s, but no tool is called that. Correct it in the settings."
@@ -52,6 +55,7 @@ class Services:
         not: keep leases, take over runs, watch the tool services and the database."""
         self.log.start()
         loops = [self.registry.watch, self._renew_streams, self._watch_database]
+        loops.append(self._watch_sessions)
         if self.settings.approvals:
             loops.append(self._check_approvals)
         self._loops += [gevent.spawn(loop) for loop in (*loops, *self.supervisor.loops())]
@@ -114,6 +118,24 @@ class Services:
         while True:
             gevent.sleep(_RENEW_STREAMS_SECONDS)
             self.connections.renew()
+
+    def _watch_sessions(self) -> None:
+        """End the streams of sessions that have ended, on whatever worker that was."""
+        while True:
+            gevent.sleep(_CHECK_SESSIONS_SECONDS)
+            if streaming := self.connections.sessions():
+                self._end_streams_of_ended(streaming)
+
+    def _end_streams_of_ended(self, streaming: set[str]) -> None:
+        try:
+            with self.subscriptions.app.app_context():
+                still_open = session_table.still_open(streaming)
+        except Exception as error:
+            if not is_unavailable(error):
+                raise
+            return
+        if self.connections.end_all_but(still_open, streaming):
+            self.log.wake_readers()
 
 
 def services() -> Services:

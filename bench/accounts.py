@@ -10,10 +10,13 @@ import base64
 import json
 import sys
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 
 from flask_jwt_extended import create_access_token
 
 from app import create_app
+from app.auth import session_table
+from app.auth.session_table import Place
 from app.db.models import Conversation, User, db, new_id
 from scripts.services import configured_services
 from scripts.set_up import migrate
@@ -50,8 +53,9 @@ def _create(number: int) -> Account:
     db.session.add(user)
     db.session.flush()
     db.session.add(conversation)
-    session = {"sid": new_id(), "csrf": new_id()}
-    return Account(create_access_token(user.id, additional_claims=session), conversation.id)
+    session = session_table.begin(user.id, Place("", "bench"), timedelta(days=1))
+    claims = {"sid": session.id, "csrf": new_id()}
+    return Account(create_access_token(user.id, additional_claims=claims), conversation.id)
 
 
 def main() -> None:

@@ -2,12 +2,14 @@
 
 A browser's tokens are in HttpOnly cookies. They are guarded by a CSRF value that each form sends,
 and that stays the same for the whole session, so that a form in another tab stays good. An API
-client's access token is in the Authorization header. Signing out ends the session: from then on
-both of its tokens are refused, except for what stream_passes says.
+client's access token is in the Authorization header. A session's row (app/auth/session_table.py) is
+looked up with every request: once it has ended, its tokens are refused, except for what
+stream_passes says. A refresh token is good for one use.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
@@ -17,22 +19,30 @@ from flask import Flask, Response, current_app, g, request
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from sqlalchemy import bindparam, select
 
-from app.auth import passwords, stream_passes
+from app.auth import passwords, session_table, stream_passes
+from app.auth.session_table import Place
 from app.auth.stream_passes import Reader
 from app.db.connection import begin_read_only
-from app.db.models import EndedSession, Person, User, db, new_id, utc_now
-from app.errors import StaleForm, Unauthenticated
+from app.db.models import Person, User, UserSession, db, new_id, utc_now
+from app.errors import PasswordNeeded, StaleForm, Unauthenticated
 
 jwt_manager = fje.JWTManager()
 
 BAD_TOKEN = (JWTExtendedException, jwt.PyJWTError)
 
-# A token's person, and whether its session has ended: one query, made with every request.
-_USERS, _ENDED = User.__table__.c, EndedSession.__table__.c
-_PERSON_AND_END = (
-    select(*_USERS["id", "email", "name", "role", "created_at"], _ENDED.id)
-    .outerjoin(EndedSession.__table__, _ENDED.id == bindparam("session"))
-    .where(_USERS.id == bindparam("person"))
+_PASSWORD_MINUTES = 10
+"""How long after giving the password a person may do what asks for it."""
+
+# The person of an open session: one query, made with every request.
+_USERS, _SESSIONS = User.__table__.c, UserSession.__table__.c
+_PERSON = (
+    select(*_USERS["id", "email", "name", "role", "created_at"])
+    .join(UserSession.__table__, _SESSIONS.user_id == _USERS.id)
+    .where(
+        _USERS.id == bindparam("person"),
+        _SESSIONS.id == bindparam("session"),
+        _SESSIONS.ended_at.is_(None),
+    )
 )
 
 
@@ -51,10 +61,14 @@ def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool
         JWT_CSRF_IN_COOKIES=False,
         JWT_CSRF_CHECK_FORM=True,
     )
+    if secure:
+        # No other host of the domain can set these, and no page without https.
+        app.config["JWT_ACCESS_COOKIE_NAME"] = "__Host-access"
+        app.config["JWT_REFRESH_COOKIE_NAME"] = "__Host-refresh"
     passwords.init_app(app)
     stream_passes.init_app(app)
     jwt_manager.init_app(app)
-    app.after_request(_send_new_token)
+    app.after_request(_send_new_tokens)
     app.jinja_env.globals |= {"csrf_token": csrf_token, "is_admin": is_admin}
 
 
@@ -82,7 +96,19 @@ def current_user() -> Person:
 def current_reader() -> Reader:
     """Return the signed-in person as the reader of a stream."""
     person = current_user()
-    return Reader(person.id, person.role, csrf_token())
+    return Reader(person.id, current_session(), person.role, csrf_token())
+
+
+def current_session() -> str:
+    """Return the id of the session that this request belongs to."""
+    return str(fje.get_jwt()["sid"])
+
+
+def require_recent_password() -> None:
+    """Let a person on who has given their password within ten minutes. Raises PasswordNeeded."""
+    session = db.session.get_one(UserSession, current_session())
+    if utc_now() - session.password_at > timedelta(minutes=_PASSWORD_MINUTES):
+        raise PasswordNeeded("Enter your password first, to show that it is you.")
 
 
 def csrf_token() -> str:
@@ -105,7 +131,7 @@ def stream_pass(run_id: str) -> str:
     It is for the cookie that let the request on, or the one that the response brings. "" for an
     API client, whose token is in a header.
     """
-    cookie = g.get("new_access_token") or access_cookie()
+    cookie = g.new_tokens.access if "new_tokens" in g else access_cookie()
     if cookie is None or fje.get_jwt_request_location() != "cookies":
         return ""
     return stream_passes.issue_pass(run_id, cookie, current_user().role)
@@ -120,40 +146,65 @@ def bearer(token: str) -> str | None:
         claims = fje.decode_token(token)
     except BAD_TOKEN:
         return None
-    person, ended = _find_person(claims)
-    return person.id if person and not ended and claims.get("type") == "access" else None
+    person = _find_person(claims)
+    return person.id if person and claims.get("type") == "access" else None
 
 
-def new_tokens(person_id: str) -> tuple[str, str]:
-    """Begin a session. Return its access token and its refresh token."""
-    claims = {"sid": new_id(), "csrf": new_id()}
-    refresh = fje.create_refresh_token(person_id, additional_claims=claims)
-    return new_access_token(person_id, claims), refresh
+@dataclass(frozen=True)
+class Tokens:
+    access: str
+    refresh: str
 
 
-def new_access_token(person_id: str, claims: dict[str, Any]) -> str:
-    """Return another access token for the session that the claims are from."""
+def begin_session(person_id: str) -> Tokens:
+    """Begin a session at the place that the request comes from."""
+    session = session_table.begin(person_id, _place(), _lifetime())
+    return _tokens(person_id, {"sid": session.id, "csrf": new_id()}, session.generation)
+
+
+def renew_session() -> Tokens:
+    """Use up the refresh token that let the request on. Raises Unauthenticated."""
+    claims = fje.get_jwt()
+    db.session.rollback()  # a GET has begun to read only
+    generation = session_table.renew(
+        claims["sid"], int(claims.get("generation", 0)), _place(), _lifetime()
+    )
+    if generation is None:
+        raise Unauthenticated("This session has ended: sign in to go on.")
+    return _tokens(claims["sub"], claims, generation)
+
+
+def set_cookies(response: Response, tokens: Tokens) -> None:
+    """Give a browser the session's tokens, for as long as the session lasts."""
+    seconds = int(_lifetime().total_seconds())
+    fje.set_access_cookies(response, tokens.access, max_age=seconds)
+    fje.set_refresh_cookies(response, tokens.refresh, max_age=seconds)
+
+
+def _tokens(person_id: str, claims: dict[str, Any], generation: int) -> Tokens:
     kept = {name: claims[name] for name in ("sid", "csrf")}
-    token: str = fje.create_access_token(person_id, additional_claims=kept)
-    return token
+    renewing = kept | {"generation": generation}
+    return Tokens(
+        fje.create_access_token(person_id, additional_claims=kept),
+        fje.create_refresh_token(person_id, additional_claims=renewing),
+    )
 
 
-def end_session(claims: dict[str, Any]) -> None:
-    """Refuse the session's tokens from now on."""
-    lifetime: timedelta = current_app.config["JWT_REFRESH_TOKEN_EXPIRES"]
-    expired = EndedSession.__table__.delete().where(EndedSession.expires_at < utc_now())
-    db.session.execute(expired)
-    db.session.merge(EndedSession(id=claims["sid"], expires_at=utc_now() + lifetime))
-    db.session.commit()
+def _lifetime() -> timedelta:
+    return cast(timedelta, current_app.config["JWT_REFRESH_TOKEN_EXPIRES"])
+
+
+def _place() -> Place:
+    return Place(request.remote_addr or "", request.headers.get("User-Agent", ""))
 
 
 @jwt_manager.token_in_blocklist_loader
 def _has_ended(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
-    """Whether the token's session has ended; asked before `_load_user`, which takes the rest."""
+    """Whether the token's session has ended; asked before `_load_user`."""
     if request.method == "GET":
         begin_read_only()
-    g.token_person, ended = _find_person(claims)
-    return ended
+    g.token_person = _find_person(claims)
+    return g.token_person is None
 
 
 @jwt_manager.user_lookup_loader
@@ -161,11 +212,11 @@ def _load_user(_header: dict[str, Any], _claims: dict[str, Any]) -> Person | Non
     return cast("Person | None", g.pop("token_person"))
 
 
-def _find_person(claims: dict[str, Any]) -> tuple[Person | None, bool]:
-    """Return the token's person, if there is one, and whether its session has ended."""
+def _find_person(claims: dict[str, Any]) -> Person | None:
+    """Return the token's person, unless its session has ended."""
     asked = {"person": claims["sub"], "session": claims.get("sid", "")}
-    found = db.session.execute(_PERSON_AND_END, asked).one_or_none()
-    return (None, False) if found is None else (Person(*found[:5]), found[5] is not None)
+    found = db.session.execute(_PERSON, asked).one_or_none()
+    return None if found is None else Person(*found)
 
 
 def _continue_by_refresh_token() -> None:
@@ -175,10 +226,10 @@ def _continue_by_refresh_token() -> None:
         raise StaleForm("This form is from an earlier session: send it again.") from None
     except BAD_TOKEN:
         raise Unauthenticated("Sign in to go on.") from None
-    g.new_access_token = new_access_token(fje.get_current_user().id, fje.get_jwt())
+    g.new_tokens = renew_session()
 
 
-def _send_new_token(response: Response) -> Response:
-    if "new_access_token" in g:
-        fje.set_access_cookies(response, g.new_access_token)
+def _send_new_tokens(response: Response) -> Response:
+    if "new_tokens" in g:
+        set_cookies(response, g.new_tokens)
     return response

@@ -4,8 +4,8 @@ The page opens that stream some milliseconds after it sent the question. Checkin
 session and the run's owner once more would add 0.8 ms of CPU to the 6.4 ms that a question costs.
 
 A pass is good for one run, for the cookie that the question came with, and for SECONDS. It is
-signed, so any worker accepts it. Who signs out within that time can still be read along with by
-somebody who has both the cookie and the pass.
+signed, so any worker accepts it. A session that has ended within that time still opens the stream
+so, for a moment: until the worker looks which sessions are open (app/lifecycle.py).
 """
 
 from __future__ import annotations
@@ -24,9 +24,10 @@ ADMIN = "admin"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads a stream. `csrf_token` goes into the forms that the stream brings."""
+    """Who reads a stream, in which session. `csrf_token` goes into the forms that it brings."""
 
     user_id: str
+    session_id: str
     role: str
     csrf_token: str
 
@@ -52,7 +53,7 @@ def read_pass(text: str, run_id: str, cookie: str) -> Reader | None:
         return None
     # The signature shows that this cookie was checked when the pass was issued.
     claims = jwt.decode(cookie, options={"verify_signature": False})
-    return Reader(claims["sub"], role, claims["csrf"])
+    return Reader(claims["sub"], claims["sid"], role, claims["csrf"])
 
 
 def _serializer() -> URLSafeTimedSerializer:

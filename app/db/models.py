@@ -72,12 +72,38 @@ def to_person(user: User) -> Person:
 
 
 class EndedSession(db.Model):  # type: ignore[name-defined, misc]
-    """A session that its user signed out of; its tokens are refused until they expire."""
+    """A session that ended. Only for nodes of versions before 0.3, which have no other table."""
 
     __tablename__ = "ended_sessions"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UserSession(db.Model):  # type: ignore[name-defined, misc]
+    """A user's sign-in, on one device. `id` is the `sid` of its tokens.
+
+    `generation` counts its refresh tokens; only the last one is good. `address` and `device` (what
+    the browser calls itself) are those of the last renewal, at `renewed_at`. `password_at` is when
+    the password was last given. It is over at `ended_at` or `expires_at`.
+    """
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    generation: Mapped[int]
+    address: Mapped[str] = mapped_column(String(45))
+    device: Mapped[str] = mapped_column(String(300))
+    created_at: Mapped[datetime]
+    renewed_at: Mapped[datetime]
+    password_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None or self.expires_at <= utc_now()
 
 
 class Conversation(db.Model):  # type: ignore[name-defined, misc]

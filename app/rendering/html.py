@@ -55,6 +55,9 @@ class AnswerHtml:
     def moved(self) -> str:
         return self._render("runs/_moved.html")
 
+    def signed_out(self, run_id: str, sign_in: str) -> str:
+        return self._render("runs/_signed_out.html", run_id=run_id, sign_in=sign_in)
+
     def _render(self, template: str, **values: Any) -> str:
         with self.app.app_context():
             return render_template(

@@ -12,6 +12,7 @@ from itertools import groupby
 from markupsafe import escape
 
 from app.agent.events import Content, Done, Event
+from app.errors import SessionEnded
 from app.rendering.answer import (
     AnswerView,
     ApprovalsChange,
@@ -32,11 +33,21 @@ from app.runs.event_log import Entry
 _SLOTS = ("0", "message", "2", "3", "4")
 
 
-def as_fragments(batches: Batches, answer: AnswerView, html: AnswerHtml) -> Iterator[str]:
+def as_fragments(
+    batches: Batches, answer: AnswerView, html: AnswerHtml, sign_in: str = ""
+) -> Iterator[str]:
     """Yield the event stream: a snapshot, which replaces the answer on the page, then changes.
 
-    Each batch of entries is one piece, since each piece is sent by itself.
+    If the reader's session ends, a notice that links to `sign_in` takes the answer's place.
     """
+    try:
+        yield from _events(batches, answer, html)
+    except SessionEnded:
+        yield from closing_notice(answer.run_id, html.signed_out(answer.run_id, sign_in))
+
+
+def _events(batches: Batches, answer: AnswerView, html: AnswerHtml) -> Iterator[str]:
+    """Yield the events. Each batch of entries is one piece, since each piece is sent by itself."""
     seq = 0
     for entries in batches:
         # A piece is given no name, since a name would keep it until the next one comes.

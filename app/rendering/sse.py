@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.agent.events import Done, to_json
+from app.agent.events import Done, Failed, to_json
+from app.errors import SessionEnded
 from app.runs.event_log import Entry
 
 RETRY_MS = 3000
@@ -26,7 +27,15 @@ def sse(event: str, data: str, *, id: int | None = None) -> str:
 
 
 def as_json(batches: Batches) -> Iterator[str]:
-    """Yield the API's event stream."""
+    """Yield the API's event stream. It ends with an error if the reader's session does."""
+    try:
+        yield from _events(batches)
+    except SessionEnded as error:
+        ended = Failed(error.code, error.message, retryable=False)
+        yield sse(ended.name, compact_json(to_json(ended)))
+
+
+def _events(batches: Batches) -> Iterator[str]:
     yield f"retry: {RETRY_MS}\n\n"
     seq = None
     last = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from app.errors import SessionEnded
 from app.rendering.answer import (
     AnswerView,
     ApprovalsChange,
@@ -18,11 +19,22 @@ from app.rendering.sse import Batches
 
 
 def as_page(
-    batches: Batches, answer: AnswerView, html: AnswerHtml, head: str, tail: str
+    batches: Batches, answer: AnswerView, html: AnswerHtml, head: str, tail: str, sign_in: str = ""
 ) -> Iterator[str]:
-    """Yield the page: its head, what becomes final of the answer, its tail."""
-    page = _HeldOpen(html)
+    """Yield the page: its head, what becomes final of the answer, its tail.
+
+    If the reader's session ends, the page ends with a link to `sign_in`.
+    """
     yield head
+    try:
+        yield from _body(batches, answer, html)
+    except SessionEnded:
+        yield html.signed_out(answer.run_id, sign_in)
+    yield tail
+
+
+def _body(batches: Batches, answer: AnswerView, html: AnswerHtml) -> Iterator[str]:
+    page = _HeldOpen(html)
     for entries in batches:
         for entry in entries:
             yield "".join(page.add(change) for change in answer.apply(entry.event))
@@ -31,7 +43,6 @@ def as_page(
             yield "<!-- -->\n"
     yield "".join(page.add(change) for change in answer.close_text())
     yield page.end(answer) if not answer.live else html.moved()
-    yield tail
 
 
 class _HeldOpen:

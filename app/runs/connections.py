@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -18,13 +18,15 @@ Limit = Literal["own", "all"]
 """Which limit is reached: the person's own, or everybody's."""
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(eq=False, slots=True)
 class Connection:
-    """One open stream. `opened_at` is in seconds, on the monotonic clock."""
+    """One open stream of a person's session. `opened_at` is in seconds, on the monotonic clock."""
 
     user_id: str
+    session_id: str
     run_id: str
     kind: str
+    session_ended: bool = False
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     opened_at: float = field(default_factory=time.monotonic)
 
@@ -63,9 +65,9 @@ class Connections:
         self._by_user: Counter[str] = Counter()
         self._by_run: Counter[str] = Counter()
 
-    def open(self, user_id: str, run_id: str, kind: str) -> Connection:
+    def open(self, user_id: str, session_id: str, run_id: str, kind: str) -> Connection:
         """Register a stream, to be closed when it ends. Raises TooMany at a limit."""
-        connection = Connection(user_id, run_id, kind)
+        connection = Connection(user_id, session_id, run_id, kind)
         reached = self._limit_reached(user_id)
         if reached is None and self._shared is not None:
             reached = self._shared.add(connection, self.limit, self.limit_per_user)
@@ -85,6 +87,22 @@ class Connections:
             _decrement(self._by_run, connection.run_id)
             if self._shared is not None:
                 self._shared.remove(connection, at_once=at_once)
+
+    def sessions(self) -> set[str]:
+        """The ids of the sessions that have a stream open here."""
+        return {connection.session_id for connection in self._open}
+
+    def end_all_but(self, open_sessions: Container[str], among: Container[str]) -> bool:
+        """Let the streams end whose session is one of `among` that is not open any more. Return
+        whether there are any; their readers have to be woken."""
+        ended = [
+            connection
+            for connection in self._open
+            if connection.session_id in among and connection.session_id not in open_sessions
+        ]
+        for connection in ended:
+            connection.session_ended = True
+        return bool(ended)
 
     def readers(self, run_id: str) -> int:
         """How many read the run, on all workers."""

@@ -14,7 +14,8 @@ from flask import Flask
 from app.agent.events import Done, Event, Failed
 from app.db.connection import is_unavailable
 from app.db.models import Run, db
-from app.runs.connections import Connections
+from app.errors import SessionEnded
+from app.runs.connections import Connection, Connections
 from app.runs.event_log import Entry, EventLog
 from app.runs.replay import stored_events
 
@@ -39,12 +40,17 @@ class Subscriptions:
     connections: Connections
     ping_interval: float
 
-    def subscribe(self, run_id: str, after: int = 0) -> Iterator[list[Entry]]:
+    def subscribe(
+        self, run_id: str, after: int = 0, connection: Connection | None = None
+    ) -> Iterator[list[Entry]]:
         """Yield the entries after seq `after` in order, and an empty list after each silence of
         `ping_interval` seconds or less. Ends after Done, or when this worker stops. Touches neither
-        the request nor, while it waits, the database."""
+        the request nor, while it waits, the database. Raises SessionEnded once the session of
+        `connection` has ended."""
         sent: list[Entry] = []  # from the database
         while not self.connections.is_closed:
+            if connection is not None and connection.session_ended:
+                raise SessionEnded("Your session has ended: sign in to go on.")
             entries = self.log.read(run_id, after, self.ping_interval)
             if not entries:
                 stored = self._stored(run_id, after, in_log=entries is not None)

@@ -9,13 +9,14 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from app.agent.events import Event, to_json
-from app.auth.sessions import current_user, require_user
+from app.auth.sessions import current_reader, current_user, require_user
 from app.conversations import load_history, load_run, summarize_history
 from app.db.models import Message, Run, db
 from app.errors import InputError, Unavailable
 from app.lifecycle import services
 from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
+from app.runs.connections import Connection
 from app.web.streaming import respond_with
 from app.web.worker_room import check_room
 
@@ -31,7 +32,7 @@ _LONGEST_PAGE = 200
 def chat_stream() -> Response:
     """Ask, and stream the answer's events."""
     # A question whose answer could not be streamed is refused before it is asked.
-    connection = services().connections.open(current_user().id, "", "json")
+    connection = _open_stream("")
     try:
         run = _ask()
     finally:
@@ -117,10 +118,15 @@ def _ask() -> Run:
 
 def _stream(run: Run, after: int) -> Response:
     app = services()
-    connection = app.connections.open(current_user().id, run.id, "json")
-    batches = app.subscriptions.subscribe(run.id, after)
+    connection = _open_stream(run.id)
+    batches = app.subscriptions.subscribe(run.id, after, connection)
     db.session.remove()
     return respond_with(as_json(batches), app.connections, connection)
+
+
+def _open_stream(run_id: str) -> Connection:
+    reader = current_reader()
+    return services().connections.open(reader.user_id, reader.session_id, run_id, "json")
 
 
 def _last_event_id() -> int:

@@ -9,10 +9,10 @@ from flask import Blueprint, Flask, current_app, g, jsonify, render_template, re
 from flask.typing import ResponseReturnValue
 from flask_jwt_extended.exceptions import CSRFError
 
-from app.auth import accounts, sessions
+from app.auth import accounts, session_table, sessions
 from app.auth.accounts import Fields, FormErrors, log_in, sign_up
 from app.auth.sign_in_limit import SignInLimit
-from app.db.models import User
+from app.db.models import User, UserSession
 from app.errors import Forbidden, InputError, Unauthenticated
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
@@ -58,17 +58,18 @@ def login() -> ResponseReturnValue:
 
 @bp.post("/refresh")
 def refresh() -> ResponseReturnValue:
-    """Give a new access token for the refresh token in the Authorization header or cookie."""
+    """Give new tokens for the refresh token in the Authorization header or cookie, which is used
+    up by that."""
     try:
         fje.verify_jwt_in_request(refresh=True)
     except CSRFError:
         raise Forbidden("The X-CSRF-TOKEN header is missing or wrong.") from None
     except sessions.BAD_TOKEN:
         raise Unauthenticated("The refresh token is missing, expired or not valid.") from None
-    access = sessions.new_access_token(fje.get_current_user().id, fje.get_jwt())
-    response = jsonify(access_token=access)
+    tokens = sessions.renew_session()
+    response = jsonify(access_token=tokens.access, refresh_token=tokens.refresh)
     if "Authorization" not in request.headers:
-        fje.set_access_cookies(response, access)
+        sessions.set_cookies(response, tokens)
     return response
 
 
@@ -86,16 +87,18 @@ def logout() -> ResponseReturnValue:
     """End the session. For a browser that has none, this is no error."""
     try:
         sessions.require_user()
-        sessions.end_session(fje.get_jwt())
+        session_table.end(UserSession.id == sessions.current_session())
     except Unauthenticated:
         if wants_json():
             raise
-    g.pop("new_access_token", None)
+    g.pop("new_tokens", None)
     drop_draft()
     if wants_json():
         return jsonify(message="You are signed out.")
     response = redirect(url_for("auth.login_form"))
     fje.unset_jwt_cookies(response)
+    # Not "cookies": that would sign the browser out of whatever else the domain has.
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
@@ -126,11 +129,11 @@ def _form(template: str, status: int = 200, errors: Fields | None = None) -> Res
 
 
 def _signed_in(person: User, status: int) -> ResponseReturnValue:
-    access, refresh = sessions.new_tokens(person.id)
+    tokens = sessions.begin_session(person.id)
     if wants_json():
-        body = {"user": accounts.profile(person), "access_token": access, "refresh_token": refresh}
+        user = accounts.profile(person)
+        body = {"user": user, "access_token": tokens.access, "refresh_token": tokens.refresh}
         return jsonify(body), status
     response = redirect(safe_next(request.values.get("next")))
-    fje.set_access_cookies(response, access)
-    fje.set_refresh_cookies(response, refresh)
+    sessions.set_cookies(response, tokens)
     return response

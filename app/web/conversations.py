@@ -62,9 +62,11 @@ def watch(conversation_id: str) -> ResponseReturnValue:
     if not marker:
         # The answer has ended since, and the page shows it whole.
         return redirect(url_for(".show", conversation_id=found.id), 303)
-    connection = services().connections.open(current_user().id, run.id, "page")
-    batches = services().subscriptions.subscribe(run.id)
-    chunks = as_page(batches, AnswerView(run.id), html_for(current_reader()), head, tail)
+    reader = current_reader()
+    connection = services().connections.open(reader.user_id, reader.session_id, run.id, "page")
+    batches = services().subscriptions.subscribe(run.id, connection=connection)
+    sign_in = url_for("auth.login_form", next=request.path)
+    chunks = as_page(batches, AnswerView(run.id), html_for(reader), head, tail, sign_in)
     db.session.remove()
     return respond_with(chunks, services().connections, connection, mimetype="text/html")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from flask import Blueprint, Response, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import access_cookie, current_reader, require_user
@@ -29,16 +29,17 @@ def stream(run_id: str) -> ResponseReturnValue:
     """
     try:
         reader = _reader(run_id)
-        connection = services().connections.open(reader.user_id, run_id, "fragments")
+        connection = services().connections.open(
+            reader.user_id, reader.session_id, run_id, "fragments"
+        )
     except TooMany:
         return respond_with(busy())
     except Unauthenticated:
-        back = safe_next(path_of(request.referrer))
-        return _end_with("runs/_signed_out.html", run_id, back=back)
+        return _end_with("runs/_signed_out.html", run_id, sign_in=_sign_in())
     except HomestreamError as error:
         return _end_with("runs/_no_stream.html", run_id, error=error)
-    batches = services().subscriptions.subscribe(run_id)
-    chunks = as_fragments(batches, AnswerView(run_id), html_for(reader))
+    batches = services().subscriptions.subscribe(run_id, connection=connection)
+    chunks = as_fragments(batches, AnswerView(run_id), html_for(reader), _sign_in())
     db.session.remove()
     return respond_with(chunks, services().connections, connection)
 
@@ -52,6 +53,11 @@ def _reader(run_id: str) -> Reader:
     reader = current_reader()
     check_run_owner(reader.user_id, run_id)
     return reader
+
+
+def _sign_in() -> str:
+    """Return the address of the log-in page, which leads back to this one."""
+    return url_for("auth.login_form", next=safe_next(path_of(request.referrer)))
 
 
 def _end_with(template: str, run_id: str, **values: object) -> Response:

@@ -18,7 +18,7 @@ import pytest
 from werkzeug.routing import Rule
 from werkzeug.test import create_environ, run_wsgi_app
 
-from app.auth.sessions import new_tokens
+from app.auth.sessions import begin_session
 from app.db.models import Approval, ToolCall, db, utc_now
 from tests.support.product import Person, Product
 
@@ -282,8 +282,8 @@ def test_what_once_was_a_fault_is_refused_with_a_sentence(
 
 
 def new_session(product: Product, person: Person) -> Session:
-    with product.app.app_context():
-        token, _ = new_tokens(person.id)
+    with product.app.test_request_context():
+        token = begin_session(person.id).access
     return Session(token, jwt.decode(token, options={"verify_signature": False})["csrf"])
 
 

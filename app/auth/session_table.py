@@ -1,0 +1,111 @@
+"""The table of sign-in sessions: begin one, renew it, end it, list a person's.
+
+A session has one refresh token at a time, told by its generation: a number that each renewal
+raises. A token of an older generation was used before. If that was a moment ago, two tabs renewed
+the session at the same time; otherwise somebody has a copy, and the session ends for everybody who
+has its tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, Update, and_, select, update
+
+from app.db.models import UserSession, db, new_id, utc_now
+
+_SAME_MOMENT = timedelta(seconds=10)
+_LONGEST_DEVICE = 300
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a request comes from: its address, and what its browser or program calls itself."""
+
+    address: str
+    device: str
+
+
+def begin(user_id: str, place: Place, lifetime: timedelta) -> UserSession:
+    """Store a session that begins now, and lasts for `lifetime` unless it is renewed.
+
+    Forget those of this person that are over for as long.
+    """
+    now = utc_now()
+    old = UserSession.expires_at < now - lifetime
+    db.session.execute(UserSession.__table__.delete().where(UserSession.user_id == user_id, old))
+    session = UserSession(
+        id=new_id(),
+        user_id=user_id,
+        generation=1,
+        created_at=now,
+        renewed_at=now,
+        password_at=now,
+        expires_at=now + lifetime,
+        **_seen(place),
+    )
+    db.session.add(session)
+    db.session.commit()
+    return session
+
+
+def renew(session_id: str, generation: int, place: Place, lifetime: timedelta) -> int | None:
+    """Use up the refresh token of `generation`, and return the generation of the next one.
+
+    None if the session has ended; it ends here if the token was used before.
+    """
+    now = utc_now()
+    renewal = _unless_ended(UserSession.id == session_id).values(
+        generation=generation + 1, renewed_at=now, expires_at=now + lifetime, **_seen(place)
+    )
+    if _changes(renewal.where(UserSession.generation == generation)):
+        return generation + 1
+    session = db.session.get(UserSession, session_id, populate_existing=True)
+    if session is None or session.is_over:
+        return None
+    if session.generation == generation + 1 and now - session.renewed_at < _SAME_MOMENT:
+        return session.generation
+    end(UserSession.id == session_id)
+    return None
+
+
+def end(which: ColumnElement[bool]) -> int:
+    """End the sessions that a condition names. Return how many had not ended."""
+    return _changes(_unless_ended(which).values(ended_at=utc_now()))
+
+
+def note_password(session_id: str) -> None:
+    """Note that the session's person has given their password just now."""
+    _changes(_unless_ended(UserSession.id == session_id).values(password_at=utc_now()))
+
+
+def of_person(user_id: str) -> list[UserSession]:
+    """List a person's open sessions, the one seen last first."""
+    query = select(UserSession).where(UserSession.user_id == user_id, _is_open())
+    return list(db.session.scalars(query.order_by(UserSession.renewed_at.desc())))
+
+
+def still_open(session_ids: Collection[str]) -> set[str]:
+    """Return those of the sessions that have not ended."""
+    query = select(UserSession.id).where(UserSession.id.in_(session_ids), _is_open())
+    return set(db.session.scalars(query))
+
+
+def _seen(place: Place) -> dict[str, str]:
+    return {"address": place.address, "device": place.device[:_LONGEST_DEVICE]}
+
+
+def _is_open() -> ColumnElement[bool]:
+    return and_(UserSession.ended_at.is_(None), UserSession.expires_at > utc_now())
+
+
+def _unless_ended(which: ColumnElement[bool]) -> Update:
+    return update(UserSession).where(which, UserSession.ended_at.is_(None))
+
+
+def _changes(statement: Update) -> int:
+    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    db.session.commit()
+    return int(result.rowcount)  # type: ignore[attr-defined]
