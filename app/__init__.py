@@ -6,8 +6,8 @@ from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.auth import sessions
-from app.auth.sign_in_limit import SignInLimit
+from app.auth import security_log, sessions
+from app.auth.rate_limits import RateLimits
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db import connection
@@ -26,6 +26,8 @@ from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
 from app.tools.registry import ToolRegistry
 from app.web import (
+    account,
+    account_limits,
     api,
     approvals,
     auth,
@@ -67,10 +69,11 @@ def create_app(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     error_responses.init_app(app)
-    auth.init_app(app, SignInLimit(settings.sign_in_limit, redis))
+    security_log.init_app(app, settings.security_log_days)
+    account_limits.init_app(app, settings, RateLimits(redis))
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        user_sessions,
+        *(auth, account, user_sessions),
         *(api, health, streaming_check, oauth),
     ):
         app.register_blueprint(module.bp)

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[int, Field(ge=0)] = 0
     max_request_bytes: Count = 1_000_000
     sign_in_limit: Rate = "20 per minute"
+    account_limit: Rate = "10 per minute; 50 per hour; 200 per day"
+    sign_up_limit: Rate = "200 per hour"
+    security_log_days: Count = 180
     access_token_minutes: Count = 60
     refresh_token_days: Count = 30
 

@@ -16,7 +16,7 @@ from flask_jwt_extended import create_access_token
 
 from app import create_app
 from app.auth import session_table
-from app.auth.session_table import Place
+from app.auth.place import Place
 from app.db.models import Conversation, User, db, new_id
 from scripts.services import configured_services
 from scripts.set_up import migrate

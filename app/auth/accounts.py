@@ -10,12 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from app.auth import passwords
+from app.auth.password_rules import LONGEST, password_problem
 from app.db.models import Person, User, db
 from app.errors import HomestreamError
 
 log = logging.getLogger(__name__)
 
 Fields = dict[str, str]
+_LONGEST_NAME = 100
 
 
 class FormErrors(HomestreamError):
@@ -30,12 +32,20 @@ class FormErrors(HomestreamError):
         self.status = status
 
 
+class WrongPassword(FormErrors):
+    """A log-in was refused. `user_id` is that of the account, if there is one."""
+
+    def __init__(self, person: User | None) -> None:
+        super().__init__({"password": "The e-mail address or the password is wrong."}, status=401)
+        self.user_id = person.id if person else None
+
+
 class SignUp(BaseModel):
     """The fields of a new account. Anything else that is sent, such as a role, is ignored."""
 
     email: EmailStr = Field(max_length=254)
-    name: str = Field(min_length=1, max_length=100)
-    password: str = Field(min_length=8, max_length=256)
+    name: str = Field(min_length=1, max_length=_LONGEST_NAME)
+    password: str
 
     @field_validator("email", "name", mode="before")
     @classmethod
@@ -53,7 +63,6 @@ class SignUp(BaseModel):
 _SENTENCES = {
     "email": "Enter an e-mail address like ann@example.com.",
     "name": "Enter your name, in at most 100 characters.",
-    "password": "Enter a password of 8 to 256 characters.",
 }
 _MISSING = {"email": "Enter your e-mail address.", "password": "Enter your password."}
 
@@ -64,7 +73,10 @@ def sign_up(given: dict[str, Any]) -> User:
         checked = SignUp.model_validate(given)
     except ValidationError as error:
         wrong = {str(detail["loc"][0]) for detail in error.errors()}
-        raise FormErrors({name: _SENTENCES[name] for name in _SENTENCES if name in wrong}) from None
+        fields = {name: _SENTENCES[name] for name in _SENTENCES if name in wrong}
+        raise FormErrors(fields | _password_error(given, "password")) from None
+    if wrong_password := _password_error(given, "password"):
+        raise FormErrors(wrong_password)
     person = User(
         email=checked.email.lower(),
         name=checked.name,
@@ -81,19 +93,47 @@ def sign_up(given: dict[str, Any]) -> User:
 
 
 def log_in(given: dict[str, Any]) -> User:
-    """Return the account with this address and password. Raises FormErrors."""
+    """Return the account with this address and password. Raises FormErrors, and WrongPassword."""
     email, password = given.get("email", "").strip().lower(), given.get("password", "")
     missing = [name for name, value in (("email", email), ("password", password)) if not value]
     if missing:
         raise FormErrors({name: _MISSING[name] for name in missing})
     person = _find(email)
     known = person.password_hash if person else None
-    if len(password) > 256 or not passwords.verify_password(known, password):
+    if len(password) > LONGEST or not passwords.verify_password(known, password):
         # Without the address: people type their password into the wrong field.
         log.info("a log-in was refused: wrong address or password")
-        raise FormErrors({"password": "The e-mail address or the password is wrong."}, status=401)
+        raise WrongPassword(person)
     assert person is not None  # noqa: S101 - or there is no hash, and no password fits
     return person
+
+
+def change_name(user_id: str, given: dict[str, Any]) -> None:
+    """Change a person's name. Raises FormErrors."""
+    name = given.get("name", "").strip()
+    if not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
+        raise FormErrors({"name": _SENTENCES["name"]})
+    db.session.get_one(User, user_id).name = name
+    db.session.commit()
+
+
+def change_password(user_id: str, given: dict[str, Any]) -> None:
+    """Change a person's password. Raises FormErrors."""
+    person = db.session.get_one(User, user_id)
+    if wrong := _password_error(given | {"email": person.email}, "new_password"):
+        raise FormErrors(wrong)
+    person.password_hash = passwords.hash_password(given["new_password"])
+    db.session.commit()
+
+
+def is_password_of(user_id: str, password: str) -> bool:
+    person = db.session.get_one(User, user_id)
+    return len(password) <= LONGEST and passwords.verify_password(person.password_hash, password)
+
+
+def _password_error(given: dict[str, Any], field: str) -> Fields:
+    problem = password_problem(str(given.get(field, "")), str(given.get("email", "")).strip())
+    return {field: problem} if problem else {}
 
 
 def _find(email: str) -> User | None:

@@ -9,23 +9,18 @@ has its tokens.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Update, and_, select, update
 
+from app.auth.place import Place
 from app.db.models import UserSession, db, new_id, utc_now
 
 _SAME_MOMENT = timedelta(seconds=10)
-_LONGEST_DEVICE = 300
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a request comes from: its address, and what its browser or program calls itself."""
-
-    address: str
-    device: str
+class TokenReused(Exception):
+    """Somebody has a copy of a refresh token."""
 
 
 def begin(user_id: str, place: Place, lifetime: timedelta) -> UserSession:
@@ -44,7 +39,8 @@ def begin(user_id: str, place: Place, lifetime: timedelta) -> UserSession:
         renewed_at=now,
         password_at=now,
         expires_at=now + lifetime,
-        **_seen(place),
+        address=place.address,
+        device=place.device,
     )
     db.session.add(session)
     db.session.commit()
@@ -54,11 +50,16 @@ def begin(user_id: str, place: Place, lifetime: timedelta) -> UserSession:
 def renew(session_id: str, generation: int, place: Place, lifetime: timedelta) -> int | None:
     """Use up the refresh token of `generation`, and return the generation of the next one.
 
-    None if the session has ended; it ends here if the token was used before.
+    None if the session has ended. Raises TokenReused, and ends the session, if the token was used
+    before.
     """
     now = utc_now()
     renewal = _unless_ended(UserSession.id == session_id).values(
-        generation=generation + 1, renewed_at=now, expires_at=now + lifetime, **_seen(place)
+        generation=generation + 1,
+        renewed_at=now,
+        expires_at=now + lifetime,
+        address=place.address,
+        device=place.device,
     )
     if _changes(renewal.where(UserSession.generation == generation)):
         return generation + 1
@@ -68,7 +69,7 @@ def renew(session_id: str, generation: int, place: Place, lifetime: timedelta) -
     if session.generation == generation + 1 and now - session.renewed_at < _SAME_MOMENT:
         return session.generation
     end(UserSession.id == session_id)
-    return None
+    raise TokenReused
 
 
 def end(which: ColumnElement[bool]) -> int:
@@ -91,10 +92,6 @@ def still_open(session_ids: Collection[str]) -> set[str]:
     """Return those of the sessions that have not ended."""
     query = select(UserSession.id).where(UserSession.id.in_(session_ids), _is_open())
     return set(db.session.scalars(query))
-
-
-def _seen(place: Place) -> dict[str, str]:
-    return {"address": place.address, "device": place.device[:_LONGEST_DEVICE]}
 
 
 def _is_open() -> ColumnElement[bool]:

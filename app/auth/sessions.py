@@ -19,8 +19,9 @@ from flask import Flask, Response, current_app, g, request
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from sqlalchemy import bindparam, select
 
-from app.auth import passwords, session_table, stream_passes
-from app.auth.session_table import Place
+from app.auth import passwords, security_log, session_table, stream_passes
+from app.auth.place import place_of_request
+from app.auth.session_table import TokenReused
 from app.auth.stream_passes import Reader
 from app.db.connection import begin_read_only
 from app.db.models import Person, User, UserSession, db, new_id, utc_now
@@ -158,7 +159,7 @@ class Tokens:
 
 def begin_session(person_id: str) -> Tokens:
     """Begin a session at the place that the request comes from."""
-    session = session_table.begin(person_id, _place(), _lifetime())
+    session = session_table.begin(person_id, place_of_request(), _lifetime())
     return _tokens(person_id, {"sid": session.id, "csrf": new_id()}, session.generation)
 
 
@@ -166,9 +167,12 @@ def renew_session() -> Tokens:
     """Use up the refresh token that let the request on. Raises Unauthenticated."""
     claims = fje.get_jwt()
     db.session.rollback()  # a GET has begun to read only
-    generation = session_table.renew(
-        claims["sid"], int(claims.get("generation", 0)), _place(), _lifetime()
-    )
+    place = place_of_request()
+    try:
+        generation = session_table.renew(claims["sid"], claims["generation"], place, _lifetime())
+    except TokenReused:
+        security_log.note("token_reused", claims["sub"], place)
+        generation = None
     if generation is None:
         raise Unauthenticated("This session has ended: sign in to go on.")
     return _tokens(claims["sub"], claims, generation)
@@ -192,10 +196,6 @@ def _tokens(person_id: str, claims: dict[str, Any], generation: int) -> Tokens:
 
 def _lifetime() -> timedelta:
     return cast(timedelta, current_app.config["JWT_REFRESH_TOKEN_EXPIRES"])
-
-
-def _place() -> Place:
-    return Place(request.remote_addr or "", request.headers.get("User-Agent", ""))
 
 
 @jwt_manager.token_in_blocklist_loader

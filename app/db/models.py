@@ -106,6 +106,24 @@ class UserSession(db.Model):  # type: ignore[name-defined, misc]
         return self.ended_at is not None or self.expires_at <= utc_now()
 
 
+class SecurityEvent(db.Model):  # type: ignore[name-defined, misc]
+    """Something that matters to the security of an account: see app/auth/security_log.py.
+
+    Not bound to the user's row, so that it outlives the account.
+    """
+
+    __tablename__ = "security_events"
+    __table_args__ = (Index("ix_security_events_user_at", "user_id", "at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+    user_id: Mapped[str | None] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(30))
+    address: Mapped[str] = mapped_column(String(45))
+    device: Mapped[str] = mapped_column(String(300))
+    detail: Mapped[str] = mapped_column(String(200))
+
+
 class Conversation(db.Model):  # type: ignore[name-defined, misc]
     """A user's conversation. `updated_at` is when its last message was stored."""
 

@@ -8,6 +8,8 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 
 from app.agent.events import media_type, to_json
+from app.auth import security_log
+from app.auth.place import place_of_request
 from app.auth.sessions import current_user, require_user
 from app.db.models import Approval, db
 from app.errors import HomestreamError, InputError
@@ -83,6 +85,8 @@ def _decide(approval: Approval, values: Any) -> None:
     else:
         raise InputError("The decision must be approve or decline.", field="decision")
     services().supervisor.wake()
+    what = f"{approval.tool}: {decision}"
+    security_log.note("approval_decided", current_user().id, place_of_request(), what)
 
 
 def _changed_arguments(approval: Approval, tool: Tool | None, values: Any) -> dict[str, Any] | None:

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import flask_jwt_extended as fje
-from flask import Blueprint, Flask, current_app, g, jsonify, render_template, request, url_for
+from flask import Blueprint, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_jwt_extended.exceptions import CSRFError
 
-from app.auth import accounts, session_table, sessions
-from app.auth.accounts import Fields, FormErrors, log_in, sign_up
-from app.auth.sign_in_limit import SignInLimit
+from app.auth import accounts, security_log, session_table, sessions
+from app.auth.accounts import Fields, FormErrors, WrongPassword, sign_up
+from app.auth.place import place_of_request
 from app.db.models import User, UserSession
-from app.errors import Forbidden, InputError, Unauthenticated
+from app.errors import Forbidden, Unauthenticated
+from app.web.account_limits import count_sign_up, password_attempt, remember_device
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
+from app.web.fields import read_fields
 from app.web.redirects import redirect, safe_next
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
-
-
-def init_app(app: Flask, sign_in_limit: SignInLimit) -> None:
-    app.extensions["sign_in_limit"] = sign_in_limit
-    app.register_blueprint(bp)
 
 
 @bp.get("/signup")
@@ -33,7 +30,10 @@ def signup_form() -> ResponseReturnValue:
 
 @bp.post("/signup")
 def signup() -> ResponseReturnValue:
-    return _signed_in(sign_up(_fields()), 201)
+    count_sign_up()
+    person = sign_up(read_fields())
+    security_log.note("signed_up", person.id, place_of_request())
+    return _signed_in(person, 201)
 
 
 @bp.get("/signin")
@@ -45,14 +45,11 @@ def login_form() -> ResponseReturnValue:
 @bp.post("/signin")
 @bp.post("/login")
 def login() -> ResponseReturnValue:
-    limit = cast(SignInLimit, current_app.extensions["sign_in_limit"])
-    address = request.remote_addr or ""
-    limit.check(address)
-    try:
-        person = log_in(_fields())
-    except FormErrors:
-        limit.note_failure(address)
-        raise
+    given = read_fields()
+    with password_attempt(given.get("email", "")) as attempt:
+        person = _log_in(given)
+        attempt.succeeded = True
+    security_log.note("signed_in", person.id, place_of_request())
     return _signed_in(person, 200)
 
 
@@ -73,14 +70,6 @@ def refresh() -> ResponseReturnValue:
     return response
 
 
-@bp.get("/profile")
-def profile() -> ResponseReturnValue:
-    sessions.require_user()
-    if wants_json() or "text/html" not in request.headers.get("Accept", ""):
-        return jsonify(user=accounts.profile(sessions.current_user()))
-    return render_template("auth/profile.html", person=sessions.current_user())
-
-
 @bp.post("/signout")
 @bp.post("/logout")
 def logout() -> ResponseReturnValue:
@@ -88,6 +77,7 @@ def logout() -> ResponseReturnValue:
     try:
         sessions.require_user()
         session_table.end(UserSession.id == sessions.current_session())
+        security_log.note("signed_out", sessions.current_user().id, place_of_request())
     except Unauthenticated:
         if wants_json():
             raise
@@ -111,14 +101,13 @@ def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
     return _form(template, error.status, error.fields)
 
 
-def _fields() -> dict[str, Any]:
-    """Read the form's fields or the JSON body's. What isn't text counts as missing."""
-    if not request.is_json:
-        return request.form.to_dict()
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise InputError("Send a JSON object.", field="body", status=400)
-    return {name: value for name, value in body.items() if isinstance(value, str)}
+def _log_in(given: dict[str, Any]) -> User:
+    """Return the account. Raises FormErrors, and notes a wrong password."""
+    try:
+        return accounts.log_in(given)
+    except WrongPassword as error:
+        security_log.note("sign_in_failed", error.user_id, place_of_request())
+        raise
 
 
 def _form(template: str, status: int = 200, errors: Fields | None = None) -> ResponseReturnValue:
@@ -135,5 +124,6 @@ def _signed_in(person: User, status: int) -> ResponseReturnValue:
         body = {"user": user, "access_token": tokens.access, "refresh_token": tokens.refresh}
         return jsonify(body), status
     response = redirect(safe_next(request.values.get("next")))
+    remember_device(response, person.email)
     sessions.set_cookies(response, tokens)
     return response

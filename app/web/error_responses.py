@@ -10,9 +10,16 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
 from app.db.connection import is_unavailable
-from app.errors import HomestreamError, StaleForm, TooMany, Unauthenticated, Unavailable
+from app.errors import (
+    HomestreamError,
+    PasswordNeeded,
+    StaleForm,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from app.web.drafts import typed_question
-from app.web.redirects import load_again, to_login
+from app.web.redirects import load_again, to_login, to_password
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +54,8 @@ def handle_error(error: HomestreamError) -> ResponseReturnValue:
     """Respond with the error, or lead a browser to where it signs in or loads the page again."""
     if isinstance(error, Unauthenticated) and not wants_json() and request.blueprint != "auth":
         return to_login()
+    if isinstance(error, PasswordNeeded) and not wants_json():
+        return to_password()
     if isinstance(error, StaleForm) and request.headers.get("HX-Request"):
         return load_again()
     return render_error(error)

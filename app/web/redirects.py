@@ -43,6 +43,14 @@ def to_login() -> Response:
     return redirect(target)
 
 
+def to_password() -> Response:
+    """Lead to where the person gives their password again, and from there back to their page."""
+    target = url_for("account.confirm_form", next=safe_next(_page_path()))
+    if request.headers.get("HX-Request"):
+        return Response(status=403, headers={"HX-Redirect": target})
+    return redirect(target)
+
+
 def load_again() -> Response:
     """Have htmx load the page as it is in this session, with what was typed."""
     keep_draft()

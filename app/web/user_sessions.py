@@ -7,8 +7,9 @@ from typing import Any
 from flask import Blueprint, jsonify, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from app.auth import session_table
+from app.auth import security_log, session_table
 from app.auth.device_names import name_device
+from app.auth.place import place_of_request
 from app.auth.sessions import current_session, current_user, require_user
 from app.db.models import UserSession
 from app.errors import NotFound
@@ -40,6 +41,7 @@ def end(session_id: str) -> ResponseReturnValue:
     which = UserSession.user_id == current_user().id
     if not session_table.end(which & (UserSession.id == session_id)):
         raise NotFound("There is no such session, or it has ended already.")
+    security_log.note("sessions_ended", current_user().id, place_of_request())
     return _done("This session is signed out.")
 
 
@@ -48,6 +50,7 @@ def end_others() -> ResponseReturnValue:
     """Sign out everywhere but here."""
     which = UserSession.user_id == current_user().id
     session_table.end(which & (UserSession.id != current_session()))
+    security_log.note("sessions_ended", current_user().id, place_of_request())
     return _done("You are signed out everywhere else.")
 
 

@@ -47,7 +47,7 @@ def test_a_person_signs_up_by_form_and_is_signed_in(product: Product) -> None:
 def test_cookies_are_secure_where_the_app_is_reached_over_https(start: Start) -> None:
     product = start(app_url="https://notes.example")
     cookies = form(product, "/auth/signup", **ANN).raw.headers.getlist("Set-Cookie")
-    assert len(cookies) == 2
+    assert len(cookies) == 3
     assert all("; Secure" in cookie for cookie in cookies)
     assert "max-age" in form(product, "/auth/login").headers["Strict-Transport-Security"]
 
@@ -74,7 +74,7 @@ def test_the_same_as_json(product: Product, alice: Person, path: str) -> None:
 def test_passwords_are_kept_as_argon2_hashes(product: Product, alice: Person) -> None:
     with product.app.app_context():
         assert db.session.get_one(User, alice.id).password_hash.startswith("$argon2id$")
-    served = create_app(product.settings).extensions["password_hasher"]
+    served = create_app(product.settings).extensions["passwords"].hasher
     assert served.memory_cost >= 19 * 1024, "weaker than what OWASP asks for"
     assert served.time_cost >= 2
 

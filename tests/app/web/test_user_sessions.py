@@ -123,7 +123,7 @@ def test_over_https_no_other_host_of_the_domain_can_set_the_cookies(start: Start
     fields = {"email": "alice@example.com", "password": PASSWORD}
     cookies = form(product, "/auth/login", **fields).raw.headers.getlist("Set-Cookie")
     for cookie in cookies:
-        assert cookie.startswith(("__Host-access=", "__Host-refresh="))
+        assert cookie.startswith(("__Host-access=", "__Host-refresh=", "__Host-device="))
         assert "Secure" in cookie
         assert "Path=/;" in cookie or cookie.endswith("Path=/")
         assert "Domain" not in cookie

@@ -1,0 +1,114 @@
+"""How often something may be done: by an address, for an account, by a person."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2s
+
+import limits
+import redis
+from limits.storage import MemoryStorage, RedisStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from app.errors import TooMany
+
+log = logging.getLogger(__name__)
+
+
+class Limit:
+    """So many times in a while, for each key; several rates hold together.
+
+    `rates` is as `limits` reads it, such as "10 per minute; 50 per hour". `sentence` tells people
+    what was too much.
+    """
+
+    def __init__(self, name: str, rates: str, sentence: str) -> None:
+        self.name = name
+        self.sentence = sentence
+        self.rates = limits.parse_many(rates)
+
+
+@dataclass
+class Attempt:
+    """Something that counts only if it fails."""
+
+    succeeded: bool = False
+
+
+class RateLimits:
+    """Counts for all workers where there is Redis. While Redis can't be reached, each worker counts
+    its own."""
+
+    def __init__(self, shared: redis.Redis | None = None) -> None:
+        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._shared = None
+        if shared is not None:
+            storage = RedisStorage("redis://", connection_pool=shared.connection_pool)
+            self._shared = FixedWindowRateLimiter(storage)
+
+    def count(self, limit: Limit, key: str) -> None:
+        """Count one more. Raises TooMany if that is above the limit.
+
+        It is counted before it is done, so that a hundred at the same moment are no more than a
+        hundred one after the other.
+        """
+        for rate in limit.rates:
+            if not self._hit(rate, limit, key, 1):
+                raise self._refusal(rate, limit, key)
+
+    @contextmanager
+    def attempt(self, *counted: tuple[Limit, str]) -> Iterator[Attempt]:
+        """Count an attempt before it is made, and take that back if it has succeeded."""
+        for limit, key in counted:
+            self.count(limit, key)
+        attempt = Attempt()
+        try:
+            yield attempt
+        finally:
+            if attempt.succeeded:
+                for limit, key in counted:
+                    self._take_back(limit, key)
+
+    def _take_back(self, limit: Limit, key: str) -> None:
+        for rate in limit.rates:
+            self._hit(rate, limit, key, -1)
+
+    def _hit(self, rate: limits.RateLimitItem, limit: Limit, key: str, cost: int) -> bool:
+        names = (limit.name, digest(key))
+        if self._shared is not None:
+            try:
+                return self._shared.hit(rate, *names, cost=cost)
+            except redis.RedisError as error:
+                log.warning("%s could not be counted for all workers: %s", limit.name, error)
+        return self._own.hit(rate, *names, cost=cost)
+
+    def _refusal(self, rate: limits.RateLimitItem, limit: Limit, key: str) -> TooMany:
+        seconds = self._wait(rate, limit, key)
+        log.info("refused for %d seconds: %s of %r", seconds, limit.name, key)
+        message = f"{limit.sentence} Wait {_in_words(seconds)}, then try again."
+        return TooMany(message, code="too_many_tries", own=True, retry_after=seconds)
+
+    def _wait(self, rate: limits.RateLimitItem, limit: Limit, key: str) -> int:
+        """Return the seconds until the rate's window ends."""
+        names = (limit.name, digest(key))
+        try:
+            ends = (self._shared or self._own).get_window_stats(rate, *names).reset_time
+        except redis.RedisError:
+            ends = self._own.get_window_stats(rate, *names).reset_time
+        return min(max(round(ends - time.time()), 1), rate.get_expiry())
+
+
+def digest(key: str) -> str:
+    """Return a short name for a key, which comes from outside and is of any length."""
+    return blake2s(key.encode(), digest_size=16).hexdigest()
+
+
+def _in_words(seconds: int) -> str:
+    if seconds < 90:
+        return f"{seconds} second{'s' if seconds != 1 else ''}"
+    minutes = round(seconds / 60)
+    return f"{minutes} minutes" if minutes < 90 else f"{round(minutes / 60)} hours"

@@ -1,0 +1,130 @@
+"""What people do with their own account: name, password, and what has happened to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, jsonify, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.auth import accounts, security_log, session_table
+from app.auth.accounts import FormErrors
+from app.auth.device_names import name_device
+from app.auth.place import place_of_request
+from app.auth.sessions import (
+    current_session,
+    current_user,
+    is_admin,
+    require_recent_password,
+    require_user,
+)
+from app.db.models import SecurityEvent, UserSession
+from app.errors import Forbidden
+from app.web.account_limits import password_attempt
+from app.web.error_responses import wants_json
+from app.web.fields import read_fields
+from app.web.redirects import redirect, safe_next
+
+bp = Blueprint("account", __name__, url_prefix="/auth")
+bp.before_request(require_user)
+
+
+@bp.get("/profile")
+def profile() -> ResponseReturnValue:
+    if wants_json() or "text/html" not in request.headers.get("Accept", ""):
+        return jsonify(user=accounts.profile(current_user()))
+    return _page()
+
+
+@bp.post("/name")
+def change_name() -> ResponseReturnValue:
+    accounts.change_name(current_user().id, read_fields())
+    security_log.note("name_changed", current_user().id, place_of_request())
+    return _done("Your name is changed.", "name")
+
+
+@bp.post("/password")
+def change_password() -> ResponseReturnValue:
+    """Change the password, and sign out everywhere else."""
+    require_recent_password()
+    person = current_user()
+    accounts.change_password(person.id, read_fields())
+    of_person = UserSession.user_id == person.id
+    session_table.end(of_person & (UserSession.id != current_session()))
+    security_log.note("password_changed", person.id, place_of_request())
+    return _done("Your password is changed, and you are signed out everywhere else.", "password")
+
+
+@bp.get("/confirm")
+def confirm_form() -> ResponseReturnValue:
+    """Ask for the password once more, before what needs it."""
+    return render_template("auth/confirm.html", errors={}, next=request.args.get("next", ""))
+
+
+@bp.post("/confirm")
+def confirm() -> ResponseReturnValue:
+    person, place = current_user(), place_of_request()
+    given = read_fields()
+    with password_attempt(person.email) as attempt:
+        attempt.succeeded = accounts.is_password_of(person.id, given.get("password", ""))
+    if not attempt.succeeded:
+        security_log.note("password_refused", person.id, place)
+        raise FormErrors({"password": "This is not your password."}, status=403)
+    session_table.note_password(current_session())
+    security_log.note("password_confirmed", person.id, place)
+    if wants_json():
+        return jsonify(message="Go on.")
+    return redirect(safe_next(given.get("next")))
+
+
+@bp.get("/security-log")
+def show_security_log() -> ResponseReturnValue:
+    """Show what has happened to the person's account; to an admin with ?all=1, to every account."""
+    everybody = request.args.get("all") == "1"
+    if everybody and not is_admin():
+        raise Forbidden("Only an admin sees the log of every account.")
+    events = security_log.latest(None if everybody else current_user().id)
+    if wants_json():
+        return jsonify(events=[_as_json(event) for event in events])
+    return render_template(
+        "auth/security_log.html",
+        events=events,
+        everybody=everybody,
+        sentences=security_log.SENTENCES,
+        name_device=name_device,
+    )
+
+
+@bp.errorhandler(FormErrors)
+def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
+    if wants_json():
+        body = {"code": error.code, "message": error.message, "fields": error.fields}
+        return jsonify(error=body), error.status
+    if request.endpoint == "account.confirm":
+        page = render_template(
+            "auth/confirm.html", errors=error.fields, next=request.form.get("next", "")
+        )
+        return page, error.status
+    return _page(errors=error.fields, typed=request.form), error.status
+
+
+def _page(**values: Any) -> str:
+    known = {"errors": {}, "typed": {"name": current_user().name}, "done": request.args.get("done")}
+    return render_template("auth/profile.html", person=current_user(), **(known | values))
+
+
+def _done(message: str, what: str) -> ResponseReturnValue:
+    if wants_json():
+        return jsonify(message=message)
+    return redirect(url_for(".profile", done=what))
+
+
+def _as_json(event: SecurityEvent) -> dict[str, Any]:
+    return {
+        "at": f"{event.at.isoformat(timespec='seconds')}Z",
+        "kind": event.kind,
+        "userId": event.user_id,
+        "address": event.address,
+        "device": name_device(event.device),
+        "detail": event.detail,
+    }

@@ -1,0 +1,88 @@
+"""How often accounts may be made and passwords tried, from one address and for one account.
+
+An account's own limit would let anybody shut its owner out. So a browser that has signed in before
+is known by a cookie, and its tries are counted apart from everybody else's.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import cast
+
+from flask import Flask, Response, current_app, request
+from itsdangerous import BadData, URLSafeSerializer
+
+from app.auth.rate_limits import Attempt, Limit, RateLimits, digest
+from app.config import Settings
+from app.db.models import new_id
+
+_KNOWN_DEVICE_SECONDS = 180 * 24 * 3600
+_TOO_MANY_TRIES = "Too many tries."
+
+
+@dataclass(frozen=True)
+class AccountLimits:
+    counters: RateLimits
+    by_address: Limit
+    by_account: Limit
+    sign_ups: Limit
+    known_devices: URLSafeSerializer
+    cookie: str
+
+
+def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
+    app.extensions["account_limits"] = AccountLimits(
+        counters,
+        Limit("failed log-ins by address", settings.sign_in_limit, _TOO_MANY_TRIES),
+        Limit("failed log-ins by account", settings.account_limit, _TOO_MANY_TRIES),
+        Limit("sign-ups by address", settings.sign_up_limit, "Too many accounts from here."),
+        URLSafeSerializer(app.config["SECRET_KEY"], salt="known device"),
+        "__Host-device" if settings.secure else "device",
+    )
+
+
+def count_sign_up() -> None:
+    """Count a sign-up from the request's address. Raises TooMany."""
+    _limits().counters.count(_limits().sign_ups, _address())
+
+
+def password_attempt(email: str) -> AbstractContextManager[Attempt]:
+    """Count a try of this account's password, unless it succeeds. Raises TooMany."""
+    limits = _limits()
+    account = email.strip().lower()
+    return limits.counters.attempt(
+        (limits.by_address, _address()),
+        (limits.by_account, _known_device(account) or account),
+    )
+
+
+def remember_device(response: Response, email: str) -> None:
+    """Let the browser be known as one that has signed in to this account."""
+    if _known_device(email) is not None:
+        return
+    response.set_cookie(
+        _limits().cookie,
+        _limits().known_devices.dumps([digest(email), new_id()]),
+        max_age=_KNOWN_DEVICE_SECONDS,
+        secure=current_app.config["JWT_COOKIE_SECURE"],
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _known_device(email: str) -> str | None:
+    """Return what names the browser, if it has signed in to this account before."""
+    try:
+        account, device = _limits().known_devices.loads(request.cookies.get(_limits().cookie, ""))
+    except BadData:
+        return None
+    return f"{device} {email}" if account == digest(email) else None
+
+
+def _address() -> str:
+    return request.remote_addr or ""
+
+
+def _limits() -> AccountLimits:
+    return cast(AccountLimits, current_app.extensions["account_limits"])
