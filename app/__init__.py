@@ -70,14 +70,15 @@ def create_app(config: Settings | None = None) -> Flask:
     )
     error_responses.init_app(app)
     security_log.init_app(app, settings.security_log_days)
-    account_limits.init_app(app, settings, RateLimits(redis))
+    counters = RateLimits(redis)
+    account_limits.init_app(app, settings, counters)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
         *(auth, account, user_sessions),
         *(api, health, streaming_check, oauth),
     ):
         app.register_blueprint(module.bp)
-    app.extensions["services"] = _services(app, settings, redis)
+    app.extensions["services"] = _services(app, settings, redis, counters)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
@@ -85,7 +86,9 @@ def create_app(config: Settings | None = None) -> Flask:
     return app
 
 
-def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
+def _services(
+    app: Flask, settings: Settings, redis: Redis | None, counters: RateLimits
+) -> Services:
     """Wire what serves runs, beside the pages."""
     issuer = TokenIssuer(
         settings.signing_key_file,
@@ -116,7 +119,7 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
         connections=connections,
         producer=producer,
         supervisor=supervisor,
-        runs=Runs(settings, log, producer, supervisor, leases),
+        runs=Runs(settings, log, producer, supervisor, leases, counters),
         registry=registry,
         issuer=issuer,
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),

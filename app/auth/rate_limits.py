@@ -23,12 +23,13 @@ class Limit:
     """So many times in a while, for each key; several rates hold together.
 
     `rates` is as `limits` reads it, such as "10 per minute; 50 per hour". `sentence` tells people
-    what was too much.
+    what was too much, and `code` programs.
     """
 
-    def __init__(self, name: str, rates: str, sentence: str) -> None:
+    def __init__(self, name: str, rates: str, sentence: str, code: str = "too_many_tries") -> None:
         self.name = name
         self.sentence = sentence
+        self.code = code
         self.rates = limits.parse_many(rates)
 
 
@@ -90,7 +91,7 @@ class RateLimits:
         seconds = self._wait(rate, limit, key)
         log.info("refused for %d seconds: %s of %r", seconds, limit.name, key)
         message = f"{limit.sentence} Wait {_in_words(seconds)}, then try again."
-        return TooMany(message, code="too_many_tries", own=True, retry_after=seconds)
+        return TooMany(message, code=limit.code, own=True, retry_after=seconds)
 
     def _wait(self, rate: limits.RateLimitItem, limit: Limit, key: str) -> int:
         """Return the seconds until the rate's window ends."""

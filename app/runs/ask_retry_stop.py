@@ -10,6 +10,7 @@ import time
 import gevent
 from sqlalchemy import select, update
 
+from app.auth.rate_limits import Limit, RateLimits
 from app.config import Settings
 from app.conversations import make_title
 from app.db.models import Person, Run, db, new_id
@@ -40,12 +41,20 @@ class Runs:
         producer: Producer,
         supervisor: Supervisor,
         leases: Leases,
+        counters: RateLimits,
     ) -> None:
         self._settings = settings
         self._log = event_log
         self._producer = producer
         self._supervisor = supervisor
         self._leases = leases
+        self._counters = counters
+        self._questions = Limit(
+            "questions",
+            settings.question_limit,
+            "You have asked too many questions.",
+            code="too_many_questions",
+        )
 
     def check_room(self) -> None:
         """Raises WorkerFull if this process has as many answers as it can take. Asked before
@@ -80,6 +89,7 @@ class Runs:
         # All checks come before the first write, so that a refusal leaves no transaction behind.
         check_limits(admission, self._settings)
         check_conversation(admission)
+        self._counters.count(self._questions, person.id)
         if not conversation_id:
             conversation_id = sql.add_conversation(person.id, make_title(question))
         # The question itself goes between the last answer and the new one.
@@ -95,6 +105,7 @@ class Runs:
             raise Conflict("Only an answer that failed or was stopped can be tried again.")
         if run.answer.position != admission.last_position:
             raise Conflict("The conversation has gone on since. Ask the question again instead.")
+        self._counters.count(self._questions, person.id)
         run.answer.superseded = True
         return self._start(AnswerPlace(person, run.conversation_id, run.answer.position))
 

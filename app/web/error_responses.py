@@ -61,13 +61,19 @@ def handle_error(error: HomestreamError) -> ResponseReturnValue:
     return render_error(error)
 
 
-def render_error(error: HomestreamError) -> ResponseReturnValue:
-    """Render the error as JSON, as a fragment for htmx, or as a page."""
+def error_headers(error: HomestreamError) -> dict[str, str]:
+    """Return what the headers say of an error."""
     headers = {}
     if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    return headers
+
+
+def render_error(error: HomestreamError) -> ResponseReturnValue:
+    """Render the error as JSON, as a fragment for htmx, or as a page."""
+    headers = error_headers(error)
     if wants_json():
         body = {"code": error.code, "message": error.message, "retryable": error.retryable}
         return jsonify(error=body), error.status, headers

@@ -15,6 +15,7 @@ from app.lifecycle import services
 from app.rendering.answer import just_begun
 from app.rendering.displayed_messages import DisplayedMessage
 from app.web.drafts import typed_question
+from app.web.error_responses import error_headers
 from app.web.pages import render_conversation, render_start
 from app.web.worker_room import check_room
 
@@ -70,4 +71,4 @@ def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> R
     if request.headers.get("HX-Request"):
         raise error
     db.session.rollback()
-    return page(notice=error.message, draft=typed_question()), error.status
+    return page(notice=error.message, draft=typed_question()), error.status, error_headers(error)

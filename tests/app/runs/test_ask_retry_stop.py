@@ -354,3 +354,27 @@ def test_at_a_limit_new_runs_are_refused_and_active_ones_go_on(
     active[0].until("content")
     stop(alice, runs[0])
     assert alice.ask("One more").until("content")
+
+
+@pytest.mark.engines
+def test_a_person_asks_only_so_many_questions_in_a_while(
+    start: Callable[..., Product], model: ScriptedModel
+) -> None:
+    product = start(question_limit="2 per hour")
+    alice, bob = product.sign_up("Alice"), product.sign_up("Bob")
+    model.script(text("One."), text("Two."), text("Bob's."))
+    key = {"Idempotency-Key": "the same"}
+    body = {"userMessage": "First"}
+    for _ in range(3):
+        # Sent again, it is the same question.
+        assert alice.api("POST", "/agents/chat", json=body, headers=key).status_code == 200
+    assert alice.api("POST", "/agents/chat", json={"userMessage": "Second"}).status_code == 200
+    refused = alice.api("POST", "/agents/chat", json={"userMessage": "Third"})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many_questions")
+    assert 3_000 < int(refused.headers["Retry-After"]) <= 3_600
+    page = alice.post("/conversations", message="Third, typed")
+    assert page.status_code == 429
+    assert "Retry-After" in page.headers
+    assert "You have asked too many questions. Wait 60 minutes" in page.text
+    assert "Third, typed" in page.text
+    assert bob.api("POST", "/agents/chat", json={"userMessage": "Mine"}).status_code == 200

@@ -23,6 +23,7 @@ from app.db.models import Approval, ToolCall, db, utc_now
 from tests.support.product import Person, Product
 
 REQUESTS = 10_000
+MANY = "1000000 per minute"
 SEED = 20_261_126
 METHODS = (
     "GET",
@@ -313,7 +314,13 @@ def things_of(product: Product, person: Person) -> list[str]:
 def test_no_request_is_answered_with_a_fault(
     start: Callable[..., Product], caplog: pytest.LogCaptureFixture, signed_in: bool
 ) -> None:
-    product = start(sign_in_limit="1000000 per minute", max_runs_per_user=3)
+    product = start(
+        sign_in_limit=MANY,
+        account_limit=MANY,
+        sign_up_limit=MANY,
+        question_limit=MANY,
+        max_runs_per_user=3,
+    )
     alice = product.sign_up("Alice")
     rules = list(product.app.url_map.iter_rules())
     requests = Requests(rules, things_of(product, alice))
