@@ -29,18 +29,18 @@ class _Thread:
 
     def __init__(self) -> None:
         self._pool = ThreadPool(1)
-        self._waiting = 0
+        self.waiting = 0
 
     def compute(self, work: Callable[..., _Result], *values: object) -> _Result:
-        if self._waiting >= _MOST_WAITING:
+        if self.waiting >= _MOST_WAITING:
             message = "Too many people sign in just now. Try again in a moment."
             raise TooMany(message, code="too_many_passwords", own=False)
-        self._waiting += 1
+        self.waiting += 1
         try:
             result: _Result = self._pool.apply(work, values)
             return result
         finally:
-            self._waiting -= 1
+            self.waiting -= 1
 
 
 class _Passwords:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import gevent.pool
 import pytest
 import requests
 
-from app.auth.passwords import init_app
+from app.auth.passwords import hash_password, init_app
 from app.db.models import User, db, utc_now
 from tests.app.web.test_user_sessions import change, is_signed_in, sign_in_from
-from tests.support.product import PASSWORD, Person, Product, form
+from tests.support.product import PASSWORD, Person, Product, eventually, form
 
 NEW = "another long secret"
 
@@ -179,11 +180,35 @@ def test_the_log_forgets_in_time(product: Product, alice: Person) -> None:
 # Many at once
 
 
+@pytest.mark.slow
+def test_a_log_in_waits_for_no_sign_ups(product: Product, alice: Person) -> None:
+    init_app(product.app)  # with a hasher as strong as the real one
+    done: list[int] = []
+
+    def sign_up(number: int) -> None:
+        fields = {"name": "Bob", "email": f"bob{number}@example.com", "password": PASSWORD}
+        done.append(form(product, "/auth/signup", **fields).status_code)
+
+    with product.app.app_context():
+        stored = db.session.get_one(User, alice.id)
+        stored.password_hash = hash_password(PASSWORD)
+        db.session.commit()
+    sign_ups = gevent.pool.Pool(24)
+    for number in range(24):
+        sign_ups.spawn(sign_up, number)
+    known = product.app.extensions["passwords"]
+    eventually(lambda: known.new.waiting > 12)
+    assert log_in(product, alice.email, PASSWORD) == 200
+    assert len(done) < 6, "the log-in waited for others"
+    sign_ups.join()
+    assert done == [303] * 24
+
+
 def test_hashes_that_wait_are_bounded(product: Product, alice: Person) -> None:
     """Refuse instead of letting a queue of people grow without end."""
     init_app(product.app)
     known = product.app.extensions["passwords"]
-    known.tried._waiting = 200
+    known.tried.waiting = 200
     answer = form(product, "/auth/login", email=alice.email, password=PASSWORD)
     assert answer.status_code == 503
     assert "Too many people sign in just now." in answer.text
