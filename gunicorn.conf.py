@@ -8,10 +8,17 @@ import gc  # noqa: E402
 import os  # noqa: E402
 import resource  # noqa: E402
 import sys  # noqa: E402
+import time  # noqa: E402
+from collections import Counter  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
+from contextlib import contextmanager  # noqa: E402
+from dataclasses import dataclass  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 from dotenv import dotenv_values  # noqa: E402
+from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
+from werkzeug.exceptions import RequestTimeout  # noqa: E402
 
 # Where each greenlet was spawned is only for debugging, and would be kept as long as it lives.
 gevent.config.track_greenlet_tree = False
@@ -31,7 +38,106 @@ if _files < _ENOUGH_FILES:
     _allowed = _ENOUGH_FILES if _most_files < 0 else min(_most_files, _ENOUGH_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_allowed, _most_files))
 
-worker_class = "gevent"
+# Seconds for a connection's first request head, and for a request's body.
+_HEAD_SECONDS = 10
+_BODY_SECONDS = 30
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """A connection that a worker waits for: it is to send a request's head, or its body."""
+
+    address: str
+    greenlet: Any
+    timer: gevent.Timeout
+
+
+class _WaitingConnections:
+    """The connections that a worker waits for, no more than `most` of them.
+
+    Whoever sends at once never waits here. So a crowd of silent or slow connections costs its own
+    oldest, and nobody else.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._waiting: dict[_Waiting, None] = {}  # the oldest first
+        self._by_address: Counter[str] = Counter()
+
+    @contextmanager
+    def wait(self, address: str, seconds: float) -> Iterator[None]:
+        """Give what is inside up to `seconds`. It is left early, and silently, when they are over,
+        or when there are too many and this is the oldest of the address that has most."""
+        timer = gevent.Timeout(seconds, False)  # type: ignore[arg-type]
+        waiting = _Waiting(address, gevent.getcurrent(), timer)
+        self._waiting[waiting] = None
+        self._by_address[address] += 1
+        try:
+            if len(self._waiting) > self._most:
+                self._end_one()
+            with timer:
+                yield
+        finally:
+            self._forget(waiting)
+
+    def _end_one(self) -> None:
+        [(address, _)] = self._by_address.most_common(1)
+        oldest = next(waiting for waiting in self._waiting if waiting.address == address)
+        self._forget(oldest)
+        oldest.greenlet.kill(oldest.timer, block=False)
+
+    def _forget(self, waiting: _Waiting) -> None:
+        if waiting in self._waiting:
+            del self._waiting[waiting]
+            self._by_address[waiting.address] -= 1
+            if not self._by_address[waiting.address]:
+                del self._by_address[waiting.address]
+
+
+class _BoundedReader:
+    """Reads a request's body within a time."""
+
+    def __init__(self, reader: Any, address: str, connections: _WaitingConnections) -> None:
+        self._reader = reader
+        self._address = address
+        self._connections = connections
+        self._left = float(_BODY_SECONDS)
+
+    def read(self, size: int) -> bytes:
+        since = time.monotonic()
+        with self._connections.wait(self._address, self._left):
+            data: bytes = self._reader.read(size)
+            self._left -= time.monotonic() - since
+            return data
+        raise RequestTimeout
+
+
+class PatientWorker(GeventWorker):
+    """gunicorn's gevent worker, which waits only so long, and for so many connections."""
+
+    def init_process(self) -> None:
+        self._connections = _WaitingConnections(self.cfg.worker_connections // 2)
+        super().init_process()
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        me: Any = gevent.getcurrent()
+        me.address = addr[0] if isinstance(addr, tuple) else ""
+        super().handle(listener, client, addr)
+
+    def timeout_ctx(self) -> Any:
+        """gunicorn reads a head within this."""
+        me: Any = gevent.getcurrent()
+        seconds = self.cfg.keepalive if getattr(me, "was_served", False) else _HEAD_SECONDS
+        me.was_served = True
+        return self._connections.wait(me.address, seconds)
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        me: Any = gevent.getcurrent()
+        req.body.reader = _BoundedReader(req.body.reader, me.address, self._connections)
+        return super().handle_request(listener_name, req, sock, addr)
+
+
+worker_class = PatientWorker
 # More than one needs REDIS_URL: without it, the event log is in this process's memory.
 _workers = _settings.get("WEB_WORKERS") or "1"
 if not _workers.isdecimal() or int(_workers) < 1:

@@ -7,6 +7,8 @@ monkey.patch_all()
 import gc  # noqa: E402
 from typing import Any  # noqa: E402
 
+worker_class = "gevent"
+
 gc.disable()  # as in gunicorn.conf.py
 
 

@@ -28,6 +28,7 @@ _SENTENCES = {
     400: "The request can't be read.",
     404: "There is nothing at this address.",
     405: "This address doesn't take that kind of request.",
+    408: "The request took too long to arrive.",
     413: "That is too much at once: send less.",
     415: "Send JSON, with the Content-Type application/json.",
     429: "Too many tries: wait a minute, then try again.",

@@ -143,7 +143,7 @@ class Cluster:
 
     def _gunicorn(self, config: str, port: int, application: str, name: str) -> Server:
         command = [
-            *(sys.executable, "-m", "gunicorn", "-k", "gevent", "-c", config),
+            *(sys.executable, "-m", "gunicorn", "-c", config),
             *("--no-control-socket", "--graceful-timeout", str(GRACE)),
             *("-b", f"127.0.0.1:{port}", application),
         ]
