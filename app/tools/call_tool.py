@@ -23,10 +23,9 @@ from app.tools.registry import ToolRegistry
 from app.tools.server import ToolServer
 from app.tools.server_requests import ask_in_time, ask_service
 from app.tools.tool import Tool
+from tool_services.framework.scopes import CALL_SCOPE, PREVIEW_SCOPE
 
 log = logging.getLogger(__name__)
-
-CALL_SCOPE = "tools:call"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,8 @@ class UserTools:
                 " repeated by itself: tell the person so."
             )
         server = self.registry.servers[tool.server]
-        headers = self.registry.headers(server, self.user_id, CALL_SCOPE)
+        scope = " ".join((CALL_SCOPE, *tool.scopes))
+        headers = self.registry.headers(server, self.user_id, scope)
         headers["Idempotency-Key"] = call_id
 
         def ask() -> ToolResult:
@@ -105,7 +105,7 @@ class UserTools:
         self, service: ToolServer, tool: Tool, arguments: dict[str, Any]
     ) -> tuple[DisplayPart, ...]:
         body = {"name": tool.remote_name, "arguments": arguments}
-        request = (CALL_SCOPE, "POST", "/tools/preview", body)
+        request = (f"{CALL_SCOPE} {PREVIEW_SCOPE}", "POST", "/tools/preview", body)
         answer = ask_service(self.registry, service, self.user_id, *request)
         blocks = {"content": answer["content"]}
         return display_parts(CallToolResult.model_validate(blocks, by_name=False).content)

@@ -16,10 +16,10 @@ from app.tools.naming import SEPARATOR
 from app.tools.server import ToolServer
 from app.tools.tool import Tool
 from app.tools.untrusted.sandbox import Sandbox
+from tool_services.framework.scopes import LIST_SCOPE
 
 log = logging.getLogger(__name__)
 
-LIST_SCOPE = "tools:list"
 APP_USER = "homestream"
 """The user id in tokens with which the app asks a service for its tools."""
 RETRY_SECONDS = 1.0

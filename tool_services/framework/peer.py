@@ -15,7 +15,8 @@ from tool_services.framework.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from tool_services.framework.tokens import CALL_SCOPE, Caller
+from tool_services.framework.scopes import CALL_SCOPE
+from tool_services.framework.tokens import Caller
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105

@@ -26,11 +26,13 @@ from tool_services.framework.errors import (
     MissingTokenError,
     ServiceError,
 )
+from tool_services.framework.scopes import CALL_SCOPE
 from tool_services.framework.settings import ServiceSettings
 
 ALGORITHM = "ES256"
-CALL_SCOPE = "tools:call"
-LIST_SCOPE = "tools:list"
+# All that tokens for calls carried before tools had scopes of their own. They last for minutes, in
+# which the version before may still run beside this one.
+_BEFORE_TOOL_SCOPES = frozenset({CALL_SCOPE})
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 REQUIRED_CLAIMS = ["exp", "iat", "aud", "iss", "sub", "jti"]
 LEEWAY_SECONDS = 5
@@ -104,6 +106,12 @@ class TokenVerifier:
         """Raise InsufficientScopeError unless the token grants one of the scopes."""
         if caller.scopes.isdisjoint(scopes):
             raise self._with_metadata(InsufficientScopeError(scopes[0]))
+
+    def require_tool_scope(self, caller: Caller, scope: str, *, read_only: bool = True) -> None:
+        """Raise InsufficientScopeError unless the token grants the scope of a tool or its data."""
+        self.require_scope(caller, CALL_SCOPE)
+        if not (read_only and caller.scopes == _BEFORE_TOOL_SCOPES):
+            self.require_scope(caller, scope)
 
     def _with_metadata(self, error: Refusal) -> Refusal:
         """Add to the challenge where to learn who issues tokens (RFC 9728)."""

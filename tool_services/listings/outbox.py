@@ -11,8 +11,8 @@ from tool_services.framework.schemas import JsonObject
 from tool_services.framework.timestamps import iso_utc
 from tool_services.framework.tokens import TokenVerifier
 from tool_services.listings.models import Delivery, OutboxMessage, db
+from tool_services.listings.scopes import OUTBOX_SCOPE
 
-READ_SCOPE = "outbox:read"
 MAX_MESSAGES = 100
 # Readers need not know which process has a report at the moment.
 _PUBLIC_STATES: dict[Delivery, str] = {
@@ -26,7 +26,7 @@ def add_outbox_endpoint(app: Flask, verifier: TokenVerifier) -> None:
 
     @app.get("/outbox")
     def show_outbox() -> Response:
-        caller = verifier.verify(request.headers.get("Authorization"), READ_SCOPE)
+        caller = verifier.verify(request.headers.get("Authorization"), OUTBOX_SCOPE)
         own = select(OutboxMessage).filter_by(UserId=caller.user_id)
         newest = own.order_by(OutboxMessage.Id.desc()).limit(MAX_MESSAGES)
         return jsonify(messages=list(map(_as_json, db.session.scalars(newest))))

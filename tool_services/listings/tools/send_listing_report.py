@@ -20,6 +20,7 @@ from tool_services.listings.lookup import listings_by_id
 from tool_services.listings.mail import MailServer
 from tool_services.listings.models import OutboxMessage
 from tool_services.listings.outbox import store_once
+from tool_services.listings.scopes import SEND_SCOPE
 
 _WITH_MAIL = "Sends a report about the listings to one e-mail address."
 _WITHOUT_MAIL = (
@@ -90,6 +91,7 @@ def send_listing_report_tool(server: MailServer | None) -> Tool:
         ),
         handler=partial(_send_report, server),
         previewer=partial(_preview, server is not None),
+        scope=SEND_SCOPE,
     )
 
 
