@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import gevent
 import requests
@@ -26,8 +27,11 @@ RETRY_SECONDS = 1.0
 MAX_OFFERED = 128
 """Tools that a request to a model may offer."""
 
-Mint = Callable[[str, str, str], str]
-"""A token for (user id, audience, scope)."""
+
+class Mint(Protocol):
+    """Makes the token of a request to a service of ours."""
+
+    def __call__(self, user_id: str, audience: str, scope: str, **claims: Any) -> str: ...
 
 
 @dataclass
@@ -93,10 +97,15 @@ class ToolRegistry:
         server = self.servers.get(tool_name.partition(SEPARATOR)[0])
         return [server] if server else [server for server in self if server.ours]
 
-    def headers(self, server: ToolServer, user_id: str, scope: str) -> dict[str, str]:
-        """The headers that authorise a request to a server on a person's behalf."""
+    def headers(
+        self, server: ToolServer, user_id: str, scope: str, **claims: Any
+    ) -> dict[str, str]:
+        """The headers that authorise a request to a server on a person's behalf.
+
+        The scope and the claims are those of the token, if the server is a service of ours.
+        """
         if server.settings is None:
-            token = self.mint(user_id, server.url, scope)
+            token = self.mint(user_id, server.url, scope, **claims)
         elif server.settings.token is None:
             return {}
         else:

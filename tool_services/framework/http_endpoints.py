@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tool_services import __version__
 from tool_services.framework.call_log import begin_call
+from tool_services.framework.call_permission import check_permission
 from tool_services.framework.errors import (
     DatabaseUnavailableError,
     InvalidRequestError,
@@ -94,8 +95,9 @@ def _add_calls(
         record.user_id = caller.user_id
         tool, arguments = _read_call(by_name)
         record.tool = tool.name
-        verifier.require_tool_scope(caller, tool.scope, read_only=tool.is_read_only)
-        output = tool.call(arguments, with_idempotency_key(caller))
+        caller = with_idempotency_key(caller)
+        check_permission(verifier, caller, tool, arguments, caller.idempotency_key)
+        output = tool.call(arguments, caller)
         return jsonify(result=output.result.as_json())
 
     @app.post("/tools/preview")

@@ -16,6 +16,7 @@ from mcp_types.jsonrpc import INTERNAL_ERROR
 from werkzeug.exceptions import HTTPException
 
 from tool_services import __version__
+from tool_services.framework.call_permission import check_permission
 from tool_services.framework.error_responses import UNEXPECTED, log_unexpected
 from tool_services.framework.errors import (
     ForeignOriginError,
@@ -79,17 +80,18 @@ def _respond(server: McpServer, verifier: TokenVerifier, origins: frozenset[str]
     if message.id is None:
         return Response(status=202)
     if message.method == "tools/call":
-        _check_scope(server, verifier, caller, message)
+        _check_call(server, verifier, caller, message)
     return jsonify(jsonrpc="2.0", id=message.id, result=_result(server, message, caller))
 
 
-def _check_scope(
+def _check_call(
     server: McpServer, verifier: TokenVerifier, caller: Caller, message: Message
 ) -> None:
     verifier.require_scope(caller, CALL_SCOPE)
     tool = server.tools.get(message.params["name"])
     if tool is not None:
-        verifier.require_tool_scope(caller, tool.scope, read_only=tool.is_read_only)
+        arguments = message.params.get("arguments") or {}
+        check_permission(verifier, caller, tool, arguments, request.headers.get("Idempotency-Key"))
 
 
 def _result(server: McpServer, message: Message, caller: Caller) -> JsonObject:

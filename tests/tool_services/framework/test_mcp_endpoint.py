@@ -17,6 +17,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from tests.tool_services.support.services import JSON, Answer, Service
 from tool_services.framework.app_factory import MAX_REQUEST_BYTES
+from tool_services.framework.argument_digest import argument_digest
 
 STATELESS = "2026-07-28"
 META = "io.modelcontextprotocol/"
@@ -33,9 +34,10 @@ def post(service: Service, body: Any, token: str | None = VALID, **headers: str)
 
 
 def _valid_token(service: Service, body: Any) -> str:
-    params = body.get("params") if isinstance(body, dict) else None
-    tool = params.get("name") if isinstance(params, dict) else None
-    return service.call_token(tool) if tool == "addNote" else service.token()
+    params = isinstance(body, dict) and body.get("params")
+    if not isinstance(params, dict) or params.get("name") != "addNote":
+        return service.token()
+    return service.call_token("addNote", params.get("arguments", {}))
 
 
 def handshake(service: Service, method: str, params: Any = None, **headers: str) -> Answer:
@@ -65,7 +67,8 @@ def error(answer: Answer) -> tuple[int, int]:
 def test_the_official_client_lists_and_calls_tools(notes: Service, mode: str) -> None:
     calls = [["findNotes", {"text": "first"}], ["addNote", {"noteText": "third"}]]
     module = "tests.tool_services.support.official_client"
-    token = notes.token(scope="tools:call notes:read notes:write")
+    args = argument_digest(calls[1][1])
+    token = notes.token(scope="tools:call notes:read notes:write", args=args)
     command = [sys.executable, "-m", module, f"{notes.url}/mcp", token, mode]
     done = subprocess.run([*command, json.dumps(calls)], capture_output=True, check=True)
     seen = json.loads(done.stdout)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
 
 from tests.tool_services.support.services import JSON, Answer, Service
+from tool_services.framework.argument_digest import argument_digest
 
 LETTER = {"notes": ["first"], "recipientEmail": "ann@example.com"}
 
@@ -68,3 +70,49 @@ def test_tools_are_listed_and_previewed_without_the_scope_to_call_them(notes: Se
     preview = {"name": "sendNotes", "arguments": LETTER}
     shown = notes.request("POST", "/tools/preview", may_preview, json=preview)
     assert (shown.status, letters(notes)) == (200, [])
+
+
+@pytest.mark.parametrize("path", ["/tools/call", "/mcp"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"recipientEmail": "mallory@example.com"},
+        {"notes": ["first", "second"]},
+        {"bcc": "mallory@example.com"},
+    ],
+)
+def test_a_stolen_token_sends_nothing_but_what_it_was_minted_for(
+    notes: Service, path: str, changed: dict[str, Any]
+) -> None:
+    token = notes.call_token("sendNotes", LETTER)
+    answer = call_by(path, notes, "sendNotes", LETTER | changed, token)
+    assert answer.status == 403
+    assert answer.message == "The token is not for this call with these arguments."
+    assert 'error="insufficient_scope"' in answer.challenge
+    assert letters(notes) == []
+
+
+def test_a_token_without_a_digest_sends_nothing(notes: Service) -> None:
+    token = notes.token(scope="tools:call notes:send")
+    assert call_by("/mcp", notes, "sendNotes", LETTER, token).status == 403
+    assert letters(notes) == []
+
+
+def test_a_token_repeats_its_own_call_and_makes_no_second_one(notes: Service) -> None:
+    token = notes.call_token("sendNotes", LETTER, call="call-1")
+    for key, status in (("call-1", 200), ("call-1", 200), ("call-2", 403), (None, 403)):
+        assert notes.call("sendNotes", LETTER, token=token, key=key).status == status
+    assert len(letters(notes)) == 1
+
+
+def test_the_digest_is_of_the_values_however_they_are_written(notes: Service) -> None:
+    token = notes.call_token("sendNotes", LETTER)
+    body = '{"name": "sendNotes", "arguments": {"recipientEmail":"\\u0061nn@example.com", '
+    body += '"notes" : [ "first" ]}}'
+    assert notes.request("POST", "/tools/call", token, data=body).status == 200
+
+
+def test_the_digest_is_the_one_that_the_contract_names() -> None:
+    text = '{"a":"é","b":[1,0.5,true,null],"c":3}'
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    assert argument_digest({"c": 3.0, "b": [1, 0.5, True, None], "a": "é"}) == digest

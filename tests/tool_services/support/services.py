@@ -13,6 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from gevent.pywsgi import WSGIServer
 
 from tests.tool_services.support.issuer import Issuer
+from tool_services.framework.argument_digest import argument_digest
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -98,10 +99,13 @@ class Service:
         reads = "tools:call outbox:read", *sorted(self._scopes(read_only=True))
         return self.issuer.token(self.audience, user, **{"scope": " ".join(reads)} | claims)
 
-    def call_token(self, tool: str, user: str = "alice") -> str:
-        """A token for calls of this tool, as the app mints it."""
+    def call_token(
+        self, tool: str, arguments: Any, user: str = "alice", call: str | None = None
+    ) -> str:
+        """A token for this call, as the app mints it for a tool that doesn't only read."""
         scopes = "tools:call", *sorted(self._scopes(tool=tool))
-        return self.token(user, scope=" ".join(scopes))
+        args = argument_digest(arguments)
+        return self.token(user, scope=" ".join(scopes), args=args, call=call)
 
     def _scopes(self, tool: str | None = None, read_only: bool | None = None) -> set[str]:
         """What the tool of that name needs, or every one that reads."""
@@ -137,7 +141,7 @@ class Service:
     ) -> Answer:
         headers = {} if key is None else {"Idempotency-Key": key}
         body = {"name": tool, "arguments": arguments}
-        token = token or self.call_token(tool, user)
+        token = token or self.call_token(tool, arguments, user, key)
         return self.request("POST", "/tools/call", token, json=body, headers=headers)
 
     def preview(self, tool: str, arguments: Any) -> Answer:
@@ -148,7 +152,7 @@ class Service:
         """The result of a call by the Model Context Protocol."""
         params = {"name": tool, "arguments": arguments}
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        token = self.call_token(tool)
+        token = self.call_token(tool, arguments)
         return self.request("POST", "/mcp", token, json=message, headers=JSON).result
 
 
