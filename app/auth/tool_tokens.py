@@ -10,7 +10,8 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,19 @@ from jwt.algorithms import ECAlgorithm
 
 from app.auth.key_files import load_signing_key
 from app.db.models import new_id
+from tool_services.framework.scopes import CALL_SCOPE, may_only_read
 
 ALGORITHM = "ES256"
 LIFETIME = 300
-EXCHANGED_SCOPE = "tools:call"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A token that was asked for: its lifetime in seconds, and its scopes."""
+
+    token: str
+    lifetime: int
+    scope: str
 
 
 class ExchangeError(Exception):
@@ -73,10 +83,12 @@ class TokenIssuer:
         }
         return jwt.encode(payload | claims, self._key, ALGORITHM, headers={"kid": self._kid})
 
-    def exchange(self, subject_token: str, audience: str) -> tuple[str, int]:
-        """Return a token for the same person at `audience`, and its lifetime in seconds.
+    def exchange(self, subject_token: str, audience: str, wanted: str | None = None) -> Grant:
+        """Return a token for the same person at `audience`.
 
-        It is good for no longer than the subject token. Raises ExchangeError.
+        It is good for no longer than the subject token. It grants what that one grants, of that
+        only what reads, and of that only the scopes in `wanted` if they are given. Raises
+        ExchangeError.
         """
         claims = self._verified(subject_token)
         names = {url: name for name, url in self._services.items()}
@@ -84,24 +96,24 @@ class TokenIssuer:
         target = names.get(audience.rstrip("/"))
         if target is None or self._exchanges.get(actor) != target:
             raise ExchangeError("invalid_target", f"{actor} may not act at {audience!r}.")
+        scope = _narrow(str(claims.get("scope", "")), wanted)
         lifetime = min(claims["exp"] - int(time.time()), LIFETIME)
         token = self.mint(
-            claims["sub"],
-            self._services[target],
-            EXCHANGED_SCOPE,
-            lifetime=lifetime,
-            act={"sub": actor},
+            *(claims["sub"], self._services[target], scope), lifetime=lifetime, act={"sub": actor}
         )
-        return token, lifetime
+        return Grant(token, lifetime, scope)
 
-    def for_person(self, user_id: str, audience: str) -> tuple[str, int]:
-        """Return a token for a person's own program at `audience`, and its lifetime in seconds.
+    def for_person(
+        self, user_id: str, audience: str, scopes: Collection[str], wanted: str | None = None
+    ) -> Grant:
+        """Return a token for a person's own program at `audience`.
 
-        Raises ExchangeError.
+        `scopes` are those of the service's tools that only read. Raises ExchangeError.
         """
         if audience.rstrip("/") not in self._services.values():
             raise ExchangeError("invalid_target", f"There is no service at {audience!r}.")
-        return self.mint(user_id, audience.rstrip("/"), EXCHANGED_SCOPE), LIFETIME
+        scope = _narrow(" ".join((CALL_SCOPE, *scopes)), wanted)
+        return Grant(self.mint(user_id, audience.rstrip("/"), scope), LIFETIME, scope)
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:
@@ -117,6 +129,27 @@ class TokenIssuer:
             raise ExchangeError(
                 "invalid_grant", f"The subject token is refused: {error}."
             ) from None
+
+
+def _narrow(held: str, wanted: str | None) -> str:
+    """Return the scopes to grant to one who holds some and wants some of them.
+
+    Raises ExchangeError if nothing could be done with what is left.
+    """
+    holds = held.split()
+    # Programs that were written before there were other scopes ask for tools:call.
+    asked = holds if wanted in (None, CALL_SCOPE) else str(wanted).split()
+    granted = [
+        scope
+        for scope in dict.fromkeys(holds)
+        if scope in asked and (scope == CALL_SCOPE or may_only_read(scope))
+    ]
+    # A token with tools:call alone counts as one of the version before, which reads everything.
+    if CALL_SCOPE not in granted or (granted == [CALL_SCOPE] and holds != [CALL_SCOPE]):
+        raise ExchangeError(
+            "invalid_scope", f"An exchange gives {CALL_SCOPE} with scopes to read that you have."
+        )
+    return " ".join(granted)
 
 
 def _thumbprint(public: dict[str, Any]) -> str:

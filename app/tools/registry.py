@@ -112,6 +112,16 @@ class ToolRegistry:
             token = server.settings.token.get_secret_value()
         return {"Authorization": f"Bearer {token}"}
 
+    def read_scopes(self, url: str | None = None) -> list[str]:
+        """The scopes of our services' tools that only read: all, or those at one URL."""
+        tools = [
+            tool
+            for server in self
+            if server.ours and url in (None, server.url)
+            for tool in server.tools
+        ]
+        return sorted({scope for tool in tools if tool.runs_unasked for scope in tool.scopes})
+
     def mark_away(self, name: str, reason: str) -> None:
         self.servers[name] = self.servers[name].away(reason)
 

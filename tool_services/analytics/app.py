@@ -8,6 +8,7 @@ from sqlalchemy import select
 from tool_services.analytics.listings_client import ListingsClient
 from tool_services.analytics.models import Interaction, db
 from tool_services.analytics.samples import SAMPLES
+from tool_services.analytics.scopes import LISTINGS_SCOPE
 from tool_services.analytics.settings import AnalyticsSettings
 from tool_services.analytics.tools.generate_performance_report import performance_report_tool
 from tool_services.analytics.tools.get_listing_metrics import listing_metrics_tool
@@ -23,7 +24,10 @@ from tool_services.framework.tokens import TokenVerifier
 def create_app(settings: AnalyticsSettings | None = None) -> Flask:
     """Create the app. Its database is upgraded, and filled with samples if it is empty."""
     settings = settings or load_settings(AnalyticsSettings)
-    peer = PeerClient("listings", settings.listings_url, settings.token_url, settings.peer_timeout)
+    peer = PeerClient(
+        *("listings", settings.listings_url, settings.token_url, settings.peer_timeout),
+        scopes=(LISTINGS_SCOPE,),
+    )
     listings = ListingsClient(peer)
     app = create_service_app(
         ServiceInfo(

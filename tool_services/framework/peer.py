@@ -41,13 +41,15 @@ class _Grant(BaseModel):
 class PeerClient:
     """A client of the service at `url`.
 
-    `timeout` limits the token exchange and the request together, in seconds.
+    `timeout` limits the token exchange and the request together, in seconds. `scopes` are what its
+    requests need at the peer, beside `tools:call`.
     """
 
     name: str
     url: str
     token_url: str
     timeout: float
+    scopes: tuple[str, ...] = ()
 
     def get(
         self,
@@ -106,7 +108,7 @@ class PeerClient:
                 "subject_token": caller.token,
                 "subject_token_type": ACCESS_TOKEN,
                 "audience": self.url,
-                "scope": CALL_SCOPE,
+                "scope": " ".join((CALL_SCOPE, *self.scopes)),
             },
             timeout=self.timeout,
             allow_redirects=False,

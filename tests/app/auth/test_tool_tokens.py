@@ -121,6 +121,49 @@ def test_an_exchanged_token_lives_no_longer_than_the_first(product: Product, ali
 
 
 @pytest.mark.parametrize(
+    ("held", "wanted", "granted"),
+    [
+        ("tools:call copies:read notes:read", None, "tools:call copies:read notes:read"),
+        ("tools:call copies:read notes:read", "tools:call notes:read", "tools:call notes:read"),
+        ("tools:call notes:read", "tools:call notes:read notes:send", "tools:call notes:read"),
+        ("tools:call notes:read notes:send", None, "tools:call notes:read"),
+        ("tools:call copies:read", "tools:call notes:read", None),
+        ("tools:call notes:send", None, None),
+        ("tools:call", "notes:read", None),
+        ("tools:list", None, None),
+        ("outbox:read", "tools:call", None),
+    ],
+)
+def test_an_exchange_never_widens_and_gives_nothing_but_reading(
+    product: Product, alice: Person, held: str, wanted: str | None, granted: str | None
+) -> None:
+    fields = {} if wanted is None else {"scope": wanted}
+    answer = exchange(product, mint(product, alice, "copies", held), **fields)
+    if granted is None:
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+        assert answer.json()["error_description"].endswith(".")
+    else:
+        assert answer.json()["scope"] == granted
+        assert claims_of(answer.json()["access_token"])["scope"] == granted
+
+
+def test_a_token_to_send_is_never_got_by_exchange(product: Product, alice: Person) -> None:
+    """Neither by a person's own program nor by a service: what sends waits for an approval."""
+    person = exchange(product, alice.tokens["access_token"], scope="tools:call notes:send").json()
+    assert person["error"] == "invalid_scope"
+    broad = exchange(product, alice.tokens["access_token"]).json()
+    assert broad["scope"] == "tools:call notes:read"
+    narrow = exchange(product, alice.tokens["access_token"], scope="tools:call").json()
+    url = product.settings.tool_services["notes"]
+    letter = {"notes": ["first"], "recipientEmail": "ann@example.com"}
+    for body in (broad, narrow):
+        headers = {"Authorization": f"Bearer {body['access_token']}"}
+        call = {"name": "sendNotes", "arguments": letter}
+        assert requests.post(f"{url}/tools/call", json=call, headers=headers).status_code == 403
+    assert alice.api("GET", "/outbox").json()["messages"] == []
+
+
+@pytest.mark.parametrize(
     ("fields", "code"),
     [
         ({"grant_type": "password"}, "unsupported_grant_type"),
