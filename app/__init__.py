@@ -7,6 +7,7 @@ from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.auth import sessions
+from app.auth.service_clients import ServiceClients
 from app.auth.sign_in_limit import SignInLimit
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
@@ -114,5 +115,6 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
         runs=Runs(settings, log, producer, supervisor, leases),
         registry=registry,
         issuer=issuer,
+        service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
     )

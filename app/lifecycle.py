@@ -10,6 +10,7 @@ from typing import cast
 import gevent
 from flask import current_app
 
+from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
 from app.db.models import db
@@ -44,6 +45,7 @@ class Services:
     runs: Runs
     registry: ToolRegistry
     issuer: TokenIssuer
+    service_clients: ServiceClients
     subscriptions: Subscriptions
     _loops: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 

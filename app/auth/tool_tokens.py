@@ -6,23 +6,19 @@ exchanges the token it was given (RFC 8693), where TOOL_EXCHANGES allows it.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jwt
-from jwt.algorithms import ECAlgorithm
 
 from app.auth.key_files import load_signing_key
 from app.db.models import new_id
+from tool_services.framework.public_keys import ALGORITHM, public_jwk
 from tool_services.framework.scopes import CALL_SCOPE, may_only_read
 
-ALGORITHM = "ES256"
 LIFETIME = 300
 
 
@@ -36,12 +32,13 @@ class Grant:
 
 
 class ExchangeError(Exception):
-    """`code` is one of RFC 6749's and 8693's error codes."""
+    """`code` is one of RFC 6749's and 8693's error codes, `status` that of the response."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.status = status
 
 
 class TokenIssuer:
@@ -60,9 +57,9 @@ class TokenIssuer:
     ) -> None:
         self._key = load_signing_key(key_file)
         self._public_key = self._key.public_key()
-        public = json.loads(ECAlgorithm.to_jwk(self._public_key))
-        self._kid = _thumbprint(public)
-        self.jwks = {"keys": [public | {"kid": self._kid, "use": "sig", "alg": ALGORITHM}]}
+        public = public_jwk(self._public_key)
+        self._kid = public["kid"]
+        self.jwks = {"keys": [public]}
         self._issuer = issuer
         self._services = dict(services)
         self._exchanges = dict(exchanges)
@@ -83,14 +80,23 @@ class TokenIssuer:
         }
         return jwt.encode(payload | claims, self._key, ALGORITHM, headers={"kid": self._kid})
 
-    def exchange(self, subject_token: str, audience: str, wanted: str | None = None) -> Grant:
+    def exchange(
+        self,
+        subject_token: str,
+        audience: str,
+        authenticate: Callable[[], str],
+        wanted: str | None = None,
+    ) -> Grant:
         """Return a token for the same person at `audience`.
 
-        It is good for no longer than the subject token. It grants what that one grants, of that
-        only what reads, and of that only the scopes in `wanted` if they are given. Raises
-        ExchangeError.
+        `authenticate` returns the URL of the service that asks, which has to be the one that the
+        subject token is for. The new token lasts no longer than that one and grants what it
+        grants, of that only what reads, and of that only the scopes in `wanted` if they are given.
+        Raises ExchangeError.
         """
         claims = self._verified(subject_token)
+        if claims["aud"] != authenticate():
+            raise ExchangeError("invalid_grant", "The subject token is another service's.")
         names = {url: name for name, url in self._services.items()}
         actor = names[claims["aud"]]
         target = names.get(audience.rstrip("/"))
@@ -150,12 +156,3 @@ def _narrow(held: str, wanted: str | None) -> str:
             "invalid_scope", f"An exchange gives {CALL_SCOPE} with scopes to read that you have."
         )
     return " ".join(granted)
-
-
-def _thumbprint(public: dict[str, Any]) -> str:
-    """RFC 7638: the same key has the same id on every machine."""
-    members = json.dumps(
-        {name: public[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":")
-    )
-    digest = hashlib.sha256(members.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

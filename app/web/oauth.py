@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.auth import sessions
 from app.auth.tool_tokens import ExchangeError, Grant
 from app.lifecycle import services
+from tool_services.framework.public_keys import ALGORITHM
 from tool_services.framework.scopes import CALL_SCOPE
 
 bp = Blueprint("oauth", __name__)
@@ -31,7 +32,8 @@ def metadata() -> ResponseReturnValue:
         jwks_uri=f"{issuer}/.well-known/jwks.json",
         grant_types_supported=[GRANT],
         response_types_supported=[],
-        token_endpoint_auth_methods_supported=["none"],
+        token_endpoint_auth_methods_supported=["private_key_jwt", "none"],
+        token_endpoint_auth_signing_alg_values_supported=[ALGORITHM],
         scopes_supported=[CALL_SCOPE, *services().registry.read_scopes()],
     )
 
@@ -40,12 +42,13 @@ def metadata() -> ResponseReturnValue:
 def token() -> ResponseReturnValue:
     """Exchange a token for one that is good at another service (RFC 8693).
 
-    The subject token is a tool service's, or a person's access token that their own program shows.
+    The subject token is a tool service's, which then has to prove who it is, or a person's access
+    token that their own program shows.
     """
     try:
         grant = _grant()
     except ExchangeError as refusal:
-        return jsonify(error=refusal.code, error_description=refusal.message), 400
+        return jsonify(error=refusal.code, error_description=refusal.message), refusal.status
     return jsonify(
         access_token=grant.token,
         issued_token_type=ACCESS_TOKEN,
@@ -67,4 +70,10 @@ def _grant() -> Grant:
     if person is not None:
         scopes = services().registry.read_scopes(audience.rstrip("/"))
         return services().issuer.for_person(person, audience, scopes, wanted)
-    return services().issuer.exchange(subject, audience, wanted)
+    return services().issuer.exchange(subject, audience, _authenticate_service, wanted)
+
+
+def _authenticate_service() -> str:
+    """Return the URL of the service that asks. Raises ExchangeError."""
+    fields = request.form.get("client_assertion_type"), request.form.get("client_assertion")
+    return services().service_clients.authenticate(*fields)

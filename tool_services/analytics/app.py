@@ -17,6 +17,7 @@ from tool_services.framework.app_factory import create_service_app
 from tool_services.framework.database import open_database
 from tool_services.framework.http_endpoints import ServiceInfo
 from tool_services.framework.peer import PeerClient
+from tool_services.framework.service_client import ServiceClient
 from tool_services.framework.settings import load_settings
 from tool_services.framework.tokens import TokenVerifier
 
@@ -24,8 +25,12 @@ from tool_services.framework.tokens import TokenVerifier
 def create_app(settings: AnalyticsSettings | None = None) -> Flask:
     """Create the app. Its database is upgraded, and filled with samples if it is empty."""
     settings = settings or load_settings(AnalyticsSettings)
+    client = ServiceClient.load(
+        "analytics", settings.analytics_url, settings.app_url, settings.instance_dir
+    )
     peer = PeerClient(
         *("listings", settings.listings_url, settings.token_url, settings.peer_timeout),
+        client=client,
         scopes=(LISTINGS_SCOPE,),
     )
     listings = ListingsClient(peer)
@@ -44,6 +49,7 @@ def create_app(settings: AnalyticsSettings | None = None) -> Flask:
         verifier=TokenVerifier.for_service(settings, settings.analytics_url),
         check_database=lambda: db.session.scalar(select(Interaction.Id).limit(1)),
         instance_dir=settings.instance_dir,
+        client=client,
     )
     open_database(
         app,

@@ -16,6 +16,7 @@ from tool_services.framework.errors import (
     UpstreamUnavailableError,
 )
 from tool_services.framework.scopes import CALL_SCOPE
+from tool_services.framework.service_client import ServiceClient
 from tool_services.framework.tokens import Caller
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
@@ -41,14 +42,15 @@ class _Grant(BaseModel):
 class PeerClient:
     """A client of the service at `url`.
 
-    `timeout` limits the token exchange and the request together, in seconds. `scopes` are what its
-    requests need at the peer, beside `tools:call`.
+    `timeout` limits the token exchange and the request together, in seconds. `client` is the
+    service that asks. `scopes` are what its requests need at the peer, beside `tools:call`.
     """
 
     name: str
     url: str
     token_url: str
     timeout: float
+    client: ServiceClient
     scopes: tuple[str, ...] = ()
 
     def get(
@@ -109,6 +111,7 @@ class PeerClient:
                 "subject_token_type": ACCESS_TOKEN,
                 "audience": self.url,
                 "scope": " ".join((CALL_SCOPE, *self.scopes)),
+                **self.client.authentication(),
             },
             timeout=self.timeout,
             allow_redirects=False,
