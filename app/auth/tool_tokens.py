@@ -14,12 +14,12 @@ from typing import Any
 
 import jwt
 
-from app.auth.key_files import load_signing_key
+from app.auth.signing_keys import TOKEN_SECONDS, SigningKeys
 from app.db.models import new_id
-from tool_services.framework.public_keys import ALGORITHM, public_jwk
+from tool_services.framework.public_keys import ALGORITHM
 from tool_services.framework.scopes import CALL_SCOPE, may_only_read
 
-LIFETIME = 300
+LIFETIME = TOKEN_SECONDS
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class ExchangeError(Exception):
 
 
 class TokenIssuer:
-    """Signs tokens with the private key in `key_file`.
+    """Signs tokens with the private key in `key_file`, or one that has followed it.
 
     `services` are the names and URLs of the services that tokens can be for. `exchanges` says which
     service may act at which other.
@@ -55,14 +55,15 @@ class TokenIssuer:
         services: Mapping[str, str],
         exchanges: Mapping[str, str],
     ) -> None:
-        self._key = load_signing_key(key_file)
-        self._public_key = self._key.public_key()
-        public = public_jwk(self._public_key)
-        self._kid = public["kid"]
-        self.jwks = {"keys": [public]}
+        self._keys = SigningKeys(key_file)
         self._issuer = issuer
         self._services = dict(services)
         self._exchanges = dict(exchanges)
+
+    @property
+    def jwks(self) -> dict[str, Any]:
+        """The public keys of all tokens that haven't expired, and of those to come."""
+        return {"keys": [key.public for key in self._keys.published()]}
 
     def mint(
         self, user_id: str, audience: str, scope: str, *, lifetime: int = LIFETIME, **claims: Any
@@ -78,7 +79,8 @@ class TokenIssuer:
             "exp": now + min(lifetime, LIFETIME),
             "jti": new_id(),
         }
-        return jwt.encode(payload | claims, self._key, ALGORITHM, headers={"kid": self._kid})
+        key = self._keys.current()
+        return jwt.encode(payload | claims, key.private, ALGORITHM, headers={"kid": key.id})
 
     def exchange(
         self,
@@ -125,7 +127,7 @@ class TokenIssuer:
         try:
             return jwt.decode(
                 token,
-                self._public_key,
+                self._public_key(token),
                 algorithms=[ALGORITHM],
                 issuer=self._issuer,
                 audience=list(self._services.values()),
@@ -135,6 +137,14 @@ class TokenIssuer:
             raise ExchangeError(
                 "invalid_grant", f"The subject token is refused: {error}."
             ) from None
+
+    def _public_key(self, token: str) -> jwt.PyJWK:
+        """Return the key that the token names. Raises InvalidTokenError."""
+        named = jwt.get_unverified_header(token).get("kid")
+        for key in self._keys.published():
+            if key.id == named:
+                return jwt.PyJWK(key.public)
+        raise jwt.InvalidTokenError("its key is unknown")
 
 
 def _narrow(held: str, wanted: str | None) -> str:
