@@ -10,6 +10,11 @@ MAX_NAME_CHARS = 64  # what a model's endpoint takes
 SEPARATOR = "__"
 
 
+def mark_as_theirs(server: str) -> str:
+    """Say in words that something is another party's, at the beginning of a sentence."""
+    return f"From {server} (not ours)"
+
+
 def choose_name(server: str, tool: str, taken: Collection[str], *, ours: bool) -> str:
     """Choose a name for a server's tool that is not among those `taken`.
 

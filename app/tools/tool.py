@@ -12,8 +12,10 @@ import mcp_types
 
 from app.agent.messages import ToolSpec
 from app.errors import ToolFailure
+from app.tools.naming import mark_as_theirs
 from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
+from app.tools.untrusted.responses import one_line
 from tool_services.framework.scopes import SCOPE_META_KEY, may_only_read
 
 MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
@@ -67,15 +69,26 @@ class Tool:
 
     @property
     def title(self) -> str:
-        """The tool's name for people."""
-        return (self.annotations.title or self.remote_name)[:MAX_LABEL_CHARS]
+        """The tool's name for people. Another party's begins with its server's name."""
+        title = (self.annotations.title or self.remote_name)[:MAX_LABEL_CHARS]
+        return title if self.ours else f"{mark_as_theirs(self.server)}: {one_line(title)}"
 
     @property
     def labels(self) -> dict[str, str]:
-        """The name of each argument for people, by its name in the schema."""
-        return {
+        """The name of each argument for people, by its name in the schema.
+
+        Another party might call an argument what it isn't, so its name in the call comes first,
+        and signs that turn the direction of writing are left out.
+        """
+        labels = {
             name: str(field.get("title") or field.get("description") or name)[:MAX_LABEL_CHARS]
             for name, field in self.fields.items()
+        }
+        if self.ours:
+            return labels
+        return {
+            name: name if label == name else f"{name} ({self.server} calls it “{one_line(label)}”)"
+            for name, label in labels.items()
         }
 
     @property
