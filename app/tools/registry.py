@@ -11,9 +11,9 @@ import gevent
 import requests
 from gevent.event import Event
 
+from app.agent.messages import SERVER_SEPARATOR
 from app.config import McpServer
 from app.errors import ToolFailure
-from app.tools.naming import SEPARATOR
 from app.tools.server import ToolServer
 from app.tools.tool import Tool
 from app.tools.untrusted.sandbox import Sandbox
@@ -94,7 +94,7 @@ class ToolRegistry:
     def servers_for(self, tool_name: str) -> list[ToolServer]:
         """The servers that could have a tool of this name: the one that the name begins with, or
         any service of ours."""
-        server = self.servers.get(tool_name.partition(SEPARATOR)[0])
+        server = self.servers.get(tool_name.partition(SERVER_SEPARATOR)[0])
         return [server] if server else [server for server in self if server.ours]
 
     def headers(

@@ -46,7 +46,14 @@ class Tool:
     scopes: tuple[str, ...] = ()
 
     def spec(self) -> ToolSpec:
-        return ToolSpec(self.name, self.description, self.schema)
+        return ToolSpec(self.name, self.marked_description, self.schema)
+
+    @property
+    def marked_description(self) -> str:
+        """The description, which says of another party's tool whose it is."""
+        if self.ours:
+            return self.description
+        return f"{mark_as_theirs(self.server)}: {self.description}"[:MAX_DESCRIPTION_CHARS]
 
     def argument_mistakes(self, arguments: JsonObject) -> list[Mistake]:
         """How arguments differ from the tool's schema, formats included. Raises ToolFailure if they
@@ -136,7 +143,7 @@ def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
     reads = described.annotations and described.annotations.read_only_hint
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
-            raise ValueError(f"its scope {scope[:40]!r} is not of the form listings:read")
+            raise ValueError(f"its scope {scope[:40]!r} is not of the form notes:read")
         if reads and not may_only_read(scope):
             raise ValueError(f"it says that it only reads, but wants the scope {scope}")
     return tuple(dict.fromkeys(scopes))
