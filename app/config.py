@@ -59,7 +59,7 @@ class McpServer(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    url: HttpUrl
+    url: Annotated[HttpUrl, Field(repr=False)]
     token: Key | None = None
     tools: frozenset[str] | None = None
 

@@ -44,6 +44,7 @@ from pydantic import BaseModel, ValidationError
 from app.errors import ToolFailure
 from app.tools.untrusted.limits import MAX_BLOCKS, MAX_PAGES, MAX_SERVER_REQUESTS, MAX_TOOLS
 from app.tools.untrusted.responses import OverLimit, one_line, post, read_documents
+from app.tools.untrusted.secret_texts import SecretTexts
 from tool_services import __version__
 
 log = logging.getLogger(__name__)
@@ -70,12 +71,15 @@ class Refused(ToolFailure):
 class McpClient:
     """Requests to one server. Headers come with each, since they may carry one person's token.
 
+    `secrets` are hidden in all that the server answers.
+
     Every method raises requests' errors if no answer came, Refused if the server refused, and
     otherwise ToolFailure if the answer can't be used.
     """
 
-    def __init__(self, name: str, url: str, timeout: float) -> None:
+    def __init__(self, name: str, url: str, timeout: float, secrets: SecretTexts) -> None:
         self.name = name
+        self._secrets = secrets
         self.url = url
         self._timeout = timeout
         self._revision = ""
@@ -242,7 +246,7 @@ class McpClient:
 
     def _messages(self, response: requests.Response) -> Iterator[JsonObject]:
         try:
-            for message in read_documents(response):
+            for message in read_documents(response, self._secrets):
                 if not isinstance(message, dict):
                     raise ToolFailure(f"{self.name} answered something that isn't an object.")
                 yield message

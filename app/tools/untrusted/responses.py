@@ -21,6 +21,7 @@ from requests.adapters import HTTPAdapter
 
 from app.json_input import parse_json
 from app.tools.untrusted.limits import MAX_RESPONSE_BYTES, MAX_VALUES, READ_BYTES
+from app.tools.untrusted.secret_texts import SecretTexts
 
 EVENT_STREAM = "text/event-stream"
 _LONG_WORK_SECONDS = 0.002
@@ -119,16 +120,17 @@ def post(
             yield response
 
 
-def read_documents(response: requests.Response) -> Iterator[Any]:
+def read_documents(response: requests.Response, secrets: SecretTexts) -> Iterator[Any]:
     """The JSON documents of a response: its body, or the data of each event of an event stream.
 
-    Raises ValueError for what is no JSON, requests' errors, and OverLimit.
+    Secrets that the server repeats are hidden. Raises ValueError for what is no JSON, requests'
+    errors, and OverLimit.
     """
     if response.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise OverLimit("is compressed, which nobody asked for")
     kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if kind != EVENT_STREAM:
-        yield _parse(bytearray().join(_pieces(response)))
+        yield _parse(b"".join(_pieces(response)), secrets)
         return
     # Pieces as they come: the server may wait for an answer before it sends more.
     events = httpx2.Response(
@@ -139,7 +141,7 @@ def read_documents(response: requests.Response) -> Iterator[Any]:
     )
     for event in httpx2.EventSource(events, MAX_RESPONSE_BYTES):
         if event.data:
-            yield _parse(event.data.encode())
+            yield _parse(event.data.encode(), secrets)
 
 
 def _pieces(response: requests.Response, *, as_they_come: bool = False) -> Iterator[bytes]:
@@ -153,11 +155,12 @@ def _pieces(response: requests.Response, *, as_they_come: bool = False) -> Itera
         raise requests.exceptions.ChunkedEncodingError(error) from error
 
 
-def _parse(document: bytes | bytearray) -> Any:
+def _parse(document: bytes, secrets: SecretTexts) -> Any:
     # Every value but the first of a list or an object has a comma before it.
     if sum(map(document.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise OverLimit(f"has more than {MAX_VALUES} values")
-    return parse_json(bytes(document))
+    value = parse_json(document)
+    return secrets.hide_in(value) if secrets.may_be_in(document) else value
 
 
 def one_line(text: object, most: int = 500) -> str:
