@@ -95,6 +95,8 @@ def _services(app: Flask, settings: Settings, redis: Redis | None) -> Services:
         issuer.mint,
         timeout=settings.tool_timeout,
         check_interval=settings.service_check_interval,
+        own_port=settings.web_port,
+        allow_private=settings.mcp_allow_private,
     )
     log: EventLog = MemoryLog()
     shared = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from app.config import McpServer
 from app.errors import ToolFailure
 from app.tools.server import ToolServer
 from app.tools.tool import Tool
+from app.tools.untrusted.addresses import AddressRules
 from app.tools.untrusted.sandbox import Sandbox
 from tool_services.framework.scopes import LIST_SCOPE
 
@@ -55,11 +56,16 @@ class ToolRegistry:
         *,
         timeout: float,
         check_interval: float,
+        own_port: int,
+        allow_private: Collection[str] = (),
     ) -> ToolRegistry:
-        """`services` are the URLs of our own services, which take tokens from `mint`."""
+        """`services` are the URLs of our own services, which take tokens from `mint`. Of the other
+        servers, those in `allow_private` may have private addresses. `own_port` is the app's."""
         ours = {name: ToolServer.of_ours(name, url, timeout) for name, url in services.items()}
         others = {
-            name: ToolServer.of_others(name, server, timeout)
+            name: ToolServer.of_others(
+                server, timeout, AddressRules(name, own_port, name in allow_private)
+            )
             for name, server in mcp_servers.items()
         }
         return cls(mint, timeout, check_interval, ours | others)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field, replace
 
 import mcp_types
 import requests
+from requests.utils import get_environ_proxies
 
 from app.config import McpServer
 from app.tools.mcp_client import McpClient
 from app.tools.naming import choose_name
 from app.tools.tool import Tool, make_tool
 from app.tools.untrusted import checks
+from app.tools.untrusted.addresses import AddressRules
 from app.tools.untrusted.checks import Checks
 from app.tools.untrusted.responses import one_line
 from app.tools.untrusted.sandbox import Sandbox
@@ -57,11 +59,14 @@ class ToolServer:
         return cls(name, url, client, checks)
 
     @classmethod
-    def of_others(cls, name: str, settings: McpServer, timeout: float) -> ToolServer:
+    def of_others(cls, settings: McpServer, timeout: float, rules: AddressRules) -> ToolServer:
+        name = rules.server
         token = settings.token.get_secret_value() if settings.token else None
         secrets = SecretTexts.of_server(settings.url, token)
         keep_out_of_logs(secrets)
-        client = McpClient(name, settings.url, timeout, secrets)
+        client = McpClient(name, settings.url, timeout, secrets, rules)
+        if get_environ_proxies(settings.url):
+            log.warning("%s is called directly: a proxy would hide its address from checks", name)
         return cls(name, settings.url, client, Sandbox(name), settings, secrets=secrets)
 
     @property
