@@ -93,10 +93,13 @@ class _CheckedConnection(urllib3.connection.HTTPConnection):
 
     def _connect_to_one_of(self, addresses: list[str]) -> socket.socket:
         *others, last = addresses
-        for self._dns_host in others:
+        for address in others:
             with suppress(urllib3.exceptions.NewConnectionError):
-                return super()._new_conn()
-        self._dns_host = last
+                return self._connect_to(address)
+        return self._connect_to(last)
+
+    def _connect_to(self, address: str) -> socket.socket:
+        self._dns_host = address
         return super()._new_conn()
 
 
