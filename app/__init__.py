@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.auth import security_log, sessions
 from app.auth.rate_limits import RateLimits
+from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
 from app.db import connection
@@ -102,6 +103,8 @@ def _services(
         issuer.mint,
         timeout=settings.tool_timeout,
         check_interval=settings.service_check_interval,
+        own_port=settings.web_port,
+        allow_private=settings.mcp_allow_private,
     )
     log: EventLog = MemoryLog()
     shared = None
@@ -122,5 +125,6 @@ def _services(
         runs=Runs(settings, log, producer, supervisor, leases, counters),
         registry=registry,
         issuer=issuer,
+        service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -30,6 +31,7 @@ from app.config_types import (
     Key,
     Minutes,
     Model,
+    Names,
     Pairs,
     Port,
     Rate,
@@ -59,7 +61,7 @@ class McpServer(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    url: HttpUrl
+    url: Annotated[HttpUrl, Field(repr=False)]
     token: Key | None = None
     tools: frozenset[str] | None = None
 
@@ -140,6 +142,7 @@ class Settings(BaseSettings):
     mcp_servers: Annotated[
         dict[ServerName, McpServer], NoDecode, BeforeValidator(parse_servers), Field(repr=False)
     ] = {}
+    mcp_allow_private: Names = frozenset()
     approvals: Approvals = {}
     approval_minutes: Minutes = 60
     service_check_interval: Seconds = 5
@@ -169,6 +172,7 @@ class Settings(BaseSettings):
             raise ValueError("MODEL is missing; name the model to ask at OPENAI_BASE_URL")
         for name in self.mcp_servers.keys() & self.tool_services.keys():
             raise ValueError(f"MCP_SERVERS and TOOL_SERVICES both have {name}; rename one of them")
+        self._check_other_servers()
         for name in self.approvals:
             server, separator, _ = name.partition("__")
             if separator and server not in self.mcp_servers.keys() | self.tool_services.keys():
@@ -180,6 +184,13 @@ class Settings(BaseSettings):
         if self.longest_flush_interval < self.flush_interval:
             raise ValueError("LONGEST_FLUSH_INTERVAL is less than FLUSH_INTERVAL; change one")
         return self
+
+    def _check_other_servers(self) -> None:
+        for name in sorted(self.mcp_allow_private - self.mcp_servers.keys()):
+            raise ValueError(f"MCP_ALLOW_PRIVATE names {name}, but no server is called that")
+        for name, server in self.mcp_servers.items():
+            if _host_and_port(server.url) == _host_and_port(self.app_url):
+                raise ValueError(f"MCP_SERVERS has the app's own address as {name}; remove it")
 
     @property
     def most_events(self) -> int:
@@ -207,6 +218,11 @@ class Settings(BaseSettings):
     def secure(self) -> bool:
         """Whether people reach the app over https, which calls for Secure cookies and HSTS."""
         return self.app_url.startswith("https://")
+
+
+def _host_and_port(url: str) -> tuple[str | None, int]:
+    parts = urlsplit(url)
+    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def load_settings() -> Settings:

@@ -125,6 +125,11 @@ def _parse_pairs(value: Any) -> Any:
     return pairs
 
 
+def _parse_names(value: Any) -> Any:
+    """Parse `name,name` into a set; spaces may stand for commas."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
+
+
 def parse_servers(value: Any) -> Any:
     """Parse JSON into a dict."""
     try:
@@ -149,6 +154,7 @@ DatabaseUrl = Annotated[str, AfterValidator(_check_database_url), Field(repr=Fal
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url), Field(repr=False)]
 Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_parse_pairs)]
 Urls = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_parse_pairs)]
+Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_parse_names)]
 Approvals = Annotated[
     dict[str, Literal["always", "never"]], NoDecode, BeforeValidator(_parse_pairs)
 ]

@@ -11,6 +11,7 @@ import gevent
 from flask import current_app
 
 from app.auth import session_table
+from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
 from app.db.connection import is_unavailable
@@ -47,6 +48,7 @@ class Services:
     runs: Runs
     registry: ToolRegistry
     issuer: TokenIssuer
+    service_clients: ServiceClients
     subscriptions: Subscriptions
     _loops: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 

@@ -12,6 +12,9 @@ from app.agent.tool_results import render_for_model
 from app.agent.usage import Usage
 from app.json_input import parse_json
 
+SERVER_SEPARATOR = "__"
+"""Stands between the server's name and the tool's in the names of other parties' tools."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
@@ -105,10 +108,9 @@ def turn_messages(turn: Turn, updates: Mapping[str, ToolCallUpdate]) -> list[Mes
 def _result_text(call: ToolRequest, update: ToolCallUpdate | None) -> str:
     if update is None or update.status == "started":
         return render_for_model({"error": "The call was stopped before it had a result."})
-    notes = _notes(call, update.arguments)
-    if update.status == "failed":
-        return render_for_model({"error": update.error}, notes)
-    return render_for_model(update.result, notes)
+    result = {"error": update.error} if update.status == "failed" else update.result
+    server, named, _ = call.name.partition(SERVER_SEPARATOR)
+    return render_for_model(result, _notes(call, update.arguments), source=server if named else "")
 
 
 def _notes(call: ToolRequest, made_with: dict[str, Any]) -> Sequence[str]:

@@ -20,12 +20,18 @@ UNTRUSTED_KEY = "untrusted_data"
 Path = tuple[str | int, ...]
 
 
-def render_for_model(result: Any, notes: Sequence[str] = (), budget: int = RESULT_TOKENS) -> str:
-    """Render a result as JSON of about `budget` tokens, with this program's notes beside it."""
+def render_for_model(
+    result: Any, notes: Sequence[str] = (), budget: int = RESULT_TOKENS, source: str = ""
+) -> str:
+    """Render a result as JSON of about `budget` tokens, with this program's notes beside it.
+
+    `source` is the server's name, where the tool's name has one.
+    """
     if estimate_tokens(_dumps(result)) > budget:
         result, note = _shorten(result, budget)
         notes = [*notes, note]
-    return _dumps({UNTRUSTED_KEY: result} | ({"note": " ".join(notes)} if notes else {}))
+    beside = {"from": source, "note": " ".join(notes)}
+    return _dumps({UNTRUSTED_KEY: result} | {name: text for name, text in beside.items() if text})
 
 
 def _shorten(result: Any, budget: int) -> tuple[Any, str]:

@@ -19,7 +19,7 @@ def ensure_secrets(folder: Path) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     _create_once(folder / SECRET_KEY_FILE, lambda: secrets.token_urlsafe(48).encode())
-    _create_once(folder / SIGNING_KEY_FILE, _new_signing_key)
+    create_signing_key(folder / SIGNING_KEY_FILE)
 
 
 def read_secret_key(folder: Path) -> str:
@@ -33,6 +33,11 @@ def read_secret_key(folder: Path) -> str:
         raise ValueError(
             f"SECRET_KEY can't be read from {file} ({error.strerror}); make the file yours"
         ) from None
+
+
+def create_signing_key(file: Path) -> None:
+    """Make a private key that signs tokens, unless the file is there."""
+    _create_once(file, _new_signing_key)
 
 
 def load_signing_key(file: Path) -> ec.EllipticCurvePrivateKey:

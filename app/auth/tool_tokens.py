@@ -6,36 +6,43 @@ exchanges the token it was given (RFC 8693), where TOOL_EXCHANGES allows it.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jwt
-from jwt.algorithms import ECAlgorithm
 
-from app.auth.key_files import load_signing_key
+from app.auth.signing_keys import TOKEN_SECONDS, SigningKeys
 from app.db.models import new_id
+from tool_services.framework.public_keys import ALGORITHM
+from tool_services.framework.scopes import CALL_SCOPE, may_only_read
 
-ALGORITHM = "ES256"
-LIFETIME = 300
-EXCHANGED_SCOPE = "tools:call"
+LIFETIME = TOKEN_SECONDS
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A token that was asked for: its lifetime in seconds, and its scopes."""
+
+    token: str
+    lifetime: int
+    scope: str
 
 
 class ExchangeError(Exception):
-    """`code` is one of RFC 6749's and 8693's error codes."""
+    """`code` is one of RFC 6749's and 8693's error codes, `status` that of the response."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.status = status
 
 
 class TokenIssuer:
-    """Signs tokens with the private key in `key_file`.
+    """Signs tokens with the private key in `key_file`, or one that has followed it.
 
     `services` are the names and URLs of the services that tokens can be for. `exchanges` says which
     service may act at which other.
@@ -48,14 +55,15 @@ class TokenIssuer:
         services: Mapping[str, str],
         exchanges: Mapping[str, str],
     ) -> None:
-        self._key = load_signing_key(key_file)
-        self._public_key = self._key.public_key()
-        public = json.loads(ECAlgorithm.to_jwk(self._public_key))
-        self._kid = _thumbprint(public)
-        self.jwks = {"keys": [public | {"kid": self._kid, "use": "sig", "alg": ALGORITHM}]}
+        self._keys = SigningKeys(key_file)
         self._issuer = issuer
         self._services = dict(services)
         self._exchanges = dict(exchanges)
+
+    @property
+    def jwks(self) -> dict[str, Any]:
+        """The public keys of all tokens that haven't expired, and of those to come."""
+        return {"keys": [key.public for key in self._keys.published()]}
 
     def mint(
         self, user_id: str, audience: str, scope: str, *, lifetime: int = LIFETIME, **claims: Any
@@ -71,43 +79,55 @@ class TokenIssuer:
             "exp": now + min(lifetime, LIFETIME),
             "jti": new_id(),
         }
-        return jwt.encode(payload | claims, self._key, ALGORITHM, headers={"kid": self._kid})
+        key = self._keys.current()
+        return jwt.encode(payload | claims, key.private, ALGORITHM, headers={"kid": key.id})
 
-    def exchange(self, subject_token: str, audience: str) -> tuple[str, int]:
-        """Return a token for the same person at `audience`, and its lifetime in seconds.
+    def exchange(
+        self,
+        subject_token: str,
+        audience: str,
+        authenticate: Callable[[], str],
+        wanted: str | None = None,
+    ) -> Grant:
+        """Return a token for the same person at `audience`.
 
-        It is good for no longer than the subject token. Raises ExchangeError.
+        `authenticate` returns the URL of the service that asks, which has to be the one that the
+        subject token is for. The new token lasts no longer than that one and grants what it
+        grants, of that only what reads, and of that only the scopes in `wanted` if they are given.
+        Raises ExchangeError.
         """
         claims = self._verified(subject_token)
+        if claims["aud"] != authenticate():
+            raise ExchangeError("invalid_grant", "The subject token is another service's.")
         names = {url: name for name, url in self._services.items()}
         actor = names[claims["aud"]]
         target = names.get(audience.rstrip("/"))
         if target is None or self._exchanges.get(actor) != target:
             raise ExchangeError("invalid_target", f"{actor} may not act at {audience!r}.")
+        scope = _narrow(str(claims.get("scope", "")), wanted)
         lifetime = min(claims["exp"] - int(time.time()), LIFETIME)
         token = self.mint(
-            claims["sub"],
-            self._services[target],
-            EXCHANGED_SCOPE,
-            lifetime=lifetime,
-            act={"sub": actor},
+            *(claims["sub"], self._services[target], scope), lifetime=lifetime, act={"sub": actor}
         )
-        return token, lifetime
+        return Grant(token, lifetime, scope)
 
-    def for_person(self, user_id: str, audience: str) -> tuple[str, int]:
-        """Return a token for a person's own program at `audience`, and its lifetime in seconds.
+    def for_person(
+        self, user_id: str, audience: str, scopes: Collection[str], wanted: str | None = None
+    ) -> Grant:
+        """Return a token for a person's own program at `audience`.
 
-        Raises ExchangeError.
+        `scopes` are those of the service's tools that only read. Raises ExchangeError.
         """
         if audience.rstrip("/") not in self._services.values():
             raise ExchangeError("invalid_target", f"There is no service at {audience!r}.")
-        return self.mint(user_id, audience.rstrip("/"), EXCHANGED_SCOPE), LIFETIME
+        scope = _narrow(" ".join((CALL_SCOPE, *scopes)), wanted)
+        return Grant(self.mint(user_id, audience.rstrip("/"), scope), LIFETIME, scope)
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:
             return jwt.decode(
                 token,
-                self._public_key,
+                self._public_key(token),
                 algorithms=[ALGORITHM],
                 issuer=self._issuer,
                 audience=list(self._services.values()),
@@ -118,11 +138,31 @@ class TokenIssuer:
                 "invalid_grant", f"The subject token is refused: {error}."
             ) from None
 
+    def _public_key(self, token: str) -> jwt.PyJWK:
+        """Return the key that the token names. Raises InvalidTokenError."""
+        named = jwt.get_unverified_header(token).get("kid")
+        for key in self._keys.published():
+            if key.id == named:
+                return jwt.PyJWK(key.public)
+        raise jwt.InvalidTokenError("its key is unknown")
 
-def _thumbprint(public: dict[str, Any]) -> str:
-    """RFC 7638: the same key has the same id on every machine."""
-    members = json.dumps(
-        {name: public[name] for name in ("crv", "kty", "x", "y")}, separators=(",", ":")
-    )
-    digest = hashlib.sha256(members.encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+def _narrow(held: str, wanted: str | None) -> str:
+    """Return the scopes to grant to one who holds some and wants some of them.
+
+    Raises ExchangeError if nothing could be done with what is left.
+    """
+    holds = held.split()
+    # Programs that were written before there were other scopes ask for tools:call.
+    asked = holds if wanted in (None, CALL_SCOPE) else str(wanted).split()
+    granted = [
+        scope
+        for scope in dict.fromkeys(holds)
+        if scope in asked and (scope == CALL_SCOPE or may_only_read(scope))
+    ]
+    # A token with tools:call alone counts as one of the version before, which reads everything.
+    if CALL_SCOPE not in granted or (granted == [CALL_SCOPE] and holds != [CALL_SCOPE]):
+        raise ExchangeError(
+            "invalid_scope", f"An exchange gives {CALL_SCOPE} with scopes to read that you have."
+        )
+    return " ".join(granted)

@@ -22,6 +22,7 @@ from app.db.connection import retry_while_unavailable
 from app.db.models import Approval, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
 from app.tools.tool import Tool
+from tool_services.framework.argument_digest import argument_digest
 
 LONGEST_REASON = 500
 _POLL_SECONDS = 0.5
@@ -68,6 +69,20 @@ class RunApprovals:
             known = retry_while_unavailable(lambda: self._find(call_id))
             if isinstance(known, Decision):
                 return known
+
+    def allow(self, call_id: str, tool: Tool, arguments: dict[str, Any]) -> bool:
+        """Whether the person has approved this call of this run with these arguments."""
+        return retry_while_unavailable(lambda: self._is_approved(call_id, tool, arguments))
+
+    def _is_approved(self, call_id: str, tool: Tool, arguments: dict[str, Any]) -> bool:
+        with self.app.app_context():
+            approval = _of_call(call_id)
+            if approval is None or approval.status != "approved":
+                return False
+            approved = approval.arguments if approval.decided is None else approval.decided
+            return (approval.run_id, approval.tool) == (self.run_id, tool.name) and (
+                argument_digest(approved) == argument_digest(arguments)
+            )
 
     def _find(self, call_id: str) -> ApprovalRequested | Decision | None:
         with self.app.app_context():

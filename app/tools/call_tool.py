@@ -23,10 +23,10 @@ from app.tools.registry import ToolRegistry
 from app.tools.server import ToolServer
 from app.tools.server_requests import ask_in_time, ask_service
 from app.tools.tool import Tool
+from tool_services.framework.argument_digest import argument_digest
+from tool_services.framework.scopes import CALL_SCOPE, PREVIEW_SCOPE
 
 log = logging.getLogger(__name__)
-
-CALL_SCOPE = "tools:call"
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class UserTools:
                 "The call was interrupted, and nobody knows whether it was carried out. It isn't"
                 " repeated by itself: tell the person so."
             )
+        self._check_approved(call_id, tool, arguments)
         server = self.registry.servers[tool.server]
-        headers = self.registry.headers(server, self.user_id, CALL_SCOPE)
-        headers["Idempotency-Key"] = call_id
+        headers = self._headers(server, tool, call_id, arguments)
 
         def ask() -> ToolResult:
             answer = server.client.call(tool.remote_name, arguments, headers)
@@ -87,6 +87,24 @@ class UserTools:
             raise ToolFailure(f"The arguments are wrong, correct them and call again: {sentence}")
         return tool
 
+    def _check_approved(self, call_id: str, tool: Tool, arguments: dict[str, Any]) -> None:
+        """Raise ToolFailure if the person has to approve this very call, and hasn't."""
+        if not self.rules.needs_approval(tool):
+            return
+        if self.approvals is None or not self.approvals.allow(call_id, tool, arguments):
+            raise ToolFailure("This call was not approved with these arguments, so it wasn't made.")
+
+    def _headers(
+        self, server: ToolServer, tool: Tool, call_id: str, arguments: dict[str, Any]
+    ) -> dict[str, str]:
+        """The headers of a call. The token of one that does more than read is for it alone."""
+        only_this: dict[str, str] = {}
+        if not tool.runs_unasked:
+            only_this = {"args": argument_digest(arguments), "call": call_id}
+        scope = " ".join((CALL_SCOPE, *tool.scopes))
+        headers = self.registry.headers(server, self.user_id, scope, **only_this)
+        return {**headers, "Idempotency-Key": call_id}
+
     def _preview(self, tool: Tool, arguments: dict[str, Any]) -> tuple[DisplayPart, ...]:
         """What the call would do, for the person to see before they decide. Nothing if the tool's
         service can't say."""
@@ -105,7 +123,7 @@ class UserTools:
         self, service: ToolServer, tool: Tool, arguments: dict[str, Any]
     ) -> tuple[DisplayPart, ...]:
         body = {"name": tool.remote_name, "arguments": arguments}
-        request = (CALL_SCOPE, "POST", "/tools/preview", body)
+        request = (f"{CALL_SCOPE} {PREVIEW_SCOPE}", "POST", "/tools/preview", body)
         answer = ask_service(self.registry, service, self.user_id, *request)
         blocks = {"content": answer["content"]}
         return display_parts(CallToolResult.model_validate(blocks, by_name=False).content)

@@ -42,8 +42,10 @@ from mcp_types.version import (
 from pydantic import BaseModel, ValidationError
 
 from app.errors import ToolFailure
+from app.tools.untrusted.addresses import AddressRules
 from app.tools.untrusted.limits import MAX_BLOCKS, MAX_PAGES, MAX_SERVER_REQUESTS, MAX_TOOLS
 from app.tools.untrusted.responses import OverLimit, one_line, post, read_documents
+from app.tools.untrusted.secret_texts import SecretTexts
 from tool_services import __version__
 
 log = logging.getLogger(__name__)
@@ -70,12 +72,23 @@ class Refused(ToolFailure):
 class McpClient:
     """Requests to one server. Headers come with each, since they may carry one person's token.
 
+    `secrets` are hidden in all that the server answers. `rules` say where it may be.
+
     Every method raises requests' errors if no answer came, Refused if the server refused, and
     otherwise ToolFailure if the answer can't be used.
     """
 
-    def __init__(self, name: str, url: str, timeout: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        timeout: float,
+        secrets: SecretTexts,
+        rules: AddressRules | None = None,
+    ) -> None:
         self.name = name
+        self._rules = rules
+        self._secrets = secrets
         self.url = url
         self._timeout = timeout
         self._revision = ""
@@ -199,7 +212,7 @@ class McpClient:
         """Send a message. Returns the result that answers it; {} if it needs no answer."""
         sent = {**self._headers(message), **headers}
         try:
-            with post(self.url, message, sent, self._timeout) as response:
+            with post(self.url, message, sent, self._timeout, self._rules) as response:
                 if "id" not in message:
                     return {}
                 if message["method"] == "initialize":
@@ -242,7 +255,7 @@ class McpClient:
 
     def _messages(self, response: requests.Response) -> Iterator[JsonObject]:
         try:
-            for message in read_documents(response):
+            for message in read_documents(response, self._secrets):
                 if not isinstance(message, dict):
                     raise ToolFailure(f"{self.name} answered something that isn't an object.")
                 yield message
@@ -278,7 +291,7 @@ class McpClient:
         sent = {"MCP-Protocol-Version": self._revision, **headers}
         if self._session:
             sent[SESSION_HEADER] = self._session
-        with post(self.url, answer, sent, self._timeout):
+        with post(self.url, answer, sent, self._timeout, self._rules):
             pass
 
 

@@ -6,8 +6,20 @@ import hashlib
 import re
 from collections.abc import Collection
 
+from app.agent.messages import SERVER_SEPARATOR as SEPARATOR
+
 MAX_NAME_CHARS = 64  # what a model's endpoint takes
-SEPARATOR = "__"
+
+
+def mark_as_theirs(server: str) -> str:
+    """Say in words that something is another party's, at the beginning of a sentence."""
+    return f"From {server} (not ours)"
+
+
+def other_party(tool: str, our_services: Collection[str]) -> str:
+    """Return the name of the server of a tool, if it is another party's, and "" otherwise."""
+    server, separator, _ = tool.partition(SEPARATOR)
+    return server if separator and server not in our_services else ""
 
 
 def choose_name(server: str, tool: str, taken: Collection[str], *, ours: bool) -> str:

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import gevent
 import requests
 from gevent.event import Event
 
+from app.agent.messages import SERVER_SEPARATOR
 from app.config import McpServer
 from app.errors import ToolFailure
-from app.tools.naming import SEPARATOR
 from app.tools.server import ToolServer
 from app.tools.tool import Tool
+from app.tools.untrusted.addresses import AddressRules
 from app.tools.untrusted.sandbox import Sandbox
+from tool_services.framework.scopes import LIST_SCOPE
 
 log = logging.getLogger(__name__)
 
-LIST_SCOPE = "tools:list"
 APP_USER = "homestream"
 """The user id in tokens with which the app asks a service for its tools."""
 RETRY_SECONDS = 1.0
 MAX_OFFERED = 128
 """Tools that a request to a model may offer."""
 
-Mint = Callable[[str, str, str], str]
-"""A token for (user id, audience, scope)."""
+
+class Mint(Protocol):
+    """Makes the token of a request to a service of ours."""
+
+    def __call__(self, user_id: str, audience: str, scope: str, **claims: Any) -> str: ...
 
 
 @dataclass
@@ -51,11 +56,16 @@ class ToolRegistry:
         *,
         timeout: float,
         check_interval: float,
+        own_port: int,
+        allow_private: Collection[str] = (),
     ) -> ToolRegistry:
-        """`services` are the URLs of our own services, which take tokens from `mint`."""
+        """`services` are the URLs of our own services, which take tokens from `mint`. Of the other
+        servers, those in `allow_private` may have private addresses. `own_port` is the app's."""
         ours = {name: ToolServer.of_ours(name, url, timeout) for name, url in services.items()}
         others = {
-            name: ToolServer.of_others(name, server, timeout)
+            name: ToolServer.of_others(
+                server, timeout, AddressRules(name, own_port, name in allow_private)
+            )
             for name, server in mcp_servers.items()
         }
         return cls(mint, timeout, check_interval, ours | others)
@@ -90,18 +100,33 @@ class ToolRegistry:
     def servers_for(self, tool_name: str) -> list[ToolServer]:
         """The servers that could have a tool of this name: the one that the name begins with, or
         any service of ours."""
-        server = self.servers.get(tool_name.partition(SEPARATOR)[0])
+        server = self.servers.get(tool_name.partition(SERVER_SEPARATOR)[0])
         return [server] if server else [server for server in self if server.ours]
 
-    def headers(self, server: ToolServer, user_id: str, scope: str) -> dict[str, str]:
-        """The headers that authorise a request to a server on a person's behalf."""
+    def headers(
+        self, server: ToolServer, user_id: str, scope: str, **claims: Any
+    ) -> dict[str, str]:
+        """The headers that authorise a request to a server on a person's behalf.
+
+        The scope and the claims are those of the token, if the server is a service of ours.
+        """
         if server.settings is None:
-            token = self.mint(user_id, server.url, scope)
+            token = self.mint(user_id, server.url, scope, **claims)
         elif server.settings.token is None:
             return {}
         else:
             token = server.settings.token.get_secret_value()
         return {"Authorization": f"Bearer {token}"}
+
+    def read_scopes(self, url: str | None = None) -> list[str]:
+        """The scopes of our services' tools that only read: all, or those at one URL."""
+        tools = [
+            tool
+            for server in self
+            if server.ours and url in (None, server.url)
+            for tool in server.tools
+        ]
+        return sorted({scope for tool in tools if tool.runs_unasked for scope in tool.scopes})
 
     def mark_away(self, name: str, reason: str) -> None:
         self.servers[name] = self.servers[name].away(reason)

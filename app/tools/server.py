@@ -5,19 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import mcp_types
 import requests
+from requests.utils import get_environ_proxies
 
 from app.config import McpServer
 from app.tools.mcp_client import McpClient
 from app.tools.naming import choose_name
 from app.tools.tool import Tool, make_tool
 from app.tools.untrusted import checks
+from app.tools.untrusted.addresses import AddressRules
 from app.tools.untrusted.checks import Checks
 from app.tools.untrusted.responses import one_line
 from app.tools.untrusted.sandbox import Sandbox
+from app.tools.untrusted.secret_texts import SecretTexts, keep_out_of_logs
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +51,23 @@ class ToolServer:
     has_preview: bool = False
     problem: str = ""
     fresh_until: float = 0.0
+    secrets: SecretTexts = field(default_factory=lambda: SecretTexts(()), repr=False)
 
     @classmethod
     def of_ours(cls, name: str, url: str, timeout: float) -> ToolServer:
-        return cls(name, url, McpClient(name, f"{url}/mcp", timeout), checks)
+        client = McpClient(name, f"{url}/mcp", timeout, SecretTexts(()))
+        return cls(name, url, client, checks)
 
     @classmethod
-    def of_others(cls, name: str, settings: McpServer, timeout: float) -> ToolServer:
-        client = McpClient(name, settings.url, timeout)
-        return cls(name, settings.url, client, Sandbox(name), settings)
+    def of_others(cls, settings: McpServer, timeout: float, rules: AddressRules) -> ToolServer:
+        name = rules.server
+        token = settings.token.get_secret_value() if settings.token else None
+        secrets = SecretTexts.of_server(settings.url, token)
+        keep_out_of_logs(secrets)
+        client = McpClient(name, settings.url, timeout, secrets, rules)
+        if get_environ_proxies(settings.url):
+            log.warning("%s is called directly: a proxy would hide its address from checks", name)
+        return cls(name, settings.url, client, Sandbox(name), settings, secrets=secrets)
 
     @property
     def ours(self) -> bool:
@@ -91,7 +102,7 @@ class ToolServer:
 
     def away(self, reason: object) -> ToolServer:
         """The server while it can't be used, for a reason that is a sentence."""
-        problem = one_line(reason)
+        problem = one_line(self.secrets.hide(str(reason)))
         if self.up or problem != self.problem:
             log.warning("%s is away: %s", self.name, problem)
         return replace(self, up=False, problem=problem, fresh_until=0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -11,11 +12,15 @@ import mcp_types
 
 from app.agent.messages import ToolSpec
 from app.errors import ToolFailure
+from app.tools.naming import mark_as_theirs
 from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
+from app.tools.untrusted.responses import one_line
+from tool_services.framework.scopes import SCOPE_META_KEY, may_only_read
 
 MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
 MAX_LABEL_CHARS = 200
+_SCOPE = re.compile("[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}")
 
 JsonObject = dict[str, Any]
 
@@ -25,7 +30,8 @@ class Tool:
     """A tool of one server. `schema` is the JSON Schema of its arguments.
 
     The model and people see `name`; the server itself calls it `remote_name`. `ours` says whether
-    the server is a service of ours, whose annotations can be believed.
+    the server is a service of ours, whose annotations can be believed. `scopes` are what the token
+    of a call must grant beside `tools:call`.
     """
 
     server: str
@@ -37,9 +43,17 @@ class Tool:
     annotations: mcp_types.ToolAnnotations
     ours: bool
     checks: Checks = field(compare=False, repr=False)
+    scopes: tuple[str, ...] = ()
 
     def spec(self) -> ToolSpec:
-        return ToolSpec(self.name, self.description, self.schema)
+        return ToolSpec(self.name, self.marked_description, self.schema)
+
+    @property
+    def marked_description(self) -> str:
+        """The description, which says of another party's tool whose it is."""
+        if self.ours:
+            return self.description
+        return f"{mark_as_theirs(self.server)}: {self.description}"[:MAX_DESCRIPTION_CHARS]
 
     def argument_mistakes(self, arguments: JsonObject) -> list[Mistake]:
         """How arguments differ from the tool's schema, formats included. Raises ToolFailure if they
@@ -62,15 +76,26 @@ class Tool:
 
     @property
     def title(self) -> str:
-        """The tool's name for people."""
-        return (self.annotations.title or self.remote_name)[:MAX_LABEL_CHARS]
+        """The tool's name for people. Another party's begins with its server's name."""
+        title = (self.annotations.title or self.remote_name)[:MAX_LABEL_CHARS]
+        return title if self.ours else f"{mark_as_theirs(self.server)}: {one_line(title)}"
 
     @property
     def labels(self) -> dict[str, str]:
-        """The name of each argument for people, by its name in the schema."""
-        return {
+        """The name of each argument for people, by its name in the schema.
+
+        Another party might call an argument what it isn't, so its name in the call comes first,
+        and signs that turn the direction of writing are left out.
+        """
+        labels = {
             name: str(field.get("title") or field.get("description") or name)[:MAX_LABEL_CHARS]
             for name, field in self.fields.items()
+        }
+        if self.ours:
+            return labels
+        return {
+            name: name if label == name else f"{name} ({self.server} calls it “{one_line(label)}”)"
+            for name, label in labels.items()
         }
 
     @property
@@ -105,7 +130,23 @@ def make_tool(server: str, name: str, description: str, checks: Checks, *, ours:
         described.annotations or mcp_types.ToolAnnotations(),
         ours,
         checks,
+        _scopes(described) if ours else (),
     )
+
+
+def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
+    """The scopes that a service of ours wants for its tool. Raises ValueError.
+
+    A tool that says it only reads is called unasked, so it gets no scope to do more.
+    """
+    scopes = str((described.meta or {}).get(SCOPE_META_KEY, "")).split()
+    reads = described.annotations and described.annotations.read_only_hint
+    for scope in scopes:
+        if not _SCOPE.fullmatch(scope):
+            raise ValueError(f"its scope {scope[:40]!r} is not of the form notes:read")
+        if reads and not may_only_read(scope):
+            raise ValueError(f"it says that it only reads, but wants the scope {scope}")
+    return tuple(dict.fromkeys(scopes))
 
 
 def _check_schemas(described: mcp_types.Tool, checks: Checks) -> None:

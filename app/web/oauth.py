@@ -6,8 +6,10 @@ from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from app.auth import sessions
-from app.auth.tool_tokens import EXCHANGED_SCOPE, ExchangeError
+from app.auth.tool_tokens import ExchangeError, Grant
 from app.lifecycle import services
+from tool_services.framework.public_keys import ALGORITHM
+from tool_services.framework.scopes import CALL_SCOPE
 
 bp = Blueprint("oauth", __name__)
 
@@ -30,8 +32,9 @@ def metadata() -> ResponseReturnValue:
         jwks_uri=f"{issuer}/.well-known/jwks.json",
         grant_types_supported=[GRANT],
         response_types_supported=[],
-        token_endpoint_auth_methods_supported=["none"],
-        scopes_supported=[EXCHANGED_SCOPE],
+        token_endpoint_auth_methods_supported=["private_key_jwt", "none"],
+        token_endpoint_auth_signing_alg_values_supported=[ALGORITHM],
+        scopes_supported=[CALL_SCOPE, *services().registry.read_scopes()],
     )
 
 
@@ -39,29 +42,38 @@ def metadata() -> ResponseReturnValue:
 def token() -> ResponseReturnValue:
     """Exchange a token for one that is good at another service (RFC 8693).
 
-    The subject token is a tool service's, or a person's access token that their own program shows.
+    The subject token is a tool service's, which then has to prove who it is, or a person's access
+    token that their own program shows.
     """
     try:
-        exchanged, lifetime = _exchanged()
+        grant = _grant()
     except ExchangeError as refusal:
-        return jsonify(error=refusal.code, error_description=refusal.message), 400
+        return jsonify(error=refusal.code, error_description=refusal.message), refusal.status
     return jsonify(
-        access_token=exchanged,
+        access_token=grant.token,
         issued_token_type=ACCESS_TOKEN,
         token_type="Bearer",  # noqa: S106 - a type's name
-        expires_in=lifetime,
-        scope=EXCHANGED_SCOPE,
+        expires_in=grant.lifetime,
+        scope=grant.scope,
     )
 
 
-def _exchanged() -> tuple[str, int]:
-    """Return the new token and its lifetime in seconds. Raises ExchangeError."""
+def _grant() -> Grant:
+    """Return what the request is granted. Raises ExchangeError."""
     subject, audience = request.form.get("subject_token"), request.form.get("audience")
+    wanted = request.form.get("scope") or None
     if request.form.get("grant_type") != GRANT:
         raise ExchangeError("unsupported_grant_type", f"The grant_type must be {GRANT}.")
     if not subject or not audience:
         raise ExchangeError("invalid_request", "Send a subject_token and an audience.")
     person = sessions.bearer(subject)
     if person is not None:
-        return services().issuer.for_person(person, audience)
-    return services().issuer.exchange(subject, audience)
+        scopes = services().registry.read_scopes(audience.rstrip("/"))
+        return services().issuer.for_person(person, audience, scopes, wanted)
+    return services().issuer.exchange(subject, audience, _authenticate_service, wanted)
+
+
+def _authenticate_service() -> str:
+    """Return the URL of the service that asks. Raises ExchangeError."""
+    fields = request.form.get("client_assertion_type"), request.form.get("client_assertion")
+    return services().service_clients.authenticate(*fields)

@@ -127,6 +127,8 @@ class Product:
             "service_check_interval": 0.2,
             # Most tests wait for a whole answer, and this is what it takes longest.
             "flush_interval": 0.01,
+            # Those servers are on loopback, too.
+            "mcp_allow_private": frozenset(settings.get("mcp_servers", {})),
         } | settings
         self.settings = Settings(_env_file=None, **values)
         for name, create in own.items():

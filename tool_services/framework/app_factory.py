@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response
+from flask import Flask, Response, jsonify
 from flask.json.provider import JSONProvider
 from pydantic_core import to_json
 
@@ -15,6 +15,8 @@ from tool_services.framework.error_responses import handle_errors
 from tool_services.framework.http_endpoints import ServiceInfo, add_http_endpoints
 from tool_services.framework.json_input import read_json
 from tool_services.framework.mcp_endpoint import add_mcp_endpoint
+from tool_services.framework.public_keys import JWKS_PATH
+from tool_services.framework.service_client import ServiceClient
 from tool_services.framework.tokens import TokenVerifier
 from tool_services.framework.tools import Tool
 
@@ -38,10 +40,12 @@ def create_service_app(
     verifier: TokenVerifier,
     check_database: Callable[[], object],
     instance_dir: Path,
+    client: ServiceClient | None = None,
 ) -> Flask:
     """Create an app that lists `tools` to anyone and runs them for callers with a valid token.
 
-    `check_database` raises a SQLAlchemyError while the service's tables can't be read.
+    `check_database` raises a SQLAlchemyError while the service's tables can't be read. `client` is
+    given by a service that asks others, whose key the app looks up here.
     """
     app = Flask(info.package, static_folder=None, instance_path=str(instance_dir))
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
@@ -50,6 +54,8 @@ def create_service_app(
     app.json = _JsonProvider(app)
     add_http_endpoints(app, info, tools, verifier, check_database)
     add_mcp_endpoint(app, info, tools, verifier)
+    if client is not None:
+        app.get(JWKS_PATH, endpoint="client_keys")(lambda: jsonify(client.jwks))
     handle_errors(app)
     log_calls(app, info.name)
     app.after_request(_add_private_headers)

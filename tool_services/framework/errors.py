@@ -5,6 +5,7 @@ ServiceError
 ├── MissingTokenError          401  the request has no bearer token
 ├── InvalidTokenError          401  the token is refused
 ├── InsufficientScopeError     403  the token lacks the scope
+├── OtherCallError             403  the token is for a call with other arguments
 ├── ForeignOriginError         403  a page of another site sent the request
 ├── UnknownToolError           404  no tool has this name
 ├── NotAcceptableError         406  the client doesn't accept JSON
@@ -72,6 +73,16 @@ class InsufficientScopeError(ServiceError):
     def __init__(self, scope: str) -> None:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
         super().__init__(f"The token lacks the scope {scope}.", {"WWW-Authenticate": challenge})
+
+
+class OtherCallError(ServiceError):
+    status = 403
+    code = "other_call"
+
+    def __init__(self) -> None:
+        description = "The token is not for this call with these arguments."
+        challenge = f'Bearer error="insufficient_scope", error_description="{description}"'
+        super().__init__(description, {"WWW-Authenticate": challenge})
 
 
 class ForeignOriginError(ServiceError):

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from tool_services import __version__
 from tool_services.framework.call_log import begin_call
+from tool_services.framework.call_permission import check_permission
 from tool_services.framework.errors import (
     DatabaseUnavailableError,
     InvalidRequestError,
@@ -17,13 +18,8 @@ from tool_services.framework.errors import (
 )
 from tool_services.framework.json_input import read_json
 from tool_services.framework.schemas import JsonObject
-from tool_services.framework.tokens import (
-    CALL_SCOPE,
-    LIST_SCOPE,
-    METADATA_PATH,
-    Caller,
-    TokenVerifier,
-)
+from tool_services.framework.scopes import CALL_SCOPE, LIST_SCOPE
+from tool_services.framework.tokens import METADATA_PATH, Caller, TokenVerifier
 from tool_services.framework.tools import Tool
 
 MAX_IDEMPOTENCY_KEY_CHARS = 200
@@ -56,7 +52,7 @@ def add_http_endpoints(
     _add_descriptions(app, info, tools)
     _add_health(app, info, check_database)
     _add_calls(app, info, tools, verifier)
-    _add_token_metadata(app, verifier)
+    _add_token_metadata(app, tools, verifier)
 
 
 def _add_descriptions(app: Flask, info: ServiceInfo, tools: Sequence[Tool]) -> None:
@@ -99,7 +95,9 @@ def _add_calls(
         record.user_id = caller.user_id
         tool, arguments = _read_call(by_name)
         record.tool = tool.name
-        output = tool.call(arguments, with_idempotency_key(caller))
+        caller = with_idempotency_key(caller)
+        check_permission(verifier, caller, tool, arguments, caller.idempotency_key)
+        output = tool.call(arguments, caller)
         return jsonify(result=output.result.as_json())
 
     @app.post("/tools/preview")
@@ -110,8 +108,9 @@ def _add_calls(
         return jsonify(content=[part.content_block(info.name) for part in parts])
 
 
-def _add_token_metadata(app: Flask, verifier: TokenVerifier) -> None:
+def _add_token_metadata(app: Flask, tools: Sequence[Tool], verifier: TokenVerifier) -> None:
     """Tell clients who issues tokens (RFC 9728), at the root and below the MCP endpoint."""
+    scopes = sorted({tool.scope for tool in tools})
 
     @app.get(METADATA_PATH)
     @app.get(f"{METADATA_PATH}/mcp")
@@ -119,7 +118,7 @@ def _add_token_metadata(app: Flask, verifier: TokenVerifier) -> None:
         return jsonify(
             resource=verifier.audience,
             authorization_servers=[verifier.issuer],
-            scopes_supported=[LIST_SCOPE, CALL_SCOPE],
+            scopes_supported=[LIST_SCOPE, CALL_SCOPE, *scopes],
             bearer_methods_supported=["header"],
         )
 

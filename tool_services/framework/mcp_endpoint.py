@@ -16,6 +16,7 @@ from mcp_types.jsonrpc import INTERNAL_ERROR
 from werkzeug.exceptions import HTTPException
 
 from tool_services import __version__
+from tool_services.framework.call_permission import check_permission
 from tool_services.framework.error_responses import UNEXPECTED, log_unexpected
 from tool_services.framework.errors import (
     ForeignOriginError,
@@ -27,7 +28,8 @@ from tool_services.framework.http_endpoints import ServiceInfo, with_idempotency
 from tool_services.framework.mcp_messages import Message, ProtocolError, read_message
 from tool_services.framework.mcp_methods import McpServer
 from tool_services.framework.schemas import JsonObject
-from tool_services.framework.tokens import CALL_SCOPE, LIST_SCOPE, Caller, TokenVerifier
+from tool_services.framework.scopes import CALL_SCOPE, LIST_SCOPE
+from tool_services.framework.tokens import Caller, TokenVerifier
 from tool_services.framework.tools import Tool
 
 
@@ -78,8 +80,18 @@ def _respond(server: McpServer, verifier: TokenVerifier, origins: frozenset[str]
     if message.id is None:
         return Response(status=202)
     if message.method == "tools/call":
-        verifier.require_scope(caller, CALL_SCOPE)
+        _check_call(server, verifier, caller, message)
     return jsonify(jsonrpc="2.0", id=message.id, result=_result(server, message, caller))
+
+
+def _check_call(
+    server: McpServer, verifier: TokenVerifier, caller: Caller, message: Message
+) -> None:
+    verifier.require_scope(caller, CALL_SCOPE)
+    tool = server.tools.get(message.params["name"])
+    if tool is not None:
+        arguments = message.params.get("arguments") or {}
+        check_permission(verifier, caller, tool, arguments, request.headers.get("Idempotency-Key"))
 
 
 def _result(server: McpServer, message: Message, caller: Caller) -> JsonObject:

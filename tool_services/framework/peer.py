@@ -15,7 +15,9 @@ from tool_services.framework.errors import (
     UpstreamTimeoutError,
     UpstreamUnavailableError,
 )
-from tool_services.framework.tokens import CALL_SCOPE, Caller
+from tool_services.framework.scopes import CALL_SCOPE
+from tool_services.framework.service_client import ServiceClient
+from tool_services.framework.tokens import Caller
 
 TOKEN_EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"  # noqa: S105
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105
@@ -40,13 +42,16 @@ class _Grant(BaseModel):
 class PeerClient:
     """A client of the service at `url`.
 
-    `timeout` limits the token exchange and the request together, in seconds.
+    `timeout` limits the token exchange and the request together, in seconds. `client` is the
+    service that asks. `scopes` are what its requests need at the peer, beside `tools:call`.
     """
 
     name: str
     url: str
     token_url: str
     timeout: float
+    client: ServiceClient
+    scopes: tuple[str, ...] = ()
 
     def get(
         self,
@@ -105,7 +110,8 @@ class PeerClient:
                 "subject_token": caller.token,
                 "subject_token_type": ACCESS_TOKEN,
                 "audience": self.url,
-                "scope": CALL_SCOPE,
+                "scope": " ".join((CALL_SCOPE, *self.scopes)),
+                **self.client.authentication(),
             },
             timeout=self.timeout,
             allow_redirects=False,

@@ -24,13 +24,16 @@ from tool_services.framework.errors import (
     InvalidTokenError,
     KeysUnavailableError,
     MissingTokenError,
+    OtherCallError,
     ServiceError,
 )
+from tool_services.framework.scopes import CALL_SCOPE
 from tool_services.framework.settings import ServiceSettings
 
 ALGORITHM = "ES256"
-CALL_SCOPE = "tools:call"
-LIST_SCOPE = "tools:list"
+# All that tokens for calls carried before tools had scopes of their own. They last for minutes, in
+# which the version before may still run beside this one.
+_BEFORE_TOOL_SCOPES = frozenset({CALL_SCOPE})
 METADATA_PATH = "/.well-known/oauth-protected-resource"
 REQUIRED_CLAIMS = ["exp", "iat", "aud", "iss", "sub", "jti"]
 LEEWAY_SECONDS = 5
@@ -57,13 +60,18 @@ _REASONS: dict[type[PyJWTError], str] = {
 
 @dataclass(frozen=True)
 class Caller:
-    """The user on whose behalf a call is made, and the call's idempotency key if it has one."""
+    """The user on whose behalf a call is made, and the call's idempotency key if it has one.
+
+    `args` is the digest of the arguments that the token is for, and `call` the key of the call.
+    """
 
     user_id: str
     token: str = field(repr=False)
     jti: str
     scopes: frozenset[str]
     idempotency_key: str | None = None
+    args: str | None = None
+    call: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,11 @@ class TokenVerifier:
         except (MissingTokenError, InvalidTokenError) as error:
             raise self._with_metadata(error) from error.__cause__
         granted = frozenset(str(claims.get("scope", "")).split())
-        caller = Caller(claims["sub"], token, claims["jti"], granted)
+        caller = Caller(
+            *(claims["sub"], token, claims["jti"], granted),
+            args=claims.get("args"),
+            call=claims.get("call"),
+        )
         self.require_scope(caller, *scopes)
         return caller
 
@@ -104,6 +116,16 @@ class TokenVerifier:
         """Raise InsufficientScopeError unless the token grants one of the scopes."""
         if caller.scopes.isdisjoint(scopes):
             raise self._with_metadata(InsufficientScopeError(scopes[0]))
+
+    def require_tool_scope(self, caller: Caller, scope: str, *, read_only: bool = True) -> None:
+        """Raise InsufficientScopeError unless the token grants the scope of a tool or its data."""
+        self.require_scope(caller, CALL_SCOPE)
+        if not (read_only and caller.scopes == _BEFORE_TOOL_SCOPES):
+            self.require_scope(caller, scope)
+
+    def other_call(self) -> OtherCallError:
+        """Return the error for a token that is for another call."""
+        return self._with_metadata(OtherCallError())
 
     def _with_metadata(self, error: Refusal) -> Refusal:
         """Add to the challenge where to learn who issues tokens (RFC 9728)."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, TypedDict
 
 from tool_services.framework.arguments import read_arguments
 from tool_services.framework.schemas import JsonObject, ToolArguments, ToolResult
+from tool_services.framework.scopes import SCOPE_META_KEY
 from tool_services.framework.tokens import Caller
 
 
@@ -70,6 +71,9 @@ class Tool:
     `result_type`, or raises a ServiceError. `previewer` takes the same and shows what a call
     would do, without doing it. A client must have all `client_capabilities` of the Model Context
     Protocol to call the tool.
+
+    A call's token must grant `scope`, named for what the tool does: `listings:read`. `peer_scopes`
+    are those that the tool needs at other services.
     """
 
     name: str
@@ -80,6 +84,12 @@ class Tool:
     handler: Callable[[Any, Caller], ToolOutput]
     previewer: Callable[[Any, Caller], Sequence[DisplayPart]] | None = None
     client_capabilities: tuple[str, ...] = ()
+    scope: str = field(kw_only=True)
+    peer_scopes: tuple[str, ...] = ()
+
+    @property
+    def is_read_only(self) -> bool:
+        return self.annotations["readOnlyHint"]
 
     @cached_property
     def definition(self) -> JsonObject:
@@ -91,6 +101,7 @@ class Tool:
             "inputSchema": self.arguments_type.json_schema(),
             "outputSchema": self.result_type.json_schema(),
             "annotations": dict(self.annotations),
+            "_meta": {SCOPE_META_KEY: " ".join((self.scope, *self.peer_scopes))},
         }
 
     def call(self, arguments: object, caller: Caller) -> ToolOutput:

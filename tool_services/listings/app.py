@@ -16,6 +16,7 @@ from tool_services.listings.lookup import add_lookup_endpoint
 from tool_services.listings.market_figures import add_market_endpoint
 from tool_services.listings.models import Listing, db
 from tool_services.listings.outbox import add_outbox_endpoint
+from tool_services.listings.report_limits import ReportLimits
 from tool_services.listings.samples import SAMPLES
 from tool_services.listings.settings import ListingsSettings
 from tool_services.listings.tools.find_listings import FIND_LISTINGS
@@ -26,6 +27,7 @@ def create_app(settings: ListingsSettings | None = None) -> Flask:
     """Create the app. Its database is upgraded, and filled with samples if it is empty."""
     settings = settings or load_settings(ListingsSettings)
     verifier = TokenVerifier.for_service(settings, settings.listings_url)
+    limits = ReportLimits(settings.reports_per_sender, settings.reports_per_recipient)
     app = create_service_app(
         ServiceInfo(
             name="listings",
@@ -34,7 +36,7 @@ def create_app(settings: ListingsSettings | None = None) -> Flask:
             audience=settings.listings_url,
             capabilities={"outbox": True},
         ),
-        [FIND_LISTINGS, send_listing_report_tool(settings.mail_server)],
+        [FIND_LISTINGS, send_listing_report_tool(settings.mail_server, limits)],
         verifier=verifier,
         check_database=lambda: db.session.scalar(select(Listing.ListingId).limit(1)),
         instance_dir=settings.instance_dir,

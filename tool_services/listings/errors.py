@@ -4,6 +4,7 @@ ServiceError
 ├── InvalidArgumentsError
 │   ├── UnknownListingError    422  no listing has one of the ids
 │   └── UnknownAreaError       422  there are no figures for the market area
+├── TooManyReportsError        429  a person's or an address's reports within an hour are used up
 ├── DeliveryFailedError        502  a report was not sent
 └── DeliveryUnknownError       502  a report may have been sent, or not
 """
@@ -19,6 +20,11 @@ class UnknownListingError(InvalidArgumentsError):
 
 class UnknownAreaError(InvalidArgumentsError):
     code = "unknown_area"
+
+
+class TooManyReportsError(ServiceError):
+    status = 429
+    code = "too_many_reports"
 
 
 class DeliveryFailedError(ServiceError):

@@ -9,6 +9,7 @@ from flask import render_template
 from tool_services.framework.timestamps import utc_now
 from tool_services.framework.tokens import Caller
 from tool_services.listings.models import Listing, OutboxMessage
+from tool_services.listings.report_limits import recipient_key
 
 _STATUS_COLOURS = {"Active": "#1f7a4d", "Pending": "#946200", "Sold": "#5b6675"}
 
@@ -27,6 +28,7 @@ def write_report(listings: Sequence[Listing], recipient: str, caller: Caller) ->
         UserId=caller.user_id,
         IdempotencyKey=caller.idempotency_key,
         Recipient=recipient,
+        RecipientKey=recipient_key(recipient),
         ListingIds=[listing.ListingId for listing in listings],
         Subject=subject,
         Text=render_template("report.txt", **values),

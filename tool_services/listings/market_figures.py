@@ -11,10 +11,12 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy import ColumnElement, extract, func, select
 
 from tool_services.framework.errors import InvalidArgumentsError
-from tool_services.framework.tokens import CALL_SCOPE, TokenVerifier
+from tool_services.framework.scopes import CALL_SCOPE
+from tool_services.framework.tokens import TokenVerifier
 from tool_services.listings.area_names import find_area
 from tool_services.listings.errors import UnknownAreaError
 from tool_services.listings.models import Area, ListingHistory, db
+from tool_services.listings.scopes import READ_SCOPE
 
 YEAR = timedelta(days=365)
 MAX_AREA_CHARS = 100
@@ -30,7 +32,8 @@ def add_market_endpoint(app: Flask, verifier: TokenVerifier) -> None:
 
     @app.get("/market")
     def show_market() -> Response:
-        verifier.verify(request.headers.get("Authorization"), CALL_SCOPE)
+        caller = verifier.verify(request.headers.get("Authorization"), CALL_SCOPE)
+        verifier.require_tool_scope(caller, READ_SCOPE)
         name = request.args.get("area", "")[:MAX_AREA_CHARS]
         if "\0" in name:
             raise InvalidArgumentsError("area must not contain the character NUL.")

@@ -126,17 +126,23 @@ class Area(Base):
 class OutboxMessage(Base):
     """A report, and the record that its call was made.
 
+    `RecipientKey` is the recipient for comparison; processes of versions before 0.3 write none.
     `Reason` is a sentence on what went wrong. `ClaimedAt` is when `Delivery` last changed.
     """
 
     __tablename__ = "outbox"
     # Makes sure that a call which is repeated under its key is done once.
-    __table_args__ = (UniqueConstraint("UserId", "IdempotencyKey"),)
+    __table_args__ = (
+        UniqueConstraint("UserId", "IdempotencyKey"),
+        Index("ix_outbox_sender", "UserId", "CreatedAt"),
+        Index("ix_outbox_recipient", "RecipientKey", "CreatedAt"),
+    )
 
     Id: Mapped[int] = mapped_column(primary_key=True)
     UserId: Mapped[str] = mapped_column(index=True)
     IdempotencyKey: Mapped[str | None]
     Recipient: Mapped[str]
+    RecipientKey: Mapped[str | None]
     ListingIds: Mapped[list[str]] = mapped_column(JSON)
     Subject: Mapped[str]
     Text: Mapped[str]

@@ -10,9 +10,11 @@ from tool_services.framework.errors import IdempotencyConflictError
 from tool_services.framework.schemas import JsonObject
 from tool_services.framework.timestamps import iso_utc
 from tool_services.framework.tokens import TokenVerifier
+from tool_services.listings.errors import TooManyReportsError
 from tool_services.listings.models import Delivery, OutboxMessage, db
+from tool_services.listings.report_limits import ReportLimits
+from tool_services.listings.scopes import OUTBOX_SCOPE
 
-READ_SCOPE = "outbox:read"
 MAX_MESSAGES = 100
 # Readers need not know which process has a report at the moment.
 _PUBLIC_STATES: dict[Delivery, str] = {
@@ -26,18 +28,19 @@ def add_outbox_endpoint(app: Flask, verifier: TokenVerifier) -> None:
 
     @app.get("/outbox")
     def show_outbox() -> Response:
-        caller = verifier.verify(request.headers.get("Authorization"), READ_SCOPE)
+        caller = verifier.verify(request.headers.get("Authorization"), OUTBOX_SCOPE)
         own = select(OutboxMessage).filter_by(UserId=caller.user_id)
         newest = own.order_by(OutboxMessage.Id.desc()).limit(MAX_MESSAGES)
         return jsonify(messages=list(map(_as_json, db.session.scalars(newest))))
 
 
-def store_once(message: OutboxMessage) -> OutboxMessage:
+def store_once(message: OutboxMessage, limits: ReportLimits) -> OutboxMessage:
     """Store the message, or return the one that its user stored earlier under the same key.
 
-    Raises IdempotencyConflictError if that one has another recipient or other listings.
+    Raises IdempotencyConflictError if that one has another recipient or other listings, and
+    TooManyReportsError if there is none and the limits are reached.
     """
-    stored = _find(message) or _insert(message)
+    stored = _find(message) or _insert(message, limits)
     if (stored.Recipient, stored.ListingIds) != (message.Recipient, message.ListingIds):
         raise IdempotencyConflictError(
             "This Idempotency-Key was used before, with other arguments. Use another key."
@@ -51,11 +54,16 @@ def _find(message: OutboxMessage) -> OutboxMessage | None:
     return db.session.scalar(_by_key(message.UserId, message.IdempotencyKey))
 
 
-def _insert(message: OutboxMessage) -> OutboxMessage:
+def _insert(message: OutboxMessage, limits: ReportLimits) -> OutboxMessage:
     user_id, key = message.UserId, message.IdempotencyKey
     db.session.add(message)
     try:
+        db.session.flush()
+        limits.check(message)
         db.session.commit()
+    except TooManyReportsError:
+        db.session.rollback()
+        raise
     except IntegrityError:
         # The same call, made at the same time, was stored between the look-up and the insert.
         db.session.rollback()

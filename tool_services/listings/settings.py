@@ -6,7 +6,7 @@ from email.utils import formataddr, parseaddr
 from typing import Annotated
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from tool_services.framework.settings import Port, ServiceSettings, Url, on_loopback, sqlite_file
 from tool_services.listings.mail import MailServer
@@ -38,6 +38,9 @@ class ListingsSettings(ServiceSettings):
     listings_database_url: str = sqlite_file("listings.db")
     smtp_url: Annotated[SecretStr | None, AfterValidator(_smtp_url)] = None
     smtp_from: Annotated[str, AfterValidator(_sender)] = "Homestream <homestream@example.com>"
+
+    reports_per_sender: Annotated[int, Field(ge=1)] = 30
+    reports_per_recipient: Annotated[int, Field(ge=1)] = 10
 
     @property
     def mail_server(self) -> MailServer | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jwt
 import pytest
 import requests
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.product import NOTES, Person, Product, notes_service
+from tool_services.framework.service_client import ServiceClient
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 
@@ -33,8 +36,27 @@ def find(product: Product, token: str, service: str = "notes") -> requests.Respo
     return requests.post(f"{url}/tools/call", json={"name": "findNotes"}, headers=headers)
 
 
+def client_of(product: Product, service: str) -> ServiceClient:
+    """The service as a client of the app, with the key that it publishes."""
+    url = product.settings.tool_services[service]
+    return ServiceClient.load("notes", url, product.settings.app_url, product.folder)
+
+
+def authentication(product: Product, token: str) -> dict[str, str]:
+    """What proves that the service asks which the token is for, if it is for one."""
+    try:
+        audience = claims_of(token).get("aud")
+    except jwt.DecodeError:
+        return {}
+    services = product.settings.tool_services.items()
+    return next(
+        (client_of(product, name).authentication() for name, url in services if url == audience), {}
+    )
+
+
 def exchange(product: Product, token: str, **fields: str) -> requests.Response:
-    form = {
+    """Exchange a token as the service does that it is for, or as a person's own program."""
+    form = authentication(product, token) | {
         "grant_type": GRANT,
         "subject_token": token,
         "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
@@ -111,6 +133,49 @@ def test_a_service_exchanges_its_token_for_one_at_another(product: Product, alic
     assert find(product, body["access_token"]).status_code == 200
 
 
+def test_a_service_has_to_prove_who_it_is(product: Product, alice: Person) -> None:
+    token = mint(product, alice, "copies")
+    copies = client_of(product, "copies")
+    other_key = replace(copies, key=ec.generate_private_key(ec.SECP256R1()))
+    forgeries = [
+        {"client_assertion": "", "client_assertion_type": ""},
+        {"client_assertion": "nonsense"},
+        other_key.authentication(),
+        replace(copies, issuer="https://elsewhere.example").authentication(),
+        replace(copies, url="https://elsewhere.example").authentication(),
+        assertion(copies, exp=int(time.time()) - 10),
+        assertion(copies, exp=int(time.time()) + 300),
+        assertion(copies, sub=product.settings.tool_services["notes"]),
+    ]
+    for fields in forgeries:
+        answer = exchange(product, token, **fields)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client"), fields
+        assert answer.json()["error_description"].endswith(".")
+    assert exchange(product, token, **assertion(copies)).status_code == 200
+
+
+def assertion(client: ServiceClient, **changed: Any) -> dict[str, str]:
+    fields = client.authentication()
+    sent = fields["client_assertion"]
+    claims = claims_of(sent) | changed
+    header = {"kid": jwt.get_unverified_header(sent)["kid"]}
+    return fields | {"client_assertion": jwt.encode(claims, client.key, "ES256", headers=header)}
+
+
+def test_a_token_is_exchanged_only_by_the_service_that_it_is_for(
+    product: Product, alice: Person
+) -> None:
+    notes = client_of(product, "notes").authentication()
+    answer = exchange(product, mint(product, alice, "copies"), **notes)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
+def test_a_service_that_is_away_cannot_be_known_just_now(product: Product, alice: Person) -> None:
+    product.tool_services["copies"].stop()
+    answer = exchange(product, mint(product, alice, "copies"))
+    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+
+
 def test_an_exchanged_token_lives_no_longer_than_the_first(product: Product, alice: Person) -> None:
     first = product.services.issuer.mint(
         alice.id, product.settings.tool_services["copies"], "tools:call", lifetime=20
@@ -118,6 +183,49 @@ def test_an_exchanged_token_lives_no_longer_than_the_first(product: Product, ali
     body = exchange(product, first).json()
     assert body["expires_in"] <= 20
     assert claims_of(body["access_token"])["exp"] <= claims_of(first)["exp"]
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "granted"),
+    [
+        ("tools:call copies:read notes:read", None, "tools:call copies:read notes:read"),
+        ("tools:call copies:read notes:read", "tools:call notes:read", "tools:call notes:read"),
+        ("tools:call notes:read", "tools:call notes:read notes:send", "tools:call notes:read"),
+        ("tools:call notes:read notes:send", None, "tools:call notes:read"),
+        ("tools:call copies:read", "tools:call notes:read", None),
+        ("tools:call notes:send", None, None),
+        ("tools:call", "notes:read", None),
+        ("tools:list", None, None),
+        ("outbox:read", "tools:call", None),
+    ],
+)
+def test_an_exchange_never_widens_and_gives_nothing_but_reading(
+    product: Product, alice: Person, held: str, wanted: str | None, granted: str | None
+) -> None:
+    fields = {} if wanted is None else {"scope": wanted}
+    answer = exchange(product, mint(product, alice, "copies", held), **fields)
+    if granted is None:
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+        assert answer.json()["error_description"].endswith(".")
+    else:
+        assert answer.json()["scope"] == granted
+        assert claims_of(answer.json()["access_token"])["scope"] == granted
+
+
+def test_a_token_to_send_is_never_got_by_exchange(product: Product, alice: Person) -> None:
+    """Neither by a person's own program nor by a service: what sends waits for an approval."""
+    person = exchange(product, alice.tokens["access_token"], scope="tools:call notes:send").json()
+    assert person["error"] == "invalid_scope"
+    broad = exchange(product, alice.tokens["access_token"]).json()
+    assert broad["scope"] == "tools:call notes:read"
+    narrow = exchange(product, alice.tokens["access_token"], scope="tools:call").json()
+    url = product.settings.tool_services["notes"]
+    letter = {"notes": ["first"], "recipientEmail": "ann@example.com"}
+    for body in (broad, narrow):
+        headers = {"Authorization": f"Bearer {body['access_token']}"}
+        call = {"name": "sendNotes", "arguments": letter}
+        assert requests.post(f"{url}/tools/call", json=call, headers=headers).status_code == 403
+    assert alice.api("GET", "/outbox").json()["messages"] == []
 
 
 @pytest.mark.parametrize(

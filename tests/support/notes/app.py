@@ -15,6 +15,7 @@ from tool_services.framework.database import open_database
 from tool_services.framework.http_endpoints import ServiceInfo
 from tool_services.framework.peer import PeerClient
 from tool_services.framework.samples import Sample
+from tool_services.framework.service_client import ServiceClient
 from tool_services.framework.settings import (
     Port,
     ServiceSettings,
@@ -56,7 +57,11 @@ SAMPLES = [Sample(Note, lambda: [{"Text": "first"}, {"Text": "second"}])]
 
 def create_app(settings: NotesSettings | None = None) -> Flask:
     settings = settings or load_settings(NotesSettings)
-    peer = PeerClient("peer", settings.peer_url, settings.token_url, settings.tool_timeout / 2)
+    client = ServiceClient.load(
+        "notes", settings.notes_url, settings.app_url, settings.instance_dir
+    )
+    seconds = settings.tool_timeout / 2
+    peer = PeerClient("peer", settings.peer_url, settings.token_url, seconds, client)
     verifier = TokenVerifier.for_service(settings, settings.notes_url)
     capabilities = {"outbox": True}
     app = create_service_app(
@@ -65,6 +70,7 @@ def create_app(settings: NotesSettings | None = None) -> Flask:
         verifier=verifier,
         check_database=lambda: db.session.scalar(select(Note.Id).limit(1)),
         instance_dir=settings.instance_dir,
+        client=client,
     )
     add_outbox_endpoint(app, verifier)
     add_import_command(app, db, NOTES_CSV)

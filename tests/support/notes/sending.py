@@ -78,6 +78,7 @@ SEND_NOTES = Tool(
     ),
     handler=_send,
     previewer=_preview,
+    scope="notes:send",
 )
 
 

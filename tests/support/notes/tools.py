@@ -97,9 +97,10 @@ def note_tools(peer: PeerClient) -> list[Tool]:
         destructiveHint=False,
         openWorldHint=False,
     )
+    reads = partial(Tool, scope="notes:read")
     return [
-        Tool("findNotes", "Finds notes.", Search, Notes, read_only("Find notes"), _find),
-        Tool("addNote", "Adds a note.", NewNote, Notes, writes, _add, _preview),
-        Tool("greet", "Asks.", Nothing, Greeting, read_only("Greet"), partial(_greet, peer)),
-        Tool("breakDown", "Fails.", Nothing, Notes, read_only("Break down"), _break),
+        reads("findNotes", "Finds notes.", Search, Notes, read_only("Find notes"), _find),
+        Tool("addNote", "Adds.", NewNote, Notes, writes, _add, _preview, scope="notes:write"),
+        reads("greet", "Asks.", Nothing, Greeting, read_only("Greet"), partial(_greet, peer)),
+        reads("breakDown", "Fails.", Nothing, Notes, read_only("Break down"), _break),
     ]

@@ -58,7 +58,8 @@ def _fail(_arguments: Any, _caller: Any) -> ToolOutput:
 
 
 def _tool(name: str, handler: Any) -> Tool:
-    return Tool(name, f"For the suite: {name}.", ToolArguments, Said, read_only(name), handler)
+    description, reads = f"For the suite: {name}.", read_only(name)
+    return Tool(name, description, ToolArguments, Said, reads, handler, scope="suite:read")
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ def service(tmp_path: Path) -> Iterator[str]:
 
 def _signed_in(app: Flask, issuer: Issuer, url: str) -> Any:
     def wrapped(environ: dict[str, Any], start_response: Any) -> Any:
-        token = issuer.token(url)
+        token = issuer.token(url, scope="tools:call suite:read")
         return app.wsgi_app({**environ, "HTTP_AUTHORIZATION": f"Bearer {token}"}, start_response)
 
     return wrapped

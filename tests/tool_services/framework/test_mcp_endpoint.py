@@ -17,6 +17,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS
 
 from tests.tool_services.support.services import JSON, Answer, Service
 from tool_services.framework.app_factory import MAX_REQUEST_BYTES
+from tool_services.framework.argument_digest import argument_digest
 
 STATELESS = "2026-07-28"
 META = "io.modelcontextprotocol/"
@@ -28,8 +29,15 @@ WRONG = {"name": "addNote", "arguments": {"noteText": 0}}
 def post(service: Service, body: Any, token: str | None = VALID, **headers: str) -> Answer:
     sent = JSON | {name.replace("_", "-"): value for name, value in headers.items()}
     data = body if isinstance(body, bytes) else json.dumps(body)
-    token = service.token() if token is VALID else token
+    token = _valid_token(service, body) if token is VALID else token
     return service.request("POST", "/mcp", token, data=data, headers=sent)
+
+
+def _valid_token(service: Service, body: Any) -> str:
+    params = isinstance(body, dict) and body.get("params")
+    if not isinstance(params, dict) or params.get("name") != "addNote":
+        return service.token()
+    return service.call_token("addNote", params.get("arguments", {}))
 
 
 def handshake(service: Service, method: str, params: Any = None, **headers: str) -> Answer:
@@ -59,7 +67,9 @@ def error(answer: Answer) -> tuple[int, int]:
 def test_the_official_client_lists_and_calls_tools(notes: Service, mode: str) -> None:
     calls = [["findNotes", {"text": "first"}], ["addNote", {"noteText": "third"}]]
     module = "tests.tool_services.support.official_client"
-    command = [sys.executable, "-m", module, f"{notes.url}/mcp", notes.token(), mode]
+    args = argument_digest(calls[1][1])
+    token = notes.token(scope="tools:call notes:read notes:write", args=args)
+    command = [sys.executable, "-m", module, f"{notes.url}/mcp", token, mode]
     done = subprocess.run([*command, json.dumps(calls)], capture_output=True, check=True)
     seen = json.loads(done.stdout)
     assert seen["revision"] == (HANDSHAKE_PROTOCOL_VERSIONS[-1] if mode == "legacy" else STATELESS)

@@ -53,15 +53,39 @@ def test_the_peer_sees_the_same_user_but_never_the_callers_token(notes: Service,
     claims = jwt.decode(exchanged, options={"verify_signature": False})
     assert exchanged != token
     assert (claims["sub"], claims["aud"]) == ("bob", url_of(peer))
-    assert notes.issuer.exchanges == [
-        {
-            "grant_type": EXCHANGE,
-            "subject_token": token,
-            "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
-            "audience": url_of(peer),
-            "scope": "tools:call",
-        }
-    ]
+    [form] = notes.issuer.exchanges
+    assertion = form.pop("client_assertion")
+    assert form == {
+        "grant_type": EXCHANGE,
+        "subject_token": token,
+        "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
+        "audience": url_of(peer),
+        "scope": "tools:call",
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+    }
+    [key] = jwt.PyJWKSet.from_dict(notes.request("GET", "/.well-known/jwks.json").body).keys
+    proof = jwt.decode(assertion, key, ["ES256"], audience=notes.issuer.url)
+    assert proof["iss"] == proof["sub"] == notes.audience
+    assert proof["exp"] - proof["iat"] <= 60
+
+
+def test_a_service_keeps_its_key_and_publishes_only_the_public_half(notes: Service) -> None:
+    published = notes.request("GET", "/.well-known/jwks.json").body
+    assert set(published["keys"][0]) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
+    notes.restart()
+    assert notes.request("GET", "/.well-known/jwks.json").body == published
+    [file] = notes.settings.instance_dir.glob("*.pem")
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_key_that_cannot_be_read_stops_the_start_with_a_sentence(
+    notes: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [file] = notes.settings.instance_dir.glob("*.pem")
+    file.write_text("nonsense")
+    with pytest.raises(SystemExit):
+        notes.create_app(notes.settings)
+    assert f"{file} can't be used as the key of notes" in capsys.readouterr().err
 
 
 def test_the_peers_own_refusal_is_passed_on(notes: Service, peer: Any) -> None:

@@ -20,8 +20,9 @@ from tool_services.framework.errors import (
     MissingTokenError,
     ServiceError,
 )
+from tool_services.framework.scopes import CALL_SCOPE
 from tool_services.framework.settings import ServiceSettings
-from tool_services.framework.tokens import CALL_SCOPE, Caller, TokenVerifier
+from tool_services.framework.tokens import Caller, TokenVerifier
 
 SERVICE = "http://service.test"
 OTHER = "http://other.test"

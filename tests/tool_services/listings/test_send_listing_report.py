@@ -129,7 +129,7 @@ def instances(listings: Service) -> Iterator[list[Service]]:
 
 
 def test_a_call_repeated_at_the_same_time_is_done_once(instances: list[Service]) -> None:
-    token = instances[0].token()
+    token = instances[0].call_token("sendListingReport", REPORT)
 
     def repeat(listings: Service) -> Any:
         return listings.call("sendListingReport", REPORT, key="call-1", token=token).result

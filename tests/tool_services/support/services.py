@@ -13,6 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from gevent.pywsgi import WSGIServer
 
 from tests.tool_services.support.issuer import Issuer
+from tool_services.framework.argument_digest import argument_digest
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
@@ -94,7 +95,28 @@ class Service:
             yield twin
 
     def token(self, user: str = "alice", **claims: Any) -> str:
-        return self.issuer.token(self.audience, user, **claims)
+        """A token for whatever only reads, or with the claims that the test names."""
+        reads = "tools:call outbox:read", *sorted(self._scopes(read_only=True))
+        return self.issuer.token(self.audience, user, **{"scope": " ".join(reads)} | claims)
+
+    def call_token(
+        self, tool: str, arguments: Any, user: str = "alice", call: str | None = None
+    ) -> str:
+        """A token for this call, as the app mints it for a tool that doesn't only read."""
+        scopes = "tools:call", *sorted(self._scopes(tool=tool))
+        args = argument_digest(arguments)
+        return self.token(user, scope=" ".join(scopes), args=args, call=call)
+
+    def _scopes(self, tool: str | None = None, read_only: bool | None = None) -> set[str]:
+        """What the tool of that name needs, or every one that reads."""
+        answer: Any = self.app.test_client().get("/tools").json
+        return {
+            scope
+            for described in answer["tools"]
+            if tool in (None, described["name"])
+            and read_only in (None, described["annotations"]["readOnlyHint"])
+            for scope in described["_meta"]["homestream/scope"].split()
+        }
 
     def request(self, method: str, path: str, token: str | None = None, **options: Any) -> Answer:
         headers = options.pop("headers", {})
@@ -119,7 +141,7 @@ class Service:
     ) -> Answer:
         headers = {} if key is None else {"Idempotency-Key": key}
         body = {"name": tool, "arguments": arguments}
-        token = token or self.token(user)
+        token = token or self.call_token(tool, arguments, user, key)
         return self.request("POST", "/tools/call", token, json=body, headers=headers)
 
     def preview(self, tool: str, arguments: Any) -> Answer:
@@ -130,7 +152,8 @@ class Service:
         """The result of a call by the Model Context Protocol."""
         params = {"name": tool, "arguments": arguments}
         message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
-        return self.request("POST", "/mcp", self.token(), json=message, headers=JSON).result
+        token = self.call_token(tool, arguments)
+        return self.request("POST", "/mcp", token, json=message, headers=JSON).result
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from tool_services.analytics.listings_client import ListingIds, ListingsClient, 
 from tool_services.analytics.metrics import NO_METRICS, metrics_by_id
 from tool_services.analytics.performance_report import PerformanceReport
 from tool_services.analytics.recommendations import Performance
+from tool_services.analytics.scopes import LISTINGS_SCOPE, READ_SCOPE
 from tool_services.framework.schemas import ToolArguments
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_only
@@ -33,6 +34,8 @@ def performance_report_tool(listings: ListingsClient) -> Tool:
         result_type=PerformanceReport,
         annotations=read_only("Generate a performance report"),
         handler=partial(_generate, listings),
+        scope=READ_SCOPE,
+        peer_scopes=(LISTINGS_SCOPE,),
     )
 
 

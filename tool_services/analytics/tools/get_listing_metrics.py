@@ -9,6 +9,7 @@ from tool_services.analytics.display import metrics_page
 from tool_services.analytics.listings_client import ListingIds, ListingsClient, normalize_ids
 from tool_services.analytics.metrics import NO_METRICS, ListingMetrics, metrics_by_id
 from tool_services.analytics.models import db
+from tool_services.analytics.scopes import LISTINGS_SCOPE, READ_SCOPE
 from tool_services.framework.schemas import ToolArguments, ToolResult
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_only
@@ -38,6 +39,8 @@ def listing_metrics_tool(listings: ListingsClient) -> Tool:
         result_type=FoundMetrics,
         annotations=read_only("Get listing metrics"),
         handler=partial(_get_metrics, listings),
+        scope=READ_SCOPE,
+        peer_scopes=(LISTINGS_SCOPE,),
     )
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from tool_services.analytics.display import market_page
 from tool_services.analytics.listings_client import ListingsClient, Market
 from tool_services.analytics.market_analysis import MarketAnalysis
+from tool_services.analytics.scopes import LISTINGS_SCOPE, READ_SCOPE
 from tool_services.framework.schemas import ToolArguments
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_only
@@ -36,6 +37,8 @@ def market_analysis_tool(listings: ListingsClient) -> Tool:
         result_type=MarketAnalysis,
         annotations=read_only("Get market analysis"),
         handler=partial(_analyse, listings),
+        scope=READ_SCOPE,
+        peer_scopes=(LISTINGS_SCOPE,),
     )
 
 

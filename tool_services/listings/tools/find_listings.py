@@ -22,6 +22,7 @@ from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_on
 from tool_services.listings.home import Home
 from tool_services.listings.home_cards import home_cards
 from tool_services.listings.models import Listing, PropertyType, Status, city_key, db
+from tool_services.listings.scopes import READ_SCOPE
 from tool_services.listings.text_search import Conditions, Matches, Order, contains_words, search
 from tool_services.listings.us_states import state_code
 
@@ -181,4 +182,5 @@ FIND_LISTINGS = Tool(
     result_type=FoundListings,
     annotations=read_only("Find listings"),
     handler=find_listings,
+    scope=READ_SCOPE,
 )

@@ -20,6 +20,8 @@ from tool_services.listings.lookup import listings_by_id
 from tool_services.listings.mail import MailServer
 from tool_services.listings.models import OutboxMessage
 from tool_services.listings.outbox import store_once
+from tool_services.listings.report_limits import ReportLimits
+from tool_services.listings.scopes import SEND_SCOPE
 
 _WITH_MAIL = "Sends a report about the listings to one e-mail address."
 _WITHOUT_MAIL = (
@@ -74,7 +76,7 @@ def _kept(recipient: str) -> str:
     )
 
 
-def send_listing_report_tool(server: MailServer | None) -> Tool:
+def send_listing_report_tool(server: MailServer | None, limits: ReportLimits) -> Tool:
     """Return the tool. Without a mail server, reports stay in the outbox."""
     return Tool(
         name="sendListingReport",
@@ -88,16 +90,19 @@ def send_listing_report_tool(server: MailServer | None) -> Tool:
             destructiveHint=False,
             openWorldHint=True,
         ),
-        handler=partial(_send_report, server),
+        handler=partial(_send_report, server, limits),
         previewer=partial(_preview, server is not None),
+        scope=SEND_SCOPE,
     )
 
 
-def _send_report(server: MailServer | None, arguments: ReportRequest, caller: Caller) -> ToolOutput:
+def _send_report(
+    server: MailServer | None, limits: ReportLimits, arguments: ReportRequest, caller: Caller
+) -> ToolOutput:
     listings = listings_by_id(arguments.listing_ids)
     report = write_report(listings, arguments.recipient_email, caller)
     report.Delivery = "waiting" if server else "kept"
-    stored = store_once(report)
+    stored = store_once(report, limits)
     if server and stored.Delivery != "kept":
         stored = deliver(stored.Id, server)
     outcome = ReportOutcome.of(stored)

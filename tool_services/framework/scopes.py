@@ -1,0 +1,16 @@
+"""The scopes that every tool service knows, and what a scope's name says."""
+
+from __future__ import annotations
+
+CALL_SCOPE = "tools:call"
+"""Lets its holder call tools, each with the tool's own scope beside it."""
+LIST_SCOPE = "tools:list"
+PREVIEW_SCOPE = "tools:preview"
+"""Goes with tools:call in a token for previews, which then calls no tool."""
+SCOPE_META_KEY = "homestream/scope"
+"""Where a tool's definition has the scopes that a call's token needs, as OAuth writes them."""
+
+
+def may_only_read(scope: str) -> bool:
+    """Return whether a scope lets its holder change or send nothing, as its name has to say."""
+    return scope.endswith(":read")

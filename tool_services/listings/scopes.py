@@ -1,0 +1,7 @@
+"""What a token lets its holder do at the listings service."""
+
+from __future__ import annotations
+
+READ_SCOPE = "listings:read"
+SEND_SCOPE = "reports:send"
+OUTBOX_SCOPE = "outbox:read"
