@@ -138,7 +138,7 @@ def test_pages_may_use_no_device(alice: Person) -> None:
     assert {"camera=()", "microphone=()", "geolocation=()"} <= set(policy.split(", "))
 
 
-# Listing and ending
+# Seen and ended
 
 
 def sign_in_from(product: Product, person: Person, device: str) -> str:
