@@ -100,6 +100,7 @@ def init_app(app: Flask, *, secure: bool) -> None:
         named = always if response.mimetype == "text/event-stream" else headers
         for name, value in named.items():
             response.headers.setdefault(name, value)
-        if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "no-store")
+        # Whoever caches a static file must not cache that it was refused once.
+        if request.endpoint != "static" or response.status_code >= 400:
+            response.headers.setdefault("Cache-Control", "private, no-store")
         return response

@@ -48,14 +48,33 @@ def test_nothing_of_a_signed_in_person_is_kept_by_a_cache(
     run = alice.ask("Hello").until("content")[0].json
     ids = {"conversation_id": run["conversationId"], "run_id": run["runId"]}
     seen = 0
-    for rule in product.app.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and rule.endpoint != "static":
-            path = re.sub(r"<(?:int:)?(\w+)>", lambda name: ids.get(name[1], "1"), rule.rule)
-            with alice.get(path, stream=True) as answer:
-                assert "no-store" in answer.headers["Cache-Control"], path
+    for method, path in every_address(product, ids):
+        for ask in (alice.browser.request, alice.api):
+            url = path if ask == alice.api else product.url + path
+            with ask(method, url, stream=True, allow_redirects=False) as answer:
+                kept = answer.headers["Cache-Control"].split(", ")
+                assert kept[:2] == ["private", "no-store"], (method, path)
                 seen += answer.status_code == 200
-    assert seen >= 15
-    alice.post(f"/runs/{run['runId']}/stop", htmx=True)
+    assert seen >= 30
+
+
+def every_address(product: Product, ids: dict[str, str]) -> list[tuple[str, str]]:
+    """Every method and path but the static files'. What ends the session comes last."""
+    found = {
+        (method, re.sub(r"<(?:int:)?(\w+)>", lambda name: ids.get(name[1], "1"), rule.rule))
+        for rule in product.app.url_map.iter_rules()
+        if rule.endpoint != "static"
+        for method in rule.methods or ()
+    }
+    last = ("/auth/logout", "/auth/signout")
+    return sorted(found, key=lambda each: (each[1] in last, each))
+
+
+def test_a_static_file_may_be_kept_but_not_that_it_was_refused(product: Product) -> None:
+    assert "Cache-Control" in requests.get(f"{product.url}/static/app.css").headers
+    assert "no-store" not in requests.get(f"{product.url}/static/app.css").headers["Cache-Control"]
+    refused = requests.get(f"{product.url}/static/nothing.css").headers["Cache-Control"]
+    assert refused == "private, no-store"
 
 
 @pytest.mark.parametrize("token", ["", "wrong", None])
