@@ -58,7 +58,7 @@ def create_app(config: Settings | None = None) -> Flask:
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
     templates.init_app(app, settings)
-    security.init_app(app, secure=settings.secure)
+    security.init_app(app, secure=settings.secure, hosts=settings.known_hosts)
     sessions.init_app(
         app,
         access_minutes=settings.access_token_minutes,

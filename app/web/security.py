@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -33,6 +34,21 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+_UNKNOWN_HOST = (
+    "Homestream isn't known by the host name in this address. Use its usual address. If this "
+    "should be one, set APP_URL to it or add the name to ALLOWED_HOSTS."
+)
+_AT_ANY_HOST = ("health.health", "health.streams")
+"""Load balancers ask each node by its address, and all they learn is whether it is up."""
+
+
+def asked_host() -> str:
+    """Return the host that the request names, without port, in lower case; "" if it is no host."""
+    try:
+        return (urlsplit(f"//{request.host}").hostname or "").removesuffix(".")
+    except ValueError:
+        return ""
+
 
 def _host_of(origin: str) -> str | None:
     try:
@@ -61,7 +77,8 @@ class _Sessions(SecureCookieSessionInterface):
         return self._serializer
 
 
-def init_app(app: Flask, *, secure: bool) -> None:
+def init_app(app: Flask, *, secure: bool, hosts: Container[str]) -> None:
+    """Hold every request and response to the rules. `hosts` are those that the app answers at."""
     app.session_interface = _Sessions(app)
     app.json = _StrictJSON(app)
     # Pages from elsewhere may not ask this one for anything, so nobody has to ask what they may.
@@ -70,6 +87,17 @@ def init_app(app: Flask, *, secure: bool) -> None:
     if secure:
         always["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     headers = _HEADERS | always
+
+    @app.before_request
+    def refuse_unknown_hosts() -> None:
+        """Refuse a request for another host.
+
+        A foreign name that leads to this address would make the app part of a foreign site, and
+        links made from it would lead there.
+        """
+        known = "*" in hosts or asked_host() in hosts
+        if not known and request.endpoint not in _AT_ANY_HOST:
+            raise InputError(_UNKNOWN_HOST, field="Host", status=400)
 
     @app.before_request
     def refuse_unreadable() -> None:
