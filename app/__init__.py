@@ -30,6 +30,7 @@ from app.web import (
     approvals,
     auth,
     conversations,
+    csp_reports,
     error_responses,
     health,
     oauth,
@@ -67,6 +68,7 @@ def create_app(config: Settings | None = None) -> Flask:
     )
     error_responses.init_app(app)
     auth.init_app(app, SignInLimit(settings.sign_in_limit, redis))
+    csp_reports.init_app(app)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
         *(api, health, streaming_check, oauth),

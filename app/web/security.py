@@ -14,6 +14,7 @@ from itsdangerous import URLSafeTimedSerializer
 from app.errors import Forbidden, InputError
 from app.json_input import parse_json
 
+REPORTS_PATH = "/csp-reports"
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -24,10 +25,14 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
+        # Browsers know one of the two.
+        f"report-uri {REPORTS_PATH}",
+        "report-to csp",
     )
 )
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Reporting-Endpoints": f'csp="{REPORTS_PATH}"',
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",

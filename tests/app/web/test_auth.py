@@ -21,6 +21,7 @@ PUBLIC = {
     *(
         "/health",
         "/sse/health",
+        "/csp-reports",
         "/.well-known/jwks.json",
         "/.well-known/oauth-authorization-server",
         "/oauth/token",
