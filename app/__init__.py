@@ -32,6 +32,7 @@ from app.web import (
     conversations,
     csp_reports,
     error_responses,
+    external_links,
     health,
     oauth,
     questions,
@@ -71,7 +72,7 @@ def create_app(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(api, health, streaming_check, oauth),
+        *(api, health, streaming_check, oauth, external_links),
     ):
         app.register_blueprint(module.bp)
     app.extensions["services"] = _services(app, settings, redis)

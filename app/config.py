@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     app_url: HttpUrl = ""
     trusted_proxies: Annotated[int, Field(ge=0)] = 0
     allowed_hosts: Hosts = frozenset()
+    external_link_page: bool = False
     max_request_bytes: Count = 1_000_000
     sign_in_limit: Rate = "20 per minute"
     access_token_minutes: Count = 60

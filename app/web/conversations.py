@@ -11,9 +11,9 @@ from app.db.models import db
 from app.errors import InputError
 from app.lifecycle import services
 from app.rendering.answer import AnswerView
-from app.rendering.displayed_messages import load_message_page
 from app.rendering.stream_without_script import as_page
-from app.web.pages import html_for, render_conversation, render_page, render_start
+from app.web.external_links import link_target
+from app.web.pages import html_for, message_page, render_conversation, render_page, render_start
 from app.web.streaming import respond_with
 
 bp = Blueprint("conversations", __name__)
@@ -43,7 +43,7 @@ def show(conversation_id: str) -> ResponseReturnValue:
     before = _before()
     if before is None or not request.headers.get("HX-Request"):
         return render_conversation(found, before)
-    page = load_message_page(found, services().log, before)
+    page = message_page(found, before)
     return render_template("conversations/_messages.html", conversation=found, page=page)
 
 
@@ -64,7 +64,8 @@ def watch(conversation_id: str) -> ResponseReturnValue:
         return redirect(url_for(".show", conversation_id=found.id), 303)
     connection = services().connections.open(current_user().id, run.id, "page")
     batches = services().subscriptions.subscribe(run.id)
-    chunks = as_page(batches, AnswerView(run.id), html_for(current_reader()), head, tail)
+    answer = AnswerView(run.id, target=link_target(current_user().id))
+    chunks = as_page(batches, answer, html_for(current_reader()), head, tail)
     db.session.remove()
     return respond_with(chunks, services().connections, connection, mimetype="text/html")
 
