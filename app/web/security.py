@@ -25,20 +25,21 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
-        # Browsers know one of the two.
         f"report-uri {REPORTS_PATH}",
-        "report-to csp",
     )
 )
 _HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "Reporting-Endpoints": f'csp="{REPORTS_PATH}"',
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
+# For https alone: over http Chromium sends nothing there, and then nothing to report-uri either.
+_REPORTING = {
+    "Content-Security-Policy": f"{CONTENT_SECURITY_POLICY}; report-to csp",
+    "Reporting-Endpoints": f'csp="{REPORTS_PATH}"',
+}
 _UNKNOWN_HOST = (
     "Homestream isn't known by the host name in this address. Use its usual address. If this "
     "should be one, set APP_URL to it or add the name to ALLOWED_HOSTS."
@@ -91,7 +92,7 @@ def init_app(app: Flask, *, secure: bool, hosts: Container[str]) -> None:
     always = {"X-Content-Type-Options": "nosniff"}
     if secure:
         always["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    headers = _HEADERS | always
+    headers = _HEADERS | always | (_REPORTING if secure else {})
 
     @app.before_request
     def refuse_unknown_hosts() -> None:

@@ -43,11 +43,19 @@ def send(product: Product, report: Any, kind: str = TYPES["old"], **headers: str
     return requests.post(url, data=body, headers={"Content-Type": kind, **named}).status_code
 
 
-def test_pages_tell_browsers_where_to_report(alice: Person) -> None:
-    headers = alice.get("/").headers
+def test_pages_tell_browsers_where_to_report(start: Callable[..., Product]) -> None:
+    product = start(app_url="https://homes.example", allowed_hosts="127.0.0.1")
+    headers = requests.get(f"{product.url}/auth/login").headers
     policy = headers["Content-Security-Policy"].split("; ")
     assert {"report-uri /csp-reports", "report-to csp"} <= {*policy}
     assert headers["Reporting-Endpoints"] == 'csp="/csp-reports"'
+
+
+def test_over_http_browsers_report_the_older_way(alice: Person) -> None:
+    """Chromium would send nothing at all if it were told of the newer one."""
+    headers = alice.get("/").headers
+    assert "report-uri /csp-reports" in headers["Content-Security-Policy"].split("; ")
+    assert "report-to" not in headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(("report", "kind"), [(OLD, TYPES["old"]), (NEW, TYPES["new"])])
