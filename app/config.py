@@ -48,6 +48,7 @@ from tool_services.framework.env_names import unknown_settings, warn_of_typing_m
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 """What people call this machine when they sit at it."""
+_NO_HOSTS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - WEB_HOST for every address
 OPENAI_URL = "https://api.openai.com/v1"
 # Errors don't show the values of these settings.
 _HAS_SECRET = re.compile(r"SECRET|API_KEY|DATABASE_URL|REDIS_URL|SMTP_URL|MCP_SERVERS")
@@ -210,7 +211,10 @@ class Settings(BaseSettings):
     def known_hosts(self) -> frozenset[str]:
         """The hosts that the app answers at, in lower case; with "*" among them, at any."""
         own = frozenset({ascii_host(urlsplit(self.app_url).hostname or "")})
-        return self.allowed_hosts | own | (LOOPBACK_HOSTS if own & LOOPBACK_HOSTS else own)
+        # `make run` shows the address that it listens at, and people open it.
+        listens = frozenset({self.web_host.lower()}) - LOOPBACK_HOSTS - _NO_HOSTS
+        loopback = LOOPBACK_HOSTS if own & LOOPBACK_HOSTS else frozenset()
+        return own | listens | loopback | self.allowed_hosts
 
     @property
     def secure(self) -> bool:

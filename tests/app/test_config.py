@@ -89,6 +89,21 @@ def test_the_app_answers_at_the_host_that_people_type_and_at_those_it_is_told(
     assert load_settings().known_hosts == known | ({"homes.example"} if allowed else set())
 
 
+@pytest.mark.parametrize(
+    ("web_host", "known"),
+    [
+        *((host, set()) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::")),  # noqa: S104
+        *(("10.0.0.11", {"10.0.0.11"}), ("2001:db8::1", {"2001:db8::1"}), ("Node", {"node"})),
+    ],
+)
+def test_the_app_answers_at_the_address_that_it_is_told_to_listen_at(
+    settings: pytest.MonkeyPatch, web_host: str, known: set[str]
+) -> None:
+    settings.setenv("APP_URL", "https://homes.example")
+    settings.setenv("WEB_HOST", web_host)
+    assert load_settings().known_hosts == known | {"homes.example"}
+
+
 def test_a_key_alone_means_openais_own_endpoint(settings: pytest.MonkeyPatch) -> None:
     settings.setenv("OPENAI_API_KEY", " sk-1\n")
     settings.setenv("MODEL", "m")
