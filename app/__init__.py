@@ -33,7 +33,9 @@ from app.web import (
     approvals,
     auth,
     conversations,
+    csp_reports,
     error_responses,
+    external_links,
     health,
     oauth,
     questions,
@@ -62,7 +64,7 @@ def create_app(config: Settings | None = None) -> Flask:
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
     templates.init_app(app, settings)
-    security.init_app(app, secure=settings.secure)
+    security.init_app(app, secure=settings.secure, hosts=settings.known_hosts)
     sessions.init_app(
         app,
         access_minutes=settings.access_token_minutes,
@@ -73,10 +75,11 @@ def create_app(config: Settings | None = None) -> Flask:
     security_log.init_app(app, settings.security_log_days)
     counters = RateLimits(redis)
     account_limits.init_app(app, settings, counters)
+    csp_reports.init_app(app)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
         *(auth, account, user_sessions),
-        *(api, health, streaming_check, oauth),
+        *(api, health, streaming_check, oauth, external_links),
     ):
         app.register_blueprint(module.bp)
     app.extensions["services"] = _services(app, settings, redis, counters)

@@ -27,6 +27,7 @@ from app.config_types import (
     Approvals,
     Count,
     DatabaseUrl,
+    Hosts,
     HttpUrl,
     Key,
     Minutes,
@@ -40,11 +41,15 @@ from app.config_types import (
     Secret,
     ServerName,
     Urls,
+    ascii_host,
     parse_servers,
 )
 from tool_services.all_services import default_exchanges, default_urls
 from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
 
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+"""What people call this machine when they sit at it."""
+_NO_HOSTS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - WEB_HOST for every address
 OPENAI_URL = "https://api.openai.com/v1"
 # Errors don't show the values of these settings.
 _HAS_SECRET = re.compile(r"SECRET|API_KEY|DATABASE_URL|REDIS_URL|SMTP_URL|MCP_SERVERS")
@@ -90,6 +95,8 @@ class Settings(BaseSettings):
     web_port: Port = 8000
     app_url: HttpUrl = ""
     trusted_proxies: Annotated[int, Field(ge=0)] = 0
+    allowed_hosts: Hosts = frozenset()
+    external_link_page: bool = False
     max_request_bytes: Count = 1_000_000
     sign_in_limit: Rate = "20 per minute"
     account_limit: Rate = "10 per minute; 50 per hour; 200 per day"
@@ -213,6 +220,15 @@ class Settings(BaseSettings):
     def models(self) -> tuple[str, ...]:
         """The model to ask, then the fallback if there is one."""
         return tuple(filter(None, (self.model or "demo", self.fallback_model)))
+
+    @property
+    def known_hosts(self) -> frozenset[str]:
+        """The hosts that the app answers at, in lower case; with "*" among them, at any."""
+        own = frozenset({ascii_host(urlsplit(self.app_url).hostname or "")})
+        # `make run` shows the address that it listens at, and people open it.
+        listens = frozenset({self.web_host.lower()}) - LOOPBACK_HOSTS - _NO_HOSTS
+        loopback = LOOPBACK_HOSTS if own & LOOPBACK_HOSTS else frozenset()
+        return own | listens | loopback | self.allowed_hosts
 
     @property
     def secure(self) -> bool:

@@ -23,6 +23,8 @@ _PLACEHOLDER = re.compile(
     re.IGNORECASE,
 )
 """Text that stands for a value in examples: `…`, `sk-...`, `<key>`, `your-key-here`."""
+_HOST = re.compile(r"\*|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[?[0-9a-f]*:[0-9a-f:.]+\]?")
+"""A name, an IPv4 address, an IPv6 address in or without brackets, or `*`."""
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgres", "postgresql", "postgresql+psycopg")
 
 
@@ -130,6 +132,27 @@ def _parse_names(value: Any) -> Any:
     return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
+def ascii_host(host: str) -> str:
+    """Return a host name as a request's Host header has it: lower case, in punycode if need be."""
+    try:
+        return host.encode("idna").decode().lower()
+    except UnicodeError:
+        return host.lower()
+
+
+def _parse_hosts(value: Any) -> Any:
+    """Parse `name, name` into a set of lower-case host names."""
+    if not isinstance(value, str):
+        return value
+    hosts = frozenset(ascii_host(host.strip()) for host in value.split(",") if host.strip())
+    if wrong := next((host for host in hosts if not _HOST.fullmatch(host)), None):
+        raise ValueError(
+            f"{wrong!r} must be a host name or address without scheme, port and path, such as "
+            "homes.example.com; write commas between several, or * alone for all"
+        )
+    return frozenset(host.strip("[]") for host in hosts)
+
+
 def parse_servers(value: Any) -> Any:
     """Parse JSON into a dict."""
     try:
@@ -158,5 +181,6 @@ Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_parse_names)]
 Approvals = Annotated[
     dict[str, Literal["always", "never"]], NoDecode, BeforeValidator(_parse_pairs)
 ]
+Hosts = Annotated[frozenset[str], NoDecode, BeforeValidator(_parse_hosts)]
 # Part of the names of the server's tools, which may have 64 characters in all.
 ServerName = Annotated[str, AfterValidator(_check_server_name)]

@@ -191,7 +191,7 @@ class Homestream(Contender):
         def follow(_: Reader, reply: bytes) -> bytes:
             found = _CONNECT.search(reply)
             assert found, reply  # noqa: S101
-            return b"GET %s HTTP/1.1\r\nHost: bench\r\n%s\r\n\r\n" % (found[1], cookie.encode())
+            return b"GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n\r\n" % (found[1], cookie.encode())
 
         return follow
 
@@ -204,7 +204,7 @@ def env_without_settings() -> dict[str, str]:
 def post(path: str, body: str, headers: str = "", kind: str = "application/json") -> bytes:
     """Return a POST request."""
     return (
-        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: {kind}\r\n{headers}"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {kind}\r\n{headers}"
         f"Content-Length: {len(body.encode())}\r\n\r\n{body}"
     ).encode()
 

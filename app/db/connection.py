@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app.db.bounded_psycopg import PATIENCE_SECONDS, BoundedConnection
 from app.db.models import db
+from tool_services.framework.private_files import keep_database_private, make_private_folder
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 # Classes of SQLSTATE: connection lost, out of resources, shutting down or starting up.
@@ -31,6 +32,8 @@ Result = TypeVar("Result")
 def init_app(app: Flask, database_url: str, connections: int) -> None:
     """Connect the app; each worker keeps up to `connections` to PostgreSQL open."""
     url = parse_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        make_private_folder(Path(app.instance_path))
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, connections)
     db.init_app(app)
@@ -103,8 +106,12 @@ def retry_while_unavailable(work: Callable[[], Result], patience: float = inf) -
 
 
 @event.listens_for(Engine, "do_connect")
-def _connect(dialect: Dialect, _record: Any, _arguments: Any, options: dict[str, Any]) -> Any:
-    return BoundedConnection.connect(**options) if dialect.name == "postgresql" else None
+def _connect(dialect: Dialect, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:
+    """Connect to PostgreSQL with bounds. Leave SQLite to SQLAlchemy, in a private file."""
+    if dialect.name == "postgresql":
+        return BoundedConnection.connect(**options)
+    keep_database_private(arguments[0])
+    return None
 
 
 @event.listens_for(Engine, "connect")

@@ -19,6 +19,7 @@ from app.agent.events import (
     Thinking,
     ToolCallUpdate,
 )
+from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import to_html
 from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 
@@ -27,11 +28,15 @@ from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 class TextPart:
     """The text between two tool calls."""
 
-    markdown: StreamedMarkdown = field(default_factory=StreamedMarkdown)
+    target: LinkTarget = direct
+    markdown: StreamedMarkdown = field(init=False)
     # A string would be copied as a whole for each chunk.
     _source: bytearray = field(default_factory=bytearray)
 
     kind = "text"
+
+    def __post_init__(self) -> None:
+        self.markdown = StreamedMarkdown(self.target)
 
     @property
     def source(self) -> str:
@@ -39,7 +44,7 @@ class TextPart:
 
     @property
     def html(self) -> str:
-        return to_html(self.source)
+        return to_html(self.source, self.target)
 
     def write(self, chunk: str) -> Patch | None:
         """Add text. Return how the page changes, or None if it doesn't."""
@@ -98,6 +103,7 @@ class AnswerView:
     """An answer as far as its reader has it.
 
     `status` is "running" until Done. `thinking` says what the run is busy with; "" while it writes.
+    `target` says where the links in its texts lead.
     """
 
     run_id: str
@@ -106,6 +112,7 @@ class AnswerView:
     parts: list[TextPart | ToolPart] = field(default_factory=list)
     failure: Failed | None = None
     approvals: list[ApprovalRequested] = field(default_factory=list)
+    target: LinkTarget = direct
 
     @property
     def live(self) -> bool:
@@ -190,7 +197,7 @@ class AnswerView:
             return changes
         part = self.parts[-1] if self.parts else None
         if not isinstance(part, TextPart):
-            part = TextPart()
+            part = TextPart(self.target)
             self.parts.append(part)
             changes.append(TextOpened())
         patch = part.write(event.chunk)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import selectinload
 from app.db.models import Conversation, Message, Run, Step, db
 from app.errors import NotFound
 from app.rendering.answer import AnswerView
+from app.rendering.links import LinkTarget
 from app.runs.event_log import EventLog
 from app.runs.replay import stored_events
 
@@ -40,9 +41,12 @@ class MessagePage:
 
 
 def load_message_page(
-    conversation: Conversation, log: EventLog, before: int | None = None
+    conversation: Conversation, log: EventLog, target: LinkTarget, before: int | None = None
 ) -> MessagePage:
-    """Load the newest messages, or those before a position. Raises NotFound if there are none."""
+    """Load the newest messages, or those before a position. Raises NotFound if there are none.
+
+    `target` says where the links of answers lead.
+    """
     end = _last_position(conversation) + 1
     # Questions are at odd positions, each answer at the next one: they stay together.
     until = end if before is None else min(before | 1, end)
@@ -50,17 +54,17 @@ def load_message_page(
     if before is not None and until <= since:
         raise NotFound("There is nothing earlier in this conversation.")
     return MessagePage(
-        messages=[_displayed(row, log) for row in _messages(conversation, since, until)],
+        messages=[_displayed(row, log, target) for row in _messages(conversation, since, until)],
         earlier=since if since > 1 else None,
         newer=until + PAGE_LENGTH if until < end else None,
     )
 
 
-def load_answer(run: Run, log: EventLog) -> AnswerView:
+def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:
     """Load a run's answer, from the log while it is being written and else from the database."""
     entries = log.read(run.id, 0, 0) if run.live else None
     events = [entry.event for entry in entries] if entries else stored_events(run)
-    return AnswerView(run.id).apply_all(events)
+    return AnswerView(run.id, target=target).apply_all(events)
 
 
 def _last_position(conversation: Conversation) -> int:
@@ -82,6 +86,6 @@ def _messages(conversation: Conversation, since: int, until: int) -> ScalarResul
     )
 
 
-def _displayed(message: Message, log: EventLog) -> DisplayedMessage:
-    answer = load_answer(message.run, log) if message.run else None
+def _displayed(message: Message, log: EventLog, target: LinkTarget) -> DisplayedMessage:
+    answer = load_answer(message.run, log, target) if message.run else None
     return DisplayedMessage(message.role, message.content, answer)

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import gevent
 import nh3
 import pyromark
 from markupsafe import Markup
+
+from app.rendering.links import LinkTarget, direct, secure_links
 
 _Result = TypeVar("_Result")
 
@@ -55,13 +58,13 @@ LESS = "\x01"
 _MOST_PASSES = 8
 
 
-def to_html(source: str) -> Markup:
-    """Render a finished text as safe HTML."""
-    return Markup(in_thread_if_large(source, _to_html))  # noqa: S704 - sanitised
+def to_html(source: str, target: LinkTarget = direct) -> Markup:
+    """Render a finished text as safe HTML, with links that lead where `target` says."""
+    return Markup(in_thread_if_large(source, partial(_to_html, target)))  # noqa: S704 - sanitised
 
 
-def _to_html(source: str) -> str:
-    return render(escape_raw_html(source.replace(LESS, "")))
+def _to_html(target: LinkTarget, source: str) -> str:
+    return render(escape_raw_html(source.replace(LESS, "")), target)
 
 
 def in_thread_if_large(source: str, work: Callable[[str], _Result]) -> _Result:
@@ -74,7 +77,7 @@ def in_thread_if_large(source: str, work: Callable[[str], _Result]) -> _Result:
     return result
 
 
-def render(source: str) -> str:
+def render(source: str, target: LinkTarget = direct) -> str:
     """Render a text that holds no raw HTML (see `escape_raw_html`) as safe HTML."""
     html = pyromark.html(source, options=OPTIONS)
     # The policy allows no inline style, so a column's alignment becomes a class.
@@ -83,6 +86,7 @@ def render(source: str) -> str:
     html = _CLEANER.clean(_flatten(html)).removesuffix("\n")
     if "\n" in html:
         html = _BESIDE_BLOCKS.sub(r"\1", html)
+    html = secure_links(html, target)
     return html.replace(LESS, "&lt;")
 
 

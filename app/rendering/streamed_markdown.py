@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import pyromark
 
+from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import (
     LARGE,
     LESS,
@@ -61,7 +62,8 @@ class StreamedMarkdown:
     may be emptied to save memory: `has_become` compares the whole by a digest.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, target: LinkTarget = direct) -> None:
+        self._render = partial(render, target=target)
         self.finished = ""
         self.opened = ""
         self._digest = _digest()
@@ -93,8 +95,8 @@ class StreamedMarkdown:
     def _parse(self, tail: str) -> Patch | None:
         source = escape_raw_html(tail)
         cut = _end_of_finished(source)
-        finished = render(source[:cut]) if cut else ""
-        patch = self._patch(finished, render(_without_unfinished_row(source[cut:])))
+        finished = self._render(source[:cut]) if cut else ""
+        patch = self._patch(finished, self._render(_without_unfinished_row(source[cut:])))
         # Keep the tail as it came: whether HTML is raw depends on what surrounds it.
         self._tail = tail[cut:]
         self._next_length = _next_length(self._tail, self.opened)
@@ -104,7 +106,7 @@ class StreamedMarkdown:
 
     def _finish(self, tail: str) -> Patch | None:
         self._tail, self._next_length, self._growing = "", 0, 0
-        return self._patch(render(escape_raw_html(tail)), "")
+        return self._patch(self._render(escape_raw_html(tail)), "")
 
     def _grow(self, text: str) -> Patch | None:
         """Add plain text to plain text without parsing; most of an answer comes this way."""

@@ -12,6 +12,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -31,8 +32,9 @@ from app.tools.untrusted.checks import is_picture, sanitise_html
 MAX_PARTS = 8
 MAX_PART_CHARS = 300_000  # pictures within it included
 
-# A cell that a spreadsheet would take for a formula. Plain numbers are none.
-_FORMULA = re.compile(r"[=@\t\r]|[+\-](?!\d+(?:\.\d+)?$)")
+_SEPARATORS = ",;|\t"
+_FIRST_LINE = 10_000  # characters in which the first line is looked for
+_QUOTED = re.compile(r'"[^"]*"?')
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
@@ -128,12 +130,44 @@ def _file_name(uri: str) -> str:
 
 
 def _without_formulas(table: str) -> str:
-    """A CSV table with an apostrophe before each cell that a spreadsheet would run."""
+    """Return a CSV table with an apostrophe before all that a spreadsheet would run.
+
+    The table keeps the tool's separator.
+    """
+    # Programs drop a NUL or a byte order mark, and what follows would be the cell's beginning.
+    table = table.replace("\0", "").removeprefix("\ufeff")
+    separator = _separator_of(table)
+    formula = _formula(separator)
     lines = io.StringIO()
-    writer = csv.writer(lines)
+    writer = csv.writer(lines, delimiter=separator)
     try:
-        for row in csv.reader(io.StringIO(table)):
-            writer.writerow([f"'{cell}" if _FORMULA.match(cell) else cell for cell in row])
+        # With newline="" a lone carriage return ends a row, as it does for a spreadsheet.
+        for row in csv.reader(io.StringIO(table, newline=""), delimiter=separator):
+            writer.writerow([formula.sub("'", cell) for cell in row])
     except csv.Error:
         return "This table can't be read.\r\n"
     return lines.getvalue()
+
+
+def _separator_of(table: str) -> str:
+    """Return the separator that the first line has most of; a comma if it has none."""
+    line = _QUOTED.sub("", table[:_FIRST_LINE]).partition("\n")[0]
+    return max(_SEPARATORS, key=line.count)
+
+
+@cache
+def _formula(separator: str) -> re.Pattern[str]:
+    """Return what finds the places in a cell before which an apostrophe belongs.
+
+    They are where a spreadsheet could see a formula: at the cell's beginning, and behind each
+    separator in it, where a spreadsheet that goes by that one would cut. Between the two there may
+    be quotes and spaces, which it drops. A plain number is no formula, whatever its sign.
+    """
+    # Between commas, a cell with commas is in quotes that keep it whole, and many are plain prose.
+    cuts = "\t\r\n" + (_SEPARATORS.strip(",") if separator == "," else _SEPARATORS)
+    # Without the cuts, or a row of them would be gone through once for each.
+    dropped = r'(?:["\ufeff]|[^\S\t\r\n])*'
+    number = rf"(?:\d[\d.,]*|[.,]\d+)(?:e[+-]?\d+)?%?{dropped}(?:[{cuts}]|$)"
+    sign = rf"[=@＝＠]|[+\-＋－](?!{number})"  # noqa: RUF001 - some spreadsheets take these too
+    # A first cell `sep=x` would name a separator of the tool's own.
+    return re.compile(rf"(?:^|(?<=[{cuts}]))(?={dropped}(?:{sign}))|^(?=[\t\r]|sep=)", re.I)

@@ -11,9 +11,9 @@ from app.db.models import db
 from app.errors import InputError
 from app.lifecycle import services
 from app.rendering.answer import AnswerView
-from app.rendering.displayed_messages import load_message_page
 from app.rendering.stream_without_script import as_page
-from app.web.pages import html_for, render_conversation, render_page, render_start
+from app.web.external_links import link_target
+from app.web.pages import html_for, message_page, render_conversation, render_page, render_start
 from app.web.streaming import respond_with
 
 bp = Blueprint("conversations", __name__)
@@ -43,7 +43,7 @@ def show(conversation_id: str) -> ResponseReturnValue:
     before = _before()
     if before is None or not request.headers.get("HX-Request"):
         return render_conversation(found, before)
-    page = load_message_page(found, services().log, before)
+    page = message_page(found, before)
     return render_template("conversations/_messages.html", conversation=found, page=page)
 
 
@@ -66,7 +66,8 @@ def watch(conversation_id: str) -> ResponseReturnValue:
     connection = services().connections.open(reader.user_id, reader.session_id, run.id, "page")
     batches = services().subscriptions.subscribe(run.id, connection=connection)
     sign_in = url_for("auth.login_form", next=request.path)
-    chunks = as_page(batches, AnswerView(run.id), html_for(reader), head, tail, sign_in)
+    answer = AnswerView(run.id, target=link_target(reader.user_id))
+    chunks = as_page(batches, answer, html_for(reader), head, tail, sign_in)
     db.session.remove()
     return respond_with(chunks, services().connections, connection, mimetype="text/html")
 

@@ -23,7 +23,7 @@ from app.web.redirects import load_again, to_login, to_password
 
 log = logging.getLogger(__name__)
 
-_JSON_PATHS = ("/agents/", "/sse/", "/oauth/", "/.well-known/", "/health")
+_JSON_PATHS = ("/agents/", "/sse/", "/oauth/", "/.well-known/", "/health", "/csp-reports")
 _SENTENCES = {
     400: "The request can't be read.",
     404: "There is nothing at this address.",

@@ -9,9 +9,10 @@ from app.auth.stream_passes import Reader
 from app.conversations import list_conversations
 from app.db.models import Conversation
 from app.lifecycle import services
-from app.rendering.displayed_messages import load_message_page
+from app.rendering.displayed_messages import MessagePage, load_message_page
 from app.rendering.html import AnswerHtml
 from app.web.drafts import take_draft
+from app.web.external_links import link_target
 
 
 def render_page(template: str, **values: object) -> str:
@@ -36,8 +37,14 @@ def render_conversation(
     conversation: Conversation, before: int | None = None, **values: object
 ) -> str:
     """Render the newest messages, or those before a position. Raises NotFound if there are none."""
-    page = load_message_page(conversation, services().log, before)
+    page = message_page(conversation, before)
     return render_page("conversations/show.html", conversation=conversation, page=page, **values)
+
+
+def message_page(conversation: Conversation, before: int | None) -> MessagePage:
+    """Load messages for the signed-in person, the conversation's owner. Raises NotFound."""
+    target = link_target(current_user().id)
+    return load_message_page(conversation, services().log, target, before)
 
 
 def tool_servers() -> list[object]:

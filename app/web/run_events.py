@@ -13,6 +13,7 @@ from app.errors import HomestreamError, TooMany, Unauthenticated
 from app.lifecycle import services
 from app.rendering.answer import AnswerView
 from app.rendering.htmx import as_fragments, busy, closing_notice
+from app.web.external_links import link_target
 from app.web.pages import html_for
 from app.web.redirects import path_of, safe_next
 from app.web.streaming import respond_with
@@ -39,7 +40,8 @@ def stream(run_id: str) -> ResponseReturnValue:
     except HomestreamError as error:
         return _end_with("runs/_no_stream.html", run_id, error=error)
     batches = services().subscriptions.subscribe(run_id, connection=connection)
-    chunks = as_fragments(batches, AnswerView(run_id), html_for(reader), _sign_in())
+    answer = AnswerView(run_id, target=link_target(reader.user_id))
+    chunks = as_fragments(batches, answer, html_for(reader), _sign_in())
     db.session.remove()
     return respond_with(chunks, services().connections, connection)
 

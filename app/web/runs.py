@@ -13,6 +13,7 @@ from app.rendering.answer import just_begun
 from app.rendering.displayed_messages import load_answer
 from app.rendering.htmx import whole_answer
 from app.web.error_responses import wants_json
+from app.web.external_links import link_target
 from app.web.pages import html_for
 
 bp = Blueprint("runs", __name__, url_prefix="/runs")
@@ -25,7 +26,7 @@ def show(run_id: str) -> ResponseReturnValue:
     run = load_run(current_user().id, run_id)
     if not request.headers.get("HX-Request"):
         return redirect(url_for("conversations.show", conversation_id=run.conversation_id))
-    answer = load_answer(run, services().log)
+    answer = load_answer(run, services().log, link_target(current_user().id))
     return whole_answer(answer, html_for(current_reader())), {"Run-Status": answer.status}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from itsdangerous import URLSafeTimedSerializer
 from app.errors import Forbidden, InputError
 from app.json_input import parse_json
 
+REPORTS_PATH = "/csp-reports"
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -23,6 +25,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "form-action 'self'",
         "base-uri 'none'",
         "frame-ancestors 'none'",
+        f"report-uri {REPORTS_PATH}",
     )
 )
 _UNUSED_FEATURES = (
@@ -37,6 +40,25 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": ", ".join(f"{feature}=()" for feature in _UNUSED_FEATURES),
 }
+# For https alone: over http Chromium sends nothing there, and then nothing to report-uri either.
+_REPORTING = {
+    "Content-Security-Policy": f"{CONTENT_SECURITY_POLICY}; report-to csp",
+    "Reporting-Endpoints": f'csp="{REPORTS_PATH}"',
+}
+_UNKNOWN_HOST = (
+    "Homestream isn't known by the host name in this address. Use its usual address. If this "
+    "should be one, set APP_URL to it or add the name to ALLOWED_HOSTS."
+)
+_AT_ANY_HOST = ("health.health", "health.streams")
+"""Load balancers ask each node by its address, and all they learn is whether it is up."""
+
+
+def asked_host() -> str:
+    """Return the host that the request names, without port, in lower case; "" if it is no host."""
+    try:
+        return (urlsplit(f"//{request.host}").hostname or "").removesuffix(".")
+    except ValueError:
+        return ""
 
 
 def _host_of(origin: str) -> str | None:
@@ -66,7 +88,8 @@ class _Sessions(SecureCookieSessionInterface):
         return self._serializer
 
 
-def init_app(app: Flask, *, secure: bool) -> None:
+def init_app(app: Flask, *, secure: bool, hosts: Container[str]) -> None:
+    """Hold every request and response to the rules. `hosts` are those that the app answers at."""
     app.session_interface = _Sessions(app)
     app.json = _StrictJSON(app)
     # Pages from elsewhere may not ask this one for anything, so nobody has to ask what they may.
@@ -74,7 +97,18 @@ def init_app(app: Flask, *, secure: bool) -> None:
     always = {"X-Content-Type-Options": "nosniff"}
     if secure:
         always["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    headers = _HEADERS | always
+    headers = _HEADERS | always | (_REPORTING if secure else {})
+
+    @app.before_request
+    def refuse_unknown_hosts() -> None:
+        """Refuse a request for another host.
+
+        A foreign name that leads to this address would make the app part of a foreign site, and
+        links made from it would lead there.
+        """
+        known = "*" in hosts or asked_host() in hosts
+        if not known and request.endpoint not in _AT_ANY_HOST:
+            raise InputError(_UNKNOWN_HOST, field="Host", status=400)
 
     @app.before_request
     def refuse_unreadable() -> None:
@@ -105,6 +139,7 @@ def init_app(app: Flask, *, secure: bool) -> None:
         named = always if response.mimetype == "text/event-stream" else headers
         for name, value in named.items():
             response.headers.setdefault(name, value)
-        if request.endpoint != "static":
-            response.headers.setdefault("Cache-Control", "no-store")
+        # Whoever caches a static file must not cache that it was refused once.
+        if request.endpoint != "static" or response.status_code >= 400:
+            response.headers.setdefault("Cache-Control", "private, no-store")
         return response

@@ -65,6 +65,45 @@ def test_a_port_moves_every_url_that_contains_it(settings: pytest.MonkeyPatch) -
     assert read.model_base_url == "http://127.0.0.1:9003/v1"
 
 
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+@pytest.mark.parametrize(
+    ("app_url", "allowed", "known"),
+    [
+        ("", "", LOOPBACK),
+        ("http://localhost:9000", "", LOOPBACK),
+        ("http://[::1]:9000", "", LOOPBACK),
+        ("https://Homes.example", "", {"homes.example"}),
+        ("https://münchen.example", "", {"xn--mnchen-3ya.example"}),
+        ("https://homes.example", " Other.example ,10.0.0.11,", {"other.example", "10.0.0.11"}),
+        ("https://homes.example", "[2001:db8::1], 2001:db8::2", {"2001:db8::1", "2001:db8::2"}),
+        ("https://homes.example", "*", {"*"}),
+    ],
+)
+def test_the_app_answers_at_the_host_that_people_type_and_at_those_it_is_told(
+    settings: pytest.MonkeyPatch, app_url: str, allowed: str, known: set[str]
+) -> None:
+    settings.setenv("APP_URL", app_url)
+    settings.setenv("ALLOWED_HOSTS", allowed)
+    assert load_settings().known_hosts == known | ({"homes.example"} if allowed else set())
+
+
+@pytest.mark.parametrize(
+    ("web_host", "known"),
+    [
+        *((host, set()) for host in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "::")),  # noqa: S104
+        *(("10.0.0.11", {"10.0.0.11"}), ("2001:db8::1", {"2001:db8::1"}), ("Node", {"node"})),
+    ],
+)
+def test_the_app_answers_at_the_address_that_it_is_told_to_listen_at(
+    settings: pytest.MonkeyPatch, web_host: str, known: set[str]
+) -> None:
+    settings.setenv("APP_URL", "https://homes.example")
+    settings.setenv("WEB_HOST", web_host)
+    assert load_settings().known_hosts == known | {"homes.example"}
+
+
 def test_a_key_alone_means_openais_own_endpoint(settings: pytest.MonkeyPatch) -> None:
     settings.setenv("OPENAI_API_KEY", " sk-1\n")
     settings.setenv("MODEL", "m")
@@ -177,6 +216,10 @@ def test_a_variable_that_is_nearly_a_setting_is_warned_about(
         ("SECRET_KEY", "short"),
         ("SIGNING_KEY_FILE", "/nowhere/key.pem"),
         ("TRUSTED_PROXIES", "-1"),
+        ("ALLOWED_HOSTS", "https://notes.example"),
+        ("ALLOWED_HOSTS", "notes.example, notes.example:8000"),
+        ("ALLOWED_HOSTS", "notes.example other.example"),
+        ("ALLOWED_HOSTS", "*.notes.example"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line_that_names_the_setting(

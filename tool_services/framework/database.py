@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from tool_services.framework.migrations import upgrade_schema
+from tool_services.framework.private_files import keep_database_private, make_private_folder
 from tool_services.framework.samples import Sample, add_seed_command, load_samples
 from tool_services.framework.settings import stop
 
@@ -51,15 +52,22 @@ def _connect(app: Flask, database: SQLAlchemy, url: URL) -> None:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
     on_sqlite = url.get_backend_name() == "sqlite"
-    if on_sqlite and url.database and Path(url.database).is_absolute():
-        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if on_sqlite:
+        make_private_folder(Path(app.instance_path))
+        if url.database and Path(url.database).is_absolute():
+            Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     # Logged statements must not contain people's addresses.
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"hide_parameters": True}
     database.init_app(app)
     with app.app_context():
         if on_sqlite:
+            event.listen(database.engine, "do_connect", _keep_private)
             event.listen(database.engine, "connect", _set_pragmas)
+
+
+def _keep_private(_dialect: Any, _record: Any, arguments: Any, _options: Any) -> None:
+    keep_database_private(arguments[0])
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

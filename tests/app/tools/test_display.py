@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -163,6 +166,70 @@ def test_a_cell_that_a_spreadsheet_would_run_is_made_text() -> None:
     )
     [part] = shown(resource("text/csv", "a\0" + "x" * 200_000))
     assert part.text == "This table can't be read.\r\n"
+
+
+def as_csv(table: str) -> str:
+    [part] = shown(resource("text/csv", table))
+    return part.text
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+@pytest.mark.parametrize(
+    "formula", ["=1+1", "+cmd|' /C calc'!A0", "-1+1", "@SUM(A1)", " =1", "\uff1d1"]
+)
+@pytest.mark.parametrize("before", ["", '"', "a;", "a\t", "a|", 'a;"', "a; ", "a\n", "a;b\t"])
+def test_no_program_runs_a_cell_whichever_separator_it_goes_by(
+    separator: str, formula: str, before: str
+) -> None:
+    cells = ["a", "b", before + formula, "c"]
+    table = "a".join([separator] * 9) + "\r\n"
+    table += separator.join('"' + cell.replace('"', '""') + '"' for cell in cells) + "\r\n"
+    made = as_csv(table)
+    [_, row] = csv.reader(io.StringIO(made, newline=""), delimiter=separator)
+    assert (row[:2], row[3], formula in row[2]) == (["a", "b"], "c", True)
+    for cut in (separator, ";", "\t", "|", "\n"):
+        for cell in made.split(cut):
+            assert not re.match(r"[\"\s]*[=+\-@\uff1d]", cell), (cut, made)
+
+
+@pytest.mark.parametrize(
+    ("table", "made"),
+    [
+        ("\ufeff=1,2", "'=1,2"),
+        ("\0=1", "'=1"),
+        ("a,b\r=1,2", "a,b\r\n'=1,2"),
+        ('"\t=1",x', "'\t'=1,x"),
+        ('"\r=1",x', "\"'\r'=1\",x"),
+        ("sep=x\r\naxx=1", "'sep=x\r\naxx=1"),
+        ('"a;b;c",d\r\n"x;=1",y', "a;b;c,d\r\nx;'=1,y"),
+    ],
+)
+def test_nothing_hides_the_beginning_of_a_cell(table: str, made: str) -> None:
+    assert as_csv(table) == made + "\r\n"
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        'x,-3,-3.5,+2,-.5,-1e5,-12%,"-1,234.50"',
+        "x;-3;-3,5;-1.234,50",
+        "x\t-3\t-3.5\t+2",
+        "1=2,a-b,a - b,2026-11-30,a@example.com,x+y",
+        '"Bright, - but small","Say ""so"", =?"'.replace("=", "is"),
+    ],
+)
+def test_numbers_and_plain_words_stay_as_they_are(table: str) -> None:
+    assert as_csv(table) == table + "\r\n"
+
+
+@pytest.mark.parametrize("row", ["\t", "; ", ",-1", '"', ";-1", "-1,", "+;", "\n"])
+def test_a_hostile_table_takes_no_longer_than_another(row: str) -> None:
+    def seconds(table: str) -> float:
+        started = time.process_time()
+        as_csv(table)
+        return time.process_time() - started
+
+    assert seconds((row * 100_000)[:100_000]) < 1 + 10 * seconds("word,word\n" * 10_000)
 
 
 def test_what_is_too_much_is_left_out_and_said_to_be() -> None:

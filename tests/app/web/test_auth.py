@@ -21,6 +21,7 @@ PUBLIC = {
     *(
         "/health",
         "/sse/health",
+        "/csp-reports",
         "/.well-known/jwks.json",
         "/.well-known/oauth-authorization-server",
         "/oauth/token",
@@ -45,7 +46,7 @@ def test_a_person_signs_up_by_form_and_is_signed_in(product: Product) -> None:
 
 
 def test_cookies_are_secure_where_the_app_is_reached_over_https(start: Start) -> None:
-    product = start(app_url="https://notes.example")
+    product = start(app_url="https://notes.example", allowed_hosts="127.0.0.1")
     cookies = form(product, "/auth/signup", **ANN).raw.headers.getlist("Set-Cookie")
     assert len(cookies) == 3
     assert all("; Secure" in cookie for cookie in cookies)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from html import unescape
 
 import pytest
 import requests
@@ -48,14 +50,93 @@ def test_nothing_of_a_signed_in_person_is_kept_by_a_cache(
     run = alice.ask("Hello").until("content")[0].json
     ids = {"conversation_id": run["conversationId"], "run_id": run["runId"]}
     seen = 0
-    for rule in product.app.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and rule.endpoint != "static":
-            path = re.sub(r"<(?:int:)?(\w+)>", lambda name: ids.get(name[1], "1"), rule.rule)
-            with alice.get(path, stream=True) as answer:
-                assert "no-store" in answer.headers["Cache-Control"], path
+    for method, path in every_address(product, ids):
+        for ask in (alice.browser.request, alice.api):
+            url = path if ask == alice.api else product.url + path
+            with ask(method, url, stream=True, allow_redirects=False) as answer:
+                kept = answer.headers["Cache-Control"].split(", ")
+                assert kept[:2] == ["private", "no-store"], (method, path)
                 seen += answer.status_code == 200
-    assert seen >= 15
-    alice.post(f"/runs/{run['runId']}/stop", htmx=True)
+    assert seen >= 30
+
+
+def every_address(product: Product, ids: dict[str, str]) -> list[tuple[str, str]]:
+    """Every method and path but the static files'. What ends the session comes last."""
+    found = {
+        (method, re.sub(r"<(?:int:)?(\w+)>", lambda name: ids.get(name[1], "1"), rule.rule))
+        for rule in product.app.url_map.iter_rules()
+        if rule.endpoint != "static"
+        for method in rule.methods or ()
+    }
+    last = ("/auth/logout", "/auth/signout")
+    return sorted(found, key=lambda each: (each[1] in last, each))
+
+
+def test_a_static_file_may_be_kept_but_not_that_it_was_refused(product: Product) -> None:
+    assert "Cache-Control" in requests.get(f"{product.url}/static/app.css").headers
+    assert "no-store" not in requests.get(f"{product.url}/static/app.css").headers["Cache-Control"]
+    refused = requests.get(f"{product.url}/static/nothing.css").headers["Cache-Control"]
+    assert refused == "private, no-store"
+
+
+def ask_as(product: Product, host: str, path: str = "/auth/login", **more: str) -> int:
+    """Ask for a page by another host; return the reply's status."""
+    headers = {"Host": host, **{name.replace("_", "-"): value for name, value in more.items()}}
+    answer = requests.get(product.url + path, headers=headers, allow_redirects=False)
+    refused = "isn't known by the host name" in unescape(answer.text)
+    assert refused == (answer.status_code == 400), answer.text
+    return answer.status_code
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:80", "localhost:8000", "LOCALHOST", "localhost.", "[::1]:9"]
+)
+def test_this_machine_is_known_by_its_own_names_at_any_port(product: Product, host: str) -> None:
+    assert ask_as(product, host) == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "evil.localhost"),
+        *("127.0.0.2", "[::2]", "", "a b", "[", "localhost@evil.example", "localhost:80:81", "*"),
+    ],
+)
+def test_an_unknown_host_is_refused_on_every_path(product: Product, host: str) -> None:
+    for path in ("/auth/login", "/", "/nothing", "/static/app.css", "/.well-known/jwks.json"):
+        assert ask_as(product, host, path) == 400
+
+
+def test_an_unknown_host_is_refused_as_json_and_changes_nothing(product: Product) -> None:
+    fields = {"email": "ann@example.com", "password": PASSWORD, "name": "Ann"}
+    url = f"{product.url}/auth/signup"
+    answer = requests.post(url, json=fields, headers={"Host": "evil.example"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_input")
+    assert requests.post(url, json=fields).status_code == 201
+
+
+def test_behind_proxies_the_host_is_the_one_they_pass_on(start: Callable[..., Product]) -> None:
+    product = start(app_url="https://homes.example", trusted_proxies=1)
+    assert ask_as(product, "10.0.0.11:8000", X_Forwarded_Host="homes.example") == 200
+    assert ask_as(product, "homes.example") == 200
+    assert ask_as(product, "homes.example", X_Forwarded_Host="evil.example") == 400
+    assert ask_as(product, "homes.example", X_Forwarded_Host="homes.example, evil.example") == 400
+    assert ask_as(product, "localhost") == 400
+
+
+def test_without_proxies_nobody_can_say_another_host(product: Product) -> None:
+    assert ask_as(product, "evil.example", X_Forwarded_Host="127.0.0.1") == 400
+    assert ask_as(product, "127.0.0.1", X_Forwarded_Host="evil.example") == 200
+
+
+def test_a_load_balancer_may_ask_a_node_by_its_address(start: Callable[..., Product]) -> None:
+    product = start(app_url="https://homes.example")
+    for path in ("/health", "/sse/health"):
+        assert ask_as(product, "10.0.0.11:8000", path) == 200
+
+
+def test_an_asterisk_allows_every_host(start: Callable[..., Product]) -> None:
+    assert ask_as(start(allowed_hosts="*"), "evil.example") == 200
 
 
 @pytest.mark.parametrize("token", ["", "wrong", None])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,34 @@ def test_processes_that_start_at_once_make_and_fill_the_tables_once(tmp_path: Pa
     outputs = [process.communicate(timeout=60) for process in started]
     assert [process.returncode for process in started] == [0] * 3, outputs
     assert {output for output, _ in outputs} == {"notes: 2 rows\n"}
+
+
+@pytest.mark.slow
+def test_only_the_owner_can_read_the_database(tmp_path: Path) -> None:
+    """In a process of its own, without the app, which closes every database of its process."""
+    folder = tmp_path / "instance"
+    code = (
+        "import os, stat; os.umask(0o022)\n"
+        "from tests.support.notes.app import create_app\n"
+        "from tests.support.notes.models import db\n"
+        "with create_app().app_context():\n"
+        "    db.session.execute(db.text('SELECT 1'))\n"
+        f"    print(sorted(os.listdir({str(folder)!r})))\n"
+        f"    print({{oct(os.stat(each).st_mode) for each in os.scandir({str(folder)!r})}})\n"
+    )
+    folder.mkdir(0o755)
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "INSTANCE_DIR": str(folder), "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    names, found = ended.stdout.splitlines()
+    assert names == "['notes.db', 'notes.db-shm', 'notes.db-wal']"
+    assert found == "{'0o100600'}"
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 @pytest.mark.parametrize(
