@@ -101,6 +101,7 @@ class Settings(BaseSettings):
     sign_in_limit: Rate = "20 per minute"
     account_limit: Rate = "10 per minute; 50 per hour; 200 per day"
     sign_up_limit: Rate = "200 per hour"
+    exchange_limit: Rate = "600 per hour"
     question_limit: Rate = "600 per hour; 5000 per day"
     security_log_days: Count = 180
     access_token_minutes: Count = 60

@@ -148,7 +148,7 @@ def _parse_hosts(value: Any) -> Any:
     if wrong := next((host for host in hosts if not _HOST.fullmatch(host)), None):
         raise ValueError(
             f"{wrong!r} must be a host name or address without scheme, port and path, such as "
-            "homes.example.com; write commas between several, or * alone for all"
+            "app.example.com; write commas between several, or * alone for all"
         )
     return frozenset(host.strip("[]") for host in hosts)
 

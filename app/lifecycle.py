@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
 
 import gevent
 from flask import current_app
 
+from app import account_data
 from app.auth import session_table
 from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
@@ -31,6 +33,7 @@ _ACCEPTS_SECONDS = 1.1
 _MARGIN_SECONDS = 2.0
 _RENEW_STREAMS_SECONDS = 3.0
 _CHECK_SESSIONS_SECONDS = 2.0
+_DELETE_ACCOUNTS_SECONDS = 600.0
 _NO_OTHER_WORKER = 3
 """The exit code on which gunicorn starts no other worker."""
 _UNKNOWN_TOOL = "APPROVALS names %s, but no tool is called that. Correct it in the settings."
@@ -56,8 +59,12 @@ class Services:
         """Begin what a serving process does all the time, and a command such as `flask db` must
         not: keep leases, take over runs, watch the tool services and the database."""
         self.log.start()
-        loops = [self.registry.watch, self._renew_streams, self._watch_database]
-        loops.append(self._watch_sessions)
+        loops: list[Callable[[], None]] = [
+            self.registry.watch,
+            self._renew_streams,
+            self._watch_database,
+        ]
+        loops += [self._watch_sessions, self._delete_accounts]
         if self.settings.approvals:
             loops.append(self._check_approvals)
         self._loops += [gevent.spawn(loop) for loop in (*loops, *self.supervisor.loops())]
@@ -127,6 +134,17 @@ class Services:
             gevent.sleep(_CHECK_SESSIONS_SECONDS)
             if streaming := self.connections.sessions():
                 self._end_streams_of_ended(streaming)
+
+    def _delete_accounts(self) -> None:
+        """Delete the accounts that are due. Several workers may do the same; it is done once."""
+        while True:
+            gevent.sleep(_DELETE_ACCOUNTS_SECONDS)
+            try:
+                with self.subscriptions.app.app_context():
+                    account_data.delete_due_accounts(self.registry)
+            except Exception as error:
+                if not is_unavailable(error):
+                    raise
 
     def _end_streams_of_ended(self, streaming: set[str]) -> None:
         try:

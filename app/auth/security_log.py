@@ -24,6 +24,10 @@ Kind = Literal[
     "password_refused",
     "approval_decided",
     "token_exchanged",
+    "data_downloaded",
+    "deletion_asked",
+    "deletion_taken_back",
+    "account_deleted",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -38,6 +42,10 @@ SENTENCES: dict[str, str] = {
     "password_refused": "A wrong password was given again",
     "approval_decided": "An approval was decided",
     "token_exchanged": "A program got a token for a tool service",
+    "data_downloaded": "All data of the account was downloaded",
+    "deletion_asked": "The account is to be deleted in a week",
+    "deletion_taken_back": "The account is kept after all",
+    "account_deleted": "The account was deleted",
 }
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200

@@ -44,7 +44,8 @@ def utc_now() -> datetime:
 
 
 class User(db.Model):  # type: ignore[name-defined, misc]
-    """An account. `role` is "user" for everybody who signs up."""
+    """An account. `role` is "user" for everybody who signs up. `delete_at` is when it is to be
+    deleted, if its person has asked for that."""
 
     __tablename__ = "users"
 
@@ -54,6 +55,7 @@ class User(db.Model):  # type: ignore[name-defined, misc]
     role: Mapped[str] = mapped_column(String(20), default="user")
     password_hash: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    delete_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +67,11 @@ class Person:
     name: str
     role: str
     created_at: datetime
+    delete_at: datetime | None
 
 
 def to_person(user: User) -> Person:
-    return Person(user.id, user.email, user.name, user.role, user.created_at)
+    return Person(user.id, user.email, user.name, user.role, user.created_at, user.delete_at)
 
 
 class EndedSession(db.Model):  # type: ignore[name-defined, misc]

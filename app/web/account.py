@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
-from flask import Blueprint, jsonify, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
+from app import account_data
 from app.auth import accounts, security_log, session_table
 from app.auth.accounts import FormErrors
 from app.auth.device_names import name_device
@@ -20,6 +30,7 @@ from app.auth.sessions import (
 )
 from app.db.models import SecurityEvent, UserSession
 from app.errors import Forbidden
+from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import read_fields
@@ -75,6 +86,40 @@ def confirm() -> ResponseReturnValue:
     if wants_json():
         return jsonify(message="Go on.")
     return redirect(safe_next(given.get("next")))
+
+
+@bp.get("/download")
+def download() -> ResponseReturnValue:
+    """Send all that there is of the person, as a file."""
+    require_recent_password()
+    user_id = current_user().id
+    security_log.note("data_downloaded", user_id, place_of_request())
+    pieces = account_data.export_person(user_id, services().registry)
+    first = next(pieces)  # so that a service that doesn't answer is an error, not half a file
+    body = stream_with_context(chain([first], pieces))
+    response = Response(body, mimetype="application/json")
+    response.headers["Content-Disposition"] = "attachment; filename=homestream.json"
+    return response
+
+
+@bp.post("/delete")
+def delete() -> ResponseReturnValue:
+    """Have the account deleted in a week, and sign out everywhere else."""
+    require_recent_password()
+    person = current_user()
+    at = account_data.ask_for_deletion(person.id)
+    of_person = UserSession.user_id == person.id
+    session_table.end(of_person & (UserSession.id != current_session()))
+    security_log.note("deletion_asked", person.id, place_of_request())
+    return _done(f"Your account will be deleted on {at:%-d %B %Y}.", "delete")
+
+
+@bp.post("/keep")
+def keep() -> ResponseReturnValue:
+    """Keep an account that was to be deleted."""
+    account_data.take_deletion_back(current_user().id)
+    security_log.note("deletion_taken_back", current_user().id, place_of_request())
+    return _done("Your account is kept.", "keep")
 
 
 @bp.get("/security-log")

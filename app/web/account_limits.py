@@ -1,4 +1,4 @@
-"""How often accounts may be made and passwords tried, from one address and for one account.
+"""How often accounts may be made, passwords tried and tokens taken, by address and by account.
 
 An account's own limit would let anybody shut its owner out. So a browser that has signed in before
 is known by a cookie, and its tries are counted apart from everybody else's.
@@ -27,6 +27,7 @@ class AccountLimits:
     by_address: Limit
     by_account: Limit
     sign_ups: Limit
+    tokens: Limit
     known_devices: URLSafeSerializer
     cookie: str
 
@@ -37,6 +38,7 @@ def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
         Limit("failed log-ins by address", settings.sign_in_limit, _TOO_MANY_TRIES),
         Limit("failed log-ins by account", settings.account_limit, _TOO_MANY_TRIES),
         Limit("sign-ups by address", settings.sign_up_limit, "Too many accounts from here."),
+        Limit("tokens for services", settings.exchange_limit, "Too many tokens for tool services."),
         URLSafeSerializer(app.config["SECRET_KEY"], salt="known device"),
         "__Host-device" if settings.secure else "device",
     )
@@ -45,6 +47,11 @@ def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
 def count_sign_up() -> None:
     """Count a sign-up from the request's address. Raises TooMany."""
     _limits().counters.count(_limits().sign_ups, _address())
+
+
+def count_token(user_id: str) -> None:
+    """Count a token that a person's own program gets for a tool service. Raises TooMany."""
+    _limits().counters.count(_limits().tokens, user_id)
 
 
 def password_attempt(email: str) -> AbstractContextManager[Attempt]:

@@ -58,7 +58,7 @@ def refresh() -> ResponseReturnValue:
     """Give new tokens for the refresh token in the Authorization header or cookie, which is used
     up by that."""
     try:
-        fje.verify_jwt_in_request(refresh=True)
+        sessions.verify_token(refresh=True)
     except CSRFError:
         raise Forbidden("The X-CSRF-TOKEN header is missing or wrong.") from None
     except sessions.BAD_TOKEN:

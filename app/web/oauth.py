@@ -5,9 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from app.auth import sessions
+from app.auth import security_log, sessions
+from app.auth.place import place_of_request
 from app.auth.tool_tokens import ExchangeError, Grant
 from app.lifecycle import services
+from app.web.account_limits import count_token
 from tool_services.framework.public_keys import ALGORITHM
 from tool_services.framework.scopes import CALL_SCOPE
 
@@ -68,9 +70,17 @@ def _grant() -> Grant:
         raise ExchangeError("invalid_request", "Send a subject_token and an audience.")
     person = sessions.bearer(subject)
     if person is not None:
-        scopes = services().registry.read_scopes(audience.rstrip("/"))
-        return services().issuer.for_person(person, audience, scopes, wanted)
+        return _grant_for(person, audience, wanted)
     return services().issuer.exchange(subject, audience, _authenticate_service, wanted)
+
+
+def _grant_for(person: str, audience: str, wanted: str | None) -> Grant:
+    """Return what a person's own program is granted. Raises ExchangeError and TooMany."""
+    count_token(person)
+    scopes = services().registry.read_scopes(audience.rstrip("/"))
+    grant = services().issuer.for_person(person, audience, scopes, wanted)
+    security_log.note("token_exchanged", person, place_of_request(), audience)
+    return grant
 
 
 def _authenticate_service() -> str:

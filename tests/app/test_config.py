@@ -74,11 +74,11 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
         ("", "", LOOPBACK),
         ("http://localhost:9000", "", LOOPBACK),
         ("http://[::1]:9000", "", LOOPBACK),
-        ("https://Homes.example", "", {"homes.example"}),
+        ("https://Notes.example", "", {"notes.example"}),
         ("https://münchen.example", "", {"xn--mnchen-3ya.example"}),
-        ("https://homes.example", " Other.example ,10.0.0.11,", {"other.example", "10.0.0.11"}),
-        ("https://homes.example", "[2001:db8::1], 2001:db8::2", {"2001:db8::1", "2001:db8::2"}),
-        ("https://homes.example", "*", {"*"}),
+        ("https://notes.example", " Other.example ,10.0.0.11,", {"other.example", "10.0.0.11"}),
+        ("https://notes.example", "[2001:db8::1], 2001:db8::2", {"2001:db8::1", "2001:db8::2"}),
+        ("https://notes.example", "*", {"*"}),
     ],
 )
 def test_the_app_answers_at_the_host_that_people_type_and_at_those_it_is_told(
@@ -86,7 +86,7 @@ def test_the_app_answers_at_the_host_that_people_type_and_at_those_it_is_told(
 ) -> None:
     settings.setenv("APP_URL", app_url)
     settings.setenv("ALLOWED_HOSTS", allowed)
-    assert load_settings().known_hosts == known | ({"homes.example"} if allowed else set())
+    assert load_settings().known_hosts == known | ({"notes.example"} if allowed else set())
 
 
 @pytest.mark.parametrize(
@@ -99,9 +99,9 @@ def test_the_app_answers_at_the_host_that_people_type_and_at_those_it_is_told(
 def test_the_app_answers_at_the_address_that_it_is_told_to_listen_at(
     settings: pytest.MonkeyPatch, web_host: str, known: set[str]
 ) -> None:
-    settings.setenv("APP_URL", "https://homes.example")
+    settings.setenv("APP_URL", "https://notes.example")
     settings.setenv("WEB_HOST", web_host)
-    assert load_settings().known_hosts == known | {"homes.example"}
+    assert load_settings().known_hosts == known | {"notes.example"}
 
 
 def test_a_key_alone_means_openais_own_endpoint(settings: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def test_a_wrong_form_is_explained_beside_its_fields(
     page.get_by_label("E-mail").fill("nonsense")
     page.get_by_role("button", name="Sign up").click()
     expect(page.get_by_text("Enter an e-mail address like")).to_be_visible()
-    expect(page.get_by_text("8 to 256 characters")).to_be_visible()
+    expect(page.get_by_text("10 to 256 characters")).to_be_visible()
     expect(page.get_by_label("Name")).to_have_value("<b>Ann</b>")
     expect(page.get_by_label("E-mail")).to_have_value("nonsense")
     complaints[:] = [line for line in complaints if "422" not in line]

@@ -1,9 +1,10 @@
-"""The outbox: reports stored once for each call, and GET /outbox for the person who wrote them."""
+"""The outbox: reports stored once for each call. GET /outbox shows a person's own, and DELETE
+/outbox deletes them, when the person's account is."""
 
 from __future__ import annotations
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy import Select, select
+from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from tool_services.framework.errors import IdempotencyConflictError
@@ -13,7 +14,7 @@ from tool_services.framework.tokens import TokenVerifier
 from tool_services.listings.errors import TooManyReportsError
 from tool_services.listings.models import Delivery, OutboxMessage, db
 from tool_services.listings.report_limits import ReportLimits
-from tool_services.listings.scopes import OUTBOX_SCOPE
+from tool_services.listings.scopes import ERASE_SCOPE, OUTBOX_SCOPE
 
 MAX_MESSAGES = 100
 # Readers need not know which process has a report at the moment.
@@ -24,7 +25,7 @@ _PUBLIC_STATES: dict[Delivery, str] = {
 
 
 def add_outbox_endpoint(app: Flask, verifier: TokenVerifier) -> None:
-    """Add GET /outbox: the caller's own messages, newest first."""
+    """Add GET /outbox, the caller's own messages, newest first, and DELETE /outbox."""
 
     @app.get("/outbox")
     def show_outbox() -> Response:
@@ -32,6 +33,13 @@ def add_outbox_endpoint(app: Flask, verifier: TokenVerifier) -> None:
         own = select(OutboxMessage).filter_by(UserId=caller.user_id)
         newest = own.order_by(OutboxMessage.Id.desc()).limit(MAX_MESSAGES)
         return jsonify(messages=list(map(_as_json, db.session.scalars(newest))))
+
+    @app.delete("/outbox")
+    def erase_outbox() -> Response:
+        caller = verifier.verify(request.headers.get("Authorization"), ERASE_SCOPE)
+        db.session.execute(delete(OutboxMessage).where(OutboxMessage.UserId == caller.user_id))
+        db.session.commit()
+        return jsonify(messages=[])
 
 
 def store_once(message: OutboxMessage, limits: ReportLimits) -> OutboxMessage:

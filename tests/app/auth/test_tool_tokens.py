@@ -291,3 +291,16 @@ def test_only_a_live_access_token_is_exchanged(product: Product, alice: Person) 
     alice.api("POST", "/auth/signout")
     answer = exchange(product, token)
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+
+
+def test_a_persons_programs_get_only_so_many_tokens_and_each_is_in_the_log(
+    start: Callable[..., Product],
+) -> None:
+    product = start(exchange_limit="2 per hour")
+    alice = product.sign_up("Alice")
+    answers = [exchange(product, alice.tokens["access_token"]) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert int(answers[2].headers["Retry-After"]) > 3_000
+    events = alice.api("GET", "/auth/security-log").json()["events"]
+    assert [event["kind"] for event in events] == ["token_exchanged"] * 2 + ["signed_up"]
+    assert events[0]["detail"] == product.settings.tool_services["notes"]

@@ -8,10 +8,14 @@ import gevent.pool
 import pytest
 import requests
 
+from app.account_data import delete_due_accounts
+from app.auth import security_log
 from app.auth.passwords import hash_password, init_app
-from app.db.models import User, db, utc_now
+from app.db.models import Message, User, db, utc_now
+from app.tools.outbox import read_outbox
 from tests.app.web.test_user_sessions import change, is_signed_in, sign_in_from
 from tests.support.product import PASSWORD, Person, Product, eventually, form
+from tests.support.scripted_model import ScriptedModel, text, tool_call
 
 NEW = "another long secret"
 
@@ -212,3 +216,112 @@ def test_hashes_that_wait_are_bounded(product: Product, alice: Person) -> None:
     answer = form(product, "/auth/login", email=alice.email, password=PASSWORD)
     assert answer.status_code == 503
     assert "Too many people sign in just now." in answer.text
+
+
+# All one's data
+
+
+LETTER = {"notes": ["first"], "recipientEmail": "bob@example.com"}
+
+
+def send_a_letter(person: Person, model: ScriptedModel) -> None:
+    """Have the agent send a letter, with the person's approval."""
+    model.script(tool_call("sendNotes", LETTER), text("Sent."))
+    stream = person.ask("Send it")
+    approval = stream.until("approval")[-1].json
+    person.api("POST", approval["url"], json={"decision": "approve"})
+    assert stream.until("done")[-1].json["status"] == "completed"
+
+
+@pytest.mark.engines
+def test_a_person_downloads_all_that_there_is_of_them(
+    product: Product, alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    model.script(text("Mallory's own."))
+    mallory.ask("A secret of Mallory's").until("done")
+    send_a_letter(alice, model)
+    file = alice.get("/auth/download")
+    assert file.headers["Content-Disposition"] == "attachment; filename=homestream.json"
+    data = file.json()
+    assert data["account"]["email"] == alice.email
+    assert [letter["recipient"] for letter in data["outbox"]] == ["bob@example.com"]
+    [conversation] = data["conversations"]
+    assert [message["text"] for message in conversation["messages"]] == ["Send it", "Sent."]
+    [call] = conversation["messages"][1]["toolCalls"]
+    assert (call["name"], call["status"]) == ("sendNotes", "completed")
+    assert {event["kind"] for event in data["securityLog"]} >= {"signed_up", "data_downloaded"}
+    assert "Mallory" not in file.text
+
+
+@pytest.mark.parametrize("path", ["/auth/delete", "/auth/download"])
+def test_what_concerns_all_of_an_account_asks_for_the_password(
+    product: Product, alice: Person, path: str
+) -> None:
+    change(product, alice, password_at=utc_now() - timedelta(minutes=11))
+    method = "GET" if path.endswith("download") else "POST"
+    answer = alice.api(method, path)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "password_needed")
+
+
+@pytest.mark.engines
+def test_an_account_is_deleted_a_week_later_with_all_that_it_has(
+    product: Product, alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    model.script(text("Mallory's own."))
+    mallory.ask("Hello").until("done")
+    send_a_letter(alice, model)
+    other = sign_in_from(product, alice, "Phone")
+    assert alice.post("/auth/delete").headers["Location"] == "/auth/profile?done=delete"
+    assert not is_signed_in(product, other)
+    delete_due(product)
+    assert "will be deleted on" in alice.get("/").text
+    assert is_signed_in(product, alice.tokens["access_token"]), "it has a week"
+    in_a_week(product, alice)
+    delete_due(product)
+    assert not is_signed_in(product, alice.tokens["access_token"])
+    assert log_in(product, alice.email, PASSWORD) == 401
+    with product.app.app_context():
+        assert read_outbox(product.services.registry, alice.id) == []
+        for table in db.metadata.sorted_tables:
+            if "user_id" in table.c and table.name != "security_events":
+                left = db.session.scalars(db.select(table.c.user_id)).all()
+                assert alice.id not in left, table.name
+        texts = db.session.scalars(db.select(Message.content)).all()
+        assert set(texts) == {"Hello", "Mallory's own."}
+        assert security_log.latest(alice.id)[0].kind == "account_deleted"
+    assert product.sign_up("Alice").id != alice.id, "the address is free again"
+
+
+def test_a_person_who_changes_their_mind_keeps_the_account(product: Product, alice: Person) -> None:
+    alice.post("/auth/delete")
+    assert "Keep my account" in alice.get("/auth/profile", headers=HTML).text
+    alice.post("/auth/keep")
+    in_a_week(product, alice)
+    delete_due(product)
+    assert is_signed_in(product, alice.tokens["access_token"])
+    assert "Keep my account" not in alice.get("/auth/profile", headers=HTML).text
+
+
+def test_an_account_waits_for_a_service_that_is_away(product: Product, alice: Person) -> None:
+    alice.post("/auth/delete")
+    in_a_week(product, alice)
+    product.tool_services["notes"].stop()
+    product.services.registry.refresh()
+    delete_due(product)
+    assert is_signed_in(product, alice.tokens["access_token"])
+
+
+def in_a_week(product: Product, person: Person) -> None:
+    """Set a deletion that was asked for to now."""
+    with product.app.app_context():
+        db.session.execute(
+            db.update(User)
+            .where(User.id == person.id, User.delete_at.is_not(None))
+            .values(delete_at=utc_now())
+        )
+        db.session.commit()
+
+
+def delete_due(product: Product) -> None:
+    with product.app.app_context():
+        delete_due_accounts(product.services.registry)

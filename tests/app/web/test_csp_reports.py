@@ -44,7 +44,7 @@ def send(product: Product, report: Any, kind: str = TYPES["old"], **headers: str
 
 
 def test_pages_tell_browsers_where_to_report(start: Callable[..., Product]) -> None:
-    product = start(app_url="https://homes.example", allowed_hosts="127.0.0.1")
+    product = start(app_url="https://notes.example", allowed_hosts="127.0.0.1")
     headers = requests.get(f"{product.url}/auth/login").headers
     policy = headers["Content-Security-Policy"].split("; ")
     assert {"report-uri /csp-reports", "report-to csp"} <= {*policy}

@@ -58,7 +58,7 @@ def test_another_machine_is_an_outsider(product: Product, path: str, address: st
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost", "[::1]:8000"])
 def test_a_program_on_this_machine_learns_more(start: Callable[..., Product], host: str) -> None:
-    product = start(app_url="https://homes.example")
+    product = start(app_url="https://notes.example")
     assert "database" in str(told(product, "/health", Host=host))
     assert "openStreams" in str(told(product, "/sse/health", Host=host))
 

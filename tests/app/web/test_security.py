@@ -116,11 +116,11 @@ def test_an_unknown_host_is_refused_as_json_and_changes_nothing(product: Product
 
 
 def test_behind_proxies_the_host_is_the_one_they_pass_on(start: Callable[..., Product]) -> None:
-    product = start(app_url="https://homes.example", trusted_proxies=1)
-    assert ask_as(product, "10.0.0.11:8000", X_Forwarded_Host="homes.example") == 200
-    assert ask_as(product, "homes.example") == 200
-    assert ask_as(product, "homes.example", X_Forwarded_Host="evil.example") == 400
-    assert ask_as(product, "homes.example", X_Forwarded_Host="homes.example, evil.example") == 400
+    product = start(app_url="https://notes.example", trusted_proxies=1)
+    assert ask_as(product, "10.0.0.11:8000", X_Forwarded_Host="notes.example") == 200
+    assert ask_as(product, "notes.example") == 200
+    assert ask_as(product, "notes.example", X_Forwarded_Host="evil.example") == 400
+    assert ask_as(product, "notes.example", X_Forwarded_Host="notes.example, evil.example") == 400
     assert ask_as(product, "localhost") == 400
 
 
@@ -130,7 +130,7 @@ def test_without_proxies_nobody_can_say_another_host(product: Product) -> None:
 
 
 def test_a_load_balancer_may_ask_a_node_by_its_address(start: Callable[..., Product]) -> None:
-    product = start(app_url="https://homes.example")
+    product = start(app_url="https://notes.example")
     for path in ("/health", "/sse/health"):
         assert ask_as(product, "10.0.0.11:8000", path) == 200
 

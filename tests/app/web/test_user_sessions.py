@@ -118,7 +118,7 @@ def test_an_expired_session_cannot_be_renewed(product: Product, alice: Person) -
 
 
 def test_over_https_no_other_host_of_the_domain_can_set_the_cookies(start: Start) -> None:
-    product = start(app_url="https://notes.example")
+    product = start(app_url="https://notes.example", allowed_hosts="127.0.0.1")
     product.sign_up("Alice")
     fields = {"email": "alice@example.com", "password": PASSWORD}
     cookies = form(product, "/auth/login", **fields).raw.headers.getlist("Set-Cookie")

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from flask import Flask, Response, jsonify, request
 from markupsafe import Markup
 from pydantic import Field
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tool_services.framework.errors import IdempotencyConflictError
 from tool_services.framework.schemas import Distinct, EmailAddress, ToolArguments, ToolResult
@@ -83,13 +83,20 @@ SEND_NOTES = Tool(
 
 
 def add_outbox_endpoint(app: Flask, verifier: TokenVerifier) -> None:
-    """Add GET /outbox: the caller's own letters, newest first."""
+    """Add GET /outbox, the caller's own letters, newest first, and DELETE /outbox."""
 
     @app.get("/outbox")
     def show_outbox() -> Response:
         caller = verifier.verify(request.headers.get("Authorization"), "outbox:read")
         own = select(Letter).filter_by(UserId=caller.user_id).order_by(Letter.Id.desc())
         return jsonify(messages=[_as_json(letter) for letter in db.session.scalars(own)])
+
+    @app.delete("/outbox")
+    def erase_outbox() -> Response:
+        caller = verifier.verify(request.headers.get("Authorization"), "outbox:erase")
+        db.session.execute(delete(Letter).filter_by(UserId=caller.user_id))
+        db.session.commit()
+        return jsonify(messages=[])
 
 
 def _as_json(letter: Letter) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def test_only_the_owner_can_read_the_database(tmp_path: Path) -> None:
         timeout=60,
     )
     names, found = ended.stdout.splitlines()
-    assert names == "['notes.db', 'notes.db-shm', 'notes.db-wal']"
+    assert names == "['notes.db', 'notes.db-shm', 'notes.db-wal', 'notes_client.pem']"
     assert found == "{'0o100600'}"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 

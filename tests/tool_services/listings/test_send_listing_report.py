@@ -44,6 +44,17 @@ def test_a_report_that_is_only_in_the_outbox_is_never_said_to_be_sent(listings: 
         assert "sent" not in message["text"].lower()
 
 
+def test_an_outbox_is_erased_for_its_person_alone(listings: Service) -> None:
+    send(listings)
+    send(listings, user="bob")
+    reading = listings.token("alice")
+    assert listings.request("DELETE", "/outbox", reading).status == 403
+    erasing = listings.token("alice", scope="outbox:erase")
+    assert listings.request("DELETE", "/outbox", erasing).status == 200
+    assert outbox(listings) == []
+    assert len(outbox(listings, "bob")) == 1
+
+
 def test_a_report_is_stored_for_its_recipient(listings: Service) -> None:
     result = send(listings).result
     assert result["recipientEmail"] == "ann@example.com"

@@ -1,0 +1,137 @@
+"""All that there is of a person: to download, and to delete."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import selectinload
+
+from app.auth import accounts, security_log, session_table
+from app.auth.place import Place
+from app.db.models import Conversation, Message, Run, Step, ToolCall, User, db, utc_now
+from app.errors import ToolFailure
+from app.rendering.sse import compact_json
+from app.tools.outbox import erase_outbox, read_outbox
+from app.tools.registry import ToolRegistry
+
+log = logging.getLogger(__name__)
+
+KEPT_FOR = timedelta(days=7)
+"""Time to change one's mind after asking for an account to be deleted."""
+
+
+def export_person(user_id: str, registry: ToolRegistry) -> Iterator[str]:
+    """Yield all of a person's data as one JSON object, a conversation at a time.
+
+    Raises ToolFailure before the first piece if a service that keeps some doesn't answer.
+    """
+    outbox = read_outbox(registry, user_id)
+    about = {
+        "account": accounts.profile(db.session.get_one(User, user_id)),
+        "sessions": [_session(each) for each in session_table.of_person(user_id)],
+        "securityLog": [_event(each) for each in security_log.latest(user_id)],
+        "outbox": outbox,
+    }
+    yield compact_json(about)[:-1] + ',"conversations":['
+    ids = select(Conversation.id).where(Conversation.user_id == user_id)
+    separator = ""
+    for conversation_id in db.session.scalars(ids.order_by(Conversation.created_at)).all():
+        yield separator + compact_json(_conversation(conversation_id))
+        db.session.expunge_all()
+        separator = ","
+    yield "]}"
+
+
+def ask_for_deletion(user_id: str) -> datetime:
+    """Have the account deleted in a week. Return when."""
+    at = utc_now() + KEPT_FOR
+    _set_deletion(user_id, at)
+    return at
+
+
+def take_deletion_back(user_id: str) -> None:
+    _set_deletion(user_id, None)
+
+
+def delete_due_accounts(registry: ToolRegistry) -> None:
+    """Delete the accounts whose week is over, with all that this app and its services have.
+
+    One whose data a service can't delete now is left for the next time.
+    """
+    now = utc_now()
+    due = select(User.id).where(User.delete_at <= now)
+    for user_id in db.session.scalars(due).all():
+        try:
+            erase_outbox(registry, user_id)
+        except ToolFailure as error:
+            log.warning("an account can't be deleted yet: %s", error)
+            continue
+        deleted = db.session.execute(delete(User).where(User.id == user_id, User.delete_at <= now))
+        if deleted.rowcount:  # type: ignore[attr-defined]
+            security_log.note("account_deleted", user_id, Place("", ""))
+
+
+def _set_deletion(user_id: str, at: datetime | None) -> None:
+    db.session.execute(update(User).where(User.id == user_id).values(delete_at=at))
+    db.session.commit()
+
+
+def _conversation(conversation_id: str) -> dict[str, Any]:
+    conversation = db.session.get_one(Conversation, conversation_id)
+    messages = db.session.scalars(
+        select(Message)
+        .where(Message.conversation_id == conversation_id)
+        .order_by(Message.position, Message.created_at)
+        .options(selectinload(Message.run).selectinload(Run.steps).selectinload(Step.calls))
+    )
+    return {
+        "id": conversation.id,
+        "title": conversation.title,
+        "createdAt": _iso(conversation.created_at),
+        "messages": [_message(message) for message in messages],
+    }
+
+
+def _message(message: Message) -> dict[str, Any]:
+    run = message.run
+    exported = {
+        "role": message.role,
+        "text": message.content,
+        "createdAt": _iso(message.created_at),
+    }
+    if run is None:
+        return exported
+    calls = [_call(call) for step in run.steps for call in step.calls]
+    return exported | {"status": run.status, "usage": run.usage, "toolCalls": calls}
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    names = ("name", "arguments", "status", "result", "error")
+    return {name: getattr(call, name) for name in names}
+
+
+def _session(session: Any) -> dict[str, Any]:
+    return {
+        "device": session.device,
+        "address": session.address,
+        "signedInAt": _iso(session.created_at),
+        "lastSeenAt": _iso(session.renewed_at),
+    }
+
+
+def _event(event: Any) -> dict[str, Any]:
+    return {
+        "at": _iso(event.at),
+        "kind": event.kind,
+        "address": event.address,
+        "device": event.device,
+        "detail": event.detail,
+    }
+
+
+def _iso(time: datetime) -> str:
+    return f"{time.isoformat(timespec='seconds')}Z"
