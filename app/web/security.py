@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -94,44 +95,13 @@ def init_app(app: Flask, *, secure: bool, hosts: Container[str]) -> None:
     app.json = _StrictJSON(app)
     # Pages from elsewhere may not ask this one for anything, so nobody has to ask what they may.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    app.before_request(partial(_refuse_unknown_hosts, hosts))
+    app.before_request(_refuse_unreadable)
+    app.before_request(_refuse_other_sites)
     always = {"X-Content-Type-Options": "nosniff"}
     if secure:
         always["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     headers = _HEADERS | always | (_REPORTING if secure else {})
-
-    @app.before_request
-    def refuse_unknown_hosts() -> None:
-        """Refuse a request for another host.
-
-        A foreign name that leads to this address would make the app part of a foreign site, and
-        links made from it would lead there.
-        """
-        known = "*" in hosts or asked_host() in hosts
-        if not known and request.endpoint not in _AT_ANY_HOST:
-            raise InputError(_UNKNOWN_HOST, field="Host", status=400)
-
-    @app.before_request
-    def refuse_unreadable() -> None:
-        """Refuse an address that isn't UTF-8 or holds a NUL, which PostgreSQL can't take."""
-        try:
-            readable = "%00" not in request.query_string.decode() and "\0" not in request.path
-        except UnicodeDecodeError:
-            readable = False
-        if not readable:
-            raise InputError("This address can't be read.", field="address", status=400)
-
-    @app.before_request
-    def refuse_other_sites() -> None:
-        """Refuse a change that comes from another site, as far as the browser says where from.
-
-        The log-in forms have no session yet, and so no CSRF value.
-        """
-        if request.method in ("GET", "HEAD", "OPTIONS"):
-            return
-        origin = request.headers.get("Origin")
-        foreign = origin is not None and _host_of(origin) != request.host
-        if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
-            raise Forbidden("This request came from another site.")
 
     @app.after_request
     def add_headers(response: Response) -> Response:
@@ -143,3 +113,37 @@ def init_app(app: Flask, *, secure: bool, hosts: Container[str]) -> None:
         if request.endpoint != "static" or response.status_code >= 400:
             response.headers.setdefault("Cache-Control", "private, no-store")
         return response
+
+
+def _refuse_unknown_hosts(hosts: Container[str]) -> None:
+    """Refuse a request for another host.
+
+    A foreign name that leads to this address would make the app part of a foreign site, and links
+    made from it would lead there.
+    """
+    known = "*" in hosts or asked_host() in hosts
+    if not known and request.endpoint not in _AT_ANY_HOST:
+        raise InputError(_UNKNOWN_HOST, field="Host", status=400)
+
+
+def _refuse_unreadable() -> None:
+    """Refuse an address that isn't UTF-8 or holds a NUL, which PostgreSQL can't take."""
+    try:
+        readable = "%00" not in request.query_string.decode() and "\0" not in request.path
+    except UnicodeDecodeError:
+        readable = False
+    if not readable:
+        raise InputError("This address can't be read.", field="address", status=400)
+
+
+def _refuse_other_sites() -> None:
+    """Refuse a change that comes from another site, as far as the browser says where from.
+
+    The log-in forms have no session yet, and so no CSRF value.
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    origin = request.headers.get("Origin")
+    foreign = origin is not None and _host_of(origin) != request.host
+    if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        raise Forbidden("This request came from another site.")
