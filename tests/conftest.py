@@ -88,7 +88,7 @@ def start(
 ) -> Iterator[Callable[..., Product]]:
     """Start the product with settings of the test's own (keyword arguments of Settings)."""
     started: list[Product] = []
-    real = engines.fresh() if engines is not None else {}
+    real = engines.emptied() if engines is not None else {}
 
     def begin(services: Mapping[str, ServiceFactory] = NOTES, **settings: object) -> Product:
         product = Product(tmp_path, model.base_url, {**real, **settings}, services)
