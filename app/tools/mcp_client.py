@@ -93,11 +93,15 @@ class McpClient:
         self._timeout = timeout
         self._revision = ""
         self._session: str | None = None
-        self._connecting = threading.Lock()  # held while a lost session is replaced
+        self._connecting = threading.Lock()  # held while there may be no session, or a half one
         self._ids = count(1)
 
     def connect(self, headers: Mapping[str, str]) -> ServerCapabilities:
         """Agree on a revision of the protocol. Returns what the server can do."""
+        with self._connecting:
+            return self._connect(headers)
+
+    def _connect(self, headers: Mapping[str, str]) -> ServerCapabilities:
         self._session, self._revision = None, LATEST_MODERN_VERSION
         try:
             discovered = self._ask("server/discover", {}, headers, DiscoverResult)
@@ -150,7 +154,8 @@ class McpClient:
     def _ask_in_session(
         self, method: str, params: JsonObject, headers: Mapping[str, str], kind: type[Result]
     ) -> Result:
-        session = self._session
+        with self._connecting:
+            session = self._session
         try:
             return self._ask(method, params, headers, kind)
         except Refused as refusal:
@@ -159,7 +164,7 @@ class McpClient:
         # The session was lost, so nothing was done. Another request may have replaced it already.
         with self._connecting:
             if self._session == session:
-                self.connect(headers)
+                self._connect(headers)
         return self._ask(method, params, headers, kind)
 
     def _ask(

@@ -14,6 +14,7 @@ import gevent
 import pytest
 import requests
 from flask import Response, request
+from gevent.event import Event
 
 from scripts.child_processes import start as start_process
 from scripts.ports import free_port
@@ -177,6 +178,8 @@ class OldServer(ToolService):
         self.methods: list[str] = []
         self.wants: str | None = None
         self.declined: list[Any] = []
+        self.may_begin = Event()
+        self.may_begin.set()
 
     def _mcp(self) -> Any:
         message = request.get_json()
@@ -187,6 +190,7 @@ class OldServer(ToolService):
         if message["method"] == "server/discover":
             return Response("Bad Request: no session", 400)
         if message["method"] == "initialize":
+            self.may_begin.wait()
             self.sessions.append(f"session-{time.monotonic_ns()}")
             info = {"name": "old", "version": "1"}
             result = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": info}
@@ -223,6 +227,23 @@ def test_a_lost_session_is_begun_anew(start: Start, model: ScriptedModel) -> Non
     assert results(model) == [{"done": True}]
     assert service.methods.count("initialize") == 2
     assert len(service.calls) == 1
+
+
+def test_a_call_waits_while_a_session_is_begun_anew(start: Start, model: ScriptedModel) -> None:
+    with OldServer(act=lambda _: {"done": True}) as service:
+        product = start(mcp_servers={"old": {"url": f"{service.url}/mcp"}}, **unasked("old__act"))
+        alice = product.sign_up("Alice")
+        service.may_begin.clear()
+        service.sessions.append("as if restarted")
+        eventually(lambda: service.methods.count("initialize") == 2)
+        model.script(tool_call("old__act", {}), text("Done."))
+        stream = alice.ask("x")
+        stream.until("tool")
+        gevent.sleep(0.3)  # time to be refused, if it were sent without a session
+        service.may_begin.set()
+        stream.until("done")
+    assert results(model) == [{"done": True}]
+    assert service.methods.count("initialize") == 2
 
 
 def test_a_session_that_is_lost_between_calls_is_begun_anew_by_the_next_look(
