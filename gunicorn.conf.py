@@ -53,10 +53,10 @@ class _Waiting:
 
 
 class _WaitingConnections:
-    """The connections that a worker waits for, no more than `most` of them.
+    """The connections that a worker waits for, up to `most`.
 
-    Whoever sends at once never waits here. So a crowd of silent or slow connections costs its own
-    oldest, and nobody else.
+    Above that, one of them is closed. A connection that sends its request at once is here for a
+    moment only, so those that are closed are the silent and the slow ones.
     """
 
     def __init__(self, most: int) -> None:

@@ -12,7 +12,19 @@ from sqlalchemy.orm import selectinload
 
 from app.auth import accounts, security_log, session_table
 from app.auth.place import Place
-from app.db.models import Conversation, Message, Run, Step, ToolCall, User, db, utc_now
+from app.db.models import (
+    Conversation,
+    Message,
+    Run,
+    SecurityEvent,
+    Step,
+    ToolCall,
+    User,
+    UserSession,
+    db,
+    iso_utc,
+    utc_now,
+)
 from app.errors import ToolFailure
 from app.rendering.sse import compact_json
 from app.tools.outbox import erase_outbox, read_outbox
@@ -91,7 +103,7 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
     return {
         "id": conversation.id,
         "title": conversation.title,
-        "createdAt": _iso(conversation.created_at),
+        "createdAt": iso_utc(conversation.created_at),
         "messages": [_message(message) for message in messages],
     }
 
@@ -101,7 +113,7 @@ def _message(message: Message) -> dict[str, Any]:
     exported = {
         "role": message.role,
         "text": message.content,
-        "createdAt": _iso(message.created_at),
+        "createdAt": iso_utc(message.created_at),
     }
     if run is None:
         return exported
@@ -114,24 +126,20 @@ def _call(call: ToolCall) -> dict[str, Any]:
     return {name: getattr(call, name) for name in names}
 
 
-def _session(session: Any) -> dict[str, Any]:
+def _session(session: UserSession) -> dict[str, Any]:
     return {
         "device": session.device,
         "address": session.address,
-        "signedInAt": _iso(session.created_at),
-        "lastSeenAt": _iso(session.renewed_at),
+        "signedInAt": iso_utc(session.created_at),
+        "lastSeenAt": iso_utc(session.renewed_at),
     }
 
 
-def _event(event: Any) -> dict[str, Any]:
+def _event(event: SecurityEvent) -> dict[str, Any]:
     return {
-        "at": _iso(event.at),
+        "at": iso_utc(event.at),
         "kind": event.kind,
         "address": event.address,
         "device": event.device,
         "detail": event.detail,
     }
-
-
-def _iso(time: datetime) -> str:
-    return f"{time.isoformat(timespec='seconds')}Z"

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.auth import passwords
 from app.auth.password_rules import LONGEST, password_problem
-from app.db.models import Person, User, db
+from app.db.models import Person, User, db, iso_utc
 from app.errors import HomestreamError
 
 log = logging.getLogger(__name__)
@@ -151,5 +151,5 @@ def profile(person: User | Person) -> dict[str, str]:
         "email": person.email,
         "name": person.name,
         "role": person.role,
-        "createdAt": f"{person.created_at.isoformat(timespec='seconds')}Z",
+        "createdAt": iso_utc(person.created_at),
     }

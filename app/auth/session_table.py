@@ -77,6 +77,11 @@ def end(which: ColumnElement[bool]) -> int:
     return _changes(_unless_ended(which).values(ended_at=utc_now()))
 
 
+def end_others(user_id: str, kept: str) -> None:
+    """End all sessions of a person but one."""
+    end(and_(UserSession.user_id == user_id, UserSession.id != kept))
+
+
 def note_password(session_id: str) -> None:
     """Note that the session's person has given their password just now."""
     _changes(_unless_ended(UserSession.id == session_id).values(password_at=utc_now()))

@@ -43,6 +43,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+def iso_utc(time: datetime) -> str:
+    """Return a stored time as JSON has it, to the second."""
+    return f"{time.isoformat(timespec='seconds')}Z"
+
+
 class User(db.Model):  # type: ignore[name-defined, misc]
     """An account. `role` is "user" for everybody who signs up. `delete_at` is when it is to be
     deleted, if its person has asked for that."""

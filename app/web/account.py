@@ -28,12 +28,12 @@ from app.auth.sessions import (
     require_recent_password,
     require_user,
 )
-from app.db.models import SecurityEvent, UserSession
+from app.db.models import SecurityEvent, iso_utc
 from app.errors import Forbidden
 from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
-from app.web.fields import read_fields
+from app.web.fields import fields_as_json, read_fields
 from app.web.redirects import redirect, safe_next
 
 bp = Blueprint("account", __name__, url_prefix="/auth")
@@ -60,8 +60,7 @@ def change_password() -> ResponseReturnValue:
     require_recent_password()
     person = current_user()
     accounts.change_password(person.id, read_fields())
-    of_person = UserSession.user_id == person.id
-    session_table.end(of_person & (UserSession.id != current_session()))
+    session_table.end_others(person.id, current_session())
     security_log.note("password_changed", person.id, place_of_request())
     return _done("Your password is changed, and you are signed out everywhere else.", "password")
 
@@ -108,8 +107,7 @@ def delete() -> ResponseReturnValue:
     require_recent_password()
     person = current_user()
     at = account_data.ask_for_deletion(person.id)
-    of_person = UserSession.user_id == person.id
-    session_table.end(of_person & (UserSession.id != current_session()))
+    session_table.end_others(person.id, current_session())
     security_log.note("deletion_asked", person.id, place_of_request())
     return _done(f"Your account will be deleted on {at:%-d %B %Y}.", "delete")
 
@@ -143,8 +141,7 @@ def show_security_log() -> ResponseReturnValue:
 @bp.errorhandler(FormErrors)
 def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
     if wants_json():
-        body = {"code": error.code, "message": error.message, "fields": error.fields}
-        return jsonify(error=body), error.status
+        return fields_as_json(error)
     if request.endpoint == "account.confirm":
         page = render_template(
             "auth/confirm.html", errors=error.fields, next=request.form.get("next", "")
@@ -166,7 +163,7 @@ def _done(message: str, what: str) -> ResponseReturnValue:
 
 def _as_json(event: SecurityEvent) -> dict[str, Any]:
     return {
-        "at": f"{event.at.isoformat(timespec='seconds')}Z",
+        "at": iso_utc(event.at),
         "kind": event.kind,
         "userId": event.user_id,
         "address": event.address,

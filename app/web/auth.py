@@ -17,7 +17,7 @@ from app.errors import Forbidden, Unauthenticated
 from app.web.account_limits import count_sign_up, password_attempt, remember_device
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
-from app.web.fields import read_fields
+from app.web.fields import fields_as_json, read_fields
 from app.web.redirects import redirect, safe_next
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
@@ -95,8 +95,7 @@ def logout() -> ResponseReturnValue:
 @bp.errorhandler(FormErrors)
 def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
     if wants_json():
-        body = {"code": error.code, "message": error.message, "fields": error.fields}
-        return jsonify(error=body), error.status
+        return fields_as_json(error)
     template = "auth/signup.html" if request.endpoint == "auth.signup" else "auth/login.html"
     return _form(template, error.status, error.fields)
 

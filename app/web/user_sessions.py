@@ -11,7 +11,7 @@ from app.auth import security_log, session_table
 from app.auth.device_names import name_device
 from app.auth.place import place_of_request
 from app.auth.sessions import current_session, current_user, require_user
-from app.db.models import UserSession
+from app.db.models import UserSession, iso_utc
 from app.errors import NotFound
 from app.web.error_responses import wants_json
 from app.web.redirects import redirect
@@ -48,8 +48,7 @@ def end(session_id: str) -> ResponseReturnValue:
 @bp.post("/end-others")
 def end_others() -> ResponseReturnValue:
     """Sign out everywhere but here."""
-    which = UserSession.user_id == current_user().id
-    session_table.end(which & (UserSession.id != current_session()))
+    session_table.end_others(current_user().id, current_session())
     security_log.note("sessions_ended", current_user().id, place_of_request())
     return _done("You are signed out everywhere else.")
 
@@ -64,6 +63,6 @@ def _as_json(session: UserSession) -> dict[str, Any]:
         "current": session.id == current_session(),
         "device": name_device(session.device),
         "address": session.address,
-        "signedInAt": f"{session.created_at.isoformat(timespec='seconds')}Z",
-        "lastSeenAt": f"{session.renewed_at.isoformat(timespec='seconds')}Z",
+        "signedInAt": iso_utc(session.created_at),
+        "lastSeenAt": iso_utc(session.renewed_at),
     }
