@@ -112,6 +112,7 @@ class Product:
     ) -> None:
         self.folder = folder
         self.opened: list[requests.Session | requests.Response] = []
+        self.people: dict[str, Person] = {}
         self.web = Served()
         self.url = self.web.url
         own = {} if "tool_services" in settings else services
@@ -192,7 +193,9 @@ class Product:
         for kind in ("access", "refresh"):
             token = answer.json()[f"{kind}_token"]
             browser.cookies.set(f"{kind}_token_cookie", token, domain="127.0.0.1", path="/")
-        return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
+        person = Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
+        self.people[name] = person
+        return person
 
 
 def form(product: Product, path: str, **fields: str) -> requests.Response:

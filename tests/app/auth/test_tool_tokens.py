@@ -186,6 +186,7 @@ def test_an_exchanged_token_lives_no_longer_than_the_first(product: Product, ali
     assert claims_of(body["access_token"])["exp"] <= claims_of(first)["exp"]
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("held", "wanted", "granted"),
     [
@@ -229,6 +230,7 @@ def test_a_token_to_send_is_never_got_by_exchange(product: Product, alice: Perso
     assert alice.api("GET", "/outbox").json()["messages"] == []
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

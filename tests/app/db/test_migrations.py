@@ -91,14 +91,19 @@ def tables() -> dict[str, dict[str, Any]]:
     }
 
 
-@pytest.mark.slow
 def test_a_node_that_is_not_upgraded_yet_restarts_after_another_has_migrated(
-    product: Product, alice: Person, model: ScriptedModel, tmp_path: Path
+    product: Product,
+    alice: Person,
+    model: ScriptedModel,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     newer = migrations_of_a_newer_version(tmp_path)
-    assert_upgrades(product, newer)
-    assert "next" in assert_upgrades(product, Path(MIGRATIONS))
-    product.services.stop()
+    product.services.stop()  # what it asks the database meanwhile could deadlock with the DDL
+    with product.app.app_context():
+        upgrade(str(newer))
+        upgrade(MIGRATIONS)
+    assert "The database is at revision next" in caplog.text
     product.restart_web()
     model.script(text("Still here."))
     assert text_of(alice.ask("Is anybody there?").until("done")) == "Still here."
@@ -129,14 +134,6 @@ def migrations_of_a_newer_version(tmp_path: Path) -> Path:
     revision = NEXT_REVISION.format(head=ScriptDirectory(MIGRATIONS).get_current_head())
     (newer / "versions" / "9999_next.py").write_text(revision)
     return newer
-
-
-def assert_upgrades(product: Product, migrations: Path) -> str:
-    """What the upgrade logs, which has to succeed."""
-    with db_upgrade(product, migrations) as upgrading:
-        _, logged = upgrading.communicate()
-    assert upgrading.returncode == 0, logged
-    return logged
 
 
 def db_upgrade(product: Product, migrations: Path) -> subprocess.Popen[str]:

@@ -179,6 +179,7 @@ def test_a_reader_resumes_after_its_last_event(alice: Person, model: ScriptedMod
     assert text_of(first + rest) == "".join(f"{number} " for number in range(60))
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize("place", ["", "-1", "x", "99999999999999999999", "1.5", "٣"])
 def test_an_invalid_cursor_means_the_beginning(alice: Person, place: str) -> None:
     run = run_id(alice.ask("Hello").until("done"))

@@ -34,6 +34,7 @@ def events(person: Person, query: str = "") -> list[str]:
 # The password
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
@@ -127,6 +128,7 @@ def test_a_person_changes_their_name(product: Product, alice: Person) -> None:
     assert "Alice &lt;b&gt;" in alice.get("/auth/profile", headers=HTML).text
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "Ali\nce"])
 def test_a_name_that_can_not_be_is_refused_beside_its_field(alice: Person, name: str) -> None:
     page = alice.post("/auth/name", name=name)

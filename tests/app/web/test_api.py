@@ -42,6 +42,7 @@ def test_a_conversation_goes_on_by_its_id(alice: Person, model: ScriptedModel) -
     assert said == ["One", "Two"]
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [

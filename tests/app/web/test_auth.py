@@ -104,6 +104,7 @@ BAD = [
 ]
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(("wrong", "field"), BAD)
 def test_bad_input_is_a_sentence_beside_the_field_and_what_was_typed_stays(
     product: Product, wrong: dict[str, str], field: str
@@ -131,6 +132,7 @@ def test_an_address_that_is_taken_is_told_so_and_keeps_its_owner(
     assert alice.api("GET", "/auth/profile").json()["user"]["name"] == "Alice"
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize("body", ["", "[]", "5", '"x"', "null", "{", b"\xff"])
 @pytest.mark.parametrize("path", ["/auth/signup", "/auth/login"])
 def test_json_that_is_no_object_is_a_sentence(product: Product, path: str, body: str) -> None:
@@ -139,6 +141,7 @@ def test_json_that_is_no_object_is_a_sentence(product: Product, path: str, body:
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Send a JSON object.")
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize("value", [5, None, ["x"], {"$ne": ""}, True])
 @pytest.mark.parametrize("field", ["email", "password"])
 def test_values_of_another_kind_are_as_if_missing(

@@ -104,6 +104,7 @@ def test_a_place_beyond_the_end_is_the_end(alice: Person) -> None:
     assert link(page, "Newer") is None
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize("before", ["", "x", "0", "-1", "1.5", "²", "9" * 10, "1" * 5000])
 def test_a_place_that_is_none_is_told_so(alice: Person, before: str) -> None:
     path = f"{have(alice, 4)}?before={before}"

@@ -78,6 +78,7 @@ def test_a_report_cannot_forge_a_line_or_fill_the_log(
         assert len(message) < 1_300
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "report",
     [
@@ -93,6 +94,7 @@ def test_what_is_no_such_report_is_not_logged(
     assert caplog.messages == []
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize("report", [b"", b"{", b"\xff", b"[" * 10_000, b'{"a": NaN}'])
 def test_what_cannot_be_read_is_refused(
     product: Product, caplog: pytest.LogCaptureFixture, report: bytes

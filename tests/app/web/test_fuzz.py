@@ -257,6 +257,7 @@ def sent(method: str, path: str, body: str = "", **headers: str) -> Environ:
     return environ | {f"HTTP_{name.upper()}": value for name, value in headers.items()}
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "request_",
     [

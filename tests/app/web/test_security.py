@@ -22,6 +22,7 @@ def test_the_policy_lets_only_this_site_act() -> None:
     assert "unsafe" not in CONTENT_SECURITY_POLICY
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "path",
     ["/", "/auth/login", "/nothing", "/health", "/static/app.css", "/outbox"],
@@ -88,6 +89,7 @@ def ask_as(product: Product, host: str, path: str = "/auth/login", **more: str) 
     return answer.status_code
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:80", "localhost:8000", "LOCALHOST", "localhost.", "[::1]:9"]
 )
@@ -95,6 +97,7 @@ def test_this_machine_is_known_by_its_own_names_at_any_port(product: Product, ho
     assert ask_as(product, host) == 200
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "host",
     [
@@ -139,6 +142,7 @@ def test_an_asterisk_allows_every_host(start: Callable[..., Product]) -> None:
     assert ask_as(start(allowed_hosts="*"), "evil.example") == 200
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize("token", ["", "wrong", None])
 @pytest.mark.parametrize(
     "path", ["/conversations", "/conversations/x/messages", "/runs/x/stop", "/auth/logout"]
@@ -162,6 +166,7 @@ def test_another_persons_csrf_value_is_no_good(alice: Person, mallory: Person) -
     assert answer.status_code == 403
 
 
+@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "headers",
     [
