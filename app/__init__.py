@@ -2,132 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Flask
-from redis import Redis
-from werkzeug.middleware.proxy_fix import ProxyFix
+from typing import TYPE_CHECKING
 
-from app.auth import security_log, sessions
-from app.auth.rate_limits import RateLimits
-from app.auth.service_clients import ServiceClients
-from app.auth.tool_tokens import TokenIssuer
-from app.config import Settings, load_settings
-from app.db import connection
-from app.greenlets import respond_in_greenlet
-from app.lifecycle import Services
-from app.llm.model_client import ModelClient
-from app.rendering import templates
-from app.runs.ask_retry_stop import Runs
-from app.runs.connections import Connections
-from app.runs.event_log import EventLog, MemoryLog
-from app.runs.leases import Leases
-from app.runs.producer import Producer
-from app.runs.redis_connections import RedisConnections
-from app.runs.redis_event_log import RedisLog, connect
-from app.runs.subscription import Subscriptions
-from app.runs.supervisor import Supervisor
-from app.tools.registry import ToolRegistry
-from app.web import (
-    account,
-    account_limits,
-    api,
-    approvals,
-    auth,
-    conversations,
-    csp_reports,
-    error_responses,
-    external_links,
-    health,
-    oauth,
-    questions,
-    run_events,
-    runs,
-    security,
-    streaming_check,
-    tool_output,
-    tools,
-    user_sessions,
-)
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from app.config import Settings
 
 
 def create_app(config: Settings | None = None) -> Flask:
-    """Wire the web app. Raises SettingsError with a sentence for each bad setting."""
-    settings = config or load_settings()
-    redis = connect(settings.redis_url) if settings.redis_url else None
-    app = Flask(__name__, instance_path=str(settings.instance_dir))
-    app.config.update(
-        SECRET_KEY=settings.secret_key.get_secret_value(),
-        MAX_CONTENT_LENGTH=settings.max_request_bytes,
-        SESSION_COOKIE_SAMESITE="Lax",
-        SESSION_COOKIE_SECURE=settings.secure,
-        # Seconds: a reader that misses two pings has lost its connection.
-        STREAM_SILENCE=2 * settings.ping_interval,
-    )
-    connection.init_app(app, settings.database_url, settings.database_connections)
-    templates.init_app(app, settings)
-    security.init_app(app, secure=settings.secure, hosts=settings.known_hosts)
-    sessions.init_app(
-        app,
-        access_minutes=settings.access_token_minutes,
-        refresh_days=settings.refresh_token_days,
-        secure=settings.secure,
-    )
-    error_responses.init_app(app)
-    security_log.init_app(app, settings.security_log_days)
-    counters = RateLimits(redis)
-    account_limits.init_app(app, settings, counters)
-    csp_reports.init_app(app)
-    for module in (
-        *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(auth, account, user_sessions),
-        *(api, health, streaming_check, oauth, external_links),
-    ):
-        app.register_blueprint(module.bp)
-    app.extensions["services"] = _services(app, settings, redis, counters)
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
-    app.wsgi_app = respond_in_greenlet(app.wsgi_app)  # type: ignore[assignment, method-assign]
-    return app
+    """Create the web app. Raises SettingsError with a sentence for each bad setting."""
+    # Now rather than above: commands that need only the settings start in half the time.
+    from app.wiring import wire
 
-
-def _services(
-    app: Flask, settings: Settings, redis: Redis | None, counters: RateLimits
-) -> Services:
-    """Wire what serves runs, beside the pages."""
-    issuer = TokenIssuer(
-        settings.signing_key_file,
-        settings.app_url,
-        settings.tool_services,
-        settings.tool_exchanges,
-    )
-    registry = ToolRegistry.create(
-        settings.tool_services,
-        settings.mcp_servers,
-        issuer.mint,
-        timeout=settings.tool_timeout,
-        check_interval=settings.service_check_interval,
-        own_port=settings.web_port,
-        allow_private=settings.mcp_allow_private,
-    )
-    log: EventLog = MemoryLog()
-    shared = None
-    if redis is not None:
-        log = RedisLog(settings.redis_url, redis, max_entries=settings.most_events)
-        shared = RedisConnections(redis, lambda: log.up)
-    connections = Connections(settings.max_streams, settings.max_streams_per_user, shared)
-    limits = (settings.max_runs, settings.max_runs_per_user)
-    leases = Leases(app, settings.lease_seconds, *limits)
-    producer = Producer(app, settings, log, ModelClient.from_settings(settings), registry, leases)
-    supervisor = Supervisor(app, settings, connections, producer, leases)
-    return Services(
-        settings=settings,
-        log=log,
-        connections=connections,
-        producer=producer,
-        supervisor=supervisor,
-        runs=Runs(settings, log, producer, supervisor, leases, counters),
-        registry=registry,
-        issuer=issuer,
-        service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
-        subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
-    )
+    return wire(config)
