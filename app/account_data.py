@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import selectinload
 
-from app.auth import accounts, security_log, session_table
+from app.auth import accounts, second_factors, security_log, session_table
 from app.auth.place import Place
 from app.db.models import (
     Conversation,
@@ -46,6 +46,7 @@ def export_person(user_id: str, registry: ToolRegistry) -> Iterator[str]:
         "account": accounts.profile(db.session.get_one(User, user_id)),
         "sessions": [_session(each) for each in session_table.of_person(user_id)],
         "securityLog": [_event(each) for each in security_log.latest(user_id)],
+        "secondFactors": second_factors.as_json(second_factors.of_person(user_id)),
         "outbox": outbox,
     }
     yield compact_json(about)[:-1] + ',"conversations":['

@@ -100,6 +100,7 @@ class Settings(BaseSettings):
     max_request_bytes: Count = 1_000_000
     sign_in_limit: Rate = "20 per minute"
     account_limit: Rate = "10 per minute; 50 per hour; 200 per day"
+    second_factor_limit: Rate = "5 per minute; 20 per hour; 50 per day"
     sign_up_limit: Rate = "200 per hour"
     exchange_limit: Rate = "600 per hour"
     question_limit: Rate = "600 per hour; 5000 per day"

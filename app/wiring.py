@@ -6,7 +6,8 @@ from flask import Flask
 from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.auth import security_log, sessions
+from app.auth import passkeys as site_passkeys
+from app.auth import sealing, security_log, sessions
 from app.auth.rate_limits import RateLimits
 from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
@@ -38,10 +39,16 @@ from app.web import (
     external_links,
     health,
     oauth,
+    passkey_challenges,
+    passkey_log_in,
+    passkeys,
     questions,
     run_events,
     runs,
+    second_factors,
+    second_step,
     security,
+    signing_in,
     streaming_check,
     tool_output,
     tools,
@@ -75,10 +82,15 @@ def wire(config: Settings | None = None) -> Flask:
     security_log.init_app(app, settings.security_log_days)
     counters = RateLimits(redis)
     account_limits.init_app(app, settings, counters)
+    sealing.init_app(app)
+    site_passkeys.init_app(app, settings.app_url)
+    signing_in.init_app(app, secure=settings.secure)
+    passkey_challenges.init_app(app, secure=settings.secure)
     csp_reports.init_app(app)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
         *(auth, account, user_sessions),
+        *(second_step, second_factors, passkeys, passkey_log_in),
         *(api, health, streaming_check, oauth, external_links),
     ):
         app.register_blueprint(module.bp)

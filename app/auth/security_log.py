@@ -28,6 +28,17 @@ Kind = Literal[
     "deletion_asked",
     "deletion_taken_back",
     "account_deleted",
+    "second_factor_added",
+    "second_factor_removed",
+    "second_factor_used",
+    "second_factor_refused",
+    "recovery_codes_made",
+    "recovery_code_used",
+    "passkey_added",
+    "passkey_removed",
+    "passkey_refused",
+    "passkey_confirmed",
+    "signed_in_by_passkey",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -46,6 +57,17 @@ SENTENCES: dict[str, str] = {
     "deletion_asked": "The account is to be deleted in a week",
     "deletion_taken_back": "The account is kept after all",
     "account_deleted": "The account was deleted",
+    "second_factor_added": "An authenticator app was set up",
+    "second_factor_removed": "The authenticator app was removed",
+    "second_factor_used": "The second step was taken",
+    "second_factor_refused": "The password was right, but the second step was refused",
+    "recovery_codes_made": "New recovery codes were made",
+    "recovery_code_used": "A recovery code was used for the second step",
+    "passkey_added": "A passkey was added",
+    "passkey_removed": "A passkey was removed",
+    "passkey_refused": "A passkey was refused",
+    "passkey_confirmed": "A passkey was used in place of the password",
+    "signed_in_by_passkey": "Signed in with a passkey",
 }
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200

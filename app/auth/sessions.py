@@ -115,7 +115,8 @@ def current_session() -> str:
 
 
 def require_recent_password() -> None:
-    """Let a person on who has given their password within ten minutes. Raises PasswordNeeded."""
+    """Let a person on who has given their password, or used a passkey for it, within ten minutes.
+    Raises PasswordNeeded."""
     session = db.session.get_one(UserSession, current_session())
     if utc_now() - session.password_at > timedelta(minutes=_PASSWORD_MINUTES):
         raise PasswordNeeded("Enter your password first, to show that it is you.")

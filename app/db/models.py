@@ -10,12 +10,14 @@ from typing import Any
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Case,
     ColumnElement,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    LargeBinary,
     String,
     Text,
     case,
@@ -130,6 +132,59 @@ class SecurityEvent(db.Model):  # type: ignore[name-defined, misc]
     address: Mapped[str] = mapped_column(String(45))
     device: Mapped[str] = mapped_column(String(300))
     detail: Mapped[str] = mapped_column(String(200))
+
+
+class AuthenticatorApp(db.Model):  # type: ignore[name-defined, misc]
+    """An app that shows a person's codes (TOTP), set up and confirmed by a code.
+
+    `secret` is encrypted. `last_step` is the time step of the last code that was used: older codes
+    are refused.
+    """
+
+    __tablename__ = "authenticator_apps"
+
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    secret: Mapped[str] = mapped_column(Text)
+    last_step: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class RecoveryCode(db.Model):  # type: ignore[name-defined, misc]
+    """The hash of a code that is good for one second step, where the app or passkey is lost."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[str] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
+    )
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime | None]
+
+
+class Passkey(db.Model):  # type: ignore[name-defined, misc]
+    """A WebAuthn credential. `credential_id` is base64url, `public_key` a COSE key."""
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    name: Mapped[str] = mapped_column(String(100))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    used_at: Mapped[datetime | None]
+
+
+class UsedChallenge(db.Model):  # type: ignore[name-defined, misc]
+    """A passkey's challenge that was used, so that it can't be used again before it expires."""
+
+    __tablename__ = "used_challenges"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Conversation(db.Model):  # type: ignore[name-defined, misc]

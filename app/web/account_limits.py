@@ -28,6 +28,7 @@ class AccountLimits:
     by_account: Limit
     sign_ups: Limit
     tokens: Limit
+    second_steps: Limit
     known_devices: URLSafeSerializer
     cookie: str
 
@@ -39,6 +40,7 @@ def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
         Limit("failed log-ins by account", settings.account_limit, _TOO_MANY_TRIES),
         Limit("sign-ups by address", settings.sign_up_limit, "Too many accounts from here."),
         Limit("tokens for services", settings.exchange_limit, "Too many tokens for tool services."),
+        Limit("failed second steps by account", settings.second_factor_limit, _TOO_MANY_TRIES),
         URLSafeSerializer(app.config["SECRET_KEY"], salt="known device"),
         "__Host-device" if settings.secure else "device",
     )
@@ -62,6 +64,21 @@ def password_attempt(email: str) -> AbstractContextManager[Attempt]:
         (limits.by_address, _address()),
         (limits.by_account, _known_device(account) or account),
     )
+
+
+def second_step_attempt(email: str) -> AbstractContextManager[Attempt]:
+    """Count a try of this account's second step, unless it succeeds. Raises TooMany."""
+    limits = _limits()
+    account = email.strip().lower()
+    return limits.counters.attempt(
+        (limits.by_address, _address()),
+        (limits.second_steps, _known_device(account) or account),
+    )
+
+
+def passkey_attempt() -> AbstractContextManager[Attempt]:
+    """Count a log-in by a passkey that names no account, unless it succeeds. Raises TooMany."""
+    return _limits().counters.attempt((_limits().by_address, _address()))
 
 
 def remember_device(response: Response, email: str) -> None:

@@ -14,11 +14,12 @@ from app.auth.accounts import Fields, FormErrors, WrongPassword, sign_up
 from app.auth.place import place_of_request
 from app.db.models import User, UserSession
 from app.errors import Forbidden, Unauthenticated
-from app.web.account_limits import count_sign_up, password_attempt, remember_device
+from app.web.account_limits import count_sign_up, password_attempt
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
-from app.web.redirects import redirect, safe_next
+from app.web.redirects import redirect
+from app.web.signing_in import finish_sign_in
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
 
@@ -33,7 +34,7 @@ def signup() -> ResponseReturnValue:
     count_sign_up()
     person = sign_up(read_fields())
     security_log.note("signed_up", person.id, place_of_request())
-    return _signed_in(person, 201)
+    return finish_sign_in(person, 201)
 
 
 @bp.get("/signin")
@@ -49,8 +50,7 @@ def login() -> ResponseReturnValue:
     with password_attempt(given.get("email", "")) as attempt:
         person = _log_in(given)
         attempt.succeeded = True
-    security_log.note("signed_in", person.id, place_of_request())
-    return _signed_in(person, 200)
+    return finish_sign_in(person, 200, kind="signed_in")
 
 
 @bp.post("/refresh")
@@ -114,15 +114,3 @@ def _form(template: str, status: int = 200, errors: Fields | None = None) -> Res
         template, errors=errors or {}, typed=request.form, next=request.values.get("next", "")
     )
     return page, status
-
-
-def _signed_in(person: User, status: int) -> ResponseReturnValue:
-    tokens = sessions.begin_session(person.id)
-    if wants_json():
-        user = accounts.profile(person)
-        body = {"user": user, "access_token": tokens.access, "refresh_token": tokens.refresh}
-        return jsonify(body), status
-    response = redirect(safe_next(request.values.get("next")))
-    remember_device(response, person.email)
-    sessions.set_cookies(response, tokens)
-    return response

@@ -28,6 +28,9 @@ PUBLIC = {
         "/static/<path:filename>",
     ),
     *("/auth/signup", "/auth/login", "/auth/signin", "/auth/refresh"),
+    # For people who are about to sign in; without a first step, they say so.
+    *("/auth/second-step", "/auth/second-factor", "/auth/second-factor/options"),
+    *("/auth/passkeys/login", "/auth/passkeys/login/options"),
     # Signing out when signed out is no error for a browser; as JSON it is one, tested below.
     *("/auth/logout", "/auth/signout"),
 }
