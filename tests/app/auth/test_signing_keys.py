@@ -96,7 +96,7 @@ def test_no_call_fails_while_the_key_is_rotated(
             kids.add(key_id(shown))
             if (answer := call(product, shown)).status_code != 200:
                 failed.append(answer.text)
-            gevent.sleep(0.01)
+            gevent.sleep(0.05)
 
     callers = [gevent.spawn(call_again_and_again) for _ in range(3)]
     rotated = subprocess.run(
