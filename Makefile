@@ -9,7 +9,7 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup rotate-keys dev check test coverage test-faults soak bench lint format lock clean
+.PHONY: help run run-cluster setup rotate-keys dev check test coverage test-faults soak fuzz bench lint audit format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,9 @@ test-faults: dev ## Kill and pause everything under load, three times over (ten 
 soak: dev ## Use everything for half an hour, and report what is left over
 	@$(PY) -m tests.faults.soak
 
+fuzz: dev ## Send 100,000 odd requests to every route (N=... for another number)
+	@FUZZ_REQUESTS=$(or $(N),100000) $(PY) -m pytest -q -s tests/app/web/test_fuzz.py -k no_request
+
 bench: dev ## Measure streaming beside two relays, and update docs/performance.md (half an hour)
 	@$(PY) -m bench.streams
 
@@ -54,6 +57,12 @@ lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/install_test_programs'
 	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
+	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive \
+		app demo_model scripts tool_services gunicorn.conf.py wsgi.py
+
+audit: dev ## Look up the pinned packages in the public lists of vulnerabilities (needs the internet)
+	@$(PY) -m pip_audit --requirement requirements.txt --require-hashes --disable-pip --strict
+	@npm audit --omit=dev
 
 format: dev ## Format the code
 	@$(PY) -m ruff check --fix --quiet

@@ -24,7 +24,8 @@ from scripts import StartError
 from scripts.child_processes import start
 
 START_SECONDS = 30.0
-_OPEN_FOLDER = Path("/var/tmp")  # noqa: S108 - the folders made in it are closed to others
+# The folders made in it are closed to others.
+_OPEN_FOLDER = Path("/var/tmp")  # noqa: S108 # nosec B108
 _OWNER = "homestream"
 
 
