@@ -37,7 +37,9 @@ from app.web import (
     error_responses,
     external_links,
     health,
+    identities,
     oauth,
+    oidc,
     questions,
     run_events,
     runs,
@@ -76,9 +78,10 @@ def create_app(config: Settings | None = None) -> Flask:
     counters = RateLimits(redis)
     account_limits.init_app(app, settings, counters)
     csp_reports.init_app(app)
+    oidc.init_app(app, settings)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(auth, account, user_sessions),
+        *(auth, account, user_sessions, oidc, identities),
         *(api, health, streaming_check, oauth, external_links),
     ):
         app.register_blueprint(module.bp)

@@ -28,6 +28,10 @@ Kind = Literal[
     "deletion_asked",
     "deletion_taken_back",
     "account_deleted",
+    "signed_in_by_provider",
+    "provider_confirmed",
+    "provider_connected",
+    "provider_disconnected",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -46,6 +50,10 @@ SENTENCES: dict[str, str] = {
     "deletion_asked": "The account is to be deleted in a week",
     "deletion_taken_back": "The account is kept after all",
     "account_deleted": "The account was deleted",
+    "signed_in_by_provider": "Signed in by a provider",
+    "provider_confirmed": "Signed in by a provider once more, instead of the password",
+    "provider_connected": "A provider was connected",
+    "provider_disconnected": "A provider was disconnected",
 }
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200

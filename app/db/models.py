@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     String,
     Text,
+    UniqueConstraint,
     case,
     or_,
 )
@@ -130,6 +131,19 @@ class SecurityEvent(db.Model):  # type: ignore[name-defined, misc]
     address: Mapped[str] = mapped_column(String(45))
     device: Mapped[str] = mapped_column(String(300))
     detail: Mapped[str] = mapped_column(String(200))
+
+
+class Identity(db.Model):  # type: ignore[name-defined, misc]
+    """Who a user is at a provider: its issuer's name for itself, and its id of the person."""
+
+    __tablename__ = "identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject", name="uq_identities_issuer_subject"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Conversation(db.Model):  # type: ignore[name-defined, misc]

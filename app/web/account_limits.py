@@ -28,6 +28,7 @@ class AccountLimits:
     by_account: Limit
     sign_ups: Limit
     tokens: Limit
+    answers: Limit
     known_devices: URLSafeSerializer
     cookie: str
 
@@ -39,6 +40,8 @@ def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
         Limit("failed log-ins by account", settings.account_limit, _TOO_MANY_TRIES),
         Limit("sign-ups by address", settings.sign_up_limit, "Too many accounts from here."),
         Limit("tokens for services", settings.exchange_limit, "Too many tokens for tool services."),
+        # Longer than a state is good for.
+        Limit("answers of a provider", "1 per 20 minutes", "This has been answered."),
         URLSafeSerializer(app.config["SECRET_KEY"], salt="known device"),
         "__Host-device" if settings.secure else "device",
     )
@@ -62,6 +65,16 @@ def password_attempt(email: str) -> AbstractContextManager[Attempt]:
         (limits.by_address, _address()),
         (limits.by_account, _known_device(account) or account),
     )
+
+
+def provider_attempt() -> AbstractContextManager[Attempt]:
+    """Count a sign-in by a provider, unless it succeeds. Raises TooMany."""
+    return _limits().counters.attempt((_limits().by_address, _address()))
+
+
+def count_answer(state: str) -> None:
+    """Count the answer to a sign-in by a provider. Raises TooMany for a second one."""
+    _limits().counters.count(_limits().answers, state)
 
 
 def remember_device(response: Response, email: str) -> None:

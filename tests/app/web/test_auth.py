@@ -28,6 +28,7 @@ PUBLIC = {
         "/static/<path:filename>",
     ),
     *("/auth/signup", "/auth/login", "/auth/signin", "/auth/refresh"),
+    *("/auth/oidc/start", "/auth/oidc/callback"),
     # Signing out when signed out is no error for a browser; as JSON it is one, tested below.
     *("/auth/logout", "/auth/signout"),
 }
