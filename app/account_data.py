@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import selectinload
 
-from app.auth import accounts, second_factors, security_log, session_table
+from app.auth import accounts, identities, second_factors, security_log, session_table
 from app.auth.place import Place
 from app.db.models import (
     Conversation,
+    Identity,
     Message,
     Run,
     SecurityEvent,
@@ -45,6 +46,7 @@ def export_person(user_id: str, registry: ToolRegistry) -> Iterator[str]:
     about = {
         "account": accounts.profile(db.session.get_one(User, user_id)),
         "sessions": [_session(each) for each in session_table.of_person(user_id)],
+        "identities": [_identity(each) for each in identities.of_person(user_id)],
         "securityLog": [_event(each) for each in security_log.latest(user_id)],
         "secondFactors": second_factors.as_json(second_factors.of_person(user_id)),
         "outbox": outbox,
@@ -134,6 +136,10 @@ def _session(session: UserSession) -> dict[str, Any]:
         "signedInAt": iso_utc(session.created_at),
         "lastSeenAt": iso_utc(session.renewed_at),
     }
+
+
+def _identity(identity: Identity) -> dict[str, Any]:
+    return {"issuer": identity.issuer, "connectedAt": iso_utc(identity.created_at)}
 
 
 def _event(event: SecurityEvent) -> dict[str, Any]:

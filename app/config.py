@@ -29,6 +29,7 @@ from app.config_types import (
     DatabaseUrl,
     Hosts,
     HttpUrl,
+    Issuer,
     Key,
     Minutes,
     Model,
@@ -108,6 +109,14 @@ class Settings(BaseSettings):
     access_token_minutes: Count = 60
     refresh_token_days: Count = 30
 
+    # Sign-in by a provider
+    oidc_issuer: Issuer = ""
+    oidc_client_id: str = ""
+    oidc_client_secret: Key = SecretStr("")
+    oidc_name: str = "your company"
+    oidc_sign_up: bool = False
+    oidc_scopes: str = "openid email profile"
+
     # Storage
     instance_dir: Path = Path("instance")
     secret_key: Secret = SecretStr("")
@@ -182,6 +191,7 @@ class Settings(BaseSettings):
         for name in self.mcp_servers.keys() & self.tool_services.keys():
             raise ValueError(f"MCP_SERVERS and TOOL_SERVICES both have {name}; rename one of them")
         self._check_other_servers()
+        self._check_provider()
         for name in self.approvals:
             server, separator, _ = name.partition("__")
             if separator and server not in self.mcp_servers.keys() | self.tool_services.keys():
@@ -200,6 +210,17 @@ class Settings(BaseSettings):
         for name, server in self.mcp_servers.items():
             if _host_and_port(server.url) == _host_and_port(self.app_url):
                 raise ValueError(f"MCP_SERVERS has the app's own address as {name}; remove it")
+
+    def _check_provider(self) -> None:
+        secret = self.oidc_client_secret.get_secret_value()
+        given = (self.oidc_issuer, self.oidc_client_id, secret)
+        if any(given) and not all(given):
+            raise ValueError(
+                "only some of OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET are set; set all "
+                "three to let people sign in by a provider, or none"
+            )
+        if "openid" not in self.oidc_scopes.split():
+            raise ValueError("OIDC_SCOPES lacks openid, without which nobody can sign in; add it")
 
     @property
     def most_events(self) -> int:

@@ -71,6 +71,15 @@ def _is_http_url(value: str) -> bool:
     return complete and parts.scheme in ("http", "https") and not re.search(r"\s|…", value)
 
 
+def _check_issuer(value: str) -> str:
+    """Keep the text as it is: the provider's tokens name its issuer to the last slash."""
+    loopback = value.startswith("http://") and _is_http_url(value)
+    loopback = loopback and urlsplit(value).hostname in ("127.0.0.1", "localhost", "::1")
+    if value and not (value.startswith("https://") and _is_http_url(value)) and not loopback:
+        raise ValueError("must be a URL that starts with https://, or http:// on this machine")
+    return value
+
+
 def _check_database_url(value: str) -> str:
     try:
         url = make_url(value)
@@ -173,6 +182,7 @@ Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Model = Annotated[str, AfterValidator(_check_model)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+Issuer = Annotated[str, AfterValidator(_check_issuer)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url), Field(repr=False)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url), Field(repr=False)]
 Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_parse_pairs)]

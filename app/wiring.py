@@ -38,7 +38,9 @@ from app.web import (
     error_responses,
     external_links,
     health,
+    identities,
     oauth,
+    oidc,
     passkey_challenges,
     passkey_log_in,
     passkeys,
@@ -87,9 +89,10 @@ def wire(config: Settings | None = None) -> Flask:
     signing_in.init_app(app, secure=settings.secure)
     passkey_challenges.init_app(app, secure=settings.secure)
     csp_reports.init_app(app)
+    oidc.init_app(app, settings)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(auth, account, user_sessions),
+        *(auth, account, user_sessions, oidc, identities),
         *(second_step, second_factors, passkeys, passkey_log_in),
         *(api, health, streaming_check, oauth, external_links),
     ):

@@ -17,7 +17,7 @@ from app.errors import HomestreamError
 log = logging.getLogger(__name__)
 
 Fields = dict[str, str]
-_LONGEST_NAME = 100
+LONGEST_NAME = 100
 
 
 class FormErrors(HomestreamError):
@@ -44,7 +44,7 @@ class SignUp(BaseModel):
     """The fields of a new account. Anything else that is sent, such as a role, is ignored."""
 
     email: EmailStr = Field(max_length=254)
-    name: str = Field(min_length=1, max_length=_LONGEST_NAME)
+    name: str = Field(min_length=1, max_length=LONGEST_NAME)
     password: str
 
     @field_validator("email", "name", mode="before")
@@ -111,7 +111,7 @@ def log_in(given: dict[str, Any]) -> User:
 def change_name(user_id: str, given: dict[str, Any]) -> None:
     """Change a person's name. Raises FormErrors."""
     name = given.get("name", "").strip()
-    if not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
+    if not name.isprintable() or not 1 <= len(name) <= LONGEST_NAME:
         raise FormErrors({"name": _SENTENCES["name"]})
     db.session.get_one(User, user_id).name = name
     db.session.commit()

@@ -65,12 +65,13 @@ def hash_password(password: str) -> str:
 def verify_password(stored: str | None, password: str) -> bool:
     """Whether `stored` is a hash of the password. Raises TooMany.
 
-    None stands for no account. It takes as long, so that time doesn't tell which accounts exist.
+    None stands for no account, "" for an account without a password. Either takes as long, so that
+    time doesn't tell which accounts exist.
     """
     known = _known()
-    compared = known.hash_of_nobody if stored is None else stored
+    compared = stored or known.hash_of_nobody
     same = known.tried.compute(_is_hash_of, known.hasher, compared, password)
-    return same and stored is not None
+    return same and bool(stored)
 
 
 def _is_hash_of(hasher: argon2.PasswordHasher, stored: str, password: str) -> bool:

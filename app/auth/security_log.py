@@ -39,6 +39,10 @@ Kind = Literal[
     "passkey_refused",
     "passkey_confirmed",
     "signed_in_by_passkey",
+    "signed_in_by_provider",
+    "provider_confirmed",
+    "provider_connected",
+    "provider_disconnected",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -68,6 +72,10 @@ SENTENCES: dict[str, str] = {
     "passkey_refused": "A passkey was refused",
     "passkey_confirmed": "A passkey was used in place of the password",
     "signed_in_by_passkey": "Signed in with a passkey",
+    "signed_in_by_provider": "Signed in by a provider",
+    "provider_confirmed": "Signed in by a provider once more, instead of the password",
+    "provider_connected": "A provider was connected",
+    "provider_disconnected": "A provider was disconnected",
 }
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200

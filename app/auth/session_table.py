@@ -9,7 +9,7 @@ has its tokens.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Update, and_, select, update
 
@@ -23,10 +23,13 @@ class TokenReused(Exception):
     """Somebody has a copy of a refresh token."""
 
 
-def begin(user_id: str, place: Place, lifetime: timedelta) -> UserSession:
+def begin(
+    user_id: str, place: Place, lifetime: timedelta, password_at: datetime | None = None
+) -> UserSession:
     """Store a session that begins now, and lasts for `lifetime` unless it is renewed.
 
-    Forget those of this person that are over for as long.
+    `password_at` is when the person showed who they are, if that wasn't now. Forget
+    those of this person that are over for as long.
     """
     now = utc_now()
     old = UserSession.expires_at < now - lifetime
@@ -37,7 +40,7 @@ def begin(user_id: str, place: Place, lifetime: timedelta) -> UserSession:
         generation=1,
         created_at=now,
         renewed_at=now,
-        password_at=now,
+        password_at=password_at or now,
         expires_at=now + lifetime,
         address=place.address,
         device=place.device,

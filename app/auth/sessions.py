@@ -10,7 +10,7 @@ stream_passes says. A refresh token is good for one use.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 import flask_jwt_extended as fje
@@ -167,9 +167,12 @@ class Tokens:
     refresh: str
 
 
-def begin_session(person_id: str) -> Tokens:
-    """Begin a session at the place that the request comes from."""
-    session = session_table.begin(person_id, place_of_request(), _lifetime())
+def begin_session(person_id: str, password_at: datetime | None = None) -> Tokens:
+    """Begin a session at the place that the request comes from.
+
+    `password_at` is when the person showed who they are, if that wasn't now.
+    """
+    session = session_table.begin(person_id, place_of_request(), _lifetime(), password_at)
     return _tokens(person_id, {"sid": session.id, "csrf": new_id()}, session.generation)
 
 

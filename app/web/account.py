@@ -17,7 +17,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from app import account_data
-from app.auth import accounts, security_log, session_table
+from app.auth import accounts, identities, security_log, session_table
 from app.auth.accounts import FormErrors
 from app.auth.device_names import name_device
 from app.auth.place import place_of_request
@@ -68,7 +68,7 @@ def change_password() -> ResponseReturnValue:
 @bp.get("/confirm")
 def confirm_form() -> ResponseReturnValue:
     """Ask for the password once more, before what needs it."""
-    return render_template("auth/confirm.html", errors={}, next=request.args.get("next", ""))
+    return confirm_page(request.args.get("next", ""))
 
 
 @bp.post("/confirm")
@@ -143,11 +143,20 @@ def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
     if wants_json():
         return fields_as_json(error)
     if request.endpoint == "account.confirm":
-        page = render_template(
-            "auth/confirm.html", errors=error.fields, next=request.form.get("next", "")
-        )
-        return page, error.status
+        return confirm_page(request.form.get("next", ""), error.fields), error.status
     return _page(errors=error.fields, typed=request.form), error.status
+
+
+def confirm_page(target: str, errors: accounts.Fields | None = None) -> str:
+    """Render the page that asks once more who it is, and then leads to `target`."""
+    person_id = current_user().id
+    return render_template(
+        "auth/confirm.html",
+        errors=errors or {},
+        next=target,
+        has_password=identities.has_password(person_id),
+        has_provider=identities.is_connected(person_id, services().settings.oidc_issuer),
+    )
 
 
 def _page(**values: Any) -> str:

@@ -29,6 +29,7 @@ class AccountLimits:
     sign_ups: Limit
     tokens: Limit
     second_steps: Limit
+    answers: Limit
     known_devices: URLSafeSerializer
     cookie: str
 
@@ -41,6 +42,8 @@ def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
         Limit("sign-ups by address", settings.sign_up_limit, "Too many accounts from here."),
         Limit("tokens for services", settings.exchange_limit, "Too many tokens for tool services."),
         Limit("failed second steps by account", settings.second_factor_limit, _TOO_MANY_TRIES),
+        # Longer than a state is good for.
+        Limit("answers of a provider", "1 per 20 minutes", "This has been answered."),
         URLSafeSerializer(app.config["SECRET_KEY"], salt="known device"),
         "__Host-device" if settings.secure else "device",
     )
@@ -76,9 +79,14 @@ def second_step_attempt(email: str) -> AbstractContextManager[Attempt]:
     )
 
 
-def passkey_attempt() -> AbstractContextManager[Attempt]:
-    """Count a log-in by a passkey that names no account, unless it succeeds. Raises TooMany."""
+def nameless_attempt() -> AbstractContextManager[Attempt]:
+    """Count a try to sign in that names no account, unless it succeeds. Raises TooMany."""
     return _limits().counters.attempt((_limits().by_address, _address()))
+
+
+def count_answer(state: str) -> None:
+    """Count the answer to a sign-in by a provider. Raises TooMany for a second one."""
+    _limits().counters.count(_limits().answers, state)
 
 
 def remember_device(response: Response, email: str) -> None:

@@ -9,7 +9,7 @@ from app.auth import passkeys, security_log
 from app.auth.passkeys import PasskeyRefused
 from app.auth.place import place_of_request
 from app.db.models import User, db
-from app.web.account_limits import passkey_attempt
+from app.web.account_limits import nameless_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
 from app.web.passkey_challenges import read_challenge, send_options
@@ -27,7 +27,7 @@ def options() -> ResponseReturnValue:
 def log_in() -> ResponseReturnValue:
     """Sign in with the passkey of `credential`, which has verified its user."""
     credential = read_fields().get("credential", "")
-    with passkey_attempt() as attempt:
+    with nameless_attempt() as attempt:
         challenge = read_challenge("sign in")
         passkey = passkeys.use(credential, challenge, user_id=None, alone=True)
         attempt.succeeded = True

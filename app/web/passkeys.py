@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, jsonify, render_template, request
+from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from app.auth import passkeys, second_factors, security_log, session_table
@@ -14,6 +14,7 @@ from app.auth.sessions import (
     require_recent_password,
     require_user,
 )
+from app.web.account import confirm_page
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -85,9 +86,7 @@ def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
     if wants_json():
         return fields_as_json(error)
     if confirming:
-        page = render_template(
-            "auth/confirm.html", errors=error.fields, next=request.form.get("next", "")
-        )
+        page = confirm_page(request.form.get("next", ""), error.fields)
     else:
         page = factors_page(error.fields)
     return page, error.status

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from flask import Flask, Response, current_app, jsonify, request, url_for
@@ -47,27 +48,42 @@ def init_app(app: Flask, *, secure: bool) -> None:
     )
 
 
-def finish_sign_in(person: User, status: int, kind: Kind | None = None) -> ResponseReturnValue:
+def finish_sign_in(
+    person: User,
+    status: int,
+    kind: Kind | None = None,
+    *,
+    target: str = "",
+    shown_at: datetime | None = None,
+) -> ResponseReturnValue:
     """Begin a session, or ask for the second step first if the person has one.
 
-    `kind` is what the security log says once the session begins. Only for somebody who has shown
-    already that the account is theirs.
+    Only for somebody who has shown already that the account is theirs, at `shown_at` if that wasn't
+    now. `kind` is what the security log says once the session begins. `target` is the page to go on
+    to, if the request doesn't name it by `next`.
     """
     if second_factors.of_person(person.id).needed:
-        return _ask_for_second_step(FirstStep(person, status, kind))
-    return begin_session(person, status, kind)
+        return _ask_for_second_step(FirstStep(person, status, kind), target)
+    return begin_session(person, status, kind, target=target, shown_at=shown_at)
 
 
-def begin_session(person: User, status: int, kind: Kind | None) -> ResponseReturnValue:
+def begin_session(
+    person: User,
+    status: int,
+    kind: Kind | None,
+    *,
+    target: str = "",
+    shown_at: datetime | None = None,
+) -> ResponseReturnValue:
     """Begin a session for a person who has shown all that they have to."""
     if kind:
         security_log.note(kind, person.id, place_of_request())
-    tokens = sessions.begin_session(person.id)
+    tokens = sessions.begin_session(person.id, shown_at)
     if wants_json():
         user = accounts.profile(person)
         body = {"user": user, "access_token": tokens.access, "refresh_token": tokens.refresh}
         return jsonify(body), status
-    response = redirect(safe_next(request.values.get("next")))
+    response = redirect(_next_page(target))
     remember_device(response, person.email)
     sessions.set_cookies(response, tokens)
     if _cookie() in request.cookies:
@@ -88,7 +104,7 @@ def read_first_step(text: str = "") -> FirstStep | None:
     return FirstStep(person, status, kind)
 
 
-def _ask_for_second_step(first: FirstStep) -> ResponseReturnValue:
+def _ask_for_second_step(first: FirstStep, target: str) -> ResponseReturnValue:
     person = first.person
     token = _serializer().dumps([person.id, digest(person.password_hash), first.status, first.kind])
     if wants_json():
@@ -96,12 +112,15 @@ def _ask_for_second_step(first: FirstStep) -> ResponseReturnValue:
         error = Unauthenticated(message, code="second_factor_needed")
         body = {"code": error.code, "message": error.message, "retryable": error.retryable}
         return jsonify(error=body, second_factor_token=token), 401, error_headers(error)
-    target = safe_next(request.values.get("next"))
-    response: Response = redirect(url_for("second_step.show", next=target))
+    response: Response = redirect(url_for("second_step.show", next=_next_page(target)))
     response.set_cookie(
         _cookie(), str(token), max_age=_SECONDS, secure=_secure(), httponly=True, samesite="Lax"
     )
     return response
+
+
+def _next_page(target: str) -> str:
+    return target or safe_next(request.values.get("next"))
 
 
 def _serializer() -> URLSafeTimedSerializer:

@@ -7,11 +7,12 @@ from datetime import timedelta
 import gevent.pool
 import pytest
 import requests
+from sqlalchemy.exc import DBAPIError
 
 from app.account_data import delete_due_accounts
 from app.auth import security_log
 from app.auth.passwords import hash_password, init_app
-from app.db.models import Message, User, db, utc_now
+from app.db.models import Message, SecurityEvent, User, db, utc_now
 from app.tools.outbox import read_outbox
 from tests.app.web.test_user_sessions import change, is_signed_in, sign_in_from
 from tests.support.product import PASSWORD, Person, Product, eventually, form
@@ -173,14 +174,23 @@ def test_nobody_sees_the_log_of_another_account_but_an_admin(
 
 
 def test_the_log_forgets_in_time(product: Product, alice: Person) -> None:
+    old = {"kind": "signed_in", "user_id": alice.id, "address": "", "device": "", "detail": "old"}
     with product.app.app_context():
-        db.session.execute(
-            db.text("UPDATE security_events SET at = :then"),
-            {"then": utc_now() - timedelta(days=181)},
-        )
+        db.session.execute(db.delete(SecurityEvent))
+        db.session.add(SecurityEvent(at=utc_now() - timedelta(days=181), **old))
         db.session.commit()
+    assert events(alice) == ["signed_in"]
     sign_in_from(product, alice, "Phone")
     assert events(alice) == ["signed_in"]
+
+
+@pytest.mark.engines
+def test_nothing_changes_what_is_in_the_log(product: Product, alice: Person) -> None:
+    with product.app.app_context():
+        with pytest.raises(DBAPIError, match="only added to"):
+            db.session.execute(db.text("UPDATE security_events SET kind = 'signed_in'"))
+        db.session.rollback()
+    assert events(alice) == ["signed_up"]
 
 
 # Many at once

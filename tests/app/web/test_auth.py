@@ -31,6 +31,7 @@ PUBLIC = {
     # For people who are about to sign in; without a first step, they say so.
     *("/auth/second-step", "/auth/second-factor", "/auth/second-factor/options"),
     *("/auth/passkeys/login", "/auth/passkeys/login/options"),
+    *("/auth/oidc/start", "/auth/oidc/callback"),
     # Signing out when signed out is no error for a browser; as JSON it is one, tested below.
     *("/auth/logout", "/auth/signout"),
 }
