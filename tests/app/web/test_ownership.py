@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-import pytest
 import requests
 from sqlalchemy import select
 from werkzeug.routing import Rule
@@ -83,7 +82,6 @@ def ask_as_stranger(stranger: Person, token: str, method: str, path: str) -> lis
     return [page, program, nobody]
 
 
-@pytest.mark.engines
 def test_nobody_reads_or_changes_what_belongs_to_another(
     product: Product, alice: Person, mallory: Person, model: ScriptedModel
 ) -> None:
