@@ -15,6 +15,7 @@ from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.lifecycle import Services
 from app.llm.model_client import ModelClient
+from app.mail import queue
 from app.rendering import templates
 from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
@@ -72,6 +73,7 @@ def create_app(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     error_responses.init_app(app)
+    queue.init_app(app, settings.mail_server, settings.app_url)
     security_log.init_app(app, settings.security_log_days)
     counters = RateLimits(redis)
     account_limits.init_app(app, settings, counters)

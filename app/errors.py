@@ -9,6 +9,7 @@ HomestreamError            code, message (a sentence for the person), status, re
 │   ├── StaleForm          the form is too old, or not ours
 │   └── PasswordNeeded     the person has to give their password again first
 ├── NotFound               404: not there, or not the caller's
+├── LinkGone               410: the link in a mail was used, or is too old
 ├── Conflict               409: not now, or there already
 ├── TooMany                429 or 503, retry_after: a limit is reached
 ├── Unavailable            503, retry_after: the database or Redis can't be reached now
@@ -75,6 +76,14 @@ class PasswordNeeded(Forbidden):
 class NotFound(HomestreamError):
     status = 404
     code = "not_found"
+
+
+class LinkGone(HomestreamError):
+    status = 410
+    code = "link_gone"
+
+    def __init__(self) -> None:
+        super().__init__("This link was used already, or it is too old. Ask for a new one.")
 
 
 class Conflict(HomestreamError):

@@ -24,7 +24,7 @@ from app.auth.place import place_of_request
 from app.auth.session_table import TokenReused
 from app.auth.stream_passes import Reader
 from app.db.connection import begin_read_only
-from app.db.models import Person, User, UserSession, db, new_id, utc_now
+from app.db.models import PERSON_COLUMNS, Person, User, UserSession, db, new_id, utc_now
 from app.errors import PasswordNeeded, StaleForm, Unauthenticated
 
 jwt_manager = fje.JWTManager()
@@ -37,7 +37,7 @@ _PASSWORD_MINUTES = 10
 # The person of an open session: one query, made with every request.
 _USERS, _SESSIONS = User.__table__.c, UserSession.__table__.c
 _PERSON = (
-    select(*_USERS["id", "email", "name", "role", "created_at", "delete_at"])
+    select(*_USERS[PERSON_COLUMNS])
     .join(UserSession.__table__, _SESSIONS.user_id == _USERS.id)
     .where(
         _USERS.id == bindparam("person"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,7 +50,8 @@ def iso_utc(time: datetime) -> str:
 
 class User(db.Model):  # type: ignore[name-defined, misc]
     """An account. `role` is "user" for everybody who signs up. `delete_at` is when it is to be
-    deleted, if its person has asked for that."""
+    deleted, if its person has asked for that. `email_verified_at` is when they confirmed their
+    address, None before. `notices_since` is the time of the first notice not dismissed."""
 
     __tablename__ = "users"
 
@@ -61,6 +62,8 @@ class User(db.Model):  # type: ignore[name-defined, misc]
     password_hash: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     delete_at: Mapped[datetime | None] = mapped_column(index=True)
+    email_verified_at: Mapped[datetime | None]
+    notices_since: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,15 @@ class Person:
     role: str
     created_at: datetime
     delete_at: datetime | None
+    email_verified_at: datetime | None
+    notices_since: datetime | None
+
+
+PERSON_COLUMNS = tuple(column.name for column in fields(Person))
 
 
 def to_person(user: User) -> Person:
-    return Person(user.id, user.email, user.name, user.role, user.created_at, user.delete_at)
+    return Person(*(getattr(user, name) for name in PERSON_COLUMNS))
 
 
 class EndedSession(db.Model):  # type: ignore[name-defined, misc]

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from flask import render_template
 from pydantic import Field
 
+from tool_services.framework.mail import MailServer
 from tool_services.framework.schemas import EmailAddress, Timestamp, ToolArguments, ToolResult
 from tool_services.framework.timestamps import iso_utc
 from tool_services.framework.tokens import Caller
@@ -17,7 +18,6 @@ from tool_services.listings.delivery import deliver
 from tool_services.listings.listing_ids import ListingIds
 from tool_services.listings.listing_report import write_report
 from tool_services.listings.lookup import listings_by_id
-from tool_services.listings.mail import MailServer
 from tool_services.listings.models import OutboxMessage
 from tool_services.listings.outbox import store_once
 from tool_services.listings.report_limits import ReportLimits
