@@ -38,7 +38,9 @@ from app.web import (
     error_responses,
     external_links,
     health,
+    mailbox,
     oauth,
+    password_reset,
     questions,
     run_events,
     runs,
@@ -80,7 +82,7 @@ def create_app(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(auth, account, user_sessions),
+        *(auth, account, user_sessions, password_reset, mailbox),
         *(api, health, streaming_check, oauth, external_links),
     ):
         app.register_blueprint(module.bp)

@@ -28,6 +28,8 @@ Kind = Literal[
     "deletion_asked",
     "deletion_taken_back",
     "account_deleted",
+    "reset_asked",
+    "password_reset",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -46,6 +48,8 @@ SENTENCES: dict[str, str] = {
     "deletion_asked": "The account is to be deleted in a week",
     "deletion_taken_back": "The account is kept after all",
     "account_deleted": "The account was deleted",
+    "reset_asked": "A mail to set a new password was asked for",
+    "password_reset": "A new password was set by the link in a mail",
 }
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200

@@ -19,6 +19,7 @@ from app.db.models import new_id
 
 _KNOWN_DEVICE_SECONDS = 180 * 24 * 3600
 _TOO_MANY_TRIES = "Too many tries."
+_TOO_MANY_MAILS = "Too many mails were asked for."
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class AccountLimits:
     by_account: Limit
     sign_ups: Limit
     tokens: Limit
+    resets: Limit
+    mails: Limit
     known_devices: URLSafeSerializer
     cookie: str
 
@@ -39,6 +42,8 @@ def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
         Limit("failed log-ins by account", settings.account_limit, _TOO_MANY_TRIES),
         Limit("sign-ups by address", settings.sign_up_limit, "Too many accounts from here."),
         Limit("tokens for services", settings.exchange_limit, "Too many tokens for tool services."),
+        Limit("mails asked for by address", settings.reset_limit, _TOO_MANY_MAILS),
+        Limit("mails to an e-mail address", settings.mail_limit, _TOO_MANY_MAILS),
         URLSafeSerializer(app.config["SECRET_KEY"], salt="known device"),
         "__Host-device" if settings.secure else "device",
     )
@@ -52,6 +57,26 @@ def count_sign_up() -> None:
 def count_token(user_id: str) -> None:
     """Count a token that a person's own program gets for a tool service. Raises TooMany."""
     _limits().counters.count(_limits().tokens, user_id)
+
+
+def count_reset() -> None:
+    """Count a mail that is asked for without being signed in. Raises TooMany."""
+    _limits().counters.count(_limits().resets, _address())
+
+
+def count_mail(email: str) -> None:
+    """Count a mail that is asked for to an e-mail address, with an account or without one.
+
+    Raises TooMany.
+    """
+    _limits().counters.count(_limits().mails, email)
+
+
+def forget_failures(email: str) -> None:
+    """Let the account's owner log in at once, who has just shown who they are."""
+    limits = _limits()
+    for key in filter(None, (email, _known_device(email))):
+        limits.counters.forget(limits.by_account, key)
 
 
 def password_attempt(email: str) -> AbstractContextManager[Attempt]:
