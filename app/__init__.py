@@ -35,6 +35,7 @@ from app.web import (
     auth,
     conversations,
     csp_reports,
+    email_addresses,
     error_responses,
     external_links,
     health,
@@ -60,6 +61,7 @@ def create_app(config: Settings | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=settings.max_request_bytes,
+        REQUIRE_VERIFIED_EMAIL=settings.require_verified_email,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
         # Seconds: a reader that misses two pings has lost its connection.
@@ -82,7 +84,7 @@ def create_app(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(auth, account, user_sessions, password_reset, mailbox),
+        *(auth, account, user_sessions, password_reset, email_addresses, mailbox),
         *(api, health, streaming_check, oauth, external_links),
     ):
         app.register_blueprint(module.bp)

@@ -7,6 +7,7 @@ HomestreamError            code, message (a sentence for the person), status, re
 │   └── SessionEnded       the reader's session ended while a stream was open
 ├── Forbidden              403: signed in, but not like this
 │   ├── StaleForm          the form is too old, or not ours
+│   ├── EmailUnverified    the person has to confirm their address first
 │   └── PasswordNeeded     the person has to give their password again first
 ├── NotFound               404: not there, or not the caller's
 ├── LinkGone               410: the link in a mail was used, or is too old
@@ -67,6 +68,10 @@ class Forbidden(HomestreamError):
 
 class StaleForm(Forbidden):
     """A form of an earlier session: its page has to be loaded again before it can be sent."""
+
+
+class EmailUnverified(Forbidden):
+    code = "email_unverified"
 
 
 class PasswordNeeded(Forbidden):

@@ -30,6 +30,10 @@ Kind = Literal[
     "account_deleted",
     "reset_asked",
     "password_reset",
+    "email_verified",
+    "email_change_asked",
+    "email_change_cancelled",
+    "email_changed",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -50,6 +54,10 @@ SENTENCES: dict[str, str] = {
     "account_deleted": "The account was deleted",
     "reset_asked": "A mail to set a new password was asked for",
     "password_reset": "A new password was set by the link in a mail",
+    "email_verified": "The e-mail address was confirmed",
+    "email_change_asked": "A change of the e-mail address was asked for",
+    "email_change_cancelled": "The change of the e-mail address was cancelled",
+    "email_changed": "The e-mail address was changed",
 }
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200

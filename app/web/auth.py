@@ -9,7 +9,7 @@ from flask import Blueprint, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_jwt_extended.exceptions import CSRFError
 
-from app.auth import accounts, security_log, session_table, sessions
+from app.auth import accounts, email_verification, security_log, session_table, sessions
 from app.auth.accounts import Fields, FormErrors, WrongPassword, sign_up
 from app.auth.place import place_of_request
 from app.db.models import User, UserSession
@@ -18,6 +18,7 @@ from app.web.account_limits import count_sign_up, password_attempt, remember_dev
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
+from app.web.mail_links import link_maker
 from app.web.redirects import redirect, safe_next
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
@@ -32,6 +33,8 @@ def signup_form() -> ResponseReturnValue:
 def signup() -> ResponseReturnValue:
     count_sign_up()
     person = sign_up(read_fields())
+    link = link_maker("email_addresses.verify_form")
+    email_verification.queue_verification(person.id, person.email, link)
     security_log.note("signed_up", person.id, place_of_request())
     return _signed_in(person, 201)
 

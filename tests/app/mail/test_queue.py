@@ -48,7 +48,7 @@ def states(product: Product) -> dict[str, tuple[str, int, str]]:
 def test_each_mail_is_sent_once_however_many_workers_send(
     start: Callable[..., Product], mailbox: Mailbox
 ) -> None:
-    product = start({}, smtp_url=mailbox.url, smtp_from="Homes <homes@example.com>")
+    product = start({}, smtp_url=mailbox.url)
     people = [f"{name}@example.com" for name in ("ann", "bob", "refused", "full", "hangs-up")]
     queue(product, *people)
     workers = Pool(4)
