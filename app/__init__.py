@@ -39,6 +39,7 @@ from app.web import (
     error_responses,
     external_links,
     health,
+    invitations,
     mailbox,
     oauth,
     password_reset,
@@ -84,7 +85,7 @@ def create_app(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(auth, account, user_sessions, password_reset, email_addresses, mailbox),
+        *(auth, account, user_sessions, password_reset, email_addresses, mailbox, invitations),
         *(api, health, streaming_check, oauth, external_links),
     ):
         app.register_blueprint(module.bp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BaseModel, EmailStr, Field, TypeAdapter, ValidationError, field_validator
@@ -68,8 +69,11 @@ _EMAIL: TypeAdapter[str] = TypeAdapter(Annotated[EmailStr, Field(max_length=254)
 _MISSING = {"email": "Enter your e-mail address.", "password": "Enter your password."}
 
 
-def sign_up(given: dict[str, Any]) -> User:
-    """Create an account. Raises FormErrors."""
+def sign_up(given: dict[str, Any], admit: Callable[[], None] = lambda: None) -> User:
+    """Create an account. Raises FormErrors, and what `admit` raises.
+
+    `admit` is called in the account's own transaction, once nothing else has to be waited for.
+    """
     try:
         checked = SignUp.model_validate(given)
     except ValidationError as error:
@@ -83,6 +87,7 @@ def sign_up(given: dict[str, Any]) -> User:
         name=checked.name,
         password_hash=passwords.hash_password(checked.password),
     )
+    admit()
     db.session.add(person)
     try:
         db.session.commit()

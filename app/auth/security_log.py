@@ -34,6 +34,8 @@ Kind = Literal[
     "email_change_asked",
     "email_change_cancelled",
     "email_changed",
+    "invitation_made",
+    "invitation_revoked",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -58,6 +60,8 @@ SENTENCES: dict[str, str] = {
     "email_change_asked": "A change of the e-mail address was asked for",
     "email_change_cancelled": "The change of the e-mail address was cancelled",
     "email_changed": "The e-mail address was changed",
+    "invitation_made": "An invitation to sign up was made",
+    "invitation_revoked": "An invitation to sign up was taken back",
 }
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200

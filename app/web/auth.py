@@ -9,11 +9,19 @@ from flask import Blueprint, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_jwt_extended.exceptions import CSRFError
 
-from app.auth import accounts, email_verification, security_log, session_table, sessions
+from app.auth import (
+    accounts,
+    email_verification,
+    invitations,
+    security_log,
+    session_table,
+    sessions,
+)
 from app.auth.accounts import Fields, FormErrors, WrongPassword, sign_up
 from app.auth.place import place_of_request
 from app.db.models import User, UserSession
 from app.errors import Forbidden, Unauthenticated
+from app.lifecycle import services
 from app.web.account_limits import count_sign_up, password_attempt, remember_device
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
@@ -26,13 +34,16 @@ bp = Blueprint("auth", __name__, url_prefix="/auth")
 
 @bp.get("/signup")
 def signup_form() -> ResponseReturnValue:
+    """Show the form to those who may sign up. Raises Forbidden."""
+    _check_open()
     return _form("auth/signup.html")
 
 
 @bp.post("/signup")
 def signup() -> ResponseReturnValue:
     count_sign_up()
-    person = sign_up(read_fields())
+    _check_open()
+    person = sign_up(read_fields(), _admit)
     link = link_maker("email_addresses.verify_form")
     email_verification.queue_verification(person.id, person.email, link)
     security_log.note("signed_up", person.id, place_of_request())
@@ -103,6 +114,29 @@ def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
     return _form(template, error.status, error.fields)
 
 
+def _check_open() -> None:
+    """Check that the request's sender may sign up, as far as is known yet. Raises Forbidden."""
+    mode = services().settings.sign_up
+    if mode == "closed":
+        raise Forbidden("Nobody can sign up here. Ask whoever runs this Homestream.")
+    if mode == "invitation" and not _invitation():
+        raise Forbidden("To sign up here, open the link of an invitation.")
+    if mode == "invitation":
+        invitations.check_invitation(_invitation())
+
+
+def _admit() -> None:
+    """Use up the invitation where one is needed. Raises Forbidden."""
+    if services().settings.sign_up == "invitation":
+        invitations.use_invitation(_invitation())
+
+
+def _invitation() -> str:
+    """Return the invitation's code in the address, the form or the JSON body."""
+    given = request.args.get("invitation") or read_fields().get("invitation", "")
+    return str(given)[:100]
+
+
 def _log_in(given: dict[str, Any]) -> User:
     """Return the account. Raises FormErrors, and notes a wrong password."""
     try:
@@ -114,7 +148,12 @@ def _log_in(given: dict[str, Any]) -> User:
 
 def _form(template: str, status: int = 200, errors: Fields | None = None) -> ResponseReturnValue:
     page = render_template(
-        template, errors=errors or {}, typed=request.form, next=request.values.get("next", "")
+        template,
+        errors=errors or {},
+        typed=request.form,
+        next=request.values.get("next", ""),
+        invitation=request.values.get("invitation", ""),
+        can_sign_up=services().settings.sign_up == "open",
     )
     return page, status
 
