@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, cast
 
 from flask import Flask, current_app
-from sqlalchemy import select
+from sqlalchemy import Select, select, update
 
+from app.auth.device_names import name_device
 from app.auth.place import Place
-from app.db.models import SecurityEvent, db, utc_now
+from app.db.models import Person, SecurityEvent, User, db, utc_now
+from app.mail.letters import write_letter
+from app.mail.queue import queue_mail
 
 Kind = Literal[
     "signed_up",
@@ -36,6 +39,7 @@ Kind = Literal[
     "email_changed",
     "invitation_made",
     "invitation_revoked",
+    "new_device",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -62,9 +66,18 @@ SENTENCES: dict[str, str] = {
     "email_changed": "The e-mail address was changed",
     "invitation_made": "An invitation to sign up was made",
     "invitation_revoked": "An invitation to sign up was taken back",
+    "new_device": "Signed in on a device that was not seen before",
 }
+NOTIFIED = frozenset(
+    {
+        *("password_changed", "password_reset", "token_reused", "new_device"),
+        *("email_change_asked", "email_changed", "data_downloaded", "deletion_asked"),
+    }
+)
+"""What a person is told by mail, and on their pages until they have seen it."""
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200
+_MOST_NOTICES = 5
 
 
 def init_app(app: Flask, kept_days: int) -> None:
@@ -80,6 +93,7 @@ def note(kind: Kind, user_id: str | None, place: Place, detail: str = "") -> Non
     table = SecurityEvent.__table__
     db.session.execute(table.delete().where(SecurityEvent.at < utc_now() - kept))
     event = SecurityEvent(
+        at=utc_now(),
         kind=kind,
         user_id=user_id,
         address=place.address,
@@ -87,7 +101,44 @@ def note(kind: Kind, user_id: str | None, place: Place, detail: str = "") -> Non
         detail=detail[:_LONGEST_DETAIL],
     )
     db.session.add(event)
+    if kind in NOTIFIED and user_id is not None:
+        _notify(user_id, event)
     db.session.commit()
+
+
+def unseen_notices(person: Person) -> list[SecurityEvent]:
+    """List what a person has not been told yet, newest first."""
+    if person.notices_since is None:
+        return []
+    query = _notices(person.id).where(SecurityEvent.at >= person.notices_since)
+    return list(db.session.scalars(query.order_by(SecurityEvent.at.desc()).limit(_MOST_NOTICES)))
+
+
+def dismiss_notices(user_id: str, until: datetime) -> None:
+    """Note that a person has seen the notices up to a time. What came later stays."""
+    later = _notices(user_id).where(SecurityEvent.at > until).order_by(SecurityEvent.at)
+    next_one = db.session.scalar(later.limit(1))
+    seen = update(User).where(User.id == user_id)
+    db.session.execute(seen.values(notices_since=next_one.at if next_one else None))
+    db.session.commit()
+
+
+def _notices(user_id: str) -> Select[SecurityEvent]:
+    return select(SecurityEvent).where(
+        SecurityEvent.user_id == user_id, SecurityEvent.kind.in_(NOTIFIED)
+    )
+
+
+def _notify(user_id: str, event: SecurityEvent) -> None:
+    """Have the person's pages tell them, and their mail if the address is known to be theirs."""
+    person = db.session.get(User, user_id, populate_existing=True)
+    if person is None:
+        return
+    person.notices_since = person.notices_since or event.at
+    if person.email_verified_at is not None:
+        device = name_device(event.device)
+        letter = write_letter("notice", event=event, sentence=SENTENCES[event.kind], device=device)
+        queue_mail(person.email, letter, user_id)
 
 
 def latest(user_id: str | None) -> list[SecurityEvent]:

@@ -73,7 +73,12 @@ def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool
     stream_passes.init_app(app)
     jwt_manager.init_app(app)
     app.after_request(_send_new_tokens)
-    app.jinja_env.globals |= {"csrf_token": csrf_token, "is_admin": is_admin}
+    app.jinja_env.globals |= {
+        "csrf_token": csrf_token,
+        "is_admin": is_admin,
+        "notice_sentences": security_log.SENTENCES,
+        "unseen_notices": lambda: security_log.unseen_notices(current_user()),
+    }
 
 
 def require_user() -> None:

@@ -103,6 +103,11 @@ def remember_device(response: Response, email: str) -> None:
     )
 
 
+def is_known_device(email: str) -> bool:
+    """Whether the browser has signed in to this account before."""
+    return _known_device(email) is not None
+
+
 def _known_device(email: str) -> str | None:
     """Return what names the browser, if it has signed in to this account before."""
     try:

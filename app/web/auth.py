@@ -22,7 +22,7 @@ from app.auth.place import place_of_request
 from app.db.models import User, UserSession
 from app.errors import Forbidden, Unauthenticated
 from app.lifecycle import services
-from app.web.account_limits import count_sign_up, password_attempt, remember_device
+from app.web.account_limits import count_sign_up, is_known_device, password_attempt, remember_device
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -63,7 +63,7 @@ def login() -> ResponseReturnValue:
     with password_attempt(given.get("email", "")) as attempt:
         person = _log_in(given)
         attempt.succeeded = True
-    security_log.note("signed_in", person.id, place_of_request())
+    _note_sign_in(person)
     return _signed_in(person, 200)
 
 
@@ -144,6 +144,15 @@ def _log_in(given: dict[str, Any]) -> User:
     except WrongPassword as error:
         security_log.note("sign_in_failed", error.user_id, place_of_request())
         raise
+
+
+def _note_sign_in(person: User) -> None:
+    """Log the sign-in, and tell the person if nobody has signed in there before."""
+    place = place_of_request()
+    known = is_known_device(person.email) or session_table.knows(person.id, place)
+    security_log.note("signed_in", person.id, place)
+    if not known:
+        security_log.note("new_device", person.id, place)
 
 
 def _form(template: str, status: int = 200, errors: Fields | None = None) -> ResponseReturnValue:
