@@ -69,11 +69,8 @@ _EMAIL: TypeAdapter[str] = TypeAdapter(Annotated[EmailStr, Field(max_length=254)
 _MISSING = {"email": "Enter your e-mail address.", "password": "Enter your password."}
 
 
-def sign_up(given: dict[str, Any], admit: Callable[[], None] = lambda: None) -> User:
-    """Create an account. Raises FormErrors, and what `admit` raises.
-
-    `admit` is called in the account's own transaction, once nothing else has to be waited for.
-    """
+def check_sign_up(given: dict[str, Any]) -> User:
+    """Return the account to be, which is not stored yet. Raises FormErrors."""
     try:
         checked = SignUp.model_validate(given)
     except ValidationError as error:
@@ -82,11 +79,19 @@ def sign_up(given: dict[str, Any], admit: Callable[[], None] = lambda: None) -> 
         raise FormErrors(fields | _password_error(given, "password")) from None
     if wrong_password := _password_error(given, "password"):
         raise FormErrors(wrong_password)
-    person = User(
+    return User(
         email=checked.email.lower(),
         name=checked.name,
         password_hash=passwords.hash_password(checked.password),
     )
+
+
+def sign_up(given: dict[str, Any], admit: Callable[[], None] = lambda: None) -> User:
+    """Create an account. Raises FormErrors, and what `admit` raises.
+
+    `admit` is called in the account's own transaction, once nothing else has to be waited for.
+    """
+    person = check_sign_up(given)
     admit()
     db.session.add(person)
     try:

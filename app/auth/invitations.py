@@ -21,7 +21,7 @@ def make_invitation(made_by: str | None, days: int, uses: int = 1) -> str:
     code = secrets.token_urlsafe(24)
     ends = utc_now() + timedelta(days=days)
     invitation = Invitation(
-        code_digest=_digest(code), made_by=made_by, expires_at=ends, uses_left=uses
+        code_digest=invitation_digest(code), made_by=made_by, expires_at=ends, uses_left=uses
     )
     db.session.add(invitation)
     db.session.commit()
@@ -43,14 +43,16 @@ def revoke_invitation(invitation_id: str) -> bool:
 
 def check_invitation(code: str) -> None:
     """Check that an invitation is good now. Raises Forbidden."""
-    query = select(Invitation.id).where(Invitation.code_digest == _digest(code), _is_good())
+    query = select(Invitation.id).where(
+        Invitation.code_digest == invitation_digest(code), _is_good()
+    )
     if db.session.scalar(query) is None:
         raise Forbidden(_NOT_GOOD)
 
 
-def use_invitation(code: str) -> None:
+def use_invitation(code_digest: str) -> None:
     """Use an invitation once, within the current transaction. Raises Forbidden."""
-    use = update(Invitation).where(Invitation.code_digest == _digest(code), _is_good())
+    use = update(Invitation).where(Invitation.code_digest == code_digest, _is_good())
     if not db.session.execute(  # type: ignore[attr-defined]
         use.values(uses_left=Invitation.uses_left - 1),
         execution_options={"synchronize_session": False},
@@ -63,5 +65,6 @@ def _is_good() -> ColumnElement[bool]:
     return and_(Invitation.uses_left > 0, Invitation.expires_at > utc_now())
 
 
-def _digest(code: str) -> str:
+def invitation_digest(code: str) -> str:
+    """Return what is stored of a code."""
     return sha256(code.encode()).hexdigest()

@@ -13,6 +13,7 @@ from app.auth import (
     accounts,
     email_verification,
     invitations,
+    pending_sign_ups,
     security_log,
     session_table,
     sessions,
@@ -22,11 +23,18 @@ from app.auth.place import place_of_request
 from app.db.models import User, UserSession
 from app.errors import Forbidden, Unauthenticated
 from app.lifecycle import services
-from app.web.account_limits import count_sign_up, is_known_device, password_attempt, remember_device
+from app.mail.queue import has_server
+from app.web.account_limits import (
+    count_mail,
+    count_sign_up,
+    is_known_device,
+    password_attempt,
+    remember_device,
+)
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
-from app.web.mail_links import link_maker
+from app.web.mail_links import link_maker, render_link_page, token_of_request
 from app.web.redirects import redirect, safe_next
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
@@ -43,9 +51,28 @@ def signup_form() -> ResponseReturnValue:
 def signup() -> ResponseReturnValue:
     count_sign_up()
     _check_open()
+    if has_server():
+        return _ask_for_account()
     person = sign_up(read_fields(), _admit)
     link = link_maker("email_addresses.verify_form")
     email_verification.queue_verification(person.id, person.email, link)
+    security_log.note("signed_up", person.id, place_of_request())
+    return _signed_in(person, 201)
+
+
+@bp.get("/complete")
+def complete_form() -> ResponseReturnValue:
+    """Show the form of a link that is good. Raises LinkGone."""
+    return _complete_page()
+
+
+@bp.post("/complete")
+def complete() -> ResponseReturnValue:
+    """Make the account whose address the link confirms, and sign in. Raises LinkGone."""
+    token = token_of_request()
+    with password_attempt(pending_sign_ups.pending_of(token).email) as attempt:
+        person = pending_sign_ups.make_account(token, read_fields().get("password", ""))
+        attempt.succeeded = True
     security_log.note("signed_up", person.id, place_of_request())
     return _signed_in(person, 201)
 
@@ -110,6 +137,8 @@ def logout() -> ResponseReturnValue:
 def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
     if wants_json():
         return fields_as_json(error)
+    if request.endpoint == "auth.complete":
+        return _complete_page(error)
     template = "auth/signup.html" if request.endpoint == "auth.signup" else "auth/login.html"
     return _form(template, error.status, error.fields)
 
@@ -128,7 +157,30 @@ def _check_open() -> None:
 def _admit() -> None:
     """Use up the invitation where one is needed. Raises Forbidden."""
     if services().settings.sign_up == "invitation":
-        invitations.use_invitation(_invitation())
+        invitations.use_invitation(invitations.invitation_digest(_invitation()))
+
+
+def _ask_for_account() -> ResponseReturnValue:
+    """Queue the mail that confirms the address. The reply is the same if it has an account."""
+    given = read_fields()
+    count_mail(accounts.checked_email(given))
+    invitation = _invitation() if services().settings.sign_up == "invitation" else ""
+    pending_sign_ups.ask_for_account(given, invitation, link_maker("auth.complete_form"))
+    message = "We have sent you a mail. Open the link in it to go on."
+    if wants_json():
+        return jsonify(message=message), 202
+    return render_template("auth/mail_asked.html", message=message), 202
+
+
+def _complete_page(error: FormErrors | None = None) -> ResponseReturnValue:
+    token = token_of_request()
+    return render_link_page(
+        "auth/complete.html",
+        error.status if error else 200,
+        errors=error.fields if error else {},
+        token=token,
+        email=pending_sign_ups.pending_of(token).email,
+    )
 
 
 def _invitation() -> str:

@@ -32,6 +32,7 @@ PUBLIC = {
     *("/auth/logout", "/auth/signout"),
     # Links in mails, for whoever has the mail; and a page that is not there for outsiders.
     *("/auth/forgot", "/auth/reset", "/auth/verify", "/auth/email-change"),
+    "/auth/complete",
     *("/mailbox", "/mailbox/<mail_id>"),
 }
 
