@@ -12,7 +12,7 @@ import gevent
 from flask import current_app
 
 from app import account_data
-from app.auth import session_table
+from app.auth import pending_sign_ups, session_table
 from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
@@ -140,13 +140,14 @@ class Services:
                 self._end_streams_of_ended(streaming)
 
     def _delete_accounts(self) -> None:
-        """Delete the accounts that are due, and old mails. Several workers may do the same; it is
-        done once."""
+        """Delete the accounts that are due, old mails and old sign-ups. Several workers may do the
+        same; it is done once."""
         self._every(_DELETE_ACCOUNTS_SECONDS, self._delete_what_is_due)
 
     def _delete_what_is_due(self) -> None:
         account_data.delete_due_accounts(self.registry)
         queue.forget_old_mails()
+        pending_sign_ups.forget_old_sign_ups()
 
     def _send_mails(self) -> None:
         self._every(_SEND_MAILS_SECONDS, queue.send_due_mails)

@@ -35,14 +35,12 @@ def ask_for_account(given: dict[str, Any], invitation: str, link: Callable[[str]
     It is as much work if the address has an account. Then nobody gets the link.
     """
     person = accounts.check_sign_up(given)
-    now = utc_now()
-    db.session.execute(delete(PendingSignUp).where(PendingSignUp.expires_at < now))
     pending = PendingSignUp(
         email=person.email,
         name=person.name,
         password_hash=person.password_hash,
         invitation_digest=invitation_digest(invitation) if invitation else None,
-        expires_at=now + timedelta(hours=HOURS),
+        expires_at=utc_now() + timedelta(hours=HOURS),
     )
     db.session.add(pending)
     db.session.flush()
@@ -86,3 +84,9 @@ def make_account(token: str, password: str) -> User:
         db.session.rollback()
         raise LinkGone from None
     return person
+
+
+def forget_old_sign_ups() -> None:
+    """Delete the accounts to be whose day is over."""
+    db.session.execute(delete(PendingSignUp).where(PendingSignUp.expires_at < utc_now()))
+    db.session.commit()

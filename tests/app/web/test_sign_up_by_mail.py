@@ -9,7 +9,9 @@ import pytest
 import requests
 
 from app.auth.invitations import make_invitation
-from app.db.models import User, db
+from app.auth.pending_sign_ups import forget_old_sign_ups
+from app.db.account_models import PendingSignUp
+from app.db.models import User, db, utc_now
 from scripts.ports import free_port
 from tests.support.mails import latest_link, mails_to
 from tests.support.product import PASSWORD, Product, form
@@ -65,3 +67,14 @@ def test_an_invitation_is_used_when_the_account_is_made(start: Callable[..., Pro
     assert complete(latest_link(product, "ann@example.com")).status_code == 303
     assert complete(latest_link(product, "bob@example.com")).status_code == 403
     assert people(product) == ["ann@example.com"]
+
+
+def test_a_sign_up_that_nobody_confirms_is_forgotten_after_a_day(mailing: Product) -> None:
+    form(mailing, "/auth/signup", **ALICE)
+    with mailing.app.app_context():
+        forget_old_sign_ups()
+        assert db.session.scalar(db.select(PendingSignUp.email)) == ALICE["email"]
+        db.session.execute(db.update(PendingSignUp).values(expires_at=utc_now()))
+        db.session.commit()
+        forget_old_sign_ups()
+    assert complete(latest_link(mailing, ALICE["email"])).status_code == 410
