@@ -75,6 +75,7 @@ NOTIFIED = frozenset(
     }
 )
 """What a person is told by mail, and on their pages until they have seen it."""
+_HAS_ITS_OWN_MAIL = frozenset({"email_change_asked"})
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200
 _MOST_NOTICES = 5
@@ -135,7 +136,7 @@ def _notify(user_id: str, event: SecurityEvent) -> None:
     if person is None:
         return
     person.notices_since = person.notices_since or event.at
-    if person.email_verified_at is not None:
+    if person.email_verified_at is not None and event.kind not in _HAS_ITS_OWN_MAIL:
         device = name_device(event.device)
         letter = write_letter("notice", event=event, sentence=SENTENCES[event.kind], device=device)
         queue_mail(person.email, letter, user_id)
