@@ -9,7 +9,7 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup rotate-keys dev check test coverage test-faults soak fuzz bench lint audit format lock clean
+.PHONY: help run run-cluster setup rotate-keys invite dev check test coverage test-faults soak fuzz bench lint audit format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ setup: $(INSTALLED) $(BROWSER_FILES) ## Set up what is missing for `make run`
 
 rotate-keys: $(INSTALLED) ## Make a new key to sign tool tokens; it takes over after a minute
 	@$(PY) -m scripts.rotate_keys $(DELAY)
+
+invite: setup ## Print a link with which one person can sign up, for DAYS=7 days
+	@$(PY) -m scripts.invite $(DAYS)
 
 dev: $(INSTALLED) $(INSTALLED_DEV) $(NPM_PACKAGES) ## Set up what is missing for the commands below
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import selectinload
 
 from app.auth import accounts, identities, second_factors, security_log, session_table
 from app.auth.place import Place
+from app.db.account_models import Identity
 from app.db.models import (
     Conversation,
-    Identity,
     Message,
     Run,
     SecurityEvent,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -47,6 +47,7 @@ from app.config_types import (
 )
 from tool_services.all_services import default_exchanges, default_urls
 from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
+from tool_services.framework.mail import DEFAULT_SENDER, MailServer, Sender, SmtpUrl
 
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 """What people call this machine when they sit at it."""
@@ -56,6 +57,10 @@ OPENAI_URL = "https://api.openai.com/v1"
 _HAS_SECRET = re.compile(r"SECRET|API_KEY|DATABASE_URL|REDIS_URL|SMTP_URL|MCP_SERVERS")
 _REASONS = {"missing": "is missing", "extra_forbidden": "is none of url, token and tools"}
 """Rest of the sentence by the type of pydantic's error, where its own message won't do."""
+
+
+_MAIL_SECONDS = 20.0
+"""How long giving one e-mail to the mail server may take."""
 
 
 class McpServer(BaseModel):
@@ -108,6 +113,14 @@ class Settings(BaseSettings):
     security_log_days: Count = 180
     access_token_minutes: Count = 60
     refresh_token_days: Count = 30
+    sign_up: Literal["open", "invitation", "closed"] = "open"
+    require_verified_email: bool = False
+    mail_limit: Rate = "5 per hour; 20 per day"
+    reset_limit: Rate = "20 per hour"
+
+    # Mail
+    smtp_url: SmtpUrl = None
+    smtp_from: Sender = DEFAULT_SENDER
 
     # Sign-in by a provider
     oidc_issuer: Issuer = ""
@@ -238,6 +251,14 @@ class Settings(BaseSettings):
         if self.uses_demo_model:
             return f"http://127.0.0.1:{self.demo_model_port}/v1"
         return self.openai_base_url or OPENAI_URL
+
+    @property
+    def mail_server(self) -> MailServer | None:
+        """The server that sends e-mails. Without one they are kept, for the operator to read."""
+        if self.smtp_url is None:
+            return None
+        url = self.smtp_url.get_secret_value()
+        return MailServer.from_url(url, self.smtp_from, _MAIL_SECONDS)
 
     @property
     def models(self) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ HomestreamError            code, message (a sentence for the person), status, re
 │   └── SessionEnded       the reader's session ended while a stream was open
 ├── Forbidden              403: signed in, but not like this
 │   ├── StaleForm          the form is too old, or not ours
+│   ├── EmailUnverified    the person has to confirm their address first
 │   └── PasswordNeeded     the person has to give their password again first
 ├── NotFound               404: not there, or not the caller's
+├── LinkGone               410: the link in a mail was used, or is too old
 ├── Conflict               409: not now, or there already
 ├── TooMany                429 or 503, retry_after: a limit is reached
 ├── Unavailable            503, retry_after: the database or Redis can't be reached now
@@ -68,6 +70,10 @@ class StaleForm(Forbidden):
     """A form of an earlier session: its page has to be loaded again before it can be sent."""
 
 
+class EmailUnverified(Forbidden):
+    code = "email_unverified"
+
+
 class PasswordNeeded(Forbidden):
     code = "password_needed"
 
@@ -75,6 +81,14 @@ class PasswordNeeded(Forbidden):
 class NotFound(HomestreamError):
     status = 404
     code = "not_found"
+
+
+class LinkGone(HomestreamError):
+    status = 410
+    code = "link_gone"
+
+    def __init__(self) -> None:
+        super().__init__("This link was used already, or it is too old. Ask for a new one.")
 
 
 class Conflict(HomestreamError):

@@ -12,13 +12,14 @@ import gevent
 from flask import current_app
 
 from app import account_data
-from app.auth import session_table
+from app.auth import pending_sign_ups, session_table
 from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
 from app.db.connection import is_unavailable
 from app.db.models import db
 from app.db.server_watch import watch_server
+from app.mail import queue
 from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
 from app.runs.event_log import EventLog
@@ -34,6 +35,7 @@ _MARGIN_SECONDS = 2.0
 _RENEW_STREAMS_SECONDS = 3.0
 _CHECK_SESSIONS_SECONDS = 2.0
 _DELETE_ACCOUNTS_SECONDS = 600.0
+_SEND_MAILS_SECONDS = 1.0
 _NO_OTHER_WORKER = 3
 """The exit code on which gunicorn starts no other worker."""
 _UNKNOWN_TOOL = "APPROVALS names %s, but no tool is called that. Correct it in the settings."
@@ -65,6 +67,8 @@ class Services:
             self._watch_database,
         ]
         loops += [self._watch_sessions, self._delete_accounts]
+        if self.settings.smtp_url:
+            loops.append(self._send_mails)
         if self.settings.approvals:
             loops.append(self._check_approvals)
         self._loops += [gevent.spawn(loop) for loop in (*loops, *self.supervisor.loops())]
@@ -136,12 +140,25 @@ class Services:
                 self._end_streams_of_ended(streaming)
 
     def _delete_accounts(self) -> None:
-        """Delete the accounts that are due. Several workers may do the same; it is done once."""
+        """Delete the accounts that are due, old mails and old sign-ups. Several workers may do the
+        same; it is done once."""
+        self._every(_DELETE_ACCOUNTS_SECONDS, self._delete_what_is_due)
+
+    def _delete_what_is_due(self) -> None:
+        account_data.delete_due_accounts(self.registry)
+        queue.forget_old_mails()
+        pending_sign_ups.forget_old_sign_ups()
+
+    def _send_mails(self) -> None:
+        self._every(_SEND_MAILS_SECONDS, queue.send_due_mails)
+
+    def _every(self, seconds: float, work: Callable[[], None]) -> None:
+        """Do some work on the database again and again, but for when that is away."""
         while True:
-            gevent.sleep(_DELETE_ACCOUNTS_SECONDS)
+            gevent.sleep(seconds)
             try:
                 with self.subscriptions.app.app_context():
-                    account_data.delete_due_accounts(self.registry)
+                    work()
             except Exception as error:
                 if not is_unavailable(error):
                     raise

@@ -16,6 +16,7 @@ from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.lifecycle import Services
 from app.llm.model_client import ModelClient
+from app.mail import queue
 from app.rendering import templates
 from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
@@ -35,15 +36,19 @@ from app.web import (
     auth,
     conversations,
     csp_reports,
+    email_addresses,
     error_responses,
     external_links,
     health,
     identities,
+    invitations,
+    mailbox,
     oauth,
     oidc,
     passkey_challenges,
     passkey_log_in,
     passkeys,
+    password_reset,
     questions,
     run_events,
     runs,
@@ -66,6 +71,7 @@ def wire(config: Settings | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=settings.max_request_bytes,
+        REQUIRE_VERIFIED_EMAIL=settings.require_verified_email,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
         # Seconds: a reader that misses two pings has lost its connection.
@@ -81,6 +87,7 @@ def wire(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     error_responses.init_app(app)
+    queue.init_app(app, settings.mail_server, settings.app_url)
     security_log.init_app(app, settings.security_log_days)
     counters = RateLimits(redis)
     account_limits.init_app(app, settings, counters)
@@ -93,6 +100,7 @@ def wire(config: Settings | None = None) -> Flask:
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities),
+        *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
         *(api, health, streaming_check, oauth, external_links),
     ):

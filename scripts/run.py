@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 import requests
 
+from app.auth.operator_key import operator_key
+from app.config import load_settings
 from scripts import StartError
 from scripts.child_processes import end_with_parent
 from scripts.programs import run_programs
@@ -47,7 +49,17 @@ def run() -> int:
     check_ports(services)
     migrate()
     programs = [service.program for service in services]
-    return run_programs(programs, program_env(), lambda: wait_until_ready(services))
+    return run_programs(programs, program_env(), lambda: _ready(services))
+
+
+def _ready(services: Sequence[Service]) -> str:
+    """Wait until all services answer, and return the lines to show then."""
+    settings = load_settings()
+    lines = [wait_until_ready(services)]
+    if settings.smtp_url is None:
+        key = operator_key(settings.secret_key.get_secret_value())
+        lines.append(f"Mails about accounts, for you alone: {services[0].url}/mailbox?key={key}")
+    return "\n".join(lines)
 
 
 def run_command(command: Callable[[], int]) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from pydantic import BaseModel, EmailStr, Field, ValidationError, field_validator
+from pydantic import BaseModel, EmailStr, Field, TypeAdapter, ValidationError, field_validator
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
@@ -64,11 +65,12 @@ _SENTENCES = {
     "email": "Enter an e-mail address like ann@example.com.",
     "name": "Enter your name, in at most 100 characters.",
 }
+_EMAIL: TypeAdapter[str] = TypeAdapter(Annotated[EmailStr, Field(max_length=254)])
 _MISSING = {"email": "Enter your e-mail address.", "password": "Enter your password."}
 
 
-def sign_up(given: dict[str, Any]) -> User:
-    """Create an account. Raises FormErrors."""
+def check_sign_up(given: dict[str, Any]) -> User:
+    """Return the account to be, which is not stored yet. Raises FormErrors."""
     try:
         checked = SignUp.model_validate(given)
     except ValidationError as error:
@@ -77,11 +79,20 @@ def sign_up(given: dict[str, Any]) -> User:
         raise FormErrors(fields | _password_error(given, "password")) from None
     if wrong_password := _password_error(given, "password"):
         raise FormErrors(wrong_password)
-    person = User(
+    return User(
         email=checked.email.lower(),
         name=checked.name,
         password_hash=passwords.hash_password(checked.password),
     )
+
+
+def sign_up(given: dict[str, Any], admit: Callable[[], None] = lambda: None) -> User:
+    """Create an account. Raises FormErrors, and what `admit` raises.
+
+    `admit` is called in the account's own transaction, once nothing else has to be waited for.
+    """
+    person = check_sign_up(given)
+    admit()
     db.session.add(person)
     try:
         db.session.commit()
@@ -98,7 +109,7 @@ def log_in(given: dict[str, Any]) -> User:
     missing = [name for name, value in (("email", email), ("password", password)) if not value]
     if missing:
         raise FormErrors({name: _MISSING[name] for name in missing})
-    person = _find(email)
+    person = find(email)
     known = person.password_hash if person else None
     if len(password) > LONGEST or not passwords.verify_password(known, password):
         # Without the address: people type their password into the wrong field.
@@ -120,10 +131,23 @@ def change_name(user_id: str, given: dict[str, Any]) -> None:
 def change_password(user_id: str, given: dict[str, Any]) -> None:
     """Change a person's password. Raises FormErrors."""
     person = db.session.get_one(User, user_id)
+    person.password_hash = hash_new_password(person, given)
+    db.session.commit()
+
+
+def hash_new_password(person: User, given: dict[str, Any]) -> str:
+    """Return the hash of `new_password`, if it can be this person's. Raises FormErrors."""
     if wrong := _password_error(given | {"email": person.email}, "new_password"):
         raise FormErrors(wrong)
-    person.password_hash = passwords.hash_password(given["new_password"])
-    db.session.commit()
+    return passwords.hash_password(given["new_password"])
+
+
+def checked_email(given: dict[str, Any], field: str = "email") -> str:
+    """Return the address in a field, in lower case. Raises FormErrors."""
+    try:
+        return str(_EMAIL.validate_python(given.get(field, "").strip())).lower()
+    except ValidationError:
+        raise FormErrors({field: _SENTENCES["email"]}) from None
 
 
 def is_password_of(user_id: str, password: str) -> bool:
@@ -136,7 +160,8 @@ def _password_error(given: dict[str, Any], field: str) -> Fields:
     return {field: problem} if problem else {}
 
 
-def _find(email: str) -> User | None:
+def find(email: str) -> User | None:
+    """Return the account with this address, which is in lower case."""
     if "\0" in email:
         # PostgreSQL refuses to look for it.
         return None

@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.auth.accounts import FormErrors
 from app.auth.sealing import Unreadable, seal, unseal
-from app.db.models import AuthenticatorApp, Person, db
+from app.db.account_models import AuthenticatorApp
+from app.db.models import Person, db
 from app.errors import Conflict
 
 log = logging.getLogger(__name__)

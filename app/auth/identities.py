@@ -8,7 +8,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.auth.accounts import LONGEST_NAME
 from app.auth.provider import Claims
-from app.db.models import Identity, User, db
+from app.db.account_models import Identity
+from app.db.models import User, db, utc_now
 from app.errors import Conflict, Forbidden, NotFound
 
 NO_PASSWORD = ""
@@ -45,7 +46,7 @@ def sign_up(issuer: str, claims: Claims, *, allowed: bool) -> User:
         raise Forbidden("You have no account here yet. Ask whoever runs this for one.")
     named = claims.name if claims.name.isprintable() else ""
     name = named[:LONGEST_NAME] or email.partition("@")[0][:LONGEST_NAME]
-    person = User(email=email, name=name, password_hash=NO_PASSWORD)
+    person = User(email=email, name=name, password_hash=NO_PASSWORD, email_verified_at=utc_now())
     db.session.add(person)
     try:
         db.session.flush()

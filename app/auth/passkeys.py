@@ -29,7 +29,8 @@ from webauthn.helpers.structs import (
 
 from app.auth.accounts import FormErrors
 from app.auth.rate_limits import digest
-from app.db.models import Passkey, Person, UsedChallenge, User, db, utc_now
+from app.db.account_models import Passkey, UsedChallenge
+from app.db.models import Person, User, db, utc_now
 from app.errors import Conflict, NotFound
 from app.json_input import parse_json
 

@@ -74,6 +74,16 @@ class RateLimits:
                 for limit, key in counted:
                     self._take_back(limit, key)
 
+    def forget(self, limit: Limit, key: str) -> None:
+        """Forget what was counted for the key."""
+        for rate in limit.rates:
+            names = (limit.name, digest(key))
+            try:
+                (self._shared or self._own).clear(rate, *names)
+            except redis.RedisError as error:
+                log.warning("%s could not be forgotten for all workers: %s", limit.name, error)
+            self._own.clear(rate, *names)
+
     def _take_back(self, limit: Limit, key: str) -> None:
         for rate in limit.rates:
             self._hit(rate, limit, key, -1)

@@ -11,7 +11,8 @@ from hashlib import sha256
 
 from sqlalchemy import delete, func, select, update
 
-from app.db.models import RecoveryCode, db, utc_now
+from app.db.account_models import RecoveryCode
+from app.db.models import db, utc_now
 
 COUNT = 10
 # 32 letters, 5 bits each, without those that look alike: l and 1, o and 0.

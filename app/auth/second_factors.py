@@ -10,7 +10,8 @@ from sqlalchemy import select
 
 from app.auth import authenticator_apps, passkeys, recovery_codes
 from app.auth.security_log import Kind
-from app.db.models import AuthenticatorApp, Passkey, db, iso_utc
+from app.db.account_models import AuthenticatorApp, Passkey
+from app.db.models import db, iso_utc
 
 _LONGEST_CODE = 100
 

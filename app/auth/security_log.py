@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Literal, cast
 
 from flask import Flask, current_app
-from sqlalchemy import select
+from sqlalchemy import Select, select, update
 
+from app.auth.device_names import name_device
 from app.auth.place import Place
-from app.db.models import SecurityEvent, db, utc_now
+from app.db.models import Person, SecurityEvent, User, db, utc_now
+from app.mail.letters import write_letter
+from app.mail.queue import queue_mail
 
 Kind = Literal[
     "signed_up",
@@ -43,6 +46,15 @@ Kind = Literal[
     "provider_confirmed",
     "provider_connected",
     "provider_disconnected",
+    "reset_asked",
+    "password_reset",
+    "email_verified",
+    "email_change_asked",
+    "email_change_cancelled",
+    "email_changed",
+    "invitation_made",
+    "invitation_revoked",
+    "new_device",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -76,9 +88,30 @@ SENTENCES: dict[str, str] = {
     "provider_confirmed": "Signed in by a provider once more, instead of the password",
     "provider_connected": "A provider was connected",
     "provider_disconnected": "A provider was disconnected",
+    "reset_asked": "A mail to set a new password was asked for",
+    "password_reset": "A new password was set by the link in a mail",
+    "email_verified": "The e-mail address was confirmed",
+    "email_change_asked": "A change of the e-mail address was asked for",
+    "email_change_cancelled": "The change of the e-mail address was cancelled",
+    "email_changed": "The e-mail address was changed",
+    "invitation_made": "An invitation to sign up was made",
+    "invitation_revoked": "An invitation to sign up was taken back",
+    "new_device": "Signed in on a device that was not seen before",
 }
+NOTIFIED = frozenset(
+    {
+        *("password_changed", "password_reset", "token_reused", "new_device"),
+        *("email_change_asked", "email_changed", "data_downloaded", "deletion_asked"),
+        *("second_factor_added", "second_factor_removed", "second_factor_refused"),
+        *("recovery_codes_made", "recovery_code_used", "passkey_added", "passkey_removed"),
+        *("provider_connected", "provider_disconnected"),
+    }
+)
+"""What a person is told by mail, and on their pages until they have seen it."""
+_HAS_ITS_OWN_MAIL = frozenset({"email_change_asked"})
 PAGE_LENGTH = 100
 _LONGEST_DETAIL = 200
+_MOST_NOTICES = 5
 
 
 def init_app(app: Flask, kept_days: int) -> None:
@@ -94,6 +127,7 @@ def note(kind: Kind, user_id: str | None, place: Place, detail: str = "") -> Non
     table = SecurityEvent.__table__
     db.session.execute(table.delete().where(SecurityEvent.at < utc_now() - kept))
     event = SecurityEvent(
+        at=utc_now(),
         kind=kind,
         user_id=user_id,
         address=place.address,
@@ -101,7 +135,44 @@ def note(kind: Kind, user_id: str | None, place: Place, detail: str = "") -> Non
         detail=detail[:_LONGEST_DETAIL],
     )
     db.session.add(event)
+    if kind in NOTIFIED and user_id is not None:
+        _notify(user_id, event)
     db.session.commit()
+
+
+def unseen_notices(person: Person) -> list[SecurityEvent]:
+    """List what a person has not been told yet, newest first."""
+    if person.notices_since is None:
+        return []
+    query = _notices(person.id).where(SecurityEvent.at >= person.notices_since)
+    return list(db.session.scalars(query.order_by(SecurityEvent.at.desc()).limit(_MOST_NOTICES)))
+
+
+def dismiss_notices(user_id: str, until: datetime) -> None:
+    """Note that a person has seen the notices up to a time. What came later stays."""
+    later = _notices(user_id).where(SecurityEvent.at > until).order_by(SecurityEvent.at)
+    next_one = db.session.scalar(later.limit(1))
+    seen = update(User).where(User.id == user_id)
+    db.session.execute(seen.values(notices_since=next_one.at if next_one else None))
+    db.session.commit()
+
+
+def _notices(user_id: str) -> Select[SecurityEvent]:
+    return select(SecurityEvent).where(
+        SecurityEvent.user_id == user_id, SecurityEvent.kind.in_(NOTIFIED)
+    )
+
+
+def _notify(user_id: str, event: SecurityEvent) -> None:
+    """Have the person's pages tell them, and their mail if the address is known to be theirs."""
+    person = db.session.get(User, user_id, populate_existing=True)
+    if person is None:
+        return
+    person.notices_since = person.notices_since or event.at
+    if person.email_verified_at is not None and event.kind not in _HAS_ITS_OWN_MAIL:
+        device = name_device(event.device)
+        letter = write_letter("notice", event=event, sentence=SENTENCES[event.kind], device=device)
+        queue_mail(person.email, letter, user_id)
 
 
 def latest(user_id: str | None) -> list[SecurityEvent]:

@@ -90,6 +90,13 @@ def note_password(session_id: str) -> None:
     _changes(_unless_ended(UserSession.id == session_id).values(password_at=utc_now()))
 
 
+def knows(user_id: str, place: Place) -> bool:
+    """Whether the person has, or lately had, a session on this device at this address."""
+    same = (UserSession.address == place.address, UserSession.device == place.device)
+    query = select(UserSession.id).where(UserSession.user_id == user_id, *same)
+    return db.session.scalar(query.limit(1)) is not None
+
+
 def of_person(user_id: str) -> list[UserSession]:
     """List a person's open sessions, the one seen last first."""
     query = select(UserSession).where(UserSession.user_id == user_id, _is_open())

@@ -24,8 +24,8 @@ from app.auth.place import place_of_request
 from app.auth.session_table import TokenReused
 from app.auth.stream_passes import Reader
 from app.db.connection import begin_read_only
-from app.db.models import Person, User, UserSession, db, new_id, utc_now
-from app.errors import PasswordNeeded, StaleForm, Unauthenticated
+from app.db.models import PERSON_COLUMNS, Person, User, UserSession, db, new_id, utc_now
+from app.errors import EmailUnverified, PasswordNeeded, StaleForm, Unauthenticated
 
 jwt_manager = fje.JWTManager()
 
@@ -34,10 +34,13 @@ BAD_TOKEN = (JWTExtendedException, jwt.PyJWTError)
 _PASSWORD_MINUTES = 10
 """How long after giving the password a person may do what asks for it."""
 
+_ACCOUNT_PATH = "/auth/"
+"""Below it are the pages of one's own account, which need no confirmed address."""
+
 # The person of an open session: one query, made with every request.
 _USERS, _SESSIONS = User.__table__.c, UserSession.__table__.c
 _PERSON = (
-    select(*_USERS["id", "email", "name", "role", "created_at", "delete_at"])
+    select(*_USERS[PERSON_COLUMNS])
     .join(UserSession.__table__, _SESSIONS.user_id == _USERS.id)
     .where(
         _USERS.id == bindparam("person"),
@@ -70,14 +73,19 @@ def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool
     stream_passes.init_app(app)
     jwt_manager.init_app(app)
     app.after_request(_send_new_tokens)
-    app.jinja_env.globals |= {"csrf_token": csrf_token, "is_admin": is_admin}
+    app.jinja_env.globals |= {
+        "csrf_token": csrf_token,
+        "is_admin": is_admin,
+        "notice_sentences": security_log.SENTENCES,
+        "unseen_notices": lambda: security_log.unseen_notices(current_user()),
+    }
 
 
 def require_user() -> None:
     """Let only a signed-in person on; for a blueprint's `before_request`.
 
     A browser whose access token has run out goes on by its refresh token. Raises Unauthenticated,
-    or StaleForm when a form lacks the session's CSRF value.
+    StaleForm when a form lacks the session's CSRF value, or EmailUnverified.
     """
     try:
         verify_token()
@@ -87,6 +95,11 @@ def require_user() -> None:
         _continue_by_refresh_token()
     g.person = fje.get_current_user()
     g.csrf = str(fje.get_jwt().get("csrf", ""))
+    if not _may_go_on(current_user()) and not request.path.startswith(_ACCOUNT_PATH):
+        raise EmailUnverified(
+            f"Confirm your e-mail address first. The link is in a mail to {current_user().email}, "
+            "and your account page sends it again."
+        )
 
 
 def verify_token(**options: Any) -> None:
@@ -151,14 +164,16 @@ def stream_pass(run_id: str) -> str:
 def bearer(token: str) -> str | None:
     """Return the id of the person whose access token this is.
 
-    None for any other token, a bad one, or one whose session has ended.
+    None for any other token, a bad one, one whose session has ended, or one of a person who has to
+    confirm their address first.
     """
     try:
         claims = fje.decode_token(token)
     except BAD_TOKEN:
         return None
     person = _find_person(claims)
-    return person.id if person and claims.get("type") == "access" else None
+    good = person is not None and _may_go_on(person) and claims.get("type") == "access"
+    return person.id if person and good else None
 
 
 @dataclass(frozen=True)
@@ -205,6 +220,12 @@ def _tokens(person_id: str, claims: dict[str, Any], generation: int) -> Tokens:
         fje.create_access_token(person_id, additional_claims=kept),
         fje.create_refresh_token(person_id, additional_claims=renewing),
     )
+
+
+def _may_go_on(person: Person) -> bool:
+    """Whether the person has confirmed their address, where that is required."""
+    required = current_app.config["REQUIRE_VERIFIED_EMAIL"]
+    return not required or person.email_verified_at is not None
 
 
 def _lifetime() -> timedelta:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Case,
     ColumnElement,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    LargeBinary,
     String,
     Text,
-    UniqueConstraint,
     case,
     or_,
 )
@@ -53,7 +50,8 @@ def iso_utc(time: datetime) -> str:
 
 class User(db.Model):  # type: ignore[name-defined, misc]
     """An account. `role` is "user" for everybody who signs up. `delete_at` is when it is to be
-    deleted, if its person has asked for that."""
+    deleted, if its person has asked for that. `email_verified_at` is when they confirmed their
+    address, None before. `notices_since` is the time of the first notice not dismissed."""
 
     __tablename__ = "users"
 
@@ -64,6 +62,8 @@ class User(db.Model):  # type: ignore[name-defined, misc]
     password_hash: Mapped[str] = mapped_column(String(255))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     delete_at: Mapped[datetime | None] = mapped_column(index=True)
+    email_verified_at: Mapped[datetime | None]
+    notices_since: Mapped[datetime | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,15 @@ class Person:
     role: str
     created_at: datetime
     delete_at: datetime | None
+    email_verified_at: datetime | None
+    notices_since: datetime | None
+
+
+PERSON_COLUMNS = tuple(column.name for column in fields(Person))
 
 
 def to_person(user: User) -> Person:
-    return Person(user.id, user.email, user.name, user.role, user.created_at, user.delete_at)
+    return Person(*(getattr(user, name) for name in PERSON_COLUMNS))
 
 
 class EndedSession(db.Model):  # type: ignore[name-defined, misc]
@@ -133,72 +138,6 @@ class SecurityEvent(db.Model):  # type: ignore[name-defined, misc]
     address: Mapped[str] = mapped_column(String(45))
     device: Mapped[str] = mapped_column(String(300))
     detail: Mapped[str] = mapped_column(String(200))
-
-
-class AuthenticatorApp(db.Model):  # type: ignore[name-defined, misc]
-    """An app that shows a person's codes (TOTP), set up and confirmed by a code.
-
-    `secret` is encrypted. `last_step` is the time step of the last code that was used: older codes
-    are refused.
-    """
-
-    __tablename__ = "authenticator_apps"
-
-    user_id: Mapped[str] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
-    )
-    secret: Mapped[str] = mapped_column(Text)
-    last_step: Mapped[int] = mapped_column(BigInteger)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-
-
-class RecoveryCode(db.Model):  # type: ignore[name-defined, misc]
-    """The hash of a code that is good for one second step, where the app or passkey is lost."""
-
-    __tablename__ = "recovery_codes"
-
-    user_id: Mapped[str] = mapped_column(
-        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True
-    )
-    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    used_at: Mapped[datetime | None]
-
-
-class Passkey(db.Model):  # type: ignore[name-defined, misc]
-    """A WebAuthn credential. `credential_id` is base64url, `public_key` a COSE key."""
-
-    __tablename__ = "passkeys"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)
-    public_key: Mapped[bytes] = mapped_column(LargeBinary)
-    sign_count: Mapped[int] = mapped_column(BigInteger)
-    name: Mapped[str] = mapped_column(String(100))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    used_at: Mapped[datetime | None]
-
-
-class UsedChallenge(db.Model):  # type: ignore[name-defined, misc]
-    """A passkey's challenge that was used, so that it can't be used again before it expires."""
-
-    __tablename__ = "used_challenges"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    expires_at: Mapped[datetime] = mapped_column(index=True)
-
-
-class Identity(db.Model):  # type: ignore[name-defined, misc]
-    """Who a user is at a provider: its issuer's name for itself, and its id of the person."""
-
-    __tablename__ = "identities"
-    __table_args__ = (UniqueConstraint("issuer", "subject", name="uq_identities_issuer_subject"),)
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
-    issuer: Mapped[str] = mapped_column(String(255))
-    subject: Mapped[str] = mapped_column(String(255))
-    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Conversation(db.Model):  # type: ignore[name-defined, misc]

@@ -192,11 +192,13 @@ class Producer:
     def _run_agent(self, attempt: Attempt) -> None:
         """Record everything that the agent yields. Raises what the agent raises."""
         minutes = self._settings.approval_minutes
+        person = attempt.place.person
         tools = UserTools(
             self._registry,
-            attempt.place.person.id,
+            person.id,
             RunApprovals(self._app, attempt.recorder.run_id, minutes),
             ApprovalRules(self._settings.approvals),
+            email_verified=person.email_verified_at is not None,
         )
         steps = respond(
             attempt.messages,

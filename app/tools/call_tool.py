@@ -31,12 +31,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class UserTools:
-    """The tools as one person may call them: the agent's Toolbox."""
+    """The tools as one person may call them: the agent's Toolbox.
+
+    `email_verified` says whether they have confirmed their address.
+    """
 
     registry: ToolRegistry
     user_id: str
     approvals: RunApprovals | None = None
     rules: ApprovalRules = field(default_factory=ApprovalRules)
+    email_verified: bool = False
 
     def specs(self) -> list[ToolSpec]:
         return [tool.spec() for tool in self.registry.tools()]
@@ -98,9 +102,13 @@ class UserTools:
         self, server: ToolServer, tool: Tool, call_id: str, arguments: dict[str, Any]
     ) -> dict[str, str]:
         """The headers of a call. The token of one that does more than read is for it alone."""
-        only_this: dict[str, str] = {}
+        only_this: dict[str, object] = {}
         if not tool.runs_unasked:
-            only_this = {"args": argument_digest(arguments), "call": call_id}
+            only_this = {
+                "args": argument_digest(arguments),
+                "call": call_id,
+                "email_verified": self.email_verified,
+            }
         scope = " ".join((CALL_SCOPE, *tool.scopes))
         headers = self.registry.headers(server, self.user_id, scope, **only_this)
         return {**headers, "Idempotency-Key": call_id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
@@ -34,7 +35,7 @@ from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
-from app.web.redirects import redirect, safe_next
+from app.web.redirects import path_of, redirect, safe_next
 
 bp = Blueprint("account", __name__, url_prefix="/auth")
 bp.before_request(require_user)
@@ -136,6 +137,19 @@ def show_security_log() -> ResponseReturnValue:
         sentences=security_log.SENTENCES,
         name_device=name_device,
     )
+
+
+@bp.post("/notices/seen")
+def dismiss_notices() -> ResponseReturnValue:
+    """Show the notices up to a time no more. Raises FormErrors."""
+    try:
+        until = datetime.fromisoformat(read_fields().get("until", "")).replace(tzinfo=None)
+    except ValueError:
+        raise FormErrors({"until": "Send the time of the last notice that was seen."}) from None
+    security_log.dismiss_notices(current_user().id, until)
+    if wants_json():
+        return jsonify(message="These notices are shown no more.")
+    return redirect(safe_next(path_of(request.referrer)))
 
 
 @bp.errorhandler(FormErrors)

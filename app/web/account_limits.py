@@ -19,6 +19,7 @@ from app.db.models import new_id
 
 _KNOWN_DEVICE_SECONDS = 180 * 24 * 3600
 _TOO_MANY_TRIES = "Too many tries."
+_TOO_MANY_MAILS = "Too many mails were asked for."
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class AccountLimits:
     tokens: Limit
     second_steps: Limit
     answers: Limit
+    resets: Limit
+    mails: Limit
     known_devices: URLSafeSerializer
     cookie: str
 
@@ -44,6 +47,8 @@ def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
         Limit("failed second steps by account", settings.second_factor_limit, _TOO_MANY_TRIES),
         # Longer than a state is good for.
         Limit("answers of a provider", "1 per 20 minutes", "This has been answered."),
+        Limit("mails asked for by address", settings.reset_limit, _TOO_MANY_MAILS),
+        Limit("mails to an e-mail address", settings.mail_limit, _TOO_MANY_MAILS),
         URLSafeSerializer(app.config["SECRET_KEY"], salt="known device"),
         "__Host-device" if settings.secure else "device",
     )
@@ -57,6 +62,26 @@ def count_sign_up() -> None:
 def count_token(user_id: str) -> None:
     """Count a token that a person's own program gets for a tool service. Raises TooMany."""
     _limits().counters.count(_limits().tokens, user_id)
+
+
+def count_reset() -> None:
+    """Count a mail that is asked for without being signed in. Raises TooMany."""
+    _limits().counters.count(_limits().resets, _address())
+
+
+def count_mail(email: str) -> None:
+    """Count a mail that is asked for to an e-mail address, with an account or without one.
+
+    Raises TooMany.
+    """
+    _limits().counters.count(_limits().mails, email)
+
+
+def forget_failures(email: str) -> None:
+    """Let the account's owner log in at once, who has just shown who they are."""
+    limits = _limits()
+    for key in filter(None, (email, _known_device(email))):
+        limits.counters.forget(limits.by_account, key)
 
 
 def password_attempt(email: str) -> AbstractContextManager[Attempt]:
@@ -101,6 +126,11 @@ def remember_device(response: Response, email: str) -> None:
         httponly=True,
         samesite="Lax",
     )
+
+
+def is_known_device(email: str) -> bool:
+    """Whether the browser has signed in to this account before."""
+    return _known_device(email) is not None
 
 
 def _known_device(email: str) -> str | None:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.db.connection import is_unavailable
 from app.errors import (
+    EmailUnverified,
     HomestreamError,
     PasswordNeeded,
     StaleForm,
@@ -19,7 +20,7 @@ from app.errors import (
     Unavailable,
 )
 from app.web.drafts import typed_question
-from app.web.redirects import load_again, to_login, to_password
+from app.web.redirects import load_again, to_email_address, to_login, to_password
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ def handle_error(error: HomestreamError) -> ResponseReturnValue:
         return to_login()
     if isinstance(error, PasswordNeeded) and not wants_json():
         return to_password()
+    if isinstance(error, EmailUnverified) and request.method == "GET" and not wants_json():
+        return to_email_address()
     if isinstance(error, StaleForm) and request.headers.get("HX-Request"):
         return load_again()
     return render_error(error)

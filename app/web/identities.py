@@ -13,7 +13,8 @@ from app.auth.sessions import (
     require_recent_password,
     require_user,
 )
-from app.db.models import Identity, iso_utc
+from app.db.account_models import Identity
+from app.db.models import iso_utc
 from app.lifecycle import services
 from app.web.error_responses import wants_json
 from app.web.redirects import redirect

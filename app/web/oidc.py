@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from app.auth import identities, security_log, session_table, sessions
 from app.auth.place import place_of_request
 from app.auth.provider import LEEWAY_SECONDS, Claims, Provider, ProviderFailed
+from app.auth.security_log import Kind
 from app.config import Settings
 from app.db.models import User, db
 from app.errors import Forbidden, NotFound
@@ -103,11 +104,12 @@ def _finish(flow: Flow, claims: Claims) -> ResponseReturnValue:
 
 def _sign_in(flow: Flow, claims: Claims) -> ResponseReturnValue:
     issuer = _provider().issuer
-    person = identities.find_person(issuer, claims.subject) or _sign_up(issuer, claims)
+    person = identities.find_person(issuer, claims.subject)
+    kind: Kind | None = "signed_in_by_provider" if person else None
     return finish_sign_in(
-        person,
+        person or _sign_up(issuer, claims),
         200,
-        "signed_in_by_provider",
+        kind,
         target=flow.target,
         # An open session at the provider shows nothing recent: what is sensitive asks once more.
         shown_at=_shown_at(claims),

@@ -51,6 +51,14 @@ def to_password() -> Response:
     return redirect(target)
 
 
+def to_email_address() -> Response:
+    """Lead to where the person confirms their address."""
+    target = url_for("email_addresses.show")
+    if request.headers.get("HX-Request"):
+        return Response(status=403, headers={"HX-Redirect": target})
+    return redirect(target)
+
+
 def load_again() -> Response:
     """Have htmx load the page as it is in this session, with what was typed."""
     keep_draft()

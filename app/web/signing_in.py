@@ -16,13 +16,13 @@ from flask import Flask, Response, current_app, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from app.auth import accounts, second_factors, security_log, sessions
+from app.auth import accounts, second_factors, security_log, session_table, sessions
 from app.auth.place import place_of_request
 from app.auth.rate_limits import digest
 from app.auth.security_log import Kind
 from app.db.models import User, db
 from app.errors import Unauthenticated
-from app.web.account_limits import remember_device
+from app.web.account_limits import is_known_device, remember_device
 from app.web.error_responses import error_headers, wants_json
 from app.web.redirects import redirect, safe_next
 
@@ -77,7 +77,7 @@ def begin_session(
 ) -> ResponseReturnValue:
     """Begin a session for a person who has shown all that they have to."""
     if kind:
-        security_log.note(kind, person.id, place_of_request())
+        _note_sign_in(person, kind)
     tokens = sessions.begin_session(person.id, shown_at)
     if wants_json():
         user = accounts.profile(person)
@@ -117,6 +117,15 @@ def _ask_for_second_step(first: FirstStep, target: str) -> ResponseReturnValue:
         _cookie(), str(token), max_age=_SECONDS, secure=_secure(), httponly=True, samesite="Lax"
     )
     return response
+
+
+def _note_sign_in(person: User, kind: Kind) -> None:
+    """Log the sign-in, and tell the person if nobody has signed in there before."""
+    place = place_of_request()
+    known = is_known_device(person.email) or session_table.knows(person.id, place)
+    security_log.note(kind, person.id, place)
+    if not known:
+        security_log.note("new_device", person.id, place)
 
 
 def _next_page(target: str) -> str:

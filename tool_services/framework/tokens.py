@@ -63,6 +63,7 @@ class Caller:
     """The user on whose behalf a call is made, and the call's idempotency key if it has one.
 
     `args` is the digest of the arguments that the token is for, and `call` the key of the call.
+    `email_verified` says whether the user has confirmed their e-mail address.
     """
 
     user_id: str
@@ -72,6 +73,7 @@ class Caller:
     idempotency_key: str | None = None
     args: str | None = None
     call: str | None = None
+    email_verified: bool = False
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ class TokenVerifier:
             *(claims["sub"], token, claims["jti"], granted),
             args=claims.get("args"),
             call=claims.get("call"),
+            email_verified=claims.get("email_verified") is True,
         )
         self.require_scope(caller, *scopes)
         return caller

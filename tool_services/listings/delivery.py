@@ -8,9 +8,9 @@ from datetime import timedelta
 import gevent
 from sqlalchemy import Update, update
 
+from tool_services.framework.mail import Email, MailError, MailServer, OutcomeUnknown
 from tool_services.framework.timestamps import utc_now
 from tool_services.listings.errors import DeliveryFailedError, DeliveryUnknownError
-from tool_services.listings.mail import Email, MailError, MailServer, OutcomeUnknown
 from tool_services.listings.models import Delivery, OutboxMessage, db
 
 logger = logging.getLogger("tool_services.delivery")

@@ -7,11 +7,13 @@ from typing import Any
 
 import jwt
 import pytest
+import requests
 from flask import request
 
 from app.errors import ToolFailure
 from app.tools.approvals import RunApprovals
 from app.tools.call_tool import UserTools
+from tests.support.mails import latest_link
 from tests.support.product import Person, Product, Stream
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import ToolService
@@ -103,6 +105,19 @@ def test_a_tool_that_the_operator_lets_run_has_a_token_for_its_arguments(
     service = ScopedService("odd:send", reads=False)
     call_once(start, model, service, approvals={"act": "never"})
     assert service.claims[0]["args"] == argument_digest({})
+    assert service.claims[0]["email_verified"] is False
+
+
+def test_a_token_says_that_the_person_has_confirmed_their_address(
+    start: Start, model: ScriptedModel
+) -> None:
+    with ScopedService("odd:send", reads=False) as service:
+        product = start(tool_services={"odd": service.url}, approvals={"act": "never"})
+        alice = product.sign_up("Alice")
+        assert requests.post(latest_link(product, alice.email)).status_code == 200
+        model.script(tool_call("act", {}), text("Done."))
+        alice.ask("x").until("done")
+    assert service.claims[0]["email_verified"] is True
 
 
 def test_no_token_is_minted_for_a_call_that_nobody_approved(

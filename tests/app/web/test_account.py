@@ -147,7 +147,9 @@ def test_what_happens_to_an_account_is_in_its_log(product: Product, alice: Perso
     log_in(product, alice.email, "wrong password")
     sign_in_from(product, alice, "Phone")
     alice.post("/auth/password", new_password=NEW)
-    assert events(alice) == ["password_changed", "signed_in", "sign_in_failed", "signed_up"]
+    assert events(alice) == [
+        *("password_changed", "new_device", "signed_in", "sign_in_failed", "signed_up"),
+    ]
     page = alice.get("/auth/security-log", headers=HTML).text
     assert "A log-in was refused: wrong password" in page
     assert "127.0.0.1" in page
@@ -159,7 +161,7 @@ def test_a_stolen_refresh_token_is_in_the_log(product: Product, alice: Person) -
     change(product, alice, renewed_at=utc_now() - timedelta(minutes=1))
     assert requests.post(f"{product.url}/auth/refresh", headers=refresh).status_code == 401
     alice.bearer = {"Authorization": f"Bearer {sign_in_from(product, alice, 'Phone')}"}
-    assert events(alice)[:2] == ["signed_in", "token_reused"]
+    assert events(alice)[:3] == ["new_device", "signed_in", "token_reused"]
 
 
 def test_nobody_sees_the_log_of_another_account_but_an_admin(
@@ -181,7 +183,7 @@ def test_the_log_forgets_in_time(product: Product, alice: Person) -> None:
         db.session.commit()
     assert events(alice) == ["signed_in"]
     sign_in_from(product, alice, "Phone")
-    assert events(alice) == ["signed_in"]
+    assert events(alice) == ["new_device", "signed_in"]
 
 
 @pytest.mark.engines

@@ -34,6 +34,10 @@ PUBLIC = {
     *("/auth/oidc/start", "/auth/oidc/callback"),
     # Signing out when signed out is no error for a browser; as JSON it is one, tested below.
     *("/auth/logout", "/auth/signout"),
+    # Links in mails, for whoever has the mail; and a page that is not there for outsiders.
+    *("/auth/forgot", "/auth/reset", "/auth/verify", "/auth/email-change"),
+    "/auth/complete",
+    *("/mailbox", "/mailbox/<mail_id>"),
 }
 
 

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from app.auth.passkeys import MOST, RelyingParty, relying_party
-from app.db.models import Passkey, UsedChallenge, db, utc_now
+from app.db.account_models import Passkey, UsedChallenge
+from app.db.models import db, utc_now
 from tests.app.web.test_account import HTML, events, log_in
 from tests.app.web.test_second_factors import log_in_page
 from tests.app.web.test_user_sessions import change

@@ -16,7 +16,8 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 
 from app.account_data import delete_due_accounts
 from app.auth.rate_limits import digest
-from app.db.models import AuthenticatorApp, RecoveryCode, User, db, utc_now
+from app.db.account_models import AuthenticatorApp, RecoveryCode
+from app.db.models import User, db, utc_now
 from tests.app.web.test_account import HTML, NEW, events
 from tests.app.web.test_user_sessions import change
 from tests.support.product import PASSWORD, Person, Product

@@ -73,6 +73,18 @@ def test_a_report_that_was_sent_is_said_to_be_sent(mailing: Service) -> None:
     assert "outbox" not in preview["resource"]["text"]
 
 
+def test_nothing_is_sent_for_somebody_whose_own_address_is_unconfirmed(
+    mailing: Service, mailbox: Mailbox
+) -> None:
+    arguments = {"listingIds": ["L001"], "recipientEmail": "ann@example.com"}
+    for claim in (False, None, "yes"):
+        token = mailing.call_token("sendListingReport", arguments, email_verified=claim)
+        answer = mailing.call("sendListingReport", arguments, token=token)
+        assert (answer.status, answer.body["error"]["code"]) == (403, "email_unverified")
+    assert mailbox.messages == []
+    assert outbox(mailing) == []
+
+
 def test_a_repeated_call_sends_once(mailing: Service, mailbox: Mailbox) -> None:
     first, second = send(mailing, "ann").result, send(mailing, "ann").result
     assert first == second

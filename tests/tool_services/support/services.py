@@ -100,12 +100,18 @@ class Service:
         return self.issuer.token(self.audience, user, **{"scope": " ".join(reads)} | claims)
 
     def call_token(
-        self, tool: str, arguments: Any, user: str = "alice", call: str | None = None
+        self,
+        tool: str,
+        arguments: Any,
+        user: str = "alice",
+        call: str | None = None,
+        **claims: Any,
     ) -> str:
         """A token for this call, as the app mints it for a tool that doesn't only read."""
         scopes = "tools:call", *sorted(self._scopes(tool=tool))
         args = argument_digest(arguments)
-        return self.token(user, scope=" ".join(scopes), args=args, call=call)
+        given = {"args": args, "call": call, "email_verified": True} | claims
+        return self.token(user, scope=" ".join(scopes), **given)
 
     def _scopes(self, tool: str | None = None, read_only: bool | None = None) -> set[str]:
         """What the tool of that name needs, or every one that reads."""

@@ -9,15 +9,16 @@ from typing import Annotated, Literal
 from flask import render_template
 from pydantic import Field
 
+from tool_services.framework.mail import MailServer
 from tool_services.framework.schemas import EmailAddress, Timestamp, ToolArguments, ToolResult
 from tool_services.framework.timestamps import iso_utc
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import Annotations, DisplayPart, Tool, ToolOutput
 from tool_services.listings.delivery import deliver
+from tool_services.listings.errors import EmailUnverifiedError
 from tool_services.listings.listing_ids import ListingIds
 from tool_services.listings.listing_report import write_report
 from tool_services.listings.lookup import listings_by_id
-from tool_services.listings.mail import MailServer
 from tool_services.listings.models import OutboxMessage
 from tool_services.listings.outbox import store_once
 from tool_services.listings.report_limits import ReportLimits
@@ -99,6 +100,8 @@ def send_listing_report_tool(server: MailServer | None, limits: ReportLimits) ->
 def _send_report(
     server: MailServer | None, limits: ReportLimits, arguments: ReportRequest, caller: Caller
 ) -> ToolOutput:
+    if server and not caller.email_verified:
+        raise EmailUnverifiedError
     listings = listings_by_id(arguments.listing_ids)
     report = write_report(listings, arguments.recipient_email, caller)
     report.Delivery = "waiting" if server else "kept"

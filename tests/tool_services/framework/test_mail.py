@@ -15,8 +15,8 @@ from cryptography import x509
 from scripts.ports import free_port
 from tests.support.certificates import write_certificate
 from tests.tool_services.support.mailbox import Mailbox, running_mailbox
+from tool_services.framework.mail import Email, MailError, MailRefused, MailServer
 from tool_services.framework.settings import load_settings
-from tool_services.listings.mail import Email, MailError, MailRefused, MailServer
 from tool_services.listings.settings import ListingsSettings
 
 pytestmark = pytest.mark.slow

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
-from email.utils import formatdate
+from email.utils import formataddr, formatdate, parseaddr
+from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import gevent
-from email_validator import validate_email
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 ATTEMPTS = 3
@@ -40,13 +42,16 @@ class OutcomeUnknown(Exception):
 
 @dataclass(frozen=True)
 class Email:
-    """An e-mail. `id` is the Message-ID without its brackets, the same at each attempt."""
+    """An e-mail. `id` is the Message-ID without its brackets, the same at each attempt.
+
+    Without `html` it is plain text alone.
+    """
 
     id: str
     recipient: str
     subject: str
     text: str
-    html: str
+    html: str = ""
 
 
 @dataclass
@@ -189,7 +194,8 @@ def _as_message(email: Email, sender: str) -> EmailMessage:
     message["Date"] = formatdate()
     message["Message-ID"] = f"<{email.id}>"
     message.set_content(email.text)
-    message.add_alternative(email.html, subtype="html")
+    if email.html:
+        message.add_alternative(email.html, subtype="html")
     return message
 
 
@@ -232,3 +238,25 @@ def _refusal(error: smtplib.SMTPResponseException) -> MailError:
     )
     permanent = error.smtp_code >= _FIRST_PERMANENT_CODE
     return MailRefused(sentence) if permanent else _MailDelayed(sentence)
+
+
+def _check_url(value: SecretStr | None) -> SecretStr | None:
+    if value is not None:
+        MailServer.from_url(value.get_secret_value(), sender="", timeout=1)
+    return value
+
+
+def _check_sender(value: str) -> str:
+    name, address = parseaddr(value)
+    try:
+        validate_email(address, check_deliverability=False)
+    except EmailNotValidError as error:
+        raise ValueError(f"must be like Homes <homes@example.com>: {error}") from None
+    return formataddr((name, address))
+
+
+SmtpUrl = Annotated[SecretStr | None, AfterValidator(_check_url)]
+"""The setting that names a mail server; None if there is none."""
+Sender = Annotated[str, AfterValidator(_check_sender)]
+"""The setting that names the sender, such as Homes <homes@example.com>."""
+DEFAULT_SENDER = "Homestream <homestream@example.com>"

@@ -1,0 +1,27 @@
+"""Signed values for the links in mails. Each purpose has a signature of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+from itsdangerous import BadData, URLSafeTimedSerializer
+
+from app.errors import LinkGone
+
+
+def sign_link(purpose: str, value: Any) -> str:
+    """Return the token of a link."""
+    return str(_serializer(purpose).dumps(value))
+
+
+def read_link(purpose: str, token: str, minutes: int) -> Any:
+    """Return the value in a link's token. Raises LinkGone if it is not ours or older than that."""
+    try:
+        return _serializer(purpose).loads(token, max_age=minutes * 60)
+    except BadData:
+        raise LinkGone from None
+
+
+def _serializer(purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=f"link: {purpose}")

@@ -1,0 +1,1 @@
+"""Mails about accounts: written from templates, queued in the database, sent one by one."""
