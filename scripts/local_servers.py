@@ -132,11 +132,18 @@ class Valkey(LocalServer):
             return False
 
 
+_NOT_DURABLE = (
+    *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "autovacuum=off"),
+    *("-c", "wal_level=minimal", "-c", "max_wal_senders=0"),
+)
+
+
 class Postgres(LocalServer):
     """PostgreSQL with an empty database.
 
     It refuses to run as root, so root runs it as `nobody`, from a folder that `nobody` can reach.
-    With `durable=False` it never waits for the disk, for data that may be lost in a power failure.
+    With `durable=False` it never waits for the disk and never tidies up, for data that may be lost
+    in a power failure and aren't kept for long.
     """
 
     name = "PostgreSQL"
@@ -158,7 +165,7 @@ class Postgres(LocalServer):
             *(str(_programs() / "postgres"), "-D", str(self.folder / "data")),
             *("-h", "127.0.0.1", "-p", str(self.port), "-c", "unix_socket_directories="),
             *("-c", "max_connections=200"),
-            *(() if self._durable else ("-c", "fsync=off")),
+            *(() if self._durable else _NOT_DURABLE),
         ]
 
     def prepare(self) -> None:

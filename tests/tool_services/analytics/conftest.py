@@ -22,7 +22,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture
 def settings(issuer: Issuer, tmp_path: Path, engines: Engines | None) -> dict[str, Any]:
-    return settings_for(issuer, tmp_path / "instance", engines)
+    return settings_for(issuer, tmp_path / "instance", engines, ("listings", "analytics"))
 
 
 @pytest.fixture

@@ -15,6 +15,6 @@ from tests.tool_services.support.services import Service, running_issuer
 @pytest.fixture
 def listings(tmp_path: Path, engines: Engines | None) -> Iterator[Service]:
     with running_issuer() as issuer:
-        settings = settings_for(issuer, tmp_path / "instance", engines)
+        settings = settings_for(issuer, tmp_path / "instance", engines, ("listings",))
         with running_listings(issuer, settings) as service:
             yield service

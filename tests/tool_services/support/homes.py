@@ -34,11 +34,13 @@ HOMES: dict[str, ServiceFactory] = {
 """The services as a Product starts them."""
 
 
-def settings_for(issuer: Issuer, folder: Path, engines: Engines | None) -> dict[str, Any]:
-    """Settings that name databases with the sample rows."""
+def settings_for(
+    issuer: Issuer, folder: Path, engines: Engines | None, names: tuple[str, ...]
+) -> dict[str, Any]:
+    """Settings that name these services' databases with the sample rows."""
     databases = {}
     if engines:
-        for name in _SERVICES:
+        for name in names:
             databases[f"{name}_database_url"] = engines.filled(name, partial(_fill, name, folder))
     else:
         copy_folder(_fill_folder, folder)
