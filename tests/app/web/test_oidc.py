@@ -10,8 +10,10 @@ import pytest
 import requests
 
 from app.auth import provider_session
+from app.auth.identities import connect
 from app.db.account_models import Identity
 from app.db.models import db, utc_now
+from tests.app.web.test_second_factors import code_of, set_up_app
 from tests.app.web.test_user_sessions import change
 from tests.support.oidc_provider import OidcProvider
 from tests.support.product import Person, Product
@@ -192,6 +194,23 @@ def test_an_answer_is_good_once_and_only_in_the_browser_that_asked(
     assert again.status_code == 400
     [cookie] = begun.raw.headers.getlist("Set-Cookie")
     assert all(word in cookie for word in ("HttpOnly", "SameSite=Lax", "Max-Age=600"))
+
+
+def test_the_second_step_comes_after_the_provider_too(
+    start: Start, provider: OidcProvider, browser: requests.Session
+) -> None:
+    product = start(**provider.settings)
+    alice = product.sign_up("Alice")
+    secret, _ = set_up_app(alice)
+    with product.app.app_context():
+        connect(alice.id, provider.settings["oidc_issuer"], "ann-1")
+    asked = sign_in(product, browser, "?next=/tools")
+    assert asked.url == f"{product.url}/auth/second-step?next=/tools"
+    assert browser.get(f"{product.url}/tools").url.startswith(f"{product.url}/auth/login")
+    fields = {"code": code_of(secret, 1), "next": "/tools"}
+    led = browser.post(f"{product.url}/auth/second-factor", data=fields, allow_redirects=False)
+    assert led.headers["Location"] == "/tools"
+    assert events(browser, product)[:2] == ["signed_in_by_provider", "second_factor_used"]
 
 
 def test_without_a_provider_nothing_of_it_is_there(product: Product, alice: Person) -> None:

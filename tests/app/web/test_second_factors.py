@@ -20,7 +20,8 @@ from app.db.account_models import AuthenticatorApp, RecoveryCode
 from app.db.models import User, db, utc_now
 from tests.app.web.test_account import HTML, NEW, events
 from tests.app.web.test_user_sessions import change
-from tests.support.product import PASSWORD, Person, Product
+from tests.support.mails import latest_link
+from tests.support.product import PASSWORD, Person, Product, form
 
 Start = Callable[..., Product]
 PATH = "/auth/second-factor"
@@ -205,6 +206,16 @@ def test_new_recovery_codes_replace_the_old_ones(product: Product, alice: Person
     page = alice.post(f"{PATH}/recovery-codes").text
     assert 'download="homestream-recovery-codes.txt"' in page
     assert "%0A" in page
+
+
+def test_a_new_password_by_mail_leaves_the_second_step_on(product: Product, alice: Person) -> None:
+    set_up_app(alice)
+    form(product, "/auth/forgot", email=alice.email)
+    token = latest_link(product, alice.email).partition("token=")[2]
+    assert form(product, "/auth/reset", token=token, new_password=NEW).status_code == 303
+    body = {"email": alice.email, "password": NEW}
+    answer = requests.post(f"{product.url}/auth/login", json=body)
+    assert answer.json()["error"]["code"] == "second_factor_needed"
 
 
 def test_nobody_sets_up_or_sees_another_persons_second_step(
