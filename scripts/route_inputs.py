@@ -181,9 +181,9 @@ ROUTES = {
     "run_events.stream": Route(
         query="pass", headers="Last-Event-ID", gives=((200, EVENTS),), errors=(204, 429)
     ),
-    "runs.retry": Route(gives=((303, None), (200, HTML), (200, JSON)), errors=(409, 422, 429)),
+    "runs.retry": Route(gives=((303, None), (200, HTML), (201, JSON)), errors=(409, 422, 429)),
     "runs.show": Route(headers="HX-Request", gives=((200, HTML), (302, None))),
-    "runs.stop": Route(gives=((303, None), (200, HTML), (200, JSON)), errors=(409,)),
+    "runs.stop": Route(gives=((303, None), (204, None), (200, JSON)), errors=(409,)),
     "second_factors.add_app": Route(
         "setup! code!", gives=((303, None), (200, HTML), (200, JSON)), errors=(422, 429)
     ),

@@ -27,7 +27,7 @@ from scripts.write_openapi import build_document, path_of
 from tests.support.engines import Engines
 from tests.support.product import Person, Product
 
-REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "10000"))
+REQUESTS = int(os.environ.get("FUZZ_REQUESTS", "7000"))
 """`make fuzz` sends more."""
 MANY = "1000000 per minute"
 SEED = 20_261_126
@@ -426,7 +426,7 @@ def test_no_request_is_answered_with_a_fault(
     undescribed: set[str] = set()
     session = NOBODY
     # What differs on other engines is the SQL, and the first requests send that.
-    for number in range(REQUESTS // (10 if engines else 2)):
+    for number in range(REQUESTS // (7 if engines else 2)):
         if signed_in and number % 50 == 0:
             # Some of the requests sign out.
             session = new_session(product, alice)
