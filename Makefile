@@ -9,7 +9,7 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup rotate-keys invite dev check test coverage test-faults soak fuzz bench lint audit format lock clean
+.PHONY: help run run-cluster setup rotate-keys invite dev check test coverage test-faults soak fuzz openapi bench lint audit format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,9 @@ soak: dev ## Use everything for half an hour, and report what is left over
 
 fuzz: dev ## Send 100,000 odd requests to every route (N=... for another number)
 	@FUZZ_REQUESTS=$(or $(N),100000) $(PY) -m pytest -q -s tests/app/web/test_fuzz.py -k no_request
+
+openapi: dev ## Write docs/openapi.json, after a route has changed
+	@$(PY) -m scripts.write_openapi
 
 bench: dev ## Measure streaming beside two relays, and update docs/performance.md (half an hour)
 	@$(PY) -m bench.streams

@@ -113,6 +113,7 @@ class Settings(BaseSettings):
     security_log_days: Count = 180
     access_token_minutes: Count = 60
     refresh_token_days: Count = 30
+    session_days: Count = 90
     sign_up: Literal["open", "invitation", "closed"] = "open"
     require_verified_email: bool = False
     mail_limit: Rate = "5 per hour; 20 per day"

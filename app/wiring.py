@@ -84,6 +84,7 @@ def wire(config: Settings | None = None) -> Flask:
         app,
         access_minutes=settings.access_token_minutes,
         refresh_days=settings.refresh_token_days,
+        session_days=settings.session_days,
         secure=settings.secure,
     )
     error_responses.init_app(app)

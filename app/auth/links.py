@@ -7,6 +7,7 @@ from typing import Any
 from flask import current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from app.auth.signed_texts import timed_signer
 from app.errors import LinkGone
 
 
@@ -24,4 +25,4 @@ def read_link(purpose: str, token: str, minutes: int) -> Any:
 
 
 def _serializer(purpose: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=f"link: {purpose}")
+    return timed_signer(current_app.config["SECRET_KEY"], f"link: {purpose}")

@@ -50,27 +50,33 @@ def begin(
     return session
 
 
-def renew(session_id: str, generation: int, place: Place, lifetime: timedelta) -> int | None:
-    """Use up the refresh token of `generation`, and return the generation of the next one.
+def renew(
+    session_id: str, generation: int, place: Place, lifetime: timedelta, longest: timedelta
+) -> UserSession | None:
+    """Use up the refresh token of `generation`, and return the session with the next generation.
 
-    None if the session has ended. Raises TokenReused, and ends the session, if the token was used
-    before.
+    It lasts for `lifetime` from now on, but ends `longest` after it began. None if it has ended.
+    Raises TokenReused, and ends the session, if the token was used before.
     """
     now = utc_now()
+    began = db.session.scalar(select(UserSession.created_at).where(UserSession.id == session_id))
+    if began is None or began + longest <= now:
+        return None
     renewal = _unless_ended(UserSession.id == session_id).values(
         generation=generation + 1,
         renewed_at=now,
-        expires_at=now + lifetime,
+        expires_at=min(now + lifetime, began + longest),
         address=place.address,
         device=place.device,
     )
-    if _changes(renewal.where(UserSession.generation == generation)):
-        return generation + 1
+    renewed = _changes(renewal.where(UserSession.generation == generation))
     session = db.session.get(UserSession, session_id, populate_existing=True)
     if session is None or session.is_over:
         return None
-    if session.generation == generation + 1 and now - session.renewed_at < _SAME_MOMENT:
-        return session.generation
+    if renewed or (
+        session.generation == generation + 1 and now - session.renewed_at < _SAME_MOMENT
+    ):
+        return session
     end(UserSession.id == session_id)
     raise TokenReused
 

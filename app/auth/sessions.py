@@ -50,15 +50,18 @@ _PERSON = (
 )
 
 
-def init_app(app: Flask, *, access_minutes: int, refresh_days: int, secure: bool) -> None:
+def init_app(
+    app: Flask, *, access_minutes: int, refresh_days: int, session_days: int, secure: bool
+) -> None:
     app.config.update(
+        SESSION_LONGEST=timedelta(days=session_days),
         JWT_SECRET_KEY=app.config["SECRET_KEY"],
         JWT_ALGORITHM="HS256",
         JWT_ENCODE_ISSUER="homestream-session",
         JWT_DECODE_ISSUER="homestream-session",
         JWT_TOKEN_LOCATION=["headers", "cookies"],
         JWT_ACCESS_TOKEN_EXPIRES=timedelta(minutes=access_minutes),
-        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=refresh_days),
+        JWT_REFRESH_TOKEN_EXPIRES=timedelta(days=min(refresh_days, session_days)),
         JWT_COOKIE_SECURE=secure,
         JWT_COOKIE_SAMESITE="Lax",
         JWT_SESSION_COOKIE=False,
@@ -178,8 +181,11 @@ def bearer(token: str) -> str | None:
 
 @dataclass(frozen=True)
 class Tokens:
+    """A session's tokens. Neither outlives the session, which lasts `seconds` more."""
+
     access: str
     refresh: str
+    seconds: int
 
 
 def begin_session(person_id: str, password_at: datetime | None = None) -> Tokens:
@@ -188,7 +194,7 @@ def begin_session(person_id: str, password_at: datetime | None = None) -> Tokens
     `password_at` is when the person showed who they are, if that wasn't now.
     """
     session = session_table.begin(person_id, place_of_request(), _lifetime(), password_at)
-    return _tokens(person_id, {"sid": session.id, "csrf": new_id()}, session.generation)
+    return _tokens(session, new_id())
 
 
 def renew_session() -> Tokens:
@@ -197,28 +203,36 @@ def renew_session() -> Tokens:
     db.session.rollback()  # a GET has begun to read only
     place = place_of_request()
     try:
-        generation = session_table.renew(claims["sid"], claims["generation"], place, _lifetime())
+        session = session_table.renew(
+            claims["sid"],
+            claims["generation"],
+            place,
+            _lifetime(),
+            current_app.config["SESSION_LONGEST"],
+        )
     except TokenReused:
         security_log.note("token_reused", claims["sub"], place)
-        generation = None
-    if generation is None:
+        session = None
+    if session is None:
         raise Unauthenticated("This session has ended: sign in to go on.")
-    return _tokens(claims["sub"], claims, generation)
+    return _tokens(session, claims["csrf"])
 
 
 def set_cookies(response: Response, tokens: Tokens) -> None:
     """Give a browser the session's tokens, for as long as the session lasts."""
-    seconds = int(_lifetime().total_seconds())
-    fje.set_access_cookies(response, tokens.access, max_age=seconds)
-    fje.set_refresh_cookies(response, tokens.refresh, max_age=seconds)
+    fje.set_access_cookies(response, tokens.access, max_age=tokens.seconds)
+    fje.set_refresh_cookies(response, tokens.refresh, max_age=tokens.seconds)
 
 
-def _tokens(person_id: str, claims: dict[str, Any], generation: int) -> Tokens:
-    kept = {name: claims[name] for name in ("sid", "csrf")}
-    renewing = kept | {"generation": generation}
+def _tokens(session: UserSession, csrf: str) -> Tokens:
+    claims = {"sid": session.id, "csrf": csrf}
+    renewing = claims | {"generation": session.generation}
+    left = timedelta(seconds=round((session.expires_at - utc_now()).total_seconds()))
+    access = min(left, current_app.config["JWT_ACCESS_TOKEN_EXPIRES"])
     return Tokens(
-        fje.create_access_token(person_id, additional_claims=kept),
-        fje.create_refresh_token(person_id, additional_claims=renewing),
+        fje.create_access_token(session.user_id, expires_delta=access, additional_claims=claims),
+        fje.create_refresh_token(session.user_id, expires_delta=left, additional_claims=renewing),
+        int(left.total_seconds()),
     )
 
 

@@ -18,6 +18,8 @@ import jwt
 from flask import Flask, current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from app.auth.signed_texts import timed_signer
+
 SECONDS = 5
 ADMIN = "admin"
 
@@ -37,7 +39,7 @@ class Reader:
 
 
 def init_app(app: Flask) -> None:
-    app.extensions["stream_passes"] = URLSafeTimedSerializer(app.config["SECRET_KEY"])
+    app.extensions["stream_passes"] = timed_signer(app.config["SECRET_KEY"], "stream pass")
 
 
 def issue_pass(run_id: str, cookie: str, role: str) -> str:

@@ -57,10 +57,13 @@ def change_name() -> ResponseReturnValue:
 
 @bp.post("/password")
 def change_password() -> ResponseReturnValue:
-    """Change the password, and sign out everywhere else."""
-    require_recent_password()
-    person = current_user()
-    accounts.change_password(person.id, read_fields())
+    """Change the password, and sign out everywhere else. Asks for the current one in any case."""
+    person, given = current_user(), read_fields()
+    if identities.has_password(person.id):
+        _check_password("current_password", given.get("current_password", ""))
+    else:
+        require_recent_password()
+    accounts.change_password(person.id, given)
     session_table.end_others(person.id, current_session())
     security_log.note("password_changed", person.id, place_of_request())
     return _done("Your password is changed, and you are signed out everywhere else.", "password")
@@ -76,11 +79,7 @@ def confirm_form() -> ResponseReturnValue:
 def confirm() -> ResponseReturnValue:
     person, place = current_user(), place_of_request()
     given = read_fields()
-    with password_attempt(person.email) as attempt:
-        attempt.succeeded = accounts.is_password_of(person.id, given.get("password", ""))
-    if not attempt.succeeded:
-        security_log.note("password_refused", person.id, place)
-        raise FormErrors({"password": "This is not your password."}, status=403)
+    _check_password("password", given.get("password", ""))
     session_table.note_password(current_session())
     security_log.note("password_confirmed", person.id, place)
     if wants_json():
@@ -161,6 +160,16 @@ def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
     return _page(errors=error.fields, typed=request.form), error.status
 
 
+def _check_password(field: str, password: str) -> None:
+    """Raise FormErrors, and note it, if this is not the person's password. Raises TooMany."""
+    person = current_user()
+    with password_attempt(person.email) as attempt:
+        attempt.succeeded = accounts.is_password_of(person.id, password)
+    if not attempt.succeeded:
+        security_log.note("password_refused", person.id, place_of_request())
+        raise FormErrors({field: "This is not your password."}, status=403)
+
+
 def confirm_page(target: str, errors: accounts.Fields | None = None) -> str:
     """Render the page that asks once more who it is, and then leads to `target`."""
     person_id = current_user().id
@@ -175,7 +184,12 @@ def confirm_page(target: str, errors: accounts.Fields | None = None) -> str:
 
 def _page(**values: Any) -> str:
     known = {"errors": {}, "typed": {"name": current_user().name}, "done": request.args.get("done")}
-    return render_template("auth/profile.html", person=current_user(), **(known | values))
+    return render_template(
+        "auth/profile.html",
+        person=current_user(),
+        has_password=identities.has_password(current_user().id),
+        **(known | values),
+    )
 
 
 def _done(message: str, what: str) -> ResponseReturnValue:

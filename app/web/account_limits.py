@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from flask import Flask, Response, current_app, request
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, URLSafeTimedSerializer
 
 from app.auth.rate_limits import Attempt, Limit, RateLimits, digest
+from app.auth.signed_texts import timed_signer
 from app.config import Settings
 from app.db.models import new_id
 
@@ -33,7 +34,7 @@ class AccountLimits:
     answers: Limit
     resets: Limit
     mails: Limit
-    known_devices: URLSafeSerializer
+    known_devices: URLSafeTimedSerializer
     cookie: str
 
 
@@ -49,7 +50,7 @@ def init_app(app: Flask, settings: Settings, counters: RateLimits) -> None:
         Limit("answers of a provider", "1 per 20 minutes", "This has been answered."),
         Limit("mails asked for by address", settings.reset_limit, _TOO_MANY_MAILS),
         Limit("mails to an e-mail address", settings.mail_limit, _TOO_MANY_MAILS),
-        URLSafeSerializer(app.config["SECRET_KEY"], salt="known device"),
+        timed_signer(app.config["SECRET_KEY"], "known device"),
         "__Host-device" if settings.secure else "device",
     )
 

@@ -13,6 +13,7 @@ from flask.typing import ResponseReturnValue
 from itsdangerous import Signer
 
 from app.auth.sessions import current_user, require_user
+from app.auth.signed_texts import plain_signer
 from app.errors import NotFound
 from app.lifecycle import services
 from app.rendering.links import LinkTarget, direct, web_host
@@ -50,4 +51,4 @@ def link_target(person_id: str) -> LinkTarget:
 
 
 def _signer(person_id: str) -> Signer:
-    return Signer(str(current_app.secret_key), salt=f"external link of {person_id}")
+    return plain_signer(str(current_app.secret_key), f"external link of {person_id}")

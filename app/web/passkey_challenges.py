@@ -18,6 +18,7 @@ from webauthn.helpers.structs import (
 )
 
 from app.auth.passkeys import CHALLENGE_SECONDS, PasskeyRefused
+from app.auth.signed_texts import timed_signer
 
 Purpose = Literal["register", "confirm", "second step", "sign in"]
 _Options = PublicKeyCredentialCreationOptions | PublicKeyCredentialRequestOptions
@@ -25,7 +26,7 @@ _Options = PublicKeyCredentialCreationOptions | PublicKeyCredentialRequestOption
 
 def init_app(app: Flask, *, secure: bool) -> None:
     app.extensions["passkey_challenges"] = (
-        URLSafeTimedSerializer(app.config["SECRET_KEY"], salt="passkey challenge"),
+        timed_signer(app.config["SECRET_KEY"], "passkey challenge"),
         "__Host-passkey" if secure else "passkey",
     )
 

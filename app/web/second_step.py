@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 
 from app.auth import passkeys, second_factors, security_log
 from app.auth.accounts import Fields, FormErrors
@@ -104,4 +105,8 @@ def _page(first: FirstStep, status: int = 200, errors: Fields | None = None) -> 
 
 
 def _next() -> str:
-    return request.values.get("next", "")
+    try:
+        return request.values.get("next", "")
+    except HTTPException:
+        # The body is too large, say, and nothing has read it before this error's page.
+        return ""

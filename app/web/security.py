@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from functools import partial
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -77,7 +78,12 @@ class _StrictJSON(DefaultJSONProvider):
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """Flask's sessions, with a serializer that is made once and not for every request."""
+    """Flask's sessions, with a serializer that is made once and not for every request.
+
+    They are signed by HMAC-SHA256 in place of HMAC-SHA1.
+    """
+
+    digest_method = staticmethod(sha256)
 
     def __init__(self, app: Flask) -> None:
         self._serializer = super().get_signing_serializer(app)

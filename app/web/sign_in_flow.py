@@ -13,6 +13,7 @@ from typing import Literal, cast
 from flask import Flask, Response, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from app.auth.signed_texts import timed_signer
 from app.errors import InputError, TooMany
 from app.web.account_limits import count_answer
 
@@ -36,8 +37,8 @@ class Flow:
 
 def init_app(app: Flask) -> None:
     key = app.config["SECRET_KEY"]
-    app.extensions["sign_in_flows"] = URLSafeTimedSerializer(key, salt="sign-in by provider")
-    app.extensions["connect_passes"] = URLSafeTimedSerializer(key, salt="connect a provider")
+    app.extensions["sign_in_flows"] = timed_signer(key, "sign-in by provider")
+    app.extensions["connect_passes"] = timed_signer(key, "connect a provider")
 
 
 def keep_flow(response: Response, flow: Flow) -> None:

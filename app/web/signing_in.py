@@ -20,6 +20,7 @@ from app.auth import accounts, second_factors, security_log, session_table, sess
 from app.auth.place import place_of_request
 from app.auth.rate_limits import digest
 from app.auth.security_log import Kind
+from app.auth.signed_texts import timed_signer
 from app.db.models import User, db
 from app.errors import Unauthenticated
 from app.web.account_limits import is_known_device, remember_device
@@ -43,7 +44,7 @@ class FirstStep:
 
 def init_app(app: Flask, *, secure: bool) -> None:
     app.extensions["second_step"] = (
-        URLSafeTimedSerializer(app.config["SECRET_KEY"], salt="second step"),
+        timed_signer(app.config["SECRET_KEY"], "second step"),
         "__Host-second-step" if secure else "second_step",
     )
 

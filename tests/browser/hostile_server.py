@@ -6,6 +6,8 @@ python -m tests.browser.hostile_server PORT
 from __future__ import annotations
 
 import base64
+import csv
+import io
 import sys
 
 from gevent import monkey
@@ -14,6 +16,7 @@ monkey.patch_all()
 
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
+from tests.browser.payloads import IN_NAME, PAYLOADS  # noqa: E402
 from tests.support.tool_services import Blocks, ToolService  # noqa: E402
 
 # Every address in it is foreign: the tests fail at the first request to one.
@@ -56,6 +59,12 @@ All of the page is mine</div>
 """
 
 
+def table_of(cells: list[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerows([["Payload"], *([cell] for cell in cells)])
+    return text.getvalue()
+
+
 def main(port: int) -> None:
     def shows(kind: str, text: str, name: str) -> dict[str, object]:
         resource = {"uri": f"ui://hostile/{name}", "mimeType": kind, "text": text}
@@ -73,7 +82,17 @@ def main(port: int) -> None:
             shows("text/plain", "<script>document.title='owned'</script>", "plain.txt"),
         ]
     )
-    service = ToolService(show=lambda _: blocks)
+    payloads = "\n".join(PAYLOADS[::9])
+    written = Blocks(
+        [
+            {"type": "text", "text": payloads},
+            shows("text/html", f"<p>Payloads</p>{payloads}", "payloads.html"),
+            shows("text/csv", table_of(PAYLOADS[::9]), f"{IN_NAME}.csv"),
+        ]
+    )
+    service = ToolService(show=lambda _: blocks, write=lambda _: written)
+    told = {"title": IN_NAME, "description": "\n".join(PAYLOADS[-30:])}
+    service.told = lambda name: told if name == "write" else {"description": "A tool."}
     print("listening", flush=True)
     WSGIServer(("127.0.0.1", port), service.app, log=None).serve_forever()
 

@@ -1,49 +1,17 @@
-"""Hundreds of attempts to run a script: in questions, titles and answers. None runs or loads."""
+"""Hundreds of attempts to run a script, in all that people, models and tools write. None runs."""
 
 from __future__ import annotations
 
-from itertools import product
+from urllib.parse import quote
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
+from sqlalchemy import create_engine, select
 
-from tests.browser.person import Person
+from app.db.models import SecurityEvent, User
+from tests.browser.payloads import ACTS, IN_NAME, PAYLOADS, WHOLE
+from tests.browser.person import PASSWORD, Person
 
 # Foreign requests, and what the content security policy had to block, fail each test anyway.
-ACTS = ("window.hit=1", "alert(1)", "fetch('//foreign.example')")
-EVENTS = ("onload", "onerror", "onfocus autofocus", "ontoggle open", "onbegin", "ONMOUSEOVER")
-TAGS = ("img src=x", "svg", "body", "details", "video src=x", "input", "iframe", "math", "animate")
-BEFORE = ("", '">', "</title>", "`", "<!--><", "</textarea>")
-WHOLE = (
-    *("<script>{}</script>", "<scr<script>ipt>{}</script>", "<svg><script>{}</script>"),
-    *("[x](javascript:{})", "[x](JaVaScRiPt:{})", "[x](java&#10;script:{})", "![x](javascript:{})"),
-    *("<javascript:{}>", "[x](data:text/html,<script>{}</script>)", '[x](<" onclick={}>)'),
-    *(
-        "<a href=javascript:{}>x</a>",
-        "<a href='&#106;avascript:{}'>x</a>",
-        "[x][y]\n\n[y]: javascript:{}",
-    ),
-    *(
-        "<iframe srcdoc='<script>{}</script>'>",
-        "<object data='javascript:{}'>",
-        "<b hx-on:load='{}'>",
-    ),
-    *(
-        "<form action=javascript:{}><button>Go</button></form>",
-        "<meta http-equiv=refresh content='0;javascript:{}'>",
-    ),
-    *("<style>@import '//foreign.example';</style>{}", "<base href=//foreign.example>{}"),
-    *(
-        "<b hx-get=//foreign.example hx-trigger=load>{}</b>",
-        "<math><mtext><mglyph><style><img src=x onerror={}>",
-    ),
-)
-PAYLOADS = [
-    *(
-        f"{before}<{tag} {event.replace(' ', f'={act} ', 1) if ' ' in event else f'{event}={act}'}>"
-        for before, tag, event, act in product(BEFORE, TAGS, EVENTS, ACTS)
-    ),
-    *(whole.replace("{}", act) for whole, act in product(WHOLE, ACTS)),
-]
 LONGEST = 7_800
 
 
@@ -57,7 +25,24 @@ def in_questions(payloads: list[str]) -> list[str]:
     return texts
 
 
-def test_hundreds_of_payloads_in_questions_titles_and_answers_run_nothing(bob: Person) -> None:
+def put_into_security_log(person: Person, detail: str) -> None:
+    """Add an event as an approval or a passkey would, were such a name allowed."""
+    event = SecurityEvent.__table__.insert()
+    with create_engine(person.site.database).begin() as connection:
+        owner = select(User.id).where(User.email == person.email)
+        user_id = connection.execute(owner).scalar_one()
+        values = {"user_id": user_id, "kind": "approval_decided", "address": "", "device": detail}
+        connection.execute(event, values | {"detail": detail[:200]})
+
+
+def assert_nothing_ran(page: Page) -> None:
+    assert page.evaluate("() => window.hit") is None
+    assert page.locator("[src=x], [onerror], [onload], [onclick], [srcdoc]").count() == 0
+
+
+def test_hundreds_of_payloads_in_all_that_is_written_run_nothing(
+    bob: Person, complaints: list[str]
+) -> None:
     bob.page.on("dialog", lambda dialog: dialog.dismiss())
     chosen = [*PAYLOADS[: -len(WHOLE) * len(ACTS) : 4], *PAYLOADS[-len(WHOLE) * len(ACTS) :]]
     assert len(set(chosen)) >= 300
@@ -75,3 +60,51 @@ def test_hundreds_of_payloads_in_questions_titles_and_answers_run_nothing(bob: P
         assert set(shown.locator("a").evaluate_all(schemes)) <= {"http:", "https:", "mailto:"}
         expect(bob.page.get_by_label("Your question")).to_be_visible()
         bob.page.reload()
+    a_tool_writes(bob)
+    the_account_has_them(bob)
+    addresses_have_them(bob)
+    # The browser notes that a page wasn't there.
+    complaints[:] = [each for each in complaints if "404" not in each]
+
+
+def a_tool_writes(bob: Person) -> None:
+    """In a tool's title, description, result, page and table."""
+    bob.page.goto(bob.site.url)
+    bob.asks("[[tool hostile__write {}]]")
+    bob.waits_for("completed")
+    expect(bob.page.locator(".display")).to_contain_text("Payloads")
+    expect(bob.page.locator("details.tool")).to_contain_text("window.hit=1")
+    assert_nothing_ran(bob.page)
+    bob.page.get_by_role("link", name="Open as a page").first.click()
+    bob.page.wait_for_url("**/shown/*")
+    assert_nothing_ran(bob.page)
+    bob.page.goto(f"{bob.site.url}/tools")
+    expect(bob.page.locator("main")).to_contain_text("window.hit=1")
+    assert_nothing_ran(bob.page)
+
+
+def the_account_has_them(bob: Person) -> None:
+    """In the person's name and in the details of the security log."""
+    bob.page.goto(f"{bob.site.url}/auth/profile")
+    bob.page.get_by_label("Name").fill(IN_NAME)
+    bob.page.get_by_role("button", name="Change the name").click()
+    expect(bob.page.locator("dl")).to_contain_text(IN_NAME)
+    assert_nothing_ran(bob.page)
+    for payload in PAYLOADS[::40]:
+        put_into_security_log(bob, payload)
+    bob.page.goto(f"{bob.site.url}/auth/security-log")
+    expect(bob.page.locator("main")).to_contain_text("window.hit=1")
+    assert_nothing_ran(bob.page)
+
+
+def addresses_have_them(bob: Person) -> None:
+    """In `next`, in ids, and in the sentences of errors about either."""
+    for payload in (IN_NAME, PAYLOADS[-1]):
+        for path in ("auth/login?next=", "auth/confirm?next=", "conversations/", "mailbox?key="):
+            bob.page.goto(f"{bob.site.url}/{path}{quote(payload, safe='')}")
+            assert_nothing_ran(bob.page)
+    bob.page.goto(f"{bob.site.url}/auth/confirm?next={quote('javascript:window.hit=1')}")
+    bob.page.get_by_label("Password").fill(PASSWORD)
+    bob.page.get_by_role("button", name="Go on").click()
+    bob.page.wait_for_url(f"{bob.site.url}/")
+    assert_nothing_ran(bob.page)

@@ -32,6 +32,7 @@ class ToolService:
         self._tools = tools
         # By a tool's name.
         self.schema: Callable[[str], dict[str, Any]] = lambda _name: ANYTHING
+        self.told: Callable[[str], dict[str, Any]] = lambda _name: {"description": "A tool."}
         self.annotations: Callable[[str], dict[str, Any]] = lambda _name: {"readOnlyHint": True}
         self.served = Served()
         self.url = self.served.url
@@ -61,7 +62,7 @@ class ToolService:
             "tools": [
                 {
                     "name": name,
-                    "description": "A tool.",
+                    **self.told(name),
                     "inputSchema": self.schema(name),
                     "annotations": self.annotations(name),
                 }

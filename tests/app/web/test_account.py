@@ -32,6 +32,10 @@ def events(person: Person, query: str = "") -> list[str]:
     return [event["kind"] for event in answer.json()["events"]]
 
 
+def change_password(person: Person, current: str) -> requests.Response:
+    return person.post("/auth/password", current_password=current, new_password=NEW)
+
+
 # The password
 
 
@@ -69,7 +73,7 @@ def test_any_characters_are_a_password(product: Product, password: str) -> None:
 @pytest.mark.engines
 def test_a_new_password_signs_out_everywhere_else(product: Product, alice: Person) -> None:
     other = sign_in_from(product, alice, "Phone")
-    answer = alice.post("/auth/password", new_password=NEW)
+    answer = change_password(alice, PASSWORD)
     assert answer.headers["Location"] == "/auth/profile?done=password"
     assert "Your password is changed" in alice.get("/auth/profile?done=password", headers=HTML).text
     assert not is_signed_in(product, other)
@@ -82,7 +86,7 @@ HTML = {"Accept": "text/html"}
 
 
 def test_a_weak_new_password_is_refused_beside_its_field(product: Product, alice: Person) -> None:
-    page = alice.post("/auth/password", new_password="short")
+    page = alice.post("/auth/password", current_password=PASSWORD, new_password="short")
     assert page.status_code == 422
     assert 'id="new_password-error"' in page.text
     assert log_in(product, alice.email, PASSWORD) == 200
@@ -92,19 +96,37 @@ def test_the_password_is_asked_for_again_when_it_was_given_long_ago(
     product: Product, alice: Person
 ) -> None:
     change(product, alice, password_at=utc_now() - timedelta(minutes=11))
-    answer = alice.post("/auth/password", new_password=NEW)
+    answer = alice.post("/auth/delete")
     assert answer.headers["Location"].startswith("/auth/confirm?next=")
-    assert alice.api("POST", "/auth/password", json={"new_password": NEW}).json()["error"][
-        "code"
-    ] == ("password_needed")
+    refused = alice.api("POST", "/auth/delete").json()["error"]
+    assert refused["code"] == "password_needed"
     wrong = alice.post("/auth/confirm", password="wrong password")
     assert wrong.status_code == 403
     assert "This is not your password." in wrong.text
-    assert alice.post("/auth/password", new_password=NEW).headers["Location"] != "/auth/profile"
+    assert alice.post("/auth/delete").headers["Location"] != "/auth/profile"
     right = alice.post("/auth/confirm", password=PASSWORD, next="/auth/profile")
     assert right.headers["Location"] == "/auth/profile"
-    done = alice.post("/auth/password", new_password=NEW).headers["Location"]
-    assert done == "/auth/profile?done=password"
+    assert alice.post("/auth/delete").headers["Location"] == "/auth/profile?done=delete"
+
+
+def test_a_new_password_needs_the_current_one(product: Product, alice: Person) -> None:
+    for wrong in ("wrong password", ""):
+        page = change_password(alice, wrong)
+        assert page.status_code == 403
+        assert 'id="current_password-error"' in page.text
+    missing = alice.api("POST", "/auth/password", json={"new_password": NEW})
+    assert missing.json()["error"]["fields"].keys() == {"current_password"}
+    assert events(alice)[0] == "password_refused"
+    assert log_in(product, alice.email, PASSWORD) == 200
+    # Those who sign in by a passkey or a provider have none.
+    with product.app.app_context():
+        db.session.get_one(User, alice.id).password_hash = ""
+        db.session.commit()
+    assert 'name="current_password"' not in alice.get("/auth/profile", headers=HTML).text
+    change(product, alice, password_at=utc_now() - timedelta(minutes=11))
+    assert change_password(alice, "").headers["Location"].startswith("/auth/confirm?next=")
+    change(product, alice, password_at=utc_now())
+    assert change_password(alice, "").headers["Location"] == "/auth/profile?done=password"
     assert log_in(product, alice.email, NEW) == 200
 
 
@@ -146,7 +168,7 @@ def test_what_happens_to_an_account_is_in_its_log(product: Product, alice: Perso
     assert events(alice) == ["signed_up"]
     log_in(product, alice.email, "wrong password")
     sign_in_from(product, alice, "Phone")
-    alice.post("/auth/password", new_password=NEW)
+    change_password(alice, PASSWORD)
     assert events(alice) == [
         *("password_changed", "new_device", "signed_in", "sign_in_failed", "signed_up"),
     ]

@@ -8,7 +8,7 @@ import requests
 
 from tests.app.web.test_user_sessions import sign_in_from
 from tests.support.mails import latest_link, mails_to
-from tests.support.product import Person, Product
+from tests.support.product import PASSWORD, Person, Product
 
 HTML = {"Accept": "text/html"}
 SEEN = "I have seen it"
@@ -23,7 +23,7 @@ def test_a_changed_password_is_told_on_each_page_until_it_was_seen_and_by_mail(
 ) -> None:
     confirm_address(product, alice)
     assert SEEN not in alice.get("/").text
-    alice.post("/auth/password", new_password="another long secret")
+    alice.post("/auth/password", current_password=PASSWORD, new_password="another long secret")
     assert SEEN in alice.get("/").text
     page = alice.get("/auth/profile", headers=HTML).text
     until = re.search(r'name="until" value="([^"]+)"', page)
@@ -56,6 +56,6 @@ def test_a_sign_in_on_another_device_is_told_once(product: Product, alice: Perso
 def test_nothing_but_its_confirmation_goes_to_an_unconfirmed_address(
     product: Product, alice: Person
 ) -> None:
-    alice.post("/auth/password", new_password="another long secret")
+    alice.post("/auth/password", current_password=PASSWORD, new_password="another long secret")
     [(subject, _)] = mails_to(product, alice.email)
     assert subject.startswith("Confirm your address")

@@ -117,6 +117,18 @@ def test_an_expired_session_cannot_be_renewed(product: Product, alice: Person) -
     assert alice.get("/", allow_redirects=False).headers["Location"].startswith("/auth/login")
 
 
+def test_a_session_ends_in_time_however_often_it_is_renewed(start: Start) -> None:
+    product = start(refresh_token_days=3, session_days=4)
+    alice = product.sign_up("Alice")
+    change(product, alice, created_at=utc_now() - timedelta(days=4, minutes=-1))
+    renewed = renew(product, alice.tokens["refresh_token"]).json()
+    for name in ("access_token", "refresh_token"):
+        claims = jwt.decode(renewed[name], options={"verify_signature": False})
+        assert claims["exp"] - claims["iat"] <= 61
+    change(product, alice, created_at=utc_now() - timedelta(days=4))
+    assert renew(product, renewed["refresh_token"]).status_code == 401
+
+
 def test_over_https_no_other_host_of_the_domain_can_set_the_cookies(start: Start) -> None:
     product = start(app_url="https://notes.example", allowed_hosts="127.0.0.1")
     product.sign_up("Alice")
