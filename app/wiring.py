@@ -49,6 +49,7 @@ from app.web import (
     passkey_log_in,
     passkeys,
     password_reset,
+    people,
     questions,
     run_events,
     runs,
@@ -99,7 +100,7 @@ def wire(config: Settings | None = None) -> Flask:
     oidc.init_app(app, settings)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(auth, account, user_sessions, oidc, identities),
+        *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
         *(api, health, streaming_check, oauth, external_links),

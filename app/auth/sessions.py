@@ -25,7 +25,7 @@ from app.auth.session_table import TokenReused
 from app.auth.stream_passes import Reader
 from app.db.connection import begin_read_only
 from app.db.models import PERSON_COLUMNS, Person, User, UserSession, db, new_id, utc_now
-from app.errors import EmailUnverified, PasswordNeeded, StaleForm, Unauthenticated
+from app.errors import EmailUnverified, Forbidden, PasswordNeeded, StaleForm, Unauthenticated
 
 jwt_manager = fje.JWTManager()
 
@@ -143,6 +143,12 @@ def csrf_token() -> str:
 def is_admin() -> bool:
     """Whether an admin is signed in."""
     return "person" in g and current_reader().is_admin
+
+
+def require_admin(sentence: str) -> None:
+    """Let only an admin on. Raises Forbidden with the sentence."""
+    if not is_admin():
+        raise Forbidden(sentence)
 
 
 def access_cookie() -> str | None:

@@ -18,8 +18,9 @@ import jwt
 from flask import Flask, current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from app.auth.roles import ADMIN
+
 SECONDS = 5
-ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)

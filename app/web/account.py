@@ -25,12 +25,11 @@ from app.auth.place import place_of_request
 from app.auth.sessions import (
     current_session,
     current_user,
-    is_admin,
+    require_admin,
     require_recent_password,
     require_user,
 )
 from app.db.models import SecurityEvent, iso_utc
-from app.errors import Forbidden
 from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
@@ -125,8 +124,8 @@ def keep() -> ResponseReturnValue:
 def show_security_log() -> ResponseReturnValue:
     """Show what has happened to the person's account; to an admin with ?all=1, to every account."""
     everybody = request.args.get("all") == "1"
-    if everybody and not is_admin():
-        raise Forbidden("Only an admin sees the log of every account.")
+    if everybody:
+        require_admin("Only an admin sees the log of every account.")
     events = security_log.latest(None if everybody else current_user().id)
     if wants_json():
         return jsonify(events=[_as_json(event) for event in events])
