@@ -72,6 +72,7 @@ def wire(config: Settings | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=settings.max_request_bytes,
+        REQUIRE_SECOND_FACTOR_FOR_ADMINS=settings.require_second_factor_for_admins,
         REQUIRE_VERIFIED_EMAIL=settings.require_verified_email,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,

@@ -1,20 +1,22 @@
-"""Who is an admin: look people up, and change their role."""
+"""Who is an admin: look people up, change their role, and what an admin needs to act as one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from flask import current_app
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import aliased
 
-from app.auth import accounts, session_table
-from app.db.models import User, UserSession, db
+from app.auth import accounts, second_factors, session_table
+from app.db.models import Person, User, UserSession, db
 from app.errors import Conflict, NotFound
 
 ADMIN = "admin"
 ROLES = ("user", ADMIN)
 PAGE_LENGTH = 50
+FACTOR_NEEDED = "An admin needs a second step here: set one up on your account page first."
 _LONGEST_SEARCH = 254
 
 
@@ -66,6 +68,12 @@ def change(user_id: str, role: str) -> bool:
     if not changed:
         _check_has(user_id, role)
     return bool(changed)
+
+
+def lacks_factor(person: Person) -> bool:
+    """Whether an admin has to set up a second step before they may act as one."""
+    required = current_app.config["REQUIRE_SECOND_FACTOR_FOR_ADMINS"] and person.role == ADMIN
+    return required and not second_factors.of_person(person.id).needed
 
 
 def _number_of_admins() -> ColumnElement[int]:

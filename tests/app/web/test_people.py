@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -15,10 +16,12 @@ from app.auth import roles
 from app.db.models import User, db, utc_now
 from app.errors import Conflict, HomestreamError
 from scripts import set_role
+from tests.app.web.test_second_factors import set_up_app
 from tests.app.web.test_user_sessions import change, is_signed_in
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, endless
 
+Start = Callable[..., Product]
 HTML = {"Accept": "text/html"}
 
 
@@ -111,6 +114,27 @@ def test_admins_who_lose_the_role_at_the_same_moment_leave_one(
         lost = gevent.pool.Pool(2).map(lose, [alice.id, mallory.id])
         assert sorted(lost) == [False, True]
         assert len(admins(product)) == 1
+
+
+def test_an_admin_without_a_required_second_step_is_as_everybody_else(start: Start) -> None:
+    product = start(require_second_factor_for_admins=True)
+    alice = product.sign_up("Alice")
+    make_admin(alice)
+    asks_for_the_role = ("/people", "/invitations", "/mailbox", "/auth/security-log?all=1")
+    forwarded = {"X-Forwarded-For": "203.0.113.9"}
+
+    def statuses() -> set[int]:
+        return {alice.get(path, headers=HTML).status_code for path in asks_for_the_role}
+
+    def is_told() -> bool:
+        return "database" in alice.api("GET", "/health", headers=forwarded).json()
+
+    assert (statuses(), is_told()) == ({403}, False)
+    assert "set one up on your account page" in alice.get("/mailbox", headers=HTML).text
+    set_up_app(alice)
+    assert (statuses(), is_told()) == ({200}, True)
+    assert alice.post("/auth/second-factor/app/remove").status_code == 303
+    assert (statuses(), is_told()) == ({403}, False)
 
 
 def test_people_come_fifty_at_a_time(product: Product, alice: Person) -> None:
