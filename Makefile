@@ -29,7 +29,7 @@ rotate-keys: $(INSTALLED) ## Make a new key to sign tool tokens; it takes over a
 invite: setup ## Print a link with which one person can sign up, for DAYS=7 days
 	@$(PY) -m scripts.invite $(DAYS)
 
-role: $(INSTALLED) ## Give somebody a role: EMAIL=ann@example.com ROLE=admin, or ROLE=user
+role: setup ## Give somebody a role: EMAIL=ann@example.com ROLE=admin, or ROLE=user
 	@EMAIL="$(EMAIL)" ROLE="$(ROLE)" $(PY) -m scripts.set_role
 
 dev: $(INSTALLED) $(INSTALLED_DEV) $(NPM_PACKAGES) ## Set up what is missing for the commands below

@@ -34,6 +34,7 @@ if __name__ == "__main__":
     try:
         print(main(os.environ.get("EMAIL", ""), os.environ.get("ROLE", "")))
     except SQLAlchemyError as error:
-        sys.exit(f"The role is as it was, since the database can't be used: {error}")
+        reason = getattr(error, "orig", error)
+        sys.exit(f"The role is as it was, since the database can't be used: {reason}")
     except (HomestreamError, OSError, ValueError, SettingsError) as error:
         sys.exit(f"The role is as it was. {error}")
