@@ -9,7 +9,7 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup rotate-keys invite dev check test coverage test-faults soak fuzz openapi bench lint audit format lock clean
+.PHONY: help run run-cluster setup rotate-keys invite role dev check test coverage test-faults soak fuzz openapi bench lint audit format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,9 @@ rotate-keys: $(INSTALLED) ## Make a new key to sign tool tokens; it takes over a
 
 invite: setup ## Print a link with which one person can sign up, for DAYS=7 days
 	@$(PY) -m scripts.invite $(DAYS)
+
+role: setup ## Give somebody a role: EMAIL=ann@example.com ROLE=admin, or ROLE=user
+	@EMAIL="$(EMAIL)" ROLE="$(ROLE)" $(PY) -m scripts.set_role
 
 dev: $(INSTALLED) $(INSTALLED_DEV) $(NPM_PACKAGES) ## Set up what is missing for the commands below
 

@@ -116,6 +116,7 @@ class Settings(BaseSettings):
     session_days: Count = 90
     sign_up: Literal["open", "invitation", "closed"] = "open"
     require_verified_email: bool = False
+    require_second_factor_for_admins: bool = False
     mail_limit: Rate = "5 per hour; 20 per day"
     reset_limit: Rate = "20 per hour"
 

@@ -49,6 +49,7 @@ from app.web import (
     passkey_log_in,
     passkeys,
     password_reset,
+    people,
     questions,
     run_events,
     runs,
@@ -71,6 +72,7 @@ def wire(config: Settings | None = None) -> Flask:
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=settings.max_request_bytes,
+        REQUIRE_SECOND_FACTOR_FOR_ADMINS=settings.require_second_factor_for_admins,
         REQUIRE_VERIFIED_EMAIL=settings.require_verified_email,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=settings.secure,
@@ -100,7 +102,7 @@ def wire(config: Settings | None = None) -> Flask:
     oidc.init_app(app, settings)
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
-        *(auth, account, user_sessions, oidc, identities),
+        *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
         *(api, health, streaming_check, oauth, external_links),

@@ -136,6 +136,10 @@ ROUTES = {
         "days uses", gives=((201, HTML), (201, JSON)), errors=(422,), for_user=True
     ),
     "invitations.revoke": _account(200),
+    "people.list_all": Route(
+        query="search after", gives=((200, HTML), (200, JSON)), errors=(403,), for_user=True
+    ),
+    "people.change_role": _account(200, "role!:user|admin search", errors=(403, 409, 422)),
     "mailbox.list_all": _page("key", errors=(303, 403, 404)),
     "mailbox.show": _page("key", errors=(303, 403)),
     "oauth.jwks": _page("", JSON),

@@ -30,4 +30,4 @@ def test_every_requirement_has_one_line_and_the_sums_are_true() -> None:
     sums = [levels["1"], levels["2"], states["met"], states["not applicable"], states["not met"]]
     assert f"| {' | '.join(map(str, sums))} |" in TEXT
     met = [why for *_, state, why in ROWS if state == "met"]
-    assert [why for why in met if not re.search(r"`|\]\(|TODO-", why)] == []
+    assert [why for why in met if not re.search(r"`|\]\(", why)] == []

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -26,10 +26,13 @@ from app.errors import HomestreamError
 
 ALGORITHMS = ["RS256", "ES256"]
 LEEWAY_SECONDS = 60
+TIMEOUT_SECONDS = 10.0
 _KNOWN_SECONDS = 3600.0
 # A key that isn't known makes the app fetch the keys again, but not more often than this.
 _REFETCH_SECONDS = 5.0
 _LONGEST_ID = 255
+
+Session = TypeVar("Session", bound=requests.Session)
 
 
 class ProviderFailed(HomestreamError):
@@ -62,16 +65,26 @@ class _Known:
 
 
 class Provider:
-    """A provider by its issuer, and this app as its client. `callback` is the app's own URL."""
+    """A provider by its issuer, and this app as its client. `callback` is the app's own URL.
+
+    `timeout` is for how many seconds one answer is waited for.
+    """
 
     def __init__(
-        self, issuer: str, client_id: str, client_secret: str, scopes: str, callback: str
+        self,
+        issuer: str,
+        client_id: str,
+        client_secret: str,
+        scopes: str,
+        callback: str,
+        timeout: float = TIMEOUT_SECONDS,
     ) -> None:
         self.issuer = issuer
         self._client_id = client_id
         self._client_secret = client_secret
         self._scopes = scopes
         self._callback = callback
+        self._timeout = timeout
         self._last: _Known | None = None
 
     def authorization_url(self, state: str, nonce: str, verifier: str, *, again: bool) -> str:
@@ -91,7 +104,7 @@ class Provider:
 
     def redeem(self, code: str, verifier: str, nonce: str) -> Claims:
         """Exchange the code of a sign-in for what the provider says. Raises ProviderFailed."""
-        with self._failures(), limit_time():
+        with self._failures(), limit_time(self._timeout):
             known = self._known()
             with self._session(known.endpoints) as session:
                 tokens = session.fetch_token(
@@ -113,7 +126,12 @@ class Provider:
             redirect_uri=self._callback,
             code_challenge_method="S256",
         )
-        return _bounded(session)
+        return self._bounded(session)
+
+    def _bounded(self, session: Session) -> Session:
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, BoundedAdapter(self._timeout))
+        return session
 
     def _known(self) -> _Known:
         """Return what the provider has published, an hour old at most."""
@@ -122,7 +140,7 @@ class Provider:
         return self._last
 
     def _fetch(self) -> _Known:
-        with limit_time(), _bounded(requests.Session()) as session:
+        with limit_time(self._timeout), self._bounded(requests.Session()) as session:
             url = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
             endpoints = _get(session, url)
             if endpoints.get("issuer") != self.issuer:
@@ -169,12 +187,6 @@ class Provider:
             sentence = "The sign-in didn't work, since the provider's answer can't be used."
             detail = f"{type(error).__name__}: {error}"
             raise ProviderFailed(f"{sentence} Try again in a minute.", detail=detail) from None
-
-
-def _bounded(session: requests.Session) -> requests.Session:
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, BoundedAdapter())
-    return session
 
 
 def _get(session: requests.Session, url: str) -> dict[str, Any]:

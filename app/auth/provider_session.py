@@ -13,7 +13,6 @@ from requests.adapters import HTTPAdapter
 
 from app.json_input import parse_json
 
-TIMEOUT_SECONDS = 10.0
 MAX_BYTES = 256 * 1024
 _READ_BYTES = 8192
 
@@ -23,17 +22,21 @@ class BadAnswer(requests.RequestException):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """Sends requests whose answers are JSON objects of at most MAX_BYTES.
+    """Sends requests whose answers are JSON objects of at most MAX_BYTES, within `timeout` seconds.
 
     Raises BadAnswer, and requests' errors.
     """
+
+    def __init__(self, timeout: float) -> None:
+        self._timeout = timeout
+        super().__init__()
 
     def send(
         self, request: requests.PreparedRequest, *args: Any, **options: Any
     ) -> requests.Response:
         # What is compressed says nothing of the size that it will have.
         request.headers["Accept-Encoding"] = "identity"
-        options |= {"stream": True, "timeout": TIMEOUT_SECONDS}
+        options |= {"stream": True, "timeout": self._timeout}
         with super().send(request, *args, **options) as response:
             if response.is_redirect:
                 raise BadAnswer("it redirects")
@@ -41,11 +44,11 @@ class BoundedAdapter(HTTPAdapter):
 
 
 @contextmanager
-def limit_time() -> Iterator[None]:
-    """Bound all that is done within. Raises BadAnswer after TIMEOUT_SECONDS."""
+def limit_time(seconds: float) -> Iterator[None]:
+    """Bound all that is done within. Raises BadAnswer after so many seconds."""
     # The time-outs of a socket begin again with each byte.
-    over = BadAnswer(f"it took more than {TIMEOUT_SECONDS:.0f} seconds")
-    with gevent.Timeout(TIMEOUT_SECONDS, over):
+    over = BadAnswer(f"it took more than {seconds:g} seconds")
+    with gevent.Timeout(seconds, over):
         yield
 
 

@@ -55,6 +55,7 @@ Kind = Literal[
     "invitation_made",
     "invitation_revoked",
     "new_device",
+    "role_changed",
 ]
 SENTENCES: dict[str, str] = {
     "signed_up": "The account was made",
@@ -97,6 +98,7 @@ SENTENCES: dict[str, str] = {
     "invitation_made": "An invitation to sign up was made",
     "invitation_revoked": "An invitation to sign up was taken back",
     "new_device": "Signed in on a device that was not seen before",
+    "role_changed": "The role was changed",
 }
 NOTIFIED = frozenset(
     {
@@ -104,7 +106,7 @@ NOTIFIED = frozenset(
         *("email_change_asked", "email_changed", "data_downloaded", "deletion_asked"),
         *("second_factor_added", "second_factor_removed", "second_factor_refused"),
         *("recovery_codes_made", "recovery_code_used", "passkey_added", "passkey_removed"),
-        *("provider_connected", "provider_disconnected"),
+        *("provider_connected", "provider_disconnected", "role_changed"),
     }
 )
 """What a person is told by mail, and on their pages until they have seen it."""

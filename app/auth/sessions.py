@@ -19,13 +19,14 @@ from flask import Flask, Response, current_app, g, request
 from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from sqlalchemy import bindparam, select
 
-from app.auth import passwords, security_log, session_table, stream_passes
+from app.auth import passwords, roles, security_log, session_table, stream_passes
 from app.auth.place import place_of_request
+from app.auth.roles import ADMIN
 from app.auth.session_table import TokenReused
 from app.auth.stream_passes import Reader
 from app.db.connection import begin_read_only
 from app.db.models import PERSON_COLUMNS, Person, User, UserSession, db, new_id, utc_now
-from app.errors import EmailUnverified, PasswordNeeded, StaleForm, Unauthenticated
+from app.errors import EmailUnverified, Forbidden, PasswordNeeded, StaleForm, Unauthenticated
 
 jwt_manager = fje.JWTManager()
 
@@ -122,7 +123,7 @@ def current_user() -> Person:
 def current_reader() -> Reader:
     """Return the signed-in person as the reader of a stream."""
     person = current_user()
-    return Reader(person.id, current_session(), person.role, csrf_token())
+    return Reader(person.id, current_session(), current_role(), csrf_token())
 
 
 def current_session() -> str:
@@ -144,8 +145,22 @@ def csrf_token() -> str:
 
 
 def is_admin() -> bool:
-    """Whether an admin is signed in."""
-    return "person" in g and current_reader().is_admin
+    """Whether an admin is signed in who may act as one."""
+    return "person" in g and current_role() == ADMIN
+
+
+def current_role() -> str:
+    """Return the role in which the signed-in person acts."""
+    if "role" not in g:
+        person = current_user()
+        g.role = "user" if roles.lacks_factor(person) else person.role
+    return str(g.role)
+
+
+def require_admin(sentence: str) -> None:
+    """Let only an admin on. Raises Forbidden with the sentence, or with what an admin lacks."""
+    if not is_admin():
+        raise Forbidden(roles.FACTOR_NEEDED if current_user().role == ADMIN else sentence)
 
 
 def access_cookie() -> str | None:
@@ -161,7 +176,7 @@ def stream_pass(run_id: str) -> str:
     cookie = g.new_tokens.access if "new_tokens" in g else access_cookie()
     if cookie is None or fje.get_jwt_request_location() != "cookies":
         return ""
-    return stream_passes.issue_pass(run_id, cookie, current_user().role)
+    return stream_passes.issue_pass(run_id, cookie, current_role())
 
 
 def bearer(token: str) -> str | None:

@@ -18,10 +18,10 @@ import jwt
 from flask import Flask, current_app
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from app.auth.roles import ADMIN
 from app.auth.signed_texts import timed_signer
 
 SECONDS = 5
-ADMIN = "admin"
 
 
 @dataclass(frozen=True, slots=True)

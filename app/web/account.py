@@ -25,20 +25,23 @@ from app.auth.place import place_of_request
 from app.auth.sessions import (
     current_session,
     current_user,
-    is_admin,
+    require_admin,
     require_recent_password,
     require_user,
 )
 from app.db.models import SecurityEvent, iso_utc
-from app.errors import Forbidden
 from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
 from app.web.redirects import path_of, redirect, safe_next
+from app.web.streaming import limit_time
 
 bp = Blueprint("account", __name__, url_prefix="/auth")
 bp.before_request(require_user)
+
+_DOWNLOAD_SECONDS = 600.0
+"""How long a download of all data may take its reader."""
 
 
 @bp.get("/profile")
@@ -95,7 +98,8 @@ def download() -> ResponseReturnValue:
     security_log.note("data_downloaded", user_id, place_of_request())
     pieces = account_data.export_person(user_id, services().registry)
     first = next(pieces)  # so that a service that doesn't answer is an error, not half a file
-    body = stream_with_context(chain([first], pieces))
+    in_time = limit_time(chain([first], pieces), _DOWNLOAD_SECONDS)
+    body = stream_with_context(in_time)
     response = Response(body, mimetype="application/json")
     response.headers["Content-Disposition"] = "attachment; filename=homestream.json"
     return response
@@ -124,8 +128,8 @@ def keep() -> ResponseReturnValue:
 def show_security_log() -> ResponseReturnValue:
     """Show what has happened to the person's account; to an admin with ?all=1, to every account."""
     everybody = request.args.get("all") == "1"
-    if everybody and not is_admin():
-        raise Forbidden("Only an admin sees the log of every account.")
+    if everybody:
+        require_admin("Only an admin sees the log of every account.")
     events = security_log.latest(None if everybody else current_user().id)
     if wants_json():
         return jsonify(events=[_as_json(event) for event in events])

@@ -79,9 +79,9 @@ def _is_from_an_admin() -> bool:
     """Whether an admin is signed in. Nobody is while the database can't say so."""
     try:
         require_user()
+        return is_admin()
     except Exception:
         return False
-    return is_admin()
 
 
 def _database_is_up() -> bool:

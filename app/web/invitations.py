@@ -9,8 +9,8 @@ from app.auth import invitations, security_log
 from app.auth.accounts import FormErrors
 from app.auth.invitations import MOST_DAYS, MOST_USES
 from app.auth.place import place_of_request
-from app.auth.sessions import current_user, is_admin, require_user
-from app.errors import Forbidden, NotFound
+from app.auth.sessions import current_user, require_admin, require_user
+from app.errors import NotFound
 from app.lifecycle import services
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -21,9 +21,8 @@ bp.before_request(require_user)
 
 
 @bp.before_request
-def _require_admin() -> None:
-    if not is_admin():
-        raise Forbidden("Only an admin invites people.")
+def _let_admins_on() -> None:
+    require_admin("Only an admin invites people.")
 
 
 @bp.get("")

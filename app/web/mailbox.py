@@ -13,7 +13,8 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup, escape
 
 from app.auth.operator_key import is_operator_key
-from app.auth.sessions import is_admin, require_user
+from app.auth.roles import ADMIN
+from app.auth.sessions import current_user, require_admin, require_user
 from app.db.account_models import Mail
 from app.db.models import db
 from app.errors import HomestreamError, NotFound
@@ -28,7 +29,8 @@ _COOKIE = "mailbox"
 
 @bp.before_request
 def _let_in() -> None:
-    """Let an admin and the operator on. Everybody else learns nothing. Raises NotFound."""
+    """Let an admin and the operator on. Everybody else learns nothing. Raises NotFound, and
+    Forbidden for an admin without a second step that is required."""
     if not _is_operator() and not _is_from_an_admin():
         raise NotFound("There is nothing at this address.")
 
@@ -67,7 +69,10 @@ def _is_from_an_admin() -> bool:
         require_user()
     except HomestreamError:
         return False
-    return is_admin()
+    if current_user().role != ADMIN:
+        return False
+    require_admin("Only an admin reads the mails.")
+    return True
 
 
 def _without_key() -> ResponseReturnValue:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
+from errno import ECONNRESET
 
+import gevent
 from flask import Response
 
 from app.runs.connections import Connection, Connections
@@ -23,6 +26,19 @@ def respond_with(
     response.headers["Cache-Control"] = "private, no-store, no-transform"
     response.headers["X-Accel-Buffering"] = "no"
     return response
+
+
+def limit_time(chunks: Iterable[str], seconds: float) -> Iterator[str]:
+    """Yield the chunks. Break the connection off if its reader hasn't taken them within `seconds`.
+
+    What makes the chunks isn't interrupted, so that nothing of it is left half done.
+    """
+    limit = time.monotonic() + seconds
+    for chunk in chunks:
+        # A server takes this for a reader who has gone. An end without an error would look whole.
+        over = ConnectionResetError(ECONNRESET, f"the reader took more than {seconds:.0f} s")
+        with gevent.Timeout(max(limit - time.monotonic(), 0), over):
+            yield chunk
 
 
 def _encoded(

@@ -273,6 +273,44 @@ def test_a_real_endpoint_needs_a_model(settings: pytest.MonkeyPatch) -> None:
     assert refusal().startswith("MODEL ")
 
 
+PROVIDER = {
+    "OIDC_ISSUER": "https://id.example.com/",
+    "OIDC_CLIENT_ID": "homestream",
+    "OIDC_CLIENT_SECRET": "s3cret-of-ours",
+}
+
+
+def test_a_provider_needs_all_three_of_its_settings(settings: pytest.MonkeyPatch) -> None:
+    for missing in PROVIDER:
+        for name, value in PROVIDER.items():
+            settings.setenv(name, "" if name == missing else value)
+        assert "set all three" in refusal()
+        assert PROVIDER["OIDC_CLIENT_SECRET"] not in refusal()
+    settings.setenv("OIDC_CLIENT_SECRET", PROVIDER["OIDC_CLIENT_SECRET"])
+    assert load_settings().oidc_issuer == PROVIDER["OIDC_ISSUER"]
+    settings.setenv("OIDC_SCOPES", "email")
+    assert refusal().startswith("OIDC_SCOPES lacks openid")
+
+
+@pytest.mark.parametrize(
+    ("issuer", "is_good"),
+    [
+        *((f"http://{host}:8080", True) for host in ("127.0.0.1", "localhost", "[::1]")),
+        *((url, False) for url in ("http://id.example.com", "id.example.com", "https://")),
+        *((url, False) for url in ("http://localhost.example.com", "ftp://127.0.0.1")),
+    ],
+)
+def test_a_provider_is_asked_over_https_unless_it_is_on_this_machine(
+    settings: pytest.MonkeyPatch, issuer: str, is_good: bool
+) -> None:
+    for name, value in (PROVIDER | {"OIDC_ISSUER": issuer}).items():
+        settings.setenv(name, value)
+    if is_good:
+        assert load_settings().oidc_issuer == issuer
+    else:
+        assert refusal().startswith("OIDC_ISSUER ")
+
+
 @pytest.mark.parametrize("missing", [SECRET_KEY_FILE, SIGNING_KEY_FILE])
 def test_a_missing_secret_has_no_default(
     settings: pytest.MonkeyPatch, folder: Path, missing: str

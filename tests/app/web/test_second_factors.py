@@ -19,7 +19,7 @@ from app.account_data import delete_due_accounts
 from app.auth.rate_limits import digest
 from app.db.account_models import AuthenticatorApp, RecoveryCode
 from app.db.models import User, db, utc_now
-from tests.app.web.test_account import HTML, change_password, events
+from tests.app.web.test_account import HTML, NEW, change_password, events
 from tests.app.web.test_user_sessions import change
 from tests.support.mails import latest_link
 from tests.support.product import PASSWORD, Person, Product, form
