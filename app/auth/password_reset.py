@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import delete, func, update
 
 from app.auth import accounts, security_log, session_table
 from app.auth.links import read_link, sign_link
 from app.auth.place import Place
 from app.auth.rate_limits import digest
+from app.db.account_models import AuthenticatorApp, Identity, Passkey, RecoveryCode
 from app.db.models import User, UserSession, db, utc_now
 from app.errors import LinkGone
 from app.mail.letters import write_letter
@@ -46,10 +47,11 @@ def person_of(token: str) -> User:
 def reset_password(token: str, given: dict[str, Any], place: Place) -> User:
     """Set a new password, and sign out everywhere. Raises LinkGone and FormErrors.
 
-    The mail has arrived, so the address is confirmed by that, too.
+    The mail has arrived, so the address is confirmed by that, too. If it never was before, somebody
+    else may have signed up with it, and every other way in goes.
     """
     person = person_of(token)
-    before = person.password_hash
+    before, was_confirmed = person.password_hash, person.email_verified_at is not None
     new = accounts.hash_new_password(person, given)
     used = (
         update(User)
@@ -62,9 +64,16 @@ def reset_password(token: str, given: dict[str, Any], place: Place) -> User:
     if not db.session.execute(used).rowcount:  # type: ignore[attr-defined]
         db.session.rollback()
         raise LinkGone
+    if not was_confirmed:
+        _forget_other_ways_in(person.id)
     session_table.end(UserSession.user_id == person.id)
     security_log.note("password_reset", person.id, place)
     return person
+
+
+def _forget_other_ways_in(user_id: str) -> None:
+    for table in (AuthenticatorApp, RecoveryCode, Passkey, Identity):
+        db.session.execute(delete(table).where(table.user_id == user_id))
 
 
 def _state(person: User | None) -> str:
