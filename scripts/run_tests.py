@@ -22,7 +22,7 @@ from scripts.child_processes import end_with_parent, start
 
 Arguments = tuple[str, ...]
 
-_AT_ONCE = 5
+_AT_ONCE = 6
 _REST = ("tests", *(f"--ignore=tests/{name}" for name in ("app", "bench", "faults", "workers")))
 # Greenlets may still have connections to PostgreSQL and Valkey when a test ends.
 _UNCLOSED = (
@@ -39,13 +39,14 @@ _APP: tuple[Arguments, ...] = (
 FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST))
 # The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (
-    ("-c", "tests/browser/pytest.ini", "-n", "2", "--dist", "loadgroup", "tests/browser"),
+    ("-c", "tests/browser/pytest.ini", "-n", "3", "--dist", "loadgroup", "tests/browser"),
     ("tests/faults",),
     _APP[-1],
     (*_UNCLOSED, "tests/app", "tests/tool_services", "--engines"),
+    _APP[0],
     _REST,
-    *_APP[:-1],
     (*_UNCLOSED, "tests/workers"),
+    _APP[1],
 )
 # It measures, so nothing runs beside it.
 ALONE: Arguments = ("tests/bench",)
