@@ -39,7 +39,7 @@ _APP: tuple[Arguments, ...] = (
 FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST))
 # The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (
-    ("-c", "tests/browser/pytest.ini", "-n", "3", "--dist", "loadgroup", "tests/browser"),
+    ("-c", "tests/browser/pytest.ini", "-n", "2", "--dist", "loadgroup", "tests/browser"),
     ("tests/faults",),
     _APP[-1],
     (*_UNCLOSED, "tests/app", "tests/tool_services", "--engines"),

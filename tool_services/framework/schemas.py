@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from email_validator import EmailNotValidError, validate_email
@@ -130,5 +131,6 @@ class _Compact(GenerateJsonSchema):
         return json_schema
 
 
+@cache
 def _schema(model: type[BaseModel], mode: JsonSchemaMode) -> JsonObject:
     return model.model_json_schema(mode=mode, schema_generator=_Compact)
