@@ -44,6 +44,13 @@ def has_server() -> bool:
     return _mailing().server is not None
 
 
+def where_mails_go() -> str:
+    """Return where a mail is once it is queued, as the end of a sentence that begins with it."""
+    if has_server():
+        return "is on its way"
+    return "is in the mailbox of whoever runs this site, since no mail server is set up"
+
+
 def queue_mail(recipient: str, letter: Letter, user_id: str | None, nobody: str = "") -> None:
     """Add a mail to the current transaction.
 

@@ -15,6 +15,7 @@ from app.auth.sessions import (
     require_user,
 )
 from app.db.models import db
+from app.mail.queue import where_mails_go
 from app.web.account_limits import count_mail
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -47,7 +48,7 @@ def send_verification() -> ResponseReturnValue:
         link = link_maker("email_addresses.verify_form")
         email_verification.queue_verification(person.id, person.email, link)
         db.session.commit()
-    return _done("A mail to confirm your address is on its way.", "sent")
+    return _done(f"A mail to confirm your address {where_mails_go()}.", "sent")
 
 
 @bp.post("/email")
@@ -62,7 +63,7 @@ def change() -> ResponseReturnValue:
     count_mail(person.email)
     link = link_maker("email_addresses.change_form")
     email_change.ask_for_change(person, current_session(), new_email, link, place_of_request())
-    return _done("Mails to confirm the change are on their way.", "asked")
+    return _done(f"A mail to confirm the change {where_mails_go()}.", "asked")
 
 
 @bp.post("/email/cancel")
@@ -123,6 +124,7 @@ def _page(errors: accounts.Fields | None = None) -> str:
         errors=errors or {},
         typed=request.form,
         done=request.args.get("done"),
+        where_mails_go=where_mails_go(),
     )
 
 

@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from app.auth import accounts, password_reset
 from app.auth.accounts import FormErrors
 from app.auth.place import place_of_request
+from app.mail.queue import where_mails_go
 from app.web.account_limits import count_mail, count_reset, forget_failures, remember_device
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -15,11 +16,6 @@ from app.web.mail_links import link_maker, render_link_page, token_of_request
 from app.web.redirects import redirect
 
 bp = Blueprint("password_reset", __name__, url_prefix="/auth")
-
-_ASKED = (
-    "If there is an account with this address, a mail is on its way. "
-    f"Its link is good for {password_reset.MINUTES} minutes."
-)
 
 
 @bp.get("/forgot")
@@ -34,9 +30,13 @@ def ask() -> ResponseReturnValue:
     email = accounts.checked_email(read_fields())
     count_mail(email)
     password_reset.ask_for_reset(email, link_maker("password_reset.form"), place_of_request())
+    message = (
+        f"If there is an account with this address, a mail {where_mails_go()}. "
+        f"Its link is good for {password_reset.MINUTES} minutes."
+    )
     if wants_json():
-        return jsonify(message=_ASKED), 202
-    return render_template("auth/mail_asked.html", message=_ASKED), 202
+        return jsonify(message=message), 202
+    return render_template("auth/mail_asked.html", message=message), 202
 
 
 @bp.get("/reset")

@@ -111,7 +111,7 @@ def open_mailbox(product: Product) -> requests.Session:
 
 
 def test_the_operator_reads_the_mails_that_no_server_sends(product: Product, alice: Person) -> None:
-    form(product, "/auth/forgot", email=alice.email)
+    assert "in the mailbox of" in form(product, "/auth/forgot", email=alice.email).text
     for answer in (
         requests.get(f"{product.url}/mailbox"),
         requests.get(f"{product.url}/mailbox?key=wrong"),
