@@ -24,11 +24,7 @@ from app.db.models import User, UserSession
 from app.errors import Forbidden, Unauthenticated
 from app.lifecycle import services
 from app.mail.queue import has_server
-from app.web.account_limits import (
-    count_mail,
-    count_sign_up,
-    password_attempt,
-)
+from app.web.account_limits import count_mail, count_sign_up, password_attempt
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -203,6 +199,5 @@ def _form(template: str, status: int = 200, errors: Fields | None = None) -> Res
         typed=request.form,
         next=request.values.get("next", ""),
         invitation=request.values.get("invitation", ""),
-        can_sign_up=services().settings.sign_up == "open",
     )
     return page, status

@@ -227,6 +227,7 @@ def test_what_is_no_passkey_is_refused_with_a_sentence(
         refused = visitor.sends(LOG_IN, credential)
         assert refused.status_code == 403
         assert '<p class="wrong" role="alert">' in refused.text
+        assert "/auth/signup" in refused.text, "the page is not the log-in page as it was"
         body = {"passkey_name": "X", "credential": credential}
         refused = alice.browser.post(f"{product.url}{PATH}", json=body, headers=csrf)
         assert refused.json()["error"]["fields"].keys() == {"credential"}
