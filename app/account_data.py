@@ -13,6 +13,7 @@ from sqlalchemy.orm import selectinload
 from app.auth import accounts, identities, second_factors, security_log, session_table
 from app.auth.place import Place
 from app.db.account_models import Identity
+from app.db.changes import count_changed
 from app.db.models import (
     Conversation,
     Message,
@@ -89,8 +90,7 @@ def delete_due_accounts(registry: ToolRegistry) -> None:
         except ToolFailure as error:
             log.warning("an account can't be deleted yet: %s", error)
             continue
-        deleted = db.session.execute(delete(User).where(User.id == user_id, User.delete_at <= now))
-        if deleted.rowcount:  # type: ignore[attr-defined]
+        if count_changed(delete(User).where(User.id == user_id, User.delete_at <= now)):
             security_log.note("account_deleted", user_id, Place("", ""))
 
 

@@ -30,7 +30,6 @@ _UNCLOSED = (
     *("-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
 )
 _NOT_SLOW = ("-m", "not slow")
-# About equally long.
 _APP: tuple[Arguments, ...] = (
     ("tests/app/web",),
     ("tests/app/runs", "tests/app/agent", "tests/app/llm"),

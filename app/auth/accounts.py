@@ -150,6 +150,11 @@ def checked_email(given: dict[str, Any], field: str = "email") -> str:
         raise FormErrors({field: _SENTENCES["email"]}) from None
 
 
+def has_password(user_id: str) -> bool:
+    """Whether the person can log in by a password, and not only by a provider or a passkey."""
+    return bool(db.session.get_one(User, user_id).password_hash)
+
+
 def is_password_of(user_id: str, password: str) -> bool:
     person = db.session.get_one(User, user_id)
     return len(password) <= LONGEST and passwords.verify_password(person.password_hash, password)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from app.auth.accounts import FormErrors
 from app.auth.sealing import Unreadable, seal, unseal
 from app.db.account_models import AuthenticatorApp
+from app.db.changes import count_changed
 from app.db.models import Person, db
 from app.errors import Conflict
 
@@ -84,18 +85,16 @@ def use_code(user_id: str, code: str) -> bool:
     later = update(AuthenticatorApp).where(
         AuthenticatorApp.user_id == user_id, AuthenticatorApp.last_step < step
     )
-    result = db.session.execute(
-        later.values(last_step=step), execution_options={"synchronize_session": False}
-    )
+    changed = count_changed(later.values(last_step=step))
     db.session.commit()
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return bool(changed)
 
 
 def remove(user_id: str) -> bool:
     """Remove the person's app. False if there is none."""
-    result = db.session.execute(delete(AuthenticatorApp).where(AuthenticatorApp.user_id == user_id))
+    removed = count_changed(delete(AuthenticatorApp).where(AuthenticatorApp.user_id == user_id))
     db.session.commit()
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return bool(removed)
 
 
 def _setup(person: Person, secret: str, sealed: str) -> Setup:

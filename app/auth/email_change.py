@@ -15,6 +15,7 @@ from app.auth import accounts, security_log, session_table
 from app.auth.links import read_link, sign_link
 from app.auth.place import Place
 from app.db.account_models import EmailChange
+from app.db.changes import count_changed
 from app.db.models import Person, User, db, utc_now
 from app.errors import LinkGone
 from app.mail.letters import write_letter
@@ -94,9 +95,9 @@ def cancel_change(user_id: str) -> None:
 
 def _carry_out(change: EmailChange, place: Place) -> None:
     """Change the address, once. Raises LinkGone if it has an account by now."""
-    gone = db.session.execute(delete(EmailChange).where(EmailChange.id == change.id))
+    gone = count_changed(delete(EmailChange).where(EmailChange.id == change.id))
     person = db.session.get(User, change.user_id, populate_existing=True)
-    if not gone.rowcount or person is None:  # type: ignore[attr-defined]
+    if not gone or person is None:
         db.session.rollback()
         raise LinkGone
     letter = write_letter("address_changed", new_email=change.new_email)

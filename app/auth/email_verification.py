@@ -9,6 +9,7 @@ from sqlalchemy import func, update
 from app.auth import security_log
 from app.auth.links import read_link, sign_link
 from app.auth.place import Place
+from app.db.changes import count_changed
 from app.db.models import User, db, utc_now
 from app.errors import LinkGone
 from app.mail.letters import write_letter
@@ -40,7 +41,7 @@ def verify_email(token: str, place: Place) -> None:
         .where(User.id == user_id, User.email == email)
         .values(email_verified_at=func.coalesce(User.email_verified_at, utc_now()))
     )
-    if not db.session.execute(confirmed).rowcount:  # type: ignore[attr-defined]
+    if not count_changed(confirmed):
         db.session.rollback()
         raise LinkGone
     security_log.note("email_verified", user_id, place)

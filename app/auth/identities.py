@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from app.auth.accounts import LONGEST_NAME
 from app.auth.provider import Claims
 from app.db.account_models import Identity
+from app.db.changes import count_changed
 from app.db.models import User, db, utc_now
 from app.errors import Conflict, Forbidden, NotFound
 
@@ -34,10 +35,10 @@ def of_person(user_id: str) -> list[Identity]:
 
 
 def sign_up(issuer: str, claims: Claims, *, allowed: bool) -> User:
-    """Make an account without a password for somebody whom the provider knows.
+    """Make an account for a person of the provider. It has no password.
 
-    An account that has the address already is not taken: whoever runs the provider could then
-    enter every account. Raises Forbidden, and Conflict.
+    If their address has an account already, they have to log in and connect it: otherwise the
+    provider could enter every account. Raises Forbidden, and Conflict.
     """
     email = _stored_email(claims.email)
     if db.session.scalar(select(exists().where(User.email == email))):
@@ -76,7 +77,7 @@ def disconnect(user_id: str, identity_id: str) -> None:
     # Two at the same moment could each leave the other: the row's lock lets one go first.
     person = db.session.scalars(select(User).where(User.id == user_id).with_for_update()).one()
     gone = delete(Identity).where(Identity.id == identity_id, Identity.user_id == user_id)
-    if not db.session.execute(gone).rowcount:  # type: ignore[attr-defined]
+    if not count_changed(gone):
         db.session.rollback()
         raise NotFound("There is no such connection, or it is gone already.")
     if person.password_hash == NO_PASSWORD and not of_person(user_id):
@@ -88,10 +89,6 @@ def disconnect(user_id: str, identity_id: str) -> None:
 def is_connected(user_id: str, issuer: str) -> bool:
     """Whether a person can sign in by this provider; not if there is none."""
     return any(identity.issuer == issuer for identity in of_person(user_id))
-
-
-def has_password(user_id: str) -> bool:
-    return bool(db.session.get_one(User, user_id).password_hash)
 
 
 def _stored_email(email: str | None) -> str:

@@ -9,6 +9,7 @@ from hashlib import sha256
 from sqlalchemy import ColumnElement, and_, delete, select, update
 
 from app.db.account_models import Invitation
+from app.db.changes import count_changed
 from app.db.models import db, utc_now
 from app.errors import Forbidden
 
@@ -36,9 +37,9 @@ def open_invitations() -> list[Invitation]:
 
 def revoke_invitation(invitation_id: str) -> bool:
     """Take an invitation back. Return whether it was there."""
-    result = db.session.execute(delete(Invitation).where(Invitation.id == invitation_id))
+    removed = count_changed(delete(Invitation).where(Invitation.id == invitation_id))
     db.session.commit()
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return bool(removed)
 
 
 def check_invitation(code: str) -> None:
@@ -53,10 +54,7 @@ def check_invitation(code: str) -> None:
 def use_invitation(code_digest: str) -> None:
     """Use an invitation once, within the current transaction. Raises Forbidden."""
     use = update(Invitation).where(Invitation.code_digest == code_digest, _is_good())
-    if not db.session.execute(  # type: ignore[attr-defined]
-        use.values(uses_left=Invitation.uses_left - 1),
-        execution_options={"synchronize_session": False},
-    ).rowcount:
+    if not count_changed(use.values(uses_left=Invitation.uses_left - 1)):
         db.session.rollback()
         raise Forbidden(_NOT_GOOD)
 
@@ -66,5 +64,5 @@ def _is_good() -> ColumnElement[bool]:
 
 
 def invitation_digest(code: str) -> str:
-    """Return what is stored of a code."""
+    """Return the digest of a code, which is all that is stored of it."""
     return sha256(code.encode()).hexdigest()

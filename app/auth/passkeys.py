@@ -30,6 +30,7 @@ from webauthn.helpers.structs import (
 from app.auth.accounts import FormErrors
 from app.auth.rate_limits import digest
 from app.db.account_models import Passkey, UsedChallenge
+from app.db.changes import count_changed
 from app.db.models import Person, User, db, utc_now
 from app.errors import Conflict, NotFound
 from app.json_input import parse_json
@@ -258,15 +259,10 @@ def _commit_once(user_id: str, change: Update | None = None) -> None:
     """Commit, with a change of one row. Raises PasskeyRefused if another request was first."""
     try:
         db.session.flush()
-        changed = change is None or _changes_a_row(change)
+        changed = change is None or bool(count_changed(change))
     except IntegrityError:
         changed = False
     if not changed:
         db.session.rollback()
         raise PasskeyRefused("This answer of the passkey was used already. Try again.", user_id)
     db.session.commit()
-
-
-def _changes_a_row(change: Update) -> bool:
-    result = db.session.execute(change, execution_options={"synchronize_session": False})
-    return bool(result.rowcount)  # type: ignore[attr-defined]

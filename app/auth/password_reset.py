@@ -12,6 +12,7 @@ from app.auth.links import read_link, sign_link
 from app.auth.place import Place
 from app.auth.rate_limits import digest
 from app.db.account_models import AuthenticatorApp, Identity, Passkey, RecoveryCode
+from app.db.changes import count_changed
 from app.db.models import User, UserSession, db, utc_now
 from app.errors import LinkGone
 from app.mail.letters import write_letter
@@ -61,7 +62,7 @@ def reset_password(token: str, given: dict[str, Any], place: Place) -> User:
             email_verified_at=func.coalesce(User.email_verified_at, utc_now()),
         )
     )
-    if not db.session.execute(used).rowcount:  # type: ignore[attr-defined]
+    if not count_changed(used):
         db.session.rollback()
         raise LinkGone
     if not was_confirmed:

@@ -20,6 +20,7 @@ from app.auth.invitations import invitation_digest, use_invitation
 from app.auth.links import read_link, sign_link
 from app.auth.password_rules import LONGEST
 from app.db.account_models import PendingSignUp
+from app.db.changes import count_changed
 from app.db.models import User, db, utc_now
 from app.errors import LinkGone
 from app.mail.letters import write_letter
@@ -65,8 +66,7 @@ def make_account(token: str, password: str) -> User:
     fits = len(password) <= LONGEST and passwords.verify_password(pending.password_hash, password)
     if not fits:
         raise FormErrors({"password": "This is not the password that was chosen."}, status=401)
-    gone = db.session.execute(delete(PendingSignUp).where(PendingSignUp.id == pending.id))
-    if not gone.rowcount:  # type: ignore[attr-defined]
+    if not count_changed(delete(PendingSignUp).where(PendingSignUp.id == pending.id)):
         db.session.rollback()
         raise LinkGone
     if pending.invitation_digest is not None:

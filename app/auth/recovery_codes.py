@@ -12,6 +12,7 @@ from hashlib import sha256
 from sqlalchemy import delete, func, select, update
 
 from app.db.account_models import RecoveryCode
+from app.db.changes import count_changed
 from app.db.models import db, utc_now
 
 COUNT = 10
@@ -37,11 +38,9 @@ def use(user_id: str, code: str) -> bool:
         RecoveryCode.hash == _hash(user_id, code),
         RecoveryCode.used_at.is_(None),
     )
-    result = db.session.execute(
-        unused.values(used_at=utc_now()), execution_options={"synchronize_session": False}
-    )
+    changed = count_changed(unused.values(used_at=utc_now()))
     db.session.commit()
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return bool(changed)
 
 
 def left(user_id: str) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.auth import accounts, second_factors, session_table
+from app.db.changes import count_changed
 from app.db.models import Person, User, UserSession, db
 from app.errors import Conflict, NotFound
 
@@ -59,9 +60,7 @@ def change(user_id: str, role: str) -> bool:
         User.role != role,
         or_(User.role != ADMIN, _number_of_admins() > 1),
     )
-    changed = db.session.execute(
-        changing.values(role=role), execution_options={"synchronize_session": False}
-    ).rowcount  # type: ignore[attr-defined]
+    changed = count_changed(changing.values(role=role))
     if changed and role != ADMIN:
         session_table.end(UserSession.user_id == user_id)  # commits both
     db.session.commit()

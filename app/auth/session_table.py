@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Update, and_, select, update
 
 from app.auth.place import Place
+from app.db.changes import count_changed
 from app.db.models import UserSession, db, new_id, utc_now
 
 _SAME_MOMENT = timedelta(seconds=10)
@@ -124,6 +125,6 @@ def _unless_ended(which: ColumnElement[bool]) -> Update:
 
 
 def _changes(statement: Update) -> int:
-    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    changed = count_changed(statement)
     db.session.commit()
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    return changed

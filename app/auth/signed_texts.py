@@ -11,10 +11,10 @@ from itsdangerous import Signer, URLSafeTimedSerializer
 
 
 def timed_signer(key: str, salt: str) -> URLSafeTimedSerializer:
-    """Return what signs values together with the time. Each purpose has a `salt` of its own."""
+    """Return what signs a value and the time. Each purpose has a `salt` of its own."""
     return URLSafeTimedSerializer(key, salt=salt, signer_kwargs={"digest_method": sha256})
 
 
 def plain_signer(key: str, salt: str) -> Signer:
-    """Return what signs a text for ever."""
+    """Return what signs a text without a time."""
     return Signer(key, salt=salt, digest_method=sha256)

@@ -14,6 +14,7 @@ from flask import Flask, current_app
 from sqlalchemy import Update, delete, select, update
 
 from app.db.account_models import Mail
+from app.db.changes import count_changed
 from app.db.models import db, utc_now
 from app.mail.letters import Letter
 from tool_services.framework.mail import Email, MailError, MailRefused, MailServer, OutcomeUnknown
@@ -151,9 +152,9 @@ def _own(mail: Mail) -> Update:
 
 
 def _changes_one(statement: Update) -> bool:
-    result = db.session.execute(statement, execution_options={"synchronize_session": False})
+    changed = count_changed(statement)
     db.session.commit()
-    return bool(result.rowcount)  # type: ignore[attr-defined]
+    return bool(changed)
 
 
 def _mailing() -> _Mailing:

@@ -13,11 +13,12 @@ from typing import Any
 
 import gevent
 from flask import Flask
-from sqlalchemy import Update, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.agent.events import ApprovalRequested, DisplayPart, display_parts_from_json
 from app.agent.messages import Decision
+from app.db.changes import count_changed
 from app.db.connection import retry_while_unavailable
 from app.db.models import Approval, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
@@ -184,7 +185,7 @@ def _decide(approval: Approval, status: str, **values: Any) -> None:
     undecided = update(Approval).where(
         Approval.id == approval.id, Approval.status == "waiting", Approval.expires_at > utc_now()
     )
-    decided = _execute(run.values(status=Run.queued_if_waiting())) and _execute(
+    decided = count_changed(run.values(status=Run.queued_if_waiting())) and count_changed(
         undecided.values(status=status, decided_at=utc_now(), **values)
     )
     if decided:
@@ -194,12 +195,6 @@ def _decide(approval: Approval, status: str, **values: Any) -> None:
     db.session.refresh(approval)
     if not decided:
         raise Conflict(_ALREADY_OVER.get(approval.status, _ALREADY_OVER["expired"]))
-
-
-def _execute(statement: Update) -> bool:
-    """Execute a statement, and return whether it changed a row."""
-    done = db.session.execute(statement.execution_options(synchronize_session=False))
-    return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 def _expire(approval_id: str) -> None:

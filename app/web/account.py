@@ -35,7 +35,7 @@ from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
 from app.web.redirects import path_of, redirect, safe_next
-from app.web.streaming import limit_time
+from app.web.streaming import drop_slow_reader
 
 bp = Blueprint("account", __name__, url_prefix="/auth")
 bp.before_request(require_user)
@@ -62,7 +62,7 @@ def change_name() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Change the password, and sign out everywhere else. Asks for the current one in any case."""
     person, given = current_user(), read_fields()
-    if identities.has_password(person.id):
+    if accounts.has_password(person.id):
         _check_password("current_password", given.get("current_password", ""))
     else:
         require_recent_password()
@@ -98,7 +98,7 @@ def download() -> ResponseReturnValue:
     security_log.note("data_downloaded", user_id, place_of_request())
     pieces = account_data.export_person(user_id, services().registry)
     first = next(pieces)  # so that a service that doesn't answer is an error, not half a file
-    in_time = limit_time(chain([first], pieces), _DOWNLOAD_SECONDS)
+    in_time = drop_slow_reader(chain([first], pieces), _DOWNLOAD_SECONDS)
     body = stream_with_context(in_time)
     response = Response(body, mimetype="application/json")
     response.headers["Content-Disposition"] = "attachment; filename=homestream.json"
@@ -181,7 +181,7 @@ def confirm_page(target: str, errors: accounts.Fields | None = None) -> str:
         "auth/confirm.html",
         errors=errors or {},
         next=target,
-        has_password=identities.has_password(person_id),
+        has_password=accounts.has_password(person_id),
         has_provider=identities.is_connected(person_id, services().settings.oidc_issuer),
     )
 
@@ -191,7 +191,7 @@ def _page(**values: Any) -> str:
     return render_template(
         "auth/profile.html",
         person=current_user(),
-        has_password=identities.has_password(current_user().id),
+        has_password=accounts.has_password(current_user().id),
         **(known | values),
     )
 

@@ -1,4 +1,4 @@
-"""The mailbox page: the mails about accounts and what became of them, for whoever runs the app.
+"""The mailbox page for the operator: the mails about accounts, and which were sent.
 
 An admin sees it. So does the operator, by a link that `make run` prints, where there is no mail
 server: somebody has to hand the mails on then.

@@ -28,7 +28,7 @@ def respond_with(
     return response
 
 
-def limit_time(chunks: Iterable[str], seconds: float) -> Iterator[str]:
+def drop_slow_reader(chunks: Iterable[str], seconds: float) -> Iterator[str]:
     """Yield the chunks. Break the connection off if its reader hasn't taken them within `seconds`.
 
     What makes the chunks isn't interrupted, so that nothing of it is left half done.

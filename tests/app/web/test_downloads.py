@@ -9,7 +9,7 @@ import pytest
 from flask import Flask, Response
 
 from app.db.models import Conversation, Message, db
-from app.web.streaming import limit_time
+from app.web.streaming import drop_slow_reader
 from tests.support.product import Person, Product, Served, eventually
 
 Start = Callable[..., Product]
@@ -60,7 +60,7 @@ def test_a_download_ends_when_its_reader_takes_too_long() -> None:
 
     @app.get("/")
     def everything() -> Response:
-        return Response(limit_time(chunks(), 0.2))
+        return Response(drop_slow_reader(chunks(), 0.2))
 
     def chunks() -> Iterator[str]:
         try:
