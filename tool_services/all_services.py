@@ -5,12 +5,19 @@ This module imports the services' settings, but not the services.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tool_services.analytics.settings import AnalyticsSettings
 from tool_services.framework.settings import load_settings as load
 from tool_services.listings.settings import ListingsSettings
 
 NAMES = ("listings", "analytics")
 """Each is a folder here, and begins the names of its settings for port and URL."""
+
+
+def folders() -> dict[str, Path]:
+    """Return each service's folder by the service's name."""
+    return {name: Path(__file__).parent / name for name in NAMES}
 
 
 class Settings(ListingsSettings, AnalyticsSettings):
