@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
 from tool_services.framework.migrations import upgrade_schema
+from tool_services.framework.once import make_ledger
 from tool_services.framework.private_files import keep_database_private, make_private_folder
 from tool_services.framework.samples import Sample, add_seed_command, load_samples
 from tool_services.framework.settings import stop
@@ -30,8 +31,11 @@ def open_database(
     setting: str,
     url: str,
     samples: Sequence[Sample],
+    has_ledger: bool = False,
 ) -> None:
     """Connect the app, upgrade the tables, and load `samples` into empty ones.
+
+    `has_ledger` says whether the service has tools that are done once per key.
 
     The migrations are in `migrations/` in the app's package. Adds the commands `db` and `seed`.
     If the database can't be opened, the program stops with a sentence that names `setting`.
@@ -41,7 +45,7 @@ def open_database(
         folder = str(Path(app.root_path) / "migrations")
         Migrate(app, database, directory=folder, render_as_batch=True)
         with app.app_context():
-            _prepare_tables(database, samples)
+            _prepare_tables(database, samples, has_ledger)
     except (SQLAlchemyError, CommandError, ImportError, OSError) as error:
         reason = getattr(error, "orig", None) or error
         stop(f"The database in {setting} can't be opened: {reason}. Change {setting}.")
@@ -88,7 +92,7 @@ def _set_pragmas(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _prepare_tables(database: SQLAlchemy, samples: Sequence[Sample]) -> None:
+def _prepare_tables(database: SQLAlchemy, samples: Sequence[Sample], has_ledger: bool) -> None:
     """Upgrade and fill the tables. Processes that start at once wait for each other.
 
     One that waited for too long, or was overtaken by a newer version's upgrade, tries again.
@@ -102,4 +106,6 @@ def _prepare_tables(database: SQLAlchemy, samples: Sequence[Sample]) -> None:
         with attempt:
             database.session.rollback()
             upgrade_schema(database)
+            if has_ledger:
+                make_ledger(database)
             load_samples(database, samples)
