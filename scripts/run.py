@@ -13,7 +13,7 @@ from app.config import load_settings
 from scripts import StartError
 from scripts.child_processes import end_with_parent
 from scripts.programs import run_programs
-from scripts.services import Service, check_ports, configured_services, program_env
+from scripts.services import Service, check_ports, configured_services, program_env, programs_of
 from scripts.set_up import migrate
 
 POLL_SECONDS = 0.1
@@ -48,8 +48,7 @@ def run() -> int:
     services = configured_services()
     check_ports(services)
     migrate()
-    programs = [service.program for service in services]
-    return run_programs(programs, program_env(), lambda: _ready(services))
+    return run_programs(programs_of(services), program_env(), lambda: _ready(services))
 
 
 def _ready(services: Sequence[Service]) -> str:

@@ -22,17 +22,21 @@ _HERE = Path(__file__).resolve().parent
 _DECLARATION = "service.py"
 
 
-class FolderSettings(BaseSettings):
-    """Where the services' folders are. A relative path starts at the current folder."""
+class CommonSettings(BaseSettings):
+    """The settings of all services together: where their folders are, and how many processes run.
+
+    A relative path starts at the current folder.
+    """
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     tool_services_folder: Path = _HERE
+    tool_services_in_one_process: bool = False
 
 
 def root() -> Path:
     """Return the folder that the services' folders are in."""
-    return FolderSettings().tool_services_folder.expanduser().resolve()
+    return CommonSettings().tool_services_folder.expanduser().resolve()
 
 
 def folders() -> dict[str, Path]:

@@ -98,6 +98,19 @@ def test_everything_starts_ends_at_ctrl_c_and_keeps_its_secrets(
     assert secrets(tmp_path) == before
 
 
+def test_one_process_serves_each_tool_service_at_its_own_port(
+    start: Start, settings: Settings
+) -> None:
+    settings["TOOL_SERVICES_IN_ONE_PROCESS"] = "true"
+    child = start()
+    text = read_until_ready(child)
+    assert "tools" in {line.partition("|")[0].strip() for line in text.splitlines()}
+    for name in ("listings", "analytics"):
+        url = f"http://127.0.0.1:{settings[f'{name.upper()}_PORT']}"
+        about = requests.get(f"{url}/info", timeout=60).json()
+        assert (about["name"], about["audience"]) == (name, url)
+
+
 def secrets(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "instance").glob("*key*")}
 

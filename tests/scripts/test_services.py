@@ -12,9 +12,26 @@ from typing import Any
 import pytest
 
 from scripts import StartError
-from scripts.services import Service, check_ports, configured_services, make_secrets, program_env
+from scripts.services import (
+    Service,
+    check_ports,
+    configured_services,
+    make_secrets,
+    program_env,
+    programs_of,
+)
 
-OURS = ("WEB_", "LISTINGS_", "ANALYTICS_", "DEMO_MODEL_", "OPENAI_", "APP_", "INSTANCE_", "MODEL")
+OURS = (
+    "TOOL_",
+    "WEB_",
+    "LISTINGS_",
+    "ANALYTICS_",
+    "DEMO_MODEL_",
+    "OPENAI_",
+    "APP_",
+    "INSTANCE_",
+    "MODEL",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +52,17 @@ def taken_port() -> Iterator[int]:
 def service(**changes: object) -> Service:
     values: Any = {"name": "listings", "application": "x:y()", "port": 0, **changes}
     return Service(**values)
+
+
+def test_one_process_serves_all_tool_services_if_the_setting_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    separate = [program.name for program in programs_of(configured_services())]
+    assert separate == ["web", "listings", "analytics", "demo-model"]
+    monkeypatch.setenv("TOOL_SERVICES_IN_ONE_PROCESS", "true")
+    web, tools, demo_model = programs_of(configured_services())
+    assert [web.name, tools.name, demo_model.name] == ["web", "tools", "demo-model"]
+    assert {"127.0.0.1:8001", "127.0.0.1:8002"} < set(tools.command)
 
 
 def test_without_settings_all_four_services_start_on_their_usual_ports() -> None:
