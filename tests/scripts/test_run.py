@@ -17,13 +17,20 @@ from flask import Flask
 from gevent.pywsgi import WSGIServer
 
 from scripts import ROOT
+from scripts.ports import free_port
 from scripts.run import wait_until_ready
 from scripts.services import Service
 from tests.support.processes import all_gone
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("web", "listings", "analytics", "demo-model")
+NAMES = ("web", "notes", "demo-model")
+
+SERVICE = """
+from tool_services.framework.service import Service
+
+SERVICE = Service(__name__, "For a test.", tools=())
+"""
 
 Settings = dict[str, str]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -31,14 +38,15 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """An environment with four free ports and nothing else of ours; the folder has no `.env`."""
+    """An environment with free ports and nothing else of ours; the folder has no `.env`."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in NAMES]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()
-    names = ("WEB_PORT", "LISTINGS_PORT", "ANALYTICS_PORT", "DEMO_MODEL_PORT")
+    names = ("WEB_PORT", "NOTES_PORT", "DEMO_MODEL_PORT")
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**inherited, "PYTHONPATH": str(ROOT), **dict(zip(names, map(str, ports), strict=True))}
+    own = {"PYTHONPATH": str(ROOT), "TOOL_SERVICES_FOLDER": str(ROOT / "tests" / "support")}
+    return {**inherited, **own, **dict(zip(names, map(str, ports), strict=True))}
 
 
 @pytest.fixture
@@ -99,13 +107,18 @@ def test_everything_starts_ends_at_ctrl_c_and_keeps_its_secrets(
 
 
 def test_one_process_serves_each_tool_service_at_its_own_port(
-    start: Start, settings: Settings
+    start: Start, settings: Settings, tmp_path: Path
 ) -> None:
     settings["TOOL_SERVICES_IN_ONE_PROCESS"] = "true"
-    child = start()
-    text = read_until_ready(child)
+    settings["TOOL_SERVICES_FOLDER"] = "domain"
+    settings["PLACES_PORT"] = str(free_port())
+    for name in ("notes", "places"):
+        folder = tmp_path / "domain" / name
+        folder.mkdir(parents=True)
+        (folder / "service.py").write_text(SERVICE)
+    text = read_until_ready(start())
     assert "tools" in {line.partition("|")[0].strip() for line in text.splitlines()}
-    for name in ("listings", "analytics"):
+    for name in ("notes", "places"):
         url = f"http://127.0.0.1:{settings[f'{name.upper()}_PORT']}"
         about = requests.get(f"{url}/info", timeout=60).json()
         assert (about["name"], about["audience"]) == (name, url)
@@ -118,11 +131,11 @@ def secrets(folder: Path) -> dict[str, bytes]:
 def test_nothing_starts_when_a_port_is_taken(
     start: Start, settings: Settings, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", int(settings["LISTINGS_PORT"]))):
+    with socket.create_server(("127.0.0.1", int(settings["NOTES_PORT"]))):
         child = start()
         output, _ = child.communicate()
     assert child.returncode == 1
-    assert "LISTINGS_PORT" in output
+    assert "NOTES_PORT" in output
     assert len(output.splitlines()) == 1
     assert not list((tmp_path / "instance").glob("*.db"))
 
@@ -183,5 +196,5 @@ def test_a_proxy_in_the_environment_is_not_used(
 
 
 def test_a_service_that_does_not_answer_is_named(healthy: Service, settings: Settings) -> None:
-    silent = Service("listings", "", port=int(settings["LISTINGS_PORT"]))
-    assert "listings" in wait_until_ready([healthy, silent], seconds=0.2)
+    silent = Service("notes", "", port=int(settings["NOTES_PORT"]))
+    assert "notes" in wait_until_ready([healthy, silent], seconds=0.2)
