@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.auth.key_files import SIGNING_KEY_FILE, load_signing_key, read_secret_key
+from app.brand import DEFAULT_FOLDER, BrandFolder
 from app.config_types import (
     Approvals,
     Count,
@@ -95,6 +96,10 @@ class Settings(BaseSettings):
         frozen=True,
         hide_input_in_errors=True,
     )
+
+    # What people see
+    app_name: Annotated[str, Field(max_length=80)] = ""
+    brand: Annotated[BrandFolder, Field(default=DEFAULT_FOLDER, validate_default=True)]
 
     # The web app
     web_host: str = "127.0.0.1"

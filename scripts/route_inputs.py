@@ -113,6 +113,8 @@ ROUTES = {
     "conversations.show": _page("before:integer", errors=(422,)),
     "conversations.start_page": _page(),
     "conversations.watch": _page("before:integer", errors=(422, 429)),
+    "brand.colours": Route(gives=((200, "text/css"), (304, None))),
+    "brand.icon": Route(gives=((200, "image/svg+xml"), (304, None))),
     "csp_reports.take": Route(
         body=("application/csp-report", "application/reports+json"),
         gives=((204, None),),

@@ -141,7 +141,7 @@ def _check_open() -> None:
     """Check that the request's sender may sign up, as far as is known yet. Raises Forbidden."""
     mode = services().settings.sign_up
     if mode == "closed":
-        raise Forbidden("Nobody can sign up here. Ask whoever runs this Homestream.")
+        raise Forbidden("Nobody can sign up here. Ask whoever runs this program.")
     if mode == "invitation" and not _invitation():
         raise Forbidden("To sign up here, open the link of an invitation.")
     if mode == "invitation":

@@ -48,7 +48,7 @@ _REPORTING = {
     "Reporting-Endpoints": f'csp="{REPORTS_PATH}"',
 }
 _UNKNOWN_HOST = (
-    "Homestream isn't known by the host name in this address. Use its usual address. If this "
+    "This program isn't known by the host name in this address. Use its usual address. If this "
     "should be one, set APP_URL to it or add the name to ALLOWED_HOSTS."
 )
 _AT_ANY_HOST = ("health.health", "health.streams")
