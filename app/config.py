@@ -46,7 +46,7 @@ from app.config_types import (
     ascii_host,
     parse_servers,
 )
-from tool_services.all_services import default_exchanges, default_urls
+from tool_services.all_services import default_exchanges, default_urls, setting_names
 from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
 from tool_services.framework.mail import DEFAULT_SENDER, MailServer, Sender, SmtpUrl
 
@@ -294,9 +294,9 @@ def _host_and_port(url: str) -> tuple[str | None, int]:
 
 def load_settings() -> Settings:
     """Read this process's settings. Raises SettingsError with a sentence for each bad one."""
-    if unknown := unknown_settings():
+    if unknown := unknown_settings(setting_names()):
         raise SettingsError("\n".join(unknown))
-    warn_of_typing_mistakes()
+    warn_of_typing_mistakes(setting_names())
     try:
         return Settings()
     except ValidationError as error:

@@ -93,8 +93,8 @@ def configured_services() -> list[Service]:
     services = [
         Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
         *(
-            Service(name, f"tool_services.{name}.app:create_app()", port)
-            for name, port in all_services.ports(tools).items()
+            Service(each.name, f"tool_services.app:create_app({each.name!r})", each.port_in(tools))
+            for each in all_services.services()
         ),
     ]
     if web.uses_demo_model:

@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, event, literal, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
@@ -46,6 +46,13 @@ def open_database(
         reason = getattr(error, "orig", None) or error
         stop(f"The database in {setting} can't be opened: {reason}. Change {setting}.")
     add_seed_command(app, database, samples)
+
+
+def check_tables(database: SQLAlchemy | None) -> None:
+    """Read from a table, if the service has any. Raises a SQLAlchemyError if that fails."""
+    if database is not None:
+        table = database.metadata.sorted_tables[0]
+        database.session.scalar(select(literal(1)).select_from(table).limit(1))
 
 
 def _connect(app: Flask, database: SQLAlchemy, url: URL) -> None:

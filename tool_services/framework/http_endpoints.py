@@ -30,13 +30,13 @@ LONGEST_QUOTE = 60
 class ServiceInfo:
     """A service's description of itself.
 
-    `package` is the Python package with its templates and migrations. `audience` is the URL that
-    its tokens carry. `capabilities` are endpoints beside the tools, such as an outbox.
+    `instructions` are for models. `audience` is the URL that its tokens carry. `capabilities` are
+    endpoints beside the tools, such as an outbox.
     """
 
     name: str
-    package: str
     description: str
+    instructions: str
     audience: str
     capabilities: Mapping[str, bool] = field(default_factory=dict)
 

@@ -14,3 +14,8 @@ SCOPE_META_KEY = "homestream/scope"
 def may_only_read(scope: str) -> bool:
     """Return whether a scope lets its holder change or send nothing, as its name has to say."""
     return scope.endswith(":read")
+
+
+def read_scope(service: str) -> str:
+    """Return the scope of a service's tools that only read, such as listings:read."""
+    return f"{service.replace('_', '-')}:read"

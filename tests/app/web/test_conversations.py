@@ -23,6 +23,7 @@ from tests.support.scripted_model import (
     tool_call,
     tool_calls,
 )
+from tests.support.tool_services import ToolService
 
 Start = Callable[..., Product]
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -304,6 +305,16 @@ def test_what_was_sent_can_be_read_in_the_outbox_by_its_sender_alone(
     [message] = alice.api("GET", "/outbox").json()["messages"]
     assert message["recipient"] == "bob@example.com"
     assert mallory.api("GET", "/outbox").json() == {"messages": []}
+
+
+def test_pages_lead_to_the_outbox_only_if_a_service_keeps_one(
+    product: Product, alice: Person, start: Callable[..., Product]
+) -> None:
+    with ToolService(look=lambda _arguments: {}) as service:
+        without = start(tool_services={"plain": service.url}).sign_up("Bob")
+        for path in ("/", "/conversations"):
+            assert 'href="/outbox"' in alice.get(path).text
+            assert 'href="/outbox"' not in without.get(path).text
 
 
 def test_an_outbox_that_cannot_be_reached_is_a_sentence(product: Product, alice: Person) -> None:

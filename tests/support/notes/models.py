@@ -8,6 +8,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from tool_services.framework.samples import Sample
 from tool_services.framework.timestamps import utc_now
 
 
@@ -39,3 +40,6 @@ class Letter(Base):
     Recipient: Mapped[str]
     Text: Mapped[str]
     CreatedAt: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+SAMPLES = [Sample(Note, lambda: [{"Text": "first"}, {"Text": "second"}])]

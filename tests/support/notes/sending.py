@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify
 from markupsafe import Markup
 from pydantic import Field
 from sqlalchemy import delete, select
 
-from tool_services.framework.errors import IdempotencyConflictError
+from tool_services.framework.errors import IdempotencyConflictError, InvalidArgumentsError
+from tool_services.framework.running import verify_caller
 from tool_services.framework.schemas import Distinct, EmailAddress, ToolArguments, ToolResult
 from tool_services.framework.timestamps import iso_utc
-from tool_services.framework.tokens import Caller, TokenVerifier
+from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import Annotations, DisplayPart, Tool, ToolOutput
 
 from .models import Letter, Note, db
-from .tools import UnknownNoteError
 
 SUBJECT = "Your notes"
+
+
+class UnknownNoteError(InvalidArgumentsError):
+    code = "unknown_note"
 
 
 class SendRequest(ToolArguments):
@@ -82,18 +86,18 @@ SEND_NOTES = Tool(
 )
 
 
-def add_outbox_endpoint(app: Flask, verifier: TokenVerifier) -> None:
+def add_outbox_endpoint(app: Flask) -> None:
     """Add GET /outbox, the caller's own letters, newest first, and DELETE /outbox."""
 
     @app.get("/outbox")
     def show_outbox() -> Response:
-        caller = verifier.verify(request.headers.get("Authorization"), "outbox:read")
+        caller = verify_caller("outbox:read")
         own = select(Letter).filter_by(UserId=caller.user_id).order_by(Letter.Id.desc())
         return jsonify(messages=[_as_json(letter) for letter in db.session.scalars(own)])
 
     @app.delete("/outbox")
     def erase_outbox() -> Response:
-        caller = verifier.verify(request.headers.get("Authorization"), "outbox:erase")
+        caller = verify_caller("outbox:erase")
         db.session.execute(delete(Letter).filter_by(UserId=caller.user_id))
         db.session.commit()
         return jsonify(messages=[])

@@ -10,13 +10,13 @@ from markupsafe import Markup
 from pydantic import Field
 from sqlalchemy import select
 
-from tool_services.framework.errors import InvalidArgumentsError
-from tool_services.framework.peer import PeerClient
+from tool_services.framework.running import peer
 from tool_services.framework.schemas import Omittable, ToolArguments, ToolResult
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import Annotations, DisplayPart, Tool, ToolOutput, read_only
 
 from .models import Note, db
+from .sending import SEND_NOTES, UnknownNoteError
 
 
 class Search(ToolArguments):
@@ -42,10 +42,6 @@ class Notes(ToolResult):
 
 class Greeting(ToolResult):
     greeting: str
-
-
-class UnknownNoteError(InvalidArgumentsError):
-    code = "unknown_note"
 
 
 def _find(arguments: Search, _caller: Caller) -> ToolOutput:
@@ -80,27 +76,28 @@ def _preview(arguments: NewNote, _caller: Caller) -> Sequence[DisplayPart]:
     return [DisplayPart("note.html", "text/html", f"<p>{arguments.note_text}</p>")]
 
 
-def _greet(peer: PeerClient, _arguments: Nothing, caller: Caller) -> ToolOutput:
-    return ToolOutput(peer.get("/greeting", {"language": "en"}, caller, Greeting, UnknownNoteError))
+def _greet(_arguments: Nothing, caller: Caller) -> ToolOutput:
+    return ToolOutput(
+        peer("peer").get("/greeting", {"language": "en"}, caller, Greeting, UnknownNoteError)
+    )
 
 
 def _break(_arguments: Nothing, _caller: Caller) -> ToolOutput:
     raise RuntimeError("the inside of the service")
 
 
-def note_tools(peer: PeerClient) -> list[Tool]:
-    """Return the tools. `greet` passes on what the peer says."""
-    writes = Annotations(
-        title="Add a note",
-        readOnlyHint=False,
-        idempotentHint=False,
-        destructiveHint=False,
-        openWorldHint=False,
-    )
-    reads = partial(Tool, scope="notes:read")
-    return [
-        reads("findNotes", "Finds notes.", Search, Notes, read_only("Find notes"), _find),
-        Tool("addNote", "Adds.", NewNote, Notes, writes, _add, _preview, scope="notes:write"),
-        reads("greet", "Asks.", Nothing, Greeting, read_only("Greet"), partial(_greet, peer)),
-        reads("breakDown", "Fails.", Nothing, Notes, read_only("Break down"), _break),
-    ]
+_WRITES = Annotations(
+    title="Add a note",
+    readOnlyHint=False,
+    idempotentHint=False,
+    destructiveHint=False,
+    openWorldHint=False,
+)
+_reads = partial(Tool, scope="notes:read")
+TOOLS = [
+    _reads("findNotes", "Finds notes.", Search, Notes, read_only("Find notes"), _find),
+    Tool("addNote", "Adds.", NewNote, Notes, _WRITES, _add, _preview, scope="notes:write"),
+    _reads("greet", "Asks.", Nothing, Greeting, read_only("Greet"), _greet),
+    _reads("breakDown", "Fails.", Nothing, Notes, read_only("Break down"), _break),
+    SEND_NOTES,
+]

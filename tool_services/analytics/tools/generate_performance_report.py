@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from tool_services.analytics.display import report_page, report_table
-from tool_services.analytics.listings_client import ListingIds, ListingsClient, normalize_ids
+from tool_services.analytics.listings_client import ListingIds, listings_service, normalize_ids
 from tool_services.analytics.metrics import NO_METRICS, metrics_by_id
 from tool_services.analytics.performance_report import PerformanceReport
 from tool_services.analytics.recommendations import Performance
@@ -22,27 +22,10 @@ class ReportRequest(ToolArguments):
     listing_ids: ListingIds
 
 
-def performance_report_tool(listings: ListingsClient) -> Tool:
-    """Return the tool. It reads the homes from `listings`."""
-    return Tool(
-        name="generatePerformanceReport",
-        description=(
-            "A report on how listings do: totals, top performer, recommendations, and each "
-            "listing's address, price, rooms, status and metrics."
-        ),
-        arguments_type=ReportRequest,
-        result_type=PerformanceReport,
-        annotations=read_only("Generate a performance report"),
-        handler=partial(_generate, listings),
-        scope=READ_SCOPE,
-        peer_scopes=(LISTINGS_SCOPE,),
-    )
-
-
-def _generate(listings: ListingsClient, arguments: ReportRequest, caller: Caller) -> ToolOutput:
+def _generate(arguments: ReportRequest, caller: Caller) -> ToolOutput:
     listing_ids = normalize_ids(arguments.listing_ids)
     # Homes first: no database connection is held while waiting for the network.
-    homes = listings.homes_by_id(listing_ids, caller)
+    homes = listings_service().homes_by_id(listing_ids, caller)
     metrics = metrics_by_id(listing_ids)
     report = PerformanceReport.of(
         [
@@ -55,3 +38,18 @@ def _generate(listings: ListingsClient, arguments: ReportRequest, caller: Caller
 
 def _display(report: PerformanceReport) -> Sequence[DisplayPart]:
     return [report_page(report), report_table(report)]
+
+
+GENERATE_PERFORMANCE_REPORT = Tool(
+    name="generatePerformanceReport",
+    description=(
+        "A report on how listings do: totals, top performer, recommendations, and each "
+        "listing's address, price, rooms, status and metrics."
+    ),
+    arguments_type=ReportRequest,
+    result_type=PerformanceReport,
+    annotations=read_only("Generate a performance report"),
+    handler=_generate,
+    scope=READ_SCOPE,
+    peer_scopes=(LISTINGS_SCOPE,),
+)
