@@ -99,9 +99,10 @@ class EndedSession(db.Model):  # type: ignore[name-defined, misc]
 class UserSession(db.Model):  # type: ignore[name-defined, misc]
     """A user's sign-in, on one device. `id` is the `sid` of its tokens.
 
-    `generation` counts its refresh tokens; only the last one is good. `address` and `device` (what
-    the browser calls itself) are those of the last renewal, at `renewed_at`. `password_at` is when
-    the password was last given. It is over at `ended_at` or `expires_at`.
+    `generation` counts its tokens; only the last refresh token is good, and no access token before
+    `oldest_generation`. `address` and `device` (what the browser calls itself) are those of the
+    last renewal, at `renewed_at`. `password_at` is when the password was last given. It is over at
+    `ended_at` or `expires_at`.
     """
 
     __tablename__ = "sessions"
@@ -109,6 +110,7 @@ class UserSession(db.Model):  # type: ignore[name-defined, misc]
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     generation: Mapped[int]
+    oldest_generation: Mapped[int] = mapped_column(server_default="0")
     address: Mapped[str] = mapped_column(String(45))
     device: Mapped[str] = mapped_column(String(300))
     created_at: Mapped[datetime]

@@ -241,12 +241,15 @@ class Person:
 
     def post(self, path: str, *, htmx: bool = False, **fields: str) -> requests.Response:
         """Send a form as the page would, with its CSRF field; redirects are not followed."""
-        return self.browser.post(
+        answer = self.browser.post(
             self.product.url + path,
             data={"csrf_token": self.csrf_token} | fields,
             headers={"HX-Request": "true"} if htmx else {},
             allow_redirects=False,
         )
+        if renewed := answer.cookies.get("access_token_cookie"):
+            self.bearer = {"Authorization": f"Bearer {renewed}"}
+        return answer
 
     @property
     def csrf_token(self) -> str:

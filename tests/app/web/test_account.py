@@ -77,7 +77,7 @@ def test_a_new_password_signs_out_everywhere_else(product: Product, alice: Perso
     assert answer.headers["Location"] == "/auth/profile?done=password"
     assert "Your password is changed" in alice.get("/auth/profile?done=password", headers=HTML).text
     assert not is_signed_in(product, other)
-    assert is_signed_in(product, alice.tokens["access_token"])
+    assert is_signed_in(product, alice.browser.cookies["access_token_cookie"])
     assert log_in(product, alice.email, PASSWORD) == 401
     assert log_in(product, alice.email, NEW) == 200
 

@@ -14,7 +14,7 @@ from app.auth.provider import Provider, ProviderFailed
 from app.db.account_models import Identity
 from app.db.models import db, utc_now
 from tests.app.web.test_second_factors import code_of, set_up_app
-from tests.app.web.test_user_sessions import change
+from tests.app.web.test_user_sessions import change, is_signed_in
 from tests.support.oidc_provider import CLIENT_ID, OidcProvider
 from tests.support.product import Person, Product
 
@@ -135,7 +135,9 @@ def test_without_a_password_the_provider_is_asked_again_before_what_is_sensitive
     provider.person = ANN | {"sub": "somebody else"}
     assert sign_in(product, browser, query).status_code == 403
     provider.person = ANN
+    before = browser.cookies["access_token_cookie"]
     assert sign_in(product, browser, query).url == f"{product.url}/auth/profile"
+    assert not is_signed_in(product, before)
     file = browser.get(f"{product.url}/auth/download").json()
     assert file["account"]["email"] == "ann@example.com"
     with product.app.app_context():
