@@ -175,7 +175,7 @@ class Reply:
                 return
             if self._problem is not None:
                 raise self._problem
-        raise self._ended_badly() or _empty()
+        raise self._ended_badly() or self._empty()
 
     def read(self) -> Generator[Content, None, Turn]:
         """Yield the first text at once, then the text of each read; return the turn.
@@ -289,6 +289,14 @@ class Reply:
             return endpoint_errors.unreadable("finish_reason: error")
         return None
 
+    def _empty(self) -> ModelError:
+        if self._finish_reason == "length":
+            return ModelRefused(
+                "The model reached its limit before it wrote an answer: raise MAX_TOKENS.",
+                code="model_no_room",
+            )
+        return ModelUnavailable("The model sent an empty answer.", code="model_empty")
+
     def _turn(self) -> Turn:
         if self._finish_reason is None:
             raise ModelUnavailable("The model's answer was cut off.", code="model_cut_off")
@@ -296,10 +304,10 @@ class Reply:
             raise problem
         text = self._text.decode()
         if not self._calls and not text.strip():
-            raise _empty()
+            raise self._empty()
         calls = tuple(call.request() for call in self._calls)
         model = whole_characters(self.model)[:_LONGEST_MODEL_NAME]
-        return Turn(text, calls, self._usage, model)
+        return Turn(text, calls, self._usage, model, cut_off=self._finish_reason == "length")
 
 
 def _text(content: str | list[_TextPart]) -> str:
@@ -307,7 +315,3 @@ def _text(content: str | list[_TextPart]) -> str:
     if isinstance(content, str):
         return content
     return "".join(part.text or "" for part in content)
-
-
-def _empty() -> ModelUnavailable:
-    return ModelUnavailable("The model sent an empty answer.", code="model_empty")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.agent.messages import Message, ToolRequest, ToolSpec, parse_arguments
@@ -14,8 +15,19 @@ from app.agent.messages import Message, ToolRequest, ToolSpec, parse_arguments
 PATH = "/chat/completions"
 
 
+@dataclass(frozen=True)
+class ReplyOptions:
+    """How a reply is to be written. What is None isn't sent, and the endpoint decides."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
 def request_body(
-    model: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    model: str,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSpec],
+    options: ReplyOptions = ReplyOptions(),
 ) -> dict[str, Any]:
     """Return a request for a streamed reply."""
     body: dict[str, Any] = {
@@ -24,6 +36,7 @@ def request_body(
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+    body |= {name: value for name, value in asdict(options).items() if value is not None}
     return body | {"tools": [_tool_json(tool) for tool in tools]} if tools else body
 
 

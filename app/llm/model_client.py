@@ -21,7 +21,7 @@ from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.greenlets import run_in_greenlet
 from app.llm.batching import BatchInterval
 from app.llm.chat_completions_reply import Reply
-from app.llm.chat_completions_request import PATH, request_body
+from app.llm.chat_completions_request import PATH, ReplyOptions, request_body
 from app.llm.endpoint import Endpoint
 from app.llm.reply_limits import ReplyLimits
 
@@ -41,6 +41,7 @@ class ModelClient:
     names: Sequence[str]
     interval: BatchInterval = field(default_factory=lambda: BatchInterval(0, 0))
     limits: ReplyLimits = field(default_factory=ReplyLimits)
+    options: ReplyOptions = field(default_factory=ReplyOptions)
     first_token_timeout: float = 60
     attempts: int = 3
     backoff: float = 0.5
@@ -53,6 +54,7 @@ class ModelClient:
             settings.models,
             interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
             limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
+            options=ReplyOptions(settings.temperature, settings.max_tokens),
             first_token_timeout=settings.first_token_timeout,
             attempts=settings.model_attempts,
         )
@@ -69,7 +71,7 @@ class ModelClient:
     def _open(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
         """Return a reply whose first token is there, from the first model that gives one."""
         for name in self.names:
-            body = request_body(name, messages, tools)
+            body = request_body(name, messages, tools, self.options)
             try:
                 return self._retrying(self._ask, name, body)
             except ModelError as error:

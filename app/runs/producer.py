@@ -15,7 +15,7 @@ from flask import Flask
 from gevent.event import Event as Signal
 
 from app.agent.loop import Model, respond
-from app.agent.messages import PastTurn
+from app.agent.messages import PastTurn, Turn
 from app.agent.step_calls import ApprovalPending
 from app.config import Settings
 from app.db.connection import begin_read_only, retry_while_unavailable
@@ -166,8 +166,7 @@ class Producer:
                 attempt.recorder.resume(attempt.past)
             if attempt.ending is not None:
                 return attempt.ending
-            self._run_agent(attempt)
-            return Ending("completed")
+            return Ending("cut_off" if self._run_agent(attempt) else "completed")
         except ApprovalPending:
             return Suspended()
         except LeaseLost:
@@ -189,8 +188,9 @@ class Producer:
         failure.__cause__ = error
         return failure
 
-    def _run_agent(self, attempt: Attempt) -> None:
-        """Record everything that the agent yields. Raises what the agent raises."""
+    def _run_agent(self, attempt: Attempt) -> bool:
+        """Record everything that the agent yields. Return whether the last reply was cut off by its
+        limit. Raises what the agent raises."""
         minutes = self._settings.approval_minutes
         person = attempt.place.person
         tools = UserTools(
@@ -207,9 +207,13 @@ class Producer:
             max_steps=self._settings.max_steps,
             past=attempt.past or (),
         )
+        cut_off = False
         with closing(steps) as events:  # type: ignore[type-var]
             for event in events:
                 attempt.recorder.record(event)
+                if isinstance(event, Turn):
+                    cut_off = event.cut_off
+        return cut_off
 
     def _record_end(self, run: ActiveRun) -> None:
         recorder, outcome = run.recorder, run.greenlet.value

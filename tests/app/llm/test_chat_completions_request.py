@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.agent.messages import Message, ToolRequest, ToolSpec
-from app.llm.chat_completions_request import request_body
+from app.llm.chat_completions_request import ReplyOptions, request_body
 from tests.app.llm.asking import TOOL, Ask
 from tests.support.scripted_model import ScriptedModel
 
@@ -47,3 +47,11 @@ def test_without_tools_none_are_mentioned() -> None:
     # Some endpoints refuse an empty list.
     assert "tools" not in request_body("m", [], [])
     assert "tools" in request_body("m", [], [ToolSpec("a", "b", {})])
+
+
+def test_only_the_options_that_are_set_are_sent(model: ScriptedModel, ask: Ask) -> None:
+    ask()
+    ask(options=ReplyOptions(temperature=0, max_tokens=50))
+    plain, with_options = (request.body for request in model.requests)
+    assert not {"temperature", "max_tokens"} & plain.keys()
+    assert (with_options["temperature"], with_options["max_tokens"]) == (0, 50)
