@@ -23,6 +23,7 @@ from app.llm.batching import BatchInterval
 from app.llm.characters import CharacterJoiner, whole_characters
 from app.llm.reply_limits import ReplyLimits
 from app.llm.stream_decoder import EventStream
+from app.llm.thoughts import ThoughtFilter
 
 _LONGEST_MODEL_NAME = 100
 _MOST_BRACKETS = 200
@@ -154,6 +155,8 @@ class Reply:
     without_key: Callable[[ModelError], ModelError]
     _events: EventStream = field(init=False)
     _first: str = ""
+    _has_begun: bool = False  # the first token has come
+    _thoughts: ThoughtFilter = field(default_factory=ThoughtFilter)
     _joiner: CharacterJoiner = field(default_factory=CharacterJoiner)
     _text: bytearray = field(default_factory=bytearray)
     _text_size: int = 0  # characters
@@ -167,15 +170,29 @@ class Reply:
     def __post_init__(self) -> None:
         self._events = EventStream(self.body, self.limits)
 
+    def wait_for_sign_of_life(self) -> None:
+        """Read up to the first chunk of any kind: some come before the model begins to read.
+
+        Raises ModelError, as `wait_for_first` does.
+        """
+        while not self._read_first():
+            pass
+
     def wait_for_first(self) -> None:
         """Read up to the first token. Raises ModelError, also for a reply that has none."""
-        while (chunks := self._next_chunks()) is not None:
-            self._first += self._take(chunks)
-            if any(chunk.says_something for chunk in chunks):
-                return
-            if self._problem is not None:
-                raise self._problem
-        raise self._ended_badly() or self._empty()
+        while not self._has_begun:
+            self._read_first()
+
+    def _read_first(self) -> bool:
+        """Read once; return whether a chunk came. Raises ModelError if no token is to come."""
+        chunks = self._next_chunks()
+        if chunks is None:
+            raise self._ended_badly() or self._empty()
+        self._first += self._take(chunks)
+        self._has_begun = any(chunk.says_something for chunk in chunks)
+        if self._problem is not None and not self._has_begun:
+            raise self._problem
+        return bool(chunks)
 
     def read(self) -> Generator[Content, None, Turn]:
         """Yield the first text at once, then the text of each read; return the turn.
@@ -187,12 +204,12 @@ class Reply:
         self.interval.answers += 1
         try:
             while text is not None:
-                yield from self._say(self._joiner.add(text))
+                yield from self._say(self._joiner.add(self._thoughts.add(text)))
                 self._check()
                 if text:
                     last_read = self.interval.wait(last_read)
                 text = self._more()
-            yield from self._say(self._joiner.end())
+            yield from self._say(self._joiner.add(self._thoughts.end()) + self._joiner.end())
             return self._turn()
         finally:
             self.interval.answers -= 1

@@ -32,7 +32,8 @@ _LONGEST_WAIT = 20.0
 class ModelClient:
     """An endpoint and the names of the models to ask there, the preferred one first.
 
-    `first_token_timeout` in seconds bounds the wait for the first token, and any silence after it.
+    `first_token_timeout` in seconds bounds the wait for the first sign of life, and any silence
+    after it.
     `attempts` counts the tries for each name; `backoff` is the first wait in seconds, doubled each
     time.
     """
@@ -104,6 +105,9 @@ class ModelClient:
         try:
             stream = self.endpoint.post(PATH, body, silence=self.first_token_timeout)
             reply = Reply(stream, name, self.limits, self.interval, self.endpoint.without_key)
+            reply.wait_for_sign_of_life()
+            # From now on it is the silence between two reads that is bounded.
+            timeout.close()
             reply.wait_for_first()
             return reply
         except BaseException as error:
