@@ -65,13 +65,25 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    prompt_cache_hit_tokens: int | None = None  # DeepSeek's name for it
 
     def counted(self) -> Usage:
-        return Usage(self.prompt_tokens or 0, self.completion_tokens or 0, self.total_tokens or 0)
+        details = self.prompt_tokens_details or _PromptDetails()
+        return Usage(
+            self.prompt_tokens or 0,
+            self.completion_tokens or 0,
+            self.total_tokens or 0,
+            details.cached_tokens or self.prompt_cache_hit_tokens or 0,
+        )
 
 
 class _Chunk(msgspec.Struct):

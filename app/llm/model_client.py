@@ -61,18 +61,20 @@ class ModelClient:
         )
 
     def stream(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, may_call: bool = True
     ) -> Generator[Content, None, Turn]:
         """Yield the text as it comes, and return the finished turn. Raises ModelError.
 
         The request is sent here, before anything is yielded.
         """
-        return run_in_greenlet(self._open, messages, tools).read()
+        return run_in_greenlet(self._open, messages, tools, may_call).read()
 
-    def _open(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+    def _open(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], may_call: bool
+    ) -> Reply:
         """Return a reply whose first token is there, from the first model that gives one."""
         for name in self.names:
-            body = request_body(name, messages, tools, self.options)
+            body = request_body(name, messages, tools, self.options, may_call=may_call)
             try:
                 return self._retrying(self._ask, name, body)
             except ModelError as error:

@@ -1,4 +1,7 @@
-"""What a model is asked: the system prompt, and as much of the conversation as fits.
+"""What a model is asked: the rules, whom it speaks with, and as much of the conversation as fits.
+
+The rules come first and are the same bytes for everybody, as the tools are: endpoints keep what
+they have read of the beginning of a request, and needn't read it again for the next person.
 
 An exchange is a question with its answer. Neither is ever cut: exchanges are left out from the
 oldest on.
@@ -71,11 +74,13 @@ def messages_for(
     `away` names the services that can't be reached. `question` is the one to be answered, if it is
     at hand: nothing has to be read then for the first one of a conversation.
     """
-    prompt = render_template("prompts/system.md", person=person, today=date.today(), away=away)
+    rules = render_template("prompts/system.md")
+    about = render_template("prompts/person.md", person=person, today=date.today(), away=away)
     exchanges: Iterable[Messages] = _exchanges(conversation_id, position)
     if question is not None and position == _FIRST_ANSWER:
         exchanges = [[Message("user", question)]]
-    return [Message("system", prompt), *_newest_that_fit(exchanges, token_budget)]
+    told = [Message("system", rules), Message("system", about)]
+    return [*told, *_newest_that_fit(exchanges, token_budget)]
 
 
 def _exchanges(conversation_id: str, position: int) -> Iterator[Messages]:

@@ -55,6 +55,20 @@ def test_each_endpoints_text_is_read(
 
 
 @pytest.mark.parametrize(
+    "details",
+    [{"prompt_tokens_details": {"cached_tokens": 30, "audio": 0}}, {"prompt_cache_hit_tokens": 30}],
+)
+def test_tokens_that_the_endpoint_had_read_before_are_counted(
+    model: ScriptedModel, ask: Ask, details: dict[str, Any]
+) -> None:
+    usage = {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42} | details
+    counts = json.dumps({"choices": [], "usage": usage})
+    said = event({"content": "Hi"}) + event({}, "stop") + f"data: {counts}\n\n".encode() + DONE
+    model.script(raw_bytes([said]))
+    assert ask()[1].usage == Usage(40, 2, 42, cached_tokens=30)
+
+
+@pytest.mark.parametrize(
     ("name", "calls"),
     [
         ("openai-tools", CALLS),
