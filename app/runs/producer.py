@@ -24,7 +24,7 @@ from app.errors import HomestreamError, RunFailed
 from app.greenlets import run_in_greenlet
 from app.runs.event_log import EventLog
 from app.runs.leases import Leases
-from app.runs.prompt import Messages, messages_for
+from app.runs.prompt import Messages, ServicesNow, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
@@ -111,9 +111,9 @@ class Producer:
     def load_messages(self, place: AnswerPlace, text: str | None = None) -> Messages:
         """The prompt for the first step. The question's `text`, where it is at hand, saves a
         query. Needs an app context."""
-        away = [server.name for server in self._registry.servers.values() if not server.up]
+        services = ServicesNow(self._registry.instructions(), self._registry.away())
         history = (place.conversation_id, place.position, self._settings.history_tokens)
-        return messages_for(place.person, *history, away, text)
+        return messages_for(place.person, *history, services, text)
 
     def start(self, run: Run, place: AnswerPlace, messages: Messages) -> None:
         """Produce a new run; `messages` is its first prompt."""

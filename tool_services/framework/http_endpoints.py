@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.resources import files
 
 from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,6 +40,13 @@ class ServiceInfo:
     description: str
     audience: str
     capabilities: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def instructions(self) -> str:
+        """What a model is told about the service: its description, and its `prompt.md`."""
+        prompt = files(self.package) / "prompt.md"
+        own = prompt.read_text("utf-8") if prompt.is_file() else ""
+        return f"{self.description}\n\n{own}".strip()
 
 
 def add_http_endpoints(
