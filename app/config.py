@@ -153,6 +153,8 @@ class Settings(BaseSettings):
     model: Model = ""
     fallback_model: Model = ""
     model_attempts: Count = 3
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Count | None = None
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
     max_answer_chars: Count = 200_000

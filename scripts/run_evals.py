@@ -27,6 +27,7 @@ from scripts.evals.scores import score
 from scripts.ports import free_port
 from scripts.run import READY_SECONDS, run_command
 from scripts.services import configured_services
+from tool_services import all_services
 from tool_services.framework.env_names import all_settings
 
 _ABOUT_THE_MODEL = (
@@ -53,6 +54,9 @@ def product_env(settings: Settings, ports: list[str], folder: Path) -> dict[str,
         if plain not in (None, ""):
             env[name.upper()] = str(plain)
     env |= {name: str(free_port()) for name in ports}
+    # A relative path starts at the current folder, which is another one there.
+    services = all_services.FolderSettings().tool_services_folder.resolve()
+    env |= {"TOOL_SERVICES_FOLDER": str(services)}
     return env | {"INSTANCE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
 
 
@@ -85,7 +89,7 @@ def run() -> int:
     services = configured_services()
     settings = load_settings()
     try:
-        cases = cases_in(sorted((ROOT / "tool_services").iterdir()))
+        cases = cases_in(all_services.folders().values())
     except BadCases as error:
         raise StartError(str(error)) from None
     if not cases:

@@ -181,11 +181,11 @@ _LIVE = ("queued", "running", "waiting")
 class Run(db.Model):  # type: ignore[name-defined, misc]
     """The production of one answer.
 
-    `status` is queued, running, waiting (for a person to decide on an approval), completed, failed
-    or stopped. `seq` is the number of the last event whose effect is stored. `worker` has the lease
-    until `lease_until` (seconds since 1970, by the database's clock; without a worker, the time
-    since when there is none). `attempt` counts the producers that have had the run, `takeovers`
-    those that took it from a worker that failed.
+    `status` is queued, running, waiting (for a person to decide on an approval), completed, cut_off
+    (the model's reply reached its limit), failed or stopped. `seq` is the number of the last event
+    whose effect is stored. `worker` has the lease until `lease_until` (seconds since 1970, by the
+    database's clock; without a worker, the time since when there is none). `attempt` counts the
+    producers that have had the run, `takeovers` those that took it from a worker that failed.
     """
 
     __tablename__ = "runs"

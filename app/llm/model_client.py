@@ -21,7 +21,7 @@ from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.greenlets import run_in_greenlet
 from app.llm.batching import BatchInterval
 from app.llm.chat_completions_reply import Reply
-from app.llm.chat_completions_request import PATH, request_body
+from app.llm.chat_completions_request import PATH, ReplyOptions, request_body
 from app.llm.endpoint import Endpoint
 from app.llm.reply_limits import ReplyLimits
 
@@ -32,7 +32,8 @@ _LONGEST_WAIT = 20.0
 class ModelClient:
     """An endpoint and the names of the models to ask there, the preferred one first.
 
-    `first_token_timeout` in seconds bounds the wait for the first token, and any silence after it.
+    `first_token_timeout` in seconds bounds the wait for the first sign of life, and any silence
+    after it.
     `attempts` counts the tries for each name; `backoff` is the first wait in seconds, doubled each
     time.
     """
@@ -41,6 +42,7 @@ class ModelClient:
     names: Sequence[str]
     interval: BatchInterval = field(default_factory=lambda: BatchInterval(0, 0))
     limits: ReplyLimits = field(default_factory=ReplyLimits)
+    options: ReplyOptions = field(default_factory=ReplyOptions)
     first_token_timeout: float = 60
     attempts: int = 3
     backoff: float = 0.5
@@ -53,23 +55,26 @@ class ModelClient:
             settings.models,
             interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
             limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
+            options=ReplyOptions(settings.temperature, settings.max_tokens),
             first_token_timeout=settings.first_token_timeout,
             attempts=settings.model_attempts,
         )
 
     def stream(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, may_call: bool = True
     ) -> Generator[Content, None, Turn]:
         """Yield the text as it comes, and return the finished turn. Raises ModelError.
 
         The request is sent here, before anything is yielded.
         """
-        return run_in_greenlet(self._open, messages, tools).read()
+        return run_in_greenlet(self._open, messages, tools, may_call).read()
 
-    def _open(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+    def _open(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], may_call: bool
+    ) -> Reply:
         """Return a reply whose first token is there, from the first model that gives one."""
         for name in self.names:
-            body = request_body(name, messages, tools)
+            body = request_body(name, messages, tools, self.options, may_call=may_call)
             try:
                 return self._retrying(self._ask, name, body)
             except ModelError as error:
@@ -102,6 +107,9 @@ class ModelClient:
         try:
             stream = self.endpoint.post(PATH, body, silence=self.first_token_timeout)
             reply = Reply(stream, name, self.limits, self.interval, self.endpoint.without_key)
+            reply.wait_for_sign_of_life()
+            # From now on it is the silence between two reads that is bounded.
+            timeout.close()
             reply.wait_for_first()
             return reply
         except BaseException as error:

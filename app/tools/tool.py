@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import mcp_types
@@ -21,6 +21,9 @@ from tool_services.framework.scopes import SCOPE_META_KEY, may_only_read
 MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
 MAX_LABEL_CHARS = 200
 _SCOPE = re.compile("[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}")
+
+# How long texts and lists may be. A model doesn't count, and hardly ever comes near.
+_NOT_FOR_MODELS = {"minLength", "maxLength", "minItems", "maxItems", "uniqueItems"}
 
 JsonObject = dict[str, Any]
 
@@ -46,7 +49,11 @@ class Tool:
     scopes: tuple[str, ...] = ()
 
     def spec(self) -> ToolSpec:
-        return ToolSpec(self.name, self.marked_description, self.schema)
+        return ToolSpec(self.name, self.marked_description, self._brief_schema)
+
+    @cached_property
+    def _brief_schema(self) -> JsonObject:
+        return brief_schema(self.schema)
 
     @property
     def marked_description(self) -> str:
@@ -109,6 +116,27 @@ class Tool:
         recognise a repeated call by its key; others have to say so."""
         hints = self.annotations
         return bool(self.ours or hints.read_only_hint or hints.idempotent_hint)
+
+
+def brief_schema(schema: JsonObject) -> JsonObject:
+    """Return a schema without what a model does well without: every request carries all of them.
+
+    The whole schema is what arguments are checked by, and a mistake is told with its limit.
+    """
+    kept = {key: value for key, value in schema.items() if key not in _NOT_FOR_MODELS}
+    if kept.get("additionalProperties") is False:
+        del kept["additionalProperties"]
+    if "description" in kept and isinstance(kept.get("title"), str):
+        del kept["title"]
+    if isinstance(properties := kept.get("properties"), dict):
+        kept["properties"] = {name: _brief(field) for name, field in properties.items()}
+    if "items" in kept:
+        kept["items"] = _brief(kept["items"])
+    return kept
+
+
+def _brief(schema: Any) -> Any:
+    return brief_schema(schema) if isinstance(schema, dict) else schema
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,6 @@ from functools import partial
 
 import pytest
 
-from scripts import ROOT
 from scripts.evals.cases import Case, cases_in
 from scripts.run_evals import evaluate
 from tests.support.product import Product
@@ -26,6 +25,7 @@ from tests.support.scripted_model import (
     tool_call,
 )
 from tests.tool_services.support.homes import HOMES
+from tool_services import all_services
 
 Start = Callable[..., Product]
 
@@ -54,7 +54,7 @@ def _first(wordings: str) -> str:
 
 
 def test_a_model_that_does_what_is_asked_passes_all(product: Product, model: ScriptedModel) -> None:
-    cases = cases_in(sorted((ROOT / "tool_services").iterdir()))
+    cases = cases_in(all_services.folders().values())
     assert len(cases) >= 40
     for case in cases:
         model.script(Chosen(partial(ideal_reply, case)))
@@ -65,7 +65,7 @@ def test_a_model_that_does_what_is_asked_passes_all(product: Product, model: Scr
 def test_a_model_that_calls_no_tool_passes_only_what_needs_none(
     product: Product, model: ScriptedModel
 ) -> None:
-    cases = cases_in([ROOT / "tool_services" / "analytics"])
+    cases = cases_in([all_services.folders()["analytics"]])
     model.script(text("I can't."))
     for case, each in zip(cases, evaluate(product.url, cases, "scripted"), strict=True):
         assert each.score.tool == (not case.tools), each.case

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from app.db.models import Base, Message, Run, User, db, to_person
 from app.rendering.displayed_messages import PAGE_LENGTH
-from app.runs.prompt import messages_for
+from app.runs.prompt import ServicesNow, messages_for
 from tests.app.web.test_conversations import Strict, finished
 from tests.support.long_conversations import long_conversation
 from tests.support.product import Person
@@ -260,7 +260,7 @@ def told(alice: Person, messages: int, budget: int) -> tuple[list[str], Cost]:
         ask_next(conversation, alice.id, messages)
         person = to_person(db.session.get_one(User, alice.id))
         with counted(app) as cost, app.test_request_context():
-            said = messages_for(person, conversation, messages + 2, budget, [])
+            said = messages_for(person, conversation, messages + 2, budget, ServicesNow())
     return [message.text for message in said if message.role == "user"], cost
 
 

@@ -198,6 +198,33 @@ def test_a_retry_takes_the_place_of_the_failed_answer(alice: Person, model: Scri
     assert "Whole" in page
 
 
+def test_an_answer_that_is_cut_off_at_its_limit_goes_on_by_a_plain_form_and_once(
+    alice: Person, model: ScriptedModel
+) -> None:
+    model.script(text("The first half", finish_reason="length"), text("The second."))
+    path = begin(alice)
+    cut_off = Strict(finished(alice, path))
+    assert "Cut off at the limit" in alice.get(path).text
+    forms = [at for at, (tag, to) in enumerate(cut_off.tags) if to.get("class") == "go-on"]
+    [(_, form), *inside] = cut_off.tags[forms[0] : forms[0] + 5]
+    fields = {str(to["name"]): str(to["value"]) for tag, to in inside if tag == "input"}
+    for _ in range(2):
+        pressed = alice.post(str(form["action"]), htmx=False, **fields)
+        assert pressed.headers["Location"] == f"{path}/live"
+    page = finished(alice, path)
+    assert "The first half" in page
+    assert page.count("The second.") == 1
+    assert model.requests[-1].body["messages"][-2]["content"] == "The first half"
+
+
+def test_programs_are_told_that_an_answer_was_cut_off(alice: Person, model: ScriptedModel) -> None:
+    model.script(text("The first half", finish_reason="length"))
+    events = alice.ask("Tell").until("done")
+    assert (events[-1].json["status"], events[-1].json["usage"] is None) == ("cut_off", False)
+    later = alice.resume(events[0].json["runId"]).until("done")
+    assert later[-1].json["status"] == "cut_off"
+
+
 # Without JavaScript
 
 
