@@ -67,11 +67,9 @@ def _luminance(colour: str) -> float:
     )
 
 
-def read_brand(folder: object) -> Brand:
+def read_brand(folder: str | Path) -> Brand:
     """Read the brand in a folder. Raises ValueError with what is wrong there."""
-    if isinstance(folder, Brand):
-        return folder
-    path = Path(str(folder))
+    path = Path(folder)
     try:
         brand = Brand(
             **tomllib.loads(_read(path / "brand.toml").decode()), icon=_read(path / "icon.svg")
@@ -107,6 +105,10 @@ def _read(file: Path) -> bytes:
     return content
 
 
-BrandFolder = Annotated[Brand, BeforeValidator(read_brand)]
+def _read_if_named(value: object) -> object:
+    return read_brand(value) if isinstance(value, str | Path) else value
+
+
+BrandFolder = Annotated[Brand, BeforeValidator(_read_if_named)]
 """A setting that names a folder, and whose value is the brand in it."""
 DEFAULT_FOLDER = str(_FOLDER)
