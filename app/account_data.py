@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from app.auth import accounts, identities, second_factors, security_log, session_table
 from app.auth.place import Place
-from app.db.account_models import Identity
+from app.db.account_models import Identity, Mail
 from app.db.changes import count_changed
 from app.db.models import (
     Conversation,
@@ -28,6 +28,7 @@ from app.db.models import (
     utc_now,
 )
 from app.errors import ToolFailure
+from app.mail import queue
 from app.rendering.sse import compact_json
 from app.tools.outbox import erase_outbox, read_outbox
 from app.tools.registry import ToolRegistry
@@ -45,12 +46,14 @@ def export_person(user_id: str, registry: ToolRegistry) -> Iterator[str]:
     ToolFailure before the first piece if a service that keeps some doesn't answer.
     """
     outbox = read_outbox(registry, user_id)
+    person = db.session.get_one(User, user_id)
     about = {
-        "account": accounts.profile(db.session.get_one(User, user_id)),
+        "account": accounts.profile(person),
         "sessions": [_session(each) for each in session_table.of_person(user_id)],
         "identities": [_identity(each) for each in identities.of_person(user_id)],
         "securityLog": [_event(each) for each in security_log.latest(user_id)],
         "secondFactors": second_factors.as_json(second_factors.of_person(user_id)),
+        "mails": [_mail(each) for each in queue.of_person(person)],
         "outbox": outbox,
     }
     ids = select(Conversation.id).where(Conversation.user_id == user_id)
@@ -144,6 +147,16 @@ def _session(session: UserSession) -> dict[str, Any]:
 
 def _identity(identity: Identity) -> dict[str, Any]:
     return {"issuer": identity.issuer, "connectedAt": iso_utc(identity.created_at)}
+
+
+def _mail(mail: Mail) -> dict[str, Any]:
+    """Leave out the text, whose link may still give access to the account."""
+    return {
+        "subject": mail.subject,
+        "recipient": mail.recipient,
+        "createdAt": iso_utc(mail.created_at),
+        "status": mail.state,
+    }
 
 
 def _event(event: SecurityEvent) -> dict[str, Any]:
