@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import gevent.pool
 import pytest
@@ -13,8 +13,11 @@ from app.account_data import delete_due_accounts
 from app.auth import security_log
 from app.auth.passwords import hash_password, init_app
 from app.db.models import Message, SecurityEvent, User, db, utc_now
+from app.mail.letters import Letter
+from app.mail.queue import queue_mail
 from app.tools.outbox import read_outbox
 from tests.app.web.test_user_sessions import change, is_signed_in, sign_in_from
+from tests.support.mails import latest_link
 from tests.support.product import PASSWORD, Person, Product, eventually, form
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 
@@ -287,6 +290,30 @@ def test_a_person_downloads_all_that_there_is_of_them(
     assert (call["name"], call["status"]) == ("sendNotes", "completed")
     assert {event["kind"] for event in data["securityLog"]} >= {"signed_up", "data_downloaded"}
     assert "Mallory" not in file.text
+
+
+def test_the_download_lists_the_mails_to_a_person_without_the_links_in_them(
+    product: Product, alice: Person, mallory: Person
+) -> None:
+    confirmation = latest_link(product, alice.email)
+    for person in (alice, mallory):
+        form(product, "/auth/forgot", email=person.email)
+    with product.app.app_context():
+        for email in (alice.email, mallory.email):
+            queue_mail(email, Letter("To whoever has this address", "", False), None)
+        db.session.commit()
+    assert len(alice.get("/auth/download").json()["mails"]) == 2, "the address may be another's"
+    requests.post(confirmation)
+    file = alice.get("/auth/download")
+    listed = file.json()["mails"]
+    assert [mail["subject"] for mail in listed if "data of the account" not in mail["subject"]] == [
+        "To whoever has this address",
+        "Set a new password at Homestream",
+        "Confirm your address at Homestream",
+    ]
+    assert {(mail["recipient"], mail["status"]) for mail in listed} == {(alice.email, "kept")}
+    assert all(datetime.fromisoformat(mail["createdAt"]) for mail in listed)
+    assert "token" not in file.text
 
 
 @pytest.mark.parametrize("path", ["/auth/delete", "/auth/download"])

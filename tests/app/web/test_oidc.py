@@ -71,6 +71,31 @@ def test_somebody_whom_the_provider_knows_gets_an_account_and_signs_in_again(
     assert sign_in(product, browser, "?next=//evil.example").url == f"{product.url}/"
 
 
+def test_a_provider_may_sign_by_an_elliptic_curve(
+    start: Start, provider: OidcProvider, browser: requests.Session
+) -> None:
+    product = start(**provider.settings, oidc_sign_up=True)
+    provider.algorithm = "ES256"
+    for mischief, status in (("another key", 502), ("HS256", 502), ("", 200)):
+        provider.mischief = mischief
+        assert sign_in(product, browser).status_code == status, mischief
+    assert "signed_up" in events(browser, product)
+
+
+@pytest.mark.parametrize(("sign_up", "oidc_sign_up"), [("closed", True), ("open", False)])
+def test_whether_the_provider_brings_new_people_is_a_setting_of_its_own(
+    start: Start,
+    provider: OidcProvider,
+    browser: requests.Session,
+    sign_up: str,
+    oidc_sign_up: bool,
+) -> None:
+    product = start(**provider.settings, sign_up=sign_up, oidc_sign_up=oidc_sign_up)
+    answer = sign_in(product, browser)
+    assert answer.status_code == (200 if oidc_sign_up else 403)
+    assert ("access_token_cookie" in browser.cookies.get_dict()) is oidc_sign_up
+
+
 def test_nobody_gets_an_account_whom_the_settings_or_the_address_dont_allow(
     start: Start, provider: OidcProvider, browser: requests.Session
 ) -> None:
