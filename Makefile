@@ -9,7 +9,7 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup rotate-keys invite role dev check test coverage test-faults soak fuzz openapi eval bench lint audit format lock clean
+.PHONY: help run run-cluster setup rotate-keys invite role dev migration check test coverage test-faults soak fuzz openapi eval bench lint audit format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ role: setup ## Give somebody a role: EMAIL=ann@example.com ROLE=admin, or ROLE=u
 	@EMAIL="$(EMAIL)" ROLE="$(ROLE)" $(PY) -m scripts.set_role
 
 dev: $(INSTALLED) $(INSTALLED_DEV) $(NPM_PACKAGES) ## Set up what is missing for the commands below
+
+migration: dev ## Write the migration of a tool service after its models changed: SERVICE=tickets
+	@SERVICE="$(SERVICE)" MESSAGE="$(MESSAGE)" $(PY) -m scripts.migration
 
 check: lint ## Check style and types, and run the fast tests (90 seconds)
 	@$(PY) -m scripts.run_tests --fast

@@ -16,10 +16,11 @@ from app.tools.naming import mark_as_theirs
 from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
 from app.tools.untrusted.responses import one_line
-from tool_services.framework.scopes import SCOPE_META_KEY, may_only_read
+from tool_services.framework.scopes import EXAMPLES_META_KEY, SCOPE_META_KEY, may_only_read
 
 MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
 MAX_LABEL_CHARS = 200
+MAX_EXAMPLES = 3
 _SCOPE = re.compile("[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}")
 
 # How long texts and lists may be. A model doesn't count, and hardly ever comes near.
@@ -34,7 +35,7 @@ class Tool:
 
     The model and people see `name`; the server itself calls it `remote_name`. `ours` says whether
     the server is a service of ours, whose annotations can be believed. `scopes` are what the token
-    of a call must grant beside `tools:call`.
+    of a call must grant beside `tools:call`. `examples` are questions for which a model calls it.
     """
 
     server: str
@@ -47,6 +48,7 @@ class Tool:
     ours: bool
     checks: Checks = field(compare=False, repr=False)
     scopes: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
     def spec(self) -> ToolSpec:
         return ToolSpec(self.name, self.marked_description, self._brief_schema)
@@ -159,6 +161,7 @@ def make_tool(server: str, name: str, description: str, checks: Checks, *, ours:
         ours,
         checks,
         _scopes(described) if ours else (),
+        _examples(described) if ours else (),
     )
 
 
@@ -175,6 +178,13 @@ def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
         if reads and not may_only_read(scope):
             raise ValueError(f"it says that it only reads, but wants the scope {scope}")
     return tuple(dict.fromkeys(scopes))
+
+
+def _examples(described: mcp_types.Tool) -> tuple[str, ...]:
+    """Return the questions that a service of ours names for its tool, the first few."""
+    named = (described.meta or {}).get(EXAMPLES_META_KEY)
+    texts = [one_line(each) for each in named] if isinstance(named, list) else []
+    return tuple(text for text in texts if 0 < len(text) <= MAX_LABEL_CHARS)[:MAX_EXAMPLES]
 
 
 def _check_schemas(described: mcp_types.Tool, checks: Checks) -> None:

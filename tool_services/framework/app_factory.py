@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +19,7 @@ from tool_services.framework.mcp_endpoint import add_mcp_endpoint
 from tool_services.framework.public_keys import JWKS_PATH
 from tool_services.framework.running import Running
 from tool_services.framework.service import Service
+from tool_services.framework.tools import Tool
 
 MAX_REQUEST_BYTES = 64 * 1024
 
@@ -49,19 +51,28 @@ def create_app(service: Service, settings: Any) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.json = _JsonProvider(app)
     running.attach(app)
-    _add_endpoints(app, running)
+    tools = _tools(service, settings)
+    _add_endpoints(app, running, tools)
     if service.setup is not None:
         service.load(service.setup)(app)
     if service.database is not None:
-        _open_database(app, service, settings)
+        _open_database(app, service, settings, any(each.once_per_key for each in tools))
     return app
 
 
-def _add_endpoints(app: Flask, running: Running) -> None:
+def _tools(service: Service, settings: Any) -> list[Tool]:
+    """Return the tools that the service offers. Raises TypeError if one can't be."""
+    loaded = service.load(service.tools)
+    offered = loaded(settings) if callable(loaded) else loaded
+    tools = [each.of_service(service.name) for each in offered]
+    for each in tools:
+        if each.once_per_key and service.database is None:
+            raise TypeError(f"{each.name} is done once per key, which needs a database.")
+    return tools
+
+
+def _add_endpoints(app: Flask, running: Running, tools: Sequence[Tool]) -> None:
     service, verifier = running.service, running.verifier
-    tools = service.load(service.tools)
-    if callable(tools):
-        tools = tools(running.settings)
     info = ServiceInfo(
         name=service.name,
         description=service.description,
@@ -79,7 +90,7 @@ def _add_endpoints(app: Flask, running: Running) -> None:
     app.after_request(_add_private_headers)
 
 
-def _open_database(app: Flask, service: Service, settings: Any) -> None:
+def _open_database(app: Flask, service: Service, settings: Any, has_ledger: bool) -> None:
     setting = service.database_setting()
     open_database(
         app,
@@ -87,6 +98,7 @@ def _open_database(app: Flask, service: Service, settings: Any) -> None:
         setting=setting,
         url=getattr(settings, setting.lower()),
         samples=service.load(service.samples) if settings.sample_data else (),
+        has_ledger=has_ledger,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from flask import Flask, current_app, request
+from flask_sqlalchemy import SQLAlchemy
 
 from tool_services.framework.peer import PeerClient
 from tool_services.framework.scopes import CALL_SCOPE, read_scope
@@ -28,6 +29,11 @@ class Running:
     verifier: TokenVerifier
     client: ServiceClient | None
     peers: Mapping[str, PeerClient]
+
+    @property
+    def database(self) -> SQLAlchemy:
+        found: SQLAlchemy = self.service.load(self.service.database)
+        return found
 
     @classmethod
     def of(cls, service: Service, settings: Any) -> Self:

@@ -334,6 +334,21 @@ def test_what_was_sent_can_be_read_in_the_outbox_by_its_sender_alone(
     assert mallory.api("GET", "/outbox").json() == {"messages": []}
 
 
+def test_the_start_page_offers_the_examples_of_the_tools_on_offer(
+    product: Product, alice: Person, start: Callable[..., Product]
+) -> None:
+    page = alice.get("/").text
+    assert '<button name="message" value="Which notes are there?">' in page
+    assert "Find my notes about &lt;b&gt;" in page
+    with ToolService(look=lambda _arguments: {}) as service:
+        service.told = lambda _name: {"_meta": {"homestream/examples": ["Look at this", "y" * 201]}}
+        ours = start(tool_services={"plain": service.url}).sign_up("Bob").get("/").text
+        assert "Look at this" in ours
+        assert "yyy" not in ours
+        theirs = start(tool_services={}, mcp_servers={"other": {"url": f"{service.url}/mcp"}})
+        assert "Look at this" not in theirs.sign_up("Carol").get("/").text
+
+
 def test_pages_lead_to_the_outbox_only_if_a_service_keeps_one(
     product: Product, alice: Person, start: Callable[..., Product]
 ) -> None:

@@ -20,9 +20,9 @@ from tests.tool_services.support.issuer import Issuer
 from tests.tool_services.support.services import running_issuer, start_server, url_of
 from tool_services.framework.app_factory import create_app
 from tool_services.framework.errors import InvalidArgumentsError
-from tool_services.framework.schemas import ToolArguments, ToolResult
+from tool_services.framework.schemas import ToolResult
 from tool_services.framework.service import Service, settings_type
-from tool_services.framework.tools import Tool, ToolOutput, read_only
+from tool_services.framework.tools import Tool, tool
 
 pytestmark = pytest.mark.slow
 
@@ -49,26 +49,28 @@ class Said(ToolResult):
     text: str
 
 
-def _say(_arguments: Any, _caller: Any) -> ToolOutput:
-    return ToolOutput(Said(text="This is a simple text response for testing."))
+def _say(name: str, *needs: str) -> Tool:
+    @tool(reads_only=True, scope="suite:read", client_capabilities=needs)
+    def say() -> Said:
+        """For the suite."""
+        return Said(text="This is a simple text response for testing.")
+
+    return replace(say, name=name)
 
 
-def _fail(_arguments: Any, _caller: Any) -> ToolOutput:
+@tool(reads_only=True, scope="suite:read")
+def fail() -> Said:
+    """For the suite."""
     raise InvalidArgumentsError("This tool intentionally returns an error for testing")
-
-
-def _tool(name: str, handler: Any) -> Tool:
-    description, reads = f"For the suite: {name}.", read_only(name)
-    return Tool(name, description, ToolArguments, Said, reads, handler, scope="suite:read")
 
 
 SERVICE = Service(
     __name__,
     "For the suite.",
     tools=[
-        *(_tool(name, _say) for name in TALKERS),
-        _tool("test_error_handling", _fail),
-        replace(_tool("test_missing_capability", _say), client_capabilities=("sampling",)),
+        *map(_say, TALKERS),
+        replace(fail, name="test_error_handling"),
+        _say("test_missing_capability", "sampling"),
     ],
 )
 Check = dict[str, Any]

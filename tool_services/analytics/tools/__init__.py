@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tool_services.analytics.tools.generate_performance_report import GENERATE_PERFORMANCE_REPORT
-from tool_services.analytics.tools.get_listing_metrics import GET_LISTING_METRICS
-from tool_services.analytics.tools.get_market_analysis import GET_MARKET_ANALYSIS
+from tool_services.analytics.tools.generate_performance_report import generate_performance_report
+from tool_services.analytics.tools.get_listing_metrics import get_listing_metrics
+from tool_services.analytics.tools.get_market_analysis import get_market_analysis
 
-TOOLS = (GET_LISTING_METRICS, GET_MARKET_ANALYSIS, GENERATE_PERFORMANCE_REPORT)
+TOOLS = (get_listing_metrics, get_market_analysis, generate_performance_report)
