@@ -152,6 +152,7 @@ class Settings(BaseSettings):
     max_tokens: Count | None = None
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
+    context_tokens: Annotated[int, Field(ge=256)] | None = None
     max_answer_chars: Count = 200_000
     max_event_bytes: Count = 1_000_000
 
