@@ -36,6 +36,7 @@ from app.config_types import (
     Names,
     Pairs,
     Port,
+    Ports,
     Rate,
     RedisUrl,
     Seconds,
@@ -147,6 +148,8 @@ class Settings(BaseSettings):
     openai_api_key: Key = SecretStr("")
     model: Model = ""
     fallback_model: Model = ""
+    find_local_model: bool = True
+    local_model_ports: Ports = (11434, 8080, 1234, 8000)
     model_attempts: Count = 3
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Count | None = None

@@ -154,6 +154,7 @@ class Homestream(Contender):
         shutil.copytree(self.folder, working)
         env = {
             "INSTANCE_DIR": str(working),
+            "FIND_LOCAL_MODEL": "false",
             "DATABASE_URL": f"sqlite:///{working / 'homestream.db'}",
             "WEB_PORT": str(self.port),
             "LISTINGS_PORT": str(free_port()),
