@@ -9,7 +9,7 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup rotate-keys invite role dev migration check test coverage test-faults soak fuzz openapi eval bench lint audit format lock clean
+.PHONY: help run run-cluster setup check-model rotate-keys invite role dev migration check test coverage test-faults soak fuzz openapi eval bench lint audit format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -22,6 +22,9 @@ run-cluster: dev ## Start everything on PostgreSQL, Valkey and two web nodes beh
 
 setup: $(INSTALLED) $(BROWSER_FILES) ## Set up what is missing for `make run`
 	@$(PY) -m scripts.set_up
+
+check-model: setup ## Ask the model in .env five questions, and say what doesn't work
+	@exec $(PY) -m scripts.check_model
 
 rotate-keys: $(INSTALLED) ## Make a new key to sign tool tokens; it takes over after a minute
 	@$(PY) -m scripts.rotate_keys $(DELAY)

@@ -37,6 +37,7 @@ from app.config_types import (
     Names,
     Pairs,
     Port,
+    Ports,
     Rate,
     RedisUrl,
     Seconds,
@@ -152,11 +153,14 @@ class Settings(BaseSettings):
     openai_api_key: Key = SecretStr("")
     model: Model = ""
     fallback_model: Model = ""
+    find_local_model: bool = True
+    local_model_ports: Ports = (11434, 8080, 1234, 8000)
     model_attempts: Count = 3
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Count | None = None
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
+    context_tokens: Annotated[int, Field(ge=256)] | None = None
     max_answer_chars: Count = 200_000
     max_event_bytes: Count = 1_000_000
 
