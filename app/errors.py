@@ -20,6 +20,7 @@ HomestreamError            code, message (a sentence for the person), status, re
 │   └── ModelRefused       not retryable: bad key, bad request, context too long
 ├── RunFailed              the run as a whole ended early: time-out, too many tool failures
 └── ToolFailure            told to the model, which goes on
+    └── CallRefused        the call was not made: no such tool, or arguments that it doesn't take
 """
 
 from __future__ import annotations
@@ -155,3 +156,7 @@ class RunFailed(HomestreamError):
 class ToolFailure(HomestreamError):
     status = 502
     code = "tool_failed"
+
+
+class CallRefused(ToolFailure):
+    """Nothing has come of the call, and the message is this program's own word."""

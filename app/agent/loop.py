@@ -5,12 +5,14 @@ A plain generator of events. It knows neither Flask nor the database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from app.agent.events import Content, Event, Thinking, ToolCallUpdate
 from app.agent.messages import Message, PastTurn, ToolSpec, Turn, turn_messages
-from app.agent.step_calls import Toolbox, call_all
+from app.agent.read_calls import call_key
+from app.agent.step_calls import call_all
+from app.agent.toolbox import Toolbox
 from app.errors import RunFailed
 
 MOST_FAILED_STEPS = 3
@@ -44,6 +46,7 @@ def respond(
     tool call failed, and ApprovalPending when only a person can bring a step forward.
     """
     added: list[Message] = []
+    earlier: dict[str, ToolCallUpdate] = {}
     failed_steps = 0
     for step in range(1, max_steps + 1):
         if step <= len(past):
@@ -58,11 +61,23 @@ def respond(
             updates = {}
         if not turn.calls:
             return
-        updates = yield from call_all(turn.calls, tools, updates)
+        updates = yield from call_all(turn.calls, tools, updates, earlier)
+        earlier = _still_true(earlier, updates.values(), tools)
         added += turn_messages(turn, updates)
         failed_steps = 0 if _any_completed(updates) else failed_steps + 1
         if failed_steps == MOST_FAILED_STEPS:
             raise _tools_failed(updates)
+
+
+def _still_true(
+    earlier: dict[str, ToolCallUpdate], ends: Iterable[ToolCallUpdate], tools: Toolbox
+) -> dict[str, ToolCallUpdate]:
+    """The results so far by `call_key`; none once a call may have changed what they say."""
+    made = [end for end in ends if not (end.refused or end.repeated)]
+    if not all(tools.reads_only(end.tool) for end in made):
+        return {}
+    completed = (end for end in made if end.status == "completed")
+    return earlier | {call_key(end.tool, end.arguments): end for end in completed}
 
 
 def _any_completed(updates: dict[str, ToolCallUpdate]) -> bool:
