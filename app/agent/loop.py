@@ -13,6 +13,7 @@ from app.agent.messages import Message, PastTurn, ToolSpec, Turn, turn_messages
 from app.agent.read_calls import call_key
 from app.agent.step_calls import call_all
 from app.agent.toolbox import Toolbox
+from app.agent.written_calls import take_written_call
 from app.errors import RunFailed
 
 MOST_FAILED_STEPS = 3
@@ -53,10 +54,10 @@ def respond(
             turn, updates = past[step - 1]
         else:
             yield Thinking("Thinking…" if step == 1 else "Reading the results…")
-            # The arguments have no names here: they would be kept until the model has answered.
-            turn = yield from model.stream(
-                [*messages(), *added], tools.specs() if step < max_steps else ()
-            )
+            offered = tools.specs() if step < max_steps else ()
+            # The messages have no name here: they would be kept until the model has answered.
+            reply = model.stream([*messages(), *added], offered)
+            turn = yield from take_written_call(reply, {spec.name for spec in offered})
             yield turn
             updates = {}
         if not turn.calls:
