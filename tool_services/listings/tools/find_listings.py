@@ -22,6 +22,7 @@ from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_on
 from tool_services.listings.home import Home
 from tool_services.listings.home_cards import home_cards
 from tool_services.listings.models import Listing, PropertyType, Status, city_key, db
+from tool_services.listings.near_matches import describe_near_matches
 from tool_services.listings.scopes import READ_SCOPE
 from tool_services.listings.text_search import Conditions, Matches, Order, contains_words, search
 from tool_services.listings.us_states import state_code
@@ -84,6 +85,9 @@ class FoundListings(ToolResult):
     page: int
     next_page: Annotated[int | None, Field(description="The page to ask for to see more")]
     listings: list[Home]
+    note: Annotated[
+        str | None, Field(description="If nothing matches, what does with one condition less")
+    ] = None
 
     @property
     def heading(self) -> str:
@@ -106,15 +110,10 @@ def _display(found: FoundListings) -> Sequence[DisplayPart]:
 
 
 def _find_page(arguments: Search) -> FoundListings:
-    conditions = _conditions(arguments)
     order = _ORDERS[arguments.sort]
     limit, page = arguments.limit, arguments.page
-    offset = (page - 1) * limit
     # An index has all that is needed to find the page's keys. Rows are read for the page alone.
-    if arguments.query is not None:
-        matches = search(conditions, _words_condition(arguments), order, offset, limit)
-    else:
-        matches = _match(conditions, order, offset, limit)
+    matches = _matches(arguments, (page - 1) * limit, limit)
     on_page = select(Listing).where(Listing.Key.in_(matches.keys[:limit])).order_by(*order)
     has_more = len(matches.keys) > limit
     return FoundListings(
@@ -123,7 +122,22 @@ def _find_page(arguments: Search) -> FoundListings:
         page=page,
         next_page=page + 1 if has_more and page < MAX_PAGES else None,
         listings=list(map(Home.of, db.session.scalars(on_page))),
+        note=None if matches.total else _near_matches(arguments),
     )
+
+
+def _near_matches(arguments: Search) -> str:
+    return describe_near_matches(
+        arguments, ("query", *reversed(_CONDITIONS)), lambda wider: _matches(wider, 0, 1)
+    )
+
+
+def _matches(arguments: Search, offset: int, limit: int) -> Matches:
+    conditions = _conditions(arguments)
+    order = _ORDERS[arguments.sort]
+    if arguments.query is not None:
+        return search(conditions, _words_condition(arguments), order, offset, limit)
+    return _match(conditions, order, offset, limit)
 
 
 def _match(conditions: Conditions, order: Order, offset: int, limit: int) -> Matches:
