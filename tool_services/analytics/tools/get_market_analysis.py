@@ -21,7 +21,7 @@ class AnalysisRequest(ToolArguments):
     """The arguments of getMarketAnalysis."""
 
     area: Annotated[
-        str, Field(description="City and state, such as Portland, OR", min_length=1, max_length=100)
+        str, Field(description="City and state, with a comma", min_length=1, max_length=100)
     ]
 
 

@@ -46,8 +46,10 @@ Price = Annotated[float, Field(gt=0, le=1_000_000_000_000)]
 class Search(ToolArguments):
     """The arguments of findListings."""
 
-    city: Annotated[Omittable[Words], Field(description="City, such as Portland")] = None
-    state: Annotated[Omittable[Words], Field(description="State, such as OR or Oregon")] = None
+    city: Annotated[Omittable[Words], Field(description="Name of the city alone")] = None
+    state: Annotated[Omittable[Words], Field(description="State, by its name or two letters")] = (
+        None
+    )
     min_bedrooms: Annotated[Omittable[Rooms], Field(description="Fewest bedrooms")] = None
     max_bedrooms: Annotated[Omittable[Rooms], Field(description="Most bedrooms")] = None
     min_bathrooms: Annotated[
@@ -60,7 +62,7 @@ class Search(ToolArguments):
     status: Annotated[Omittable[Status], Field(description="Status of the sale")] = None
     query: Annotated[
         Omittable[Words],
-        Field(description="Words in the description or address, such as lake view"),
+        Field(description="Words in the description or address"),
     ] = None
     sort: Annotated[
         Literal["cheapest", "dearest", "newest"], Field(description="Which come first")
