@@ -20,6 +20,7 @@ from tool_services.listings.report_limits import ReportLimits
 from tool_services.listings.samples import SAMPLES
 from tool_services.listings.settings import ListingsSettings
 from tool_services.listings.tools.find_listings import FIND_LISTINGS
+from tool_services.listings.tools.get_listing import GET_LISTING
 from tool_services.listings.tools.send_listing_report import send_listing_report_tool
 
 
@@ -36,7 +37,7 @@ def create_app(settings: ListingsSettings | None = None) -> Flask:
             audience=settings.listings_url,
             capabilities={"outbox": True},
         ),
-        [FIND_LISTINGS, send_listing_report_tool(settings.mail_server, limits)],
+        [FIND_LISTINGS, GET_LISTING, send_listing_report_tool(settings.mail_server, limits)],
         verifier=verifier,
         check_database=lambda: db.session.scalar(select(Listing.ListingId).limit(1)),
         instance_dir=settings.instance_dir,
