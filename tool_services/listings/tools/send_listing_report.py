@@ -126,6 +126,7 @@ def _preview(
         "preview.html",
         subject=report.Subject,
         recipient=report.Recipient,
+        addresses=[listing.full_address for listing in listings],
         text=report.Text.strip(),
         has_mail_server=has_mail_server,
     )
