@@ -21,6 +21,7 @@ HomestreamError            code, message (a sentence for the person), status, re
 │       └── ContextTooLong window, sent: the request has more tokens than the model takes
 ├── RunFailed              the run as a whole ended early: time-out, too many tool failures
 └── ToolFailure            told to the model, which goes on
+    └── CallRefused        the call was not made: no such tool, or arguments that it doesn't take
 """
 
 from __future__ import annotations
@@ -169,3 +170,7 @@ class RunFailed(HomestreamError):
 class ToolFailure(HomestreamError):
     status = 502
     code = "tool_failed"
+
+
+class CallRefused(ToolFailure):
+    """Nothing has come of the call, and the message is this program's own word."""

@@ -19,10 +19,11 @@ from sqlalchemy import (
     String,
     Text,
     case,
+    exists,
     or_,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
@@ -286,12 +287,16 @@ class Approval(db.Model):  # type: ignore[name-defined, misc]
     run: Mapped[Run] = relationship()
 
 
-class ToolCall(db.Model):  # type: ignore[name-defined, misc]
-    """A tool call, stored before it is made. `status` is one of agent.events.ToolStatus.
+REFUSED = "refused"
+"""The status of a tool call that failed because it could not be made as the model asked."""
 
-    `arguments` is the text that the model wrote, which need not be valid JSON; `changed` are the
-    arguments as the person changed them before approving, if they did. `display` is a list of
-    agent.events.DisplayPart as JSON.
+
+class ToolCall(db.Model):  # type: ignore[name-defined, misc]
+    """A tool call, stored before it is made. `status` is an agent.events.ToolStatus, or REFUSED.
+
+    `arguments` is the text that the model wrote, which need not be valid JSON; `changed` are those
+    that it was called with, if they are others: repaired, or `edited` by the person before they
+    approved. `display` is a list of agent.events.DisplayPart as JSON.
     """
 
     __tablename__ = "tool_calls"
@@ -315,3 +320,6 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     display: Mapped[list[dict[str, str]] | None] = mapped_column("shown", JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")
+    edited: Mapped[bool] = column_property(
+        exists().where(Approval.call_id == id, Approval.decided.is_not(None))
+    )

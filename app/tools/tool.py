@@ -12,6 +12,8 @@ import mcp_types
 
 from app.agent.messages import ToolSpec
 from app.errors import ToolFailure
+from app.tools.argument_example import example_arguments
+from app.tools.argument_repair import drop_meaningless, repair
 from app.tools.naming import mark_as_theirs
 from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
@@ -64,6 +66,30 @@ class Tool:
             return self.description
         return f"{mark_as_theirs(self.server)}: {self.description}"[:MAX_DESCRIPTION_CHARS]
 
+    def read_arguments(self, arguments: JsonObject) -> tuple[JsonObject, list[Mistake]]:
+        """The arguments as a call is made with them, and what is wrong with them.
+
+        Those of a model are repaired where that makes them right. Raises ToolFailure if they can't
+        be checked.
+        """
+        mistakes = self.argument_mistakes(arguments)
+        if mistakes:
+            read = repair(self.schema, arguments, guess=self.says_it_only_reads)
+        elif self.says_it_only_reads:
+            read = drop_meaningless(self.schema, arguments)
+        else:
+            read = arguments
+        if read == arguments:
+            return arguments, mistakes
+        left = self.argument_mistakes(read)
+        return (arguments, left if mistakes else []) if left else (read, [])
+
+    def right_example(self, arguments: JsonObject) -> JsonObject | None:
+        """Arguments that the tool takes, as like the given ones as may be; None if none are
+        found."""
+        example = example_arguments(self.schema, arguments)
+        return None if self.argument_mistakes(example) else example
+
     def argument_mistakes(self, arguments: JsonObject) -> list[Mistake]:
         """How arguments differ from the tool's schema, formats included. Raises ToolFailure if they
         can't be checked."""
@@ -110,7 +136,12 @@ class Tool:
     @property
     def runs_unasked(self) -> bool:
         """Whether calls need no approval unless the operator wants one."""
-        return self.ours and self.annotations.read_only_hint is True
+        return self.ours and self.says_it_only_reads
+
+    @property
+    def says_it_only_reads(self) -> bool:
+        """Whether its server says so, which only services of ours are believed."""
+        return self.annotations.read_only_hint is True
 
     @property
     def repeatable(self) -> bool:

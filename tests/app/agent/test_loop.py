@@ -47,6 +47,8 @@ def results(model: ScriptedModel) -> list[Any]:
 def data(content: str) -> Any:
     """What a tool message holds of what the tool gave, with the program's note among it."""
     read = json.loads(content)
+    if "untrusted_data" not in read:
+        return read  # the program's own word
     note = {"note": read["note"]} if "note" in read else {}
     held = read["untrusted_data"]
     return held | note if isinstance(held, dict) else held
@@ -66,7 +68,7 @@ def test_the_model_reads_the_result_and_its_own_words(alice: Person, model: Scri
 
 def test_wrong_arguments_go_back_to_the_model_to_mend(alice: Person, model: ScriptedModel) -> None:
     model.script(
-        tool_call("findNotes", {"limit": 0, "order": "Oldest"}),
+        tool_call("findNotes", {"limit": "a few", "order": "upwards"}),
         tool_call("findNotes", {"limit": 1, "order": "oldest"}),
         text("Found."),
     )
@@ -74,7 +76,7 @@ def test_wrong_arguments_go_back_to_the_model_to_mend(alice: Person, model: Scri
     outcomes = [m.json["status"] for m in messages if m.event == "tool"]
     assert outcomes == ["started", "failed", "started", "completed"]
     mistake = results(model)[0]["error"]
-    assert all(word in mistake for word in ("limit", "order", "Oldest", "oldest", "newest"))
+    assert all(word in mistake for word in ("limit", "order", "upwards", "oldest", "newest"))
 
 
 @pytest.mark.parametrize("arguments", ['{"city": ', "[1]", '"x"', "null"])
@@ -84,9 +86,9 @@ def test_arguments_that_are_no_object_are_told_so_and_break_nothing(
     model.script(tool_call("findNotes", arguments), text("Sorry."), text("Again."))
     first = alice.ask("x").until("done")
     assert "JSON object" in results(model)[0]["error"]
+    assert told(model)[3]["tool_calls"][0]["function"]["arguments"] == "{}"
     alice.ask("y", first[0].json["conversationId"]).until("done")
     assert_well_formed(told(model))
-    assert told(model)[3]["tool_calls"][0]["function"]["arguments"] == "{}"
 
 
 def test_an_unknown_tool_is_told_with_those_there_are(alice: Person, model: ScriptedModel) -> None:
@@ -282,7 +284,7 @@ def test_text_with_calls_in_one_turn_is_kept_in_the_next_question_too(
     alice: Person, model: ScriptedModel
 ) -> None:
     model.script(
-        tool_calls([call("findNotes", {}), call("nope", {})], text_before="Both:"),
+        tool_calls([call("findNotes", {}), call("breakDown", {})], text_before="Both:"),
         text("Done."),
         text("Fine."),
     )
@@ -429,7 +431,8 @@ def test_each_call_is_made_for_the_person_who_asked_always(
         def play(request: Any) -> Any:
             if request.body["messages"][-1]["role"] == "tool":
                 return text("Done.")
-            return tool_calls([call("echo", {"who": request.last_user_text})] * 3)
+            asked = request.last_user_text
+            return tool_calls([call("echo", {"who": asked, "n": n}) for n in range(3)])
 
         model.script(reply(play))
         asked = [

@@ -75,6 +75,18 @@ def test_the_letter_is_there_to_read_before_it_goes(alice: Person, model: Script
     assert "To <strong>ann@example.com</strong>" in preview["text"]
 
 
+def test_the_letter_is_open_to_read_wherever_it_is_decided(
+    alice: Person, model: ScriptedModel
+) -> None:
+    """Nobody has to unfold it, since a small model may have named the wrong person."""
+    _, approval = waiting(alice, model)
+    [preview] = alice.api("GET", approval["url"]).json()["preview"]
+    for path in (approval["url"], f"/conversations/{conversation_of(alice)}"):
+        asked = alice.get(path).text.partition('class="approval"')[2].partition('class="decide"')[0]
+        assert preview["text"] in asked
+        assert "<details" not in asked
+
+
 def test_an_approval_of_an_older_version_is_asked_by_the_names_in_the_call(
     alice: Person, model: ScriptedModel
 ) -> None:
