@@ -24,6 +24,8 @@ from tests.support.scripted_model import (
     tool_calls,
 )
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 
@@ -82,6 +84,7 @@ def test_a_conversation_is_listed_by_its_first_question_and_opens_again(alice: P
         assert "Which notes of last week have a picture and a link to the…" in alice.get(page).text
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_everything_is_there_after_a_restart(product: Product, alice: Person) -> None:
     path = begin(alice, "Remember me")
@@ -306,6 +309,7 @@ def test_what_was_sent_can_be_read_in_the_outbox_by_its_sender_alone(
     assert mallory.api("GET", "/outbox").json() == {"messages": []}
 
 
+@pytest.mark.own_product
 def test_an_outbox_that_cannot_be_reached_is_a_sentence(product: Product, alice: Person) -> None:
     product.tool_services["notes"].stop()
     answer = alice.get("/outbox")
