@@ -130,7 +130,6 @@ class Product:
     ) -> None:
         self.folder = folder
         self.opened: list[requests.Session | requests.Response] = []
-        self.people: dict[str, Person] = {}
         self.web = Served()
         self.url = self.web.url
         own = {} if "tool_services" in settings else services
@@ -200,9 +199,15 @@ class Product:
         with self.app.app_context():
             db.engine.dispose()
 
-    def sign_up(self, name: str) -> Person:
+    def become_idle(self) -> None:
+        """Close what tests have left open, and wait until no answer is written any more."""
+        while self.opened:
+            self.opened.pop().close()
+        eventually(lambda: not self.services.producer.active)
+
+    def sign_up(self, name: str, email: str = "") -> Person:
         """A new person, whose one session is both a browser's (cookies) and an API client's."""
-        email = f"{name.lower()}@example.com"
+        email = email or f"{name.lower()}@example.com"
         fields = {"name": name, "email": email, "password": PASSWORD}
         answer = requests.post(f"{self.url}/auth/signup", json=fields)
         assert answer.status_code == 201, answer.text
@@ -211,9 +216,7 @@ class Product:
         for kind in ("access", "refresh"):
             token = answer.json()[f"{kind}_token"]
             browser.cookies.set(f"{kind}_token_cookie", token, domain="127.0.0.1", path="/")
-        person = Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
-        self.people[name] = person
-        return person
+        return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
 
 
 def form(product: Product, path: str, **fields: str) -> requests.Response:

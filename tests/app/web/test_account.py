@@ -21,6 +21,8 @@ from tests.support.mails import latest_link
 from tests.support.product import PASSWORD, Person, Product, eventually, form
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 
+pytestmark = pytest.mark.shares_product
+
 NEW = "another long secret"
 
 
@@ -42,7 +44,6 @@ def change_password(person: Person, current: str) -> requests.Response:
 # The password
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
@@ -64,6 +65,7 @@ def test_a_weak_password_is_refused_with_the_reason(
     assert reason.replace("'", "&#39;") in page.text
 
 
+@pytest.mark.own_product
 @pytest.mark.parametrize(
     "password", ["ten chars!", "home of nine cats " * 14, "пароль из слов", "🏠🏡🏘🏚🛖⛺🗼🕌🛕⛩"]
 )
@@ -133,8 +135,7 @@ def test_a_new_password_needs_the_current_one(product: Product, alice: Person) -
     assert log_in(product, alice.email, NEW) == 200
 
 
-def test_giving_the_password_again_can_be_tried_only_so_often(product: Product) -> None:
-    alice = product.sign_up("Alice")
+def test_giving_the_password_again_can_be_tried_only_so_often(alice: Person) -> None:
     answers = [alice.post("/auth/confirm", password="wrong").status_code for _ in range(11)]
     assert answers == [403] * 10 + [429]
 
@@ -154,7 +155,6 @@ def test_a_person_changes_their_name(product: Product, alice: Person) -> None:
     assert "Alice &lt;b&gt;" in alice.get("/auth/profile", headers=HTML).text
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "Ali\nce"])
 def test_a_name_that_can_not_be_is_refused_beside_its_field(alice: Person, name: str) -> None:
     page = alice.post("/auth/name", name=name)
@@ -189,6 +189,7 @@ def test_a_stolen_refresh_token_is_in_the_log(product: Product, alice: Person) -
     assert events(alice)[:3] == ["new_device", "signed_in", "token_reused"]
 
 
+@pytest.mark.own_product
 def test_nobody_sees_the_log_of_another_account_but_an_admin(
     product: Product, alice: Person, mallory: Person
 ) -> None:
@@ -200,6 +201,7 @@ def test_nobody_sees_the_log_of_another_account_but_an_admin(
     assert events(mallory, "?all=1") == ["signed_up", "signed_up"]
 
 
+@pytest.mark.own_product
 def test_the_log_forgets_in_time(product: Product, alice: Person) -> None:
     old = {"kind": "signed_in", "user_id": alice.id, "address": "", "device": "", "detail": "old"}
     with product.app.app_context():
@@ -223,6 +225,7 @@ def test_nothing_changes_what_is_in_the_log(product: Product, alice: Person) -> 
 # Many at once
 
 
+@pytest.mark.own_product
 @pytest.mark.slow
 def test_a_log_in_waits_for_no_sign_ups(product: Product, alice: Person) -> None:
     init_app(product.app)  # with a hasher as strong as the real one
@@ -247,6 +250,7 @@ def test_a_log_in_waits_for_no_sign_ups(product: Product, alice: Person) -> None
     assert done == [303] * 24
 
 
+@pytest.mark.own_product
 def test_hashes_that_wait_are_bounded(product: Product, alice: Person) -> None:
     """Refuse instead of letting a queue of people grow without end."""
     init_app(product.app)
@@ -326,6 +330,7 @@ def test_what_concerns_all_of_an_account_asks_for_the_password(
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "password_needed")
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_an_account_is_deleted_a_week_later_with_all_that_it_has(
     product: Product, alice: Person, mallory: Person, model: ScriptedModel
@@ -365,6 +370,7 @@ def test_a_person_who_changes_their_mind_keeps_the_account(product: Product, ali
     assert "Keep my account" not in alice.get("/auth/profile", headers=HTML).text
 
 
+@pytest.mark.own_product
 def test_an_account_waits_for_a_service_that_is_away(product: Product, alice: Person) -> None:
     alice.post("/auth/delete")
     in_a_week(product, alice)

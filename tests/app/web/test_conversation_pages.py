@@ -22,6 +22,8 @@ from tests.support.long_conversations import long_conversation
 from tests.support.product import Person
 from tests.support.scripted_model import ScriptedModel, cut_after, endless, text
 
+pytestmark = pytest.mark.shares_product
+
 LONG = 2 * PAGE_LENGTH + 10
 FULL = list(range(1, LONG // 2 + 1))
 
@@ -104,7 +106,6 @@ def test_a_place_beyond_the_end_is_the_end(alice: Person) -> None:
     assert link(page, "Newer") is None
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize("before", ["", "x", "0", "-1", "1.5", "²", "9" * 10, "1" * 5000])
 def test_a_place_that_is_none_is_told_so(alice: Person, before: str) -> None:
     path = f"{have(alice, 4)}?before={before}"

@@ -25,6 +25,8 @@ from tests.support.scripted_model import (
 )
 from tests.support.tool_services import ToolService
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 VOID = {"meta", "link", "input", "br", "hr", "img"}
 
@@ -83,6 +85,7 @@ def test_a_conversation_is_listed_by_its_first_question_and_opens_again(alice: P
         assert "Which notes of last week have a picture and a link to the…" in alice.get(page).text
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_everything_is_there_after_a_restart(product: Product, alice: Person) -> None:
     path = begin(alice, "Remember me")
@@ -334,6 +337,7 @@ def test_what_was_sent_can_be_read_in_the_outbox_by_its_sender_alone(
     assert mallory.api("GET", "/outbox").json() == {"messages": []}
 
 
+@pytest.mark.own_product
 def test_the_start_page_offers_the_examples_of_the_tools_on_offer(
     product: Product, alice: Person, start: Callable[..., Product]
 ) -> None:
@@ -349,6 +353,7 @@ def test_the_start_page_offers_the_examples_of_the_tools_on_offer(
         assert "Look at this" not in theirs.sign_up("Carol").get("/").text
 
 
+@pytest.mark.own_product
 def test_pages_lead_to_the_outbox_only_if_a_service_keeps_one(
     product: Product, alice: Person, start: Callable[..., Product]
 ) -> None:
@@ -359,6 +364,7 @@ def test_pages_lead_to_the_outbox_only_if_a_service_keeps_one(
             assert 'href="/outbox"' not in without.get(path).text
 
 
+@pytest.mark.own_product
 def test_an_outbox_that_cannot_be_reached_is_a_sentence(product: Product, alice: Person) -> None:
     product.tool_services["notes"].stop()
     answer = alice.get("/outbox")

@@ -20,6 +20,8 @@ from tests.app.web.test_user_sessions import change, is_signed_in
 from tests.support.product import PASSWORD, Person, Product
 from tests.support.software_authenticator import SoftwareAuthenticator
 
+pytestmark = pytest.mark.shares_product
+
 PATH = "/auth/passkeys"
 LOG_IN = "/auth/passkeys/login"
 CONFIRM = "/auth/passkeys/confirm"
@@ -161,6 +163,7 @@ def test_a_passkey_stands_for_the_password_where_that_is_asked_for_again(
     assert mallory.post(CONFIRM, credential=credential).status_code == 403
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_a_passkeys_answer_is_good_once(
     product: Product, alice: Person, device: SoftwareAuthenticator

@@ -17,6 +17,8 @@ from tests.support.product import PASSWORD, Person, Product, form
 from tests.support.scripted_model import ScriptedModel, endless
 from tests.support.sessions import expire
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 IPHONE = (
