@@ -30,19 +30,23 @@ class FolderSettings(BaseSettings):
     tool_services_folder: Path = _HERE
 
 
+def root() -> Path:
+    """Return the folder that the services' folders are in."""
+    return FolderSettings().tool_services_folder.expanduser().resolve()
+
+
 def folders() -> dict[str, Path]:
     """Return each service's folder by the service's name. Imports no service.
 
     Stops the program with a sentence if there is none.
     """
-    root = FolderSettings().tool_services_folder.expanduser().resolve()
     found = {
         declaration.parent.name: declaration.parent
-        for declaration in sorted(root.glob(f"*/{_DECLARATION}"))
+        for declaration in sorted(root().glob(f"*/{_DECLARATION}"))
         if declaration.parent != _HERE / "framework"
     }
     if not found:
-        stop(f"TOOL_SERVICES_FOLDER is {str(root)!r}, where no folder has a {_DECLARATION}.")
+        stop(f"TOOL_SERVICES_FOLDER is {str(root())!r}, where no folder has a {_DECLARATION}.")
     return found
 
 

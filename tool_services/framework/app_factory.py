@@ -51,7 +51,7 @@ def create_app(service: Service, settings: Any) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.json = _JsonProvider(app)
     running.attach(app)
-    tools = _tools(service, settings)
+    tools = offered_tools(service, settings)
     _add_endpoints(app, running, tools)
     if service.setup is not None:
         service.load(service.setup)(app)
@@ -60,7 +60,7 @@ def create_app(service: Service, settings: Any) -> Flask:
     return app
 
 
-def _tools(service: Service, settings: Any) -> list[Tool]:
+def offered_tools(service: Service, settings: Any) -> list[Tool]:
     """Return the tools that the service offers. Raises TypeError if one can't be."""
     loaded = service.load(service.tools)
     offered = loaded(settings) if callable(loaded) else loaded

@@ -122,7 +122,7 @@ def settings_type(services: Sequence[Service]) -> Any:
     ports = {name: port_for(name) for service in services for name in service.calls}
     ports.update({service.name: service.default_port for service in services})
     for name, port in ports.items():
-        _check_name(name)
+        check_name(name)
         fields[f"{name}_port"] = (Port, port)
         fields[f"{name}_url"] = (Url, on_loopback(f"{name}_port"))
     for service in services:
@@ -131,7 +131,8 @@ def settings_type(services: Sequence[Service]) -> Any:
     return create_model("Settings", __base__=bases, **fields)
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Stop the program with a sentence if no service can have this name."""
     if not _NAME.fullmatch(name):
         stop(
             f"The folder {name!r} can't be a service: its name must be lower-case letters, digits"
