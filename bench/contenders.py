@@ -155,6 +155,7 @@ class Homestream(Contender):
         shutil.copytree(self.folder, working)
         env = {
             "INSTANCE_DIR": str(working),
+            "FIND_LOCAL_MODEL": "false",
             "DATABASE_URL": f"sqlite:///{working / 'homestream.db'}",
             "WEB_PORT": str(self.port),
             **{f"{name}_PORT".upper(): str(free_port()) for name in folders()},

@@ -32,6 +32,9 @@ _GUNICORN = (
 )
 
 
+DEMO_MODEL = "demo-model"
+
+
 @dataclass(frozen=True)
 class Service:
     """One server process: what gunicorn loads, where it listens, and its settings file."""
@@ -116,7 +119,7 @@ def configured_services() -> list[Service]:
         ),
     ]
     if web.uses_demo_model:
-        services.append(Service("demo-model", "demo_model:create_app()", web.demo_model_port))
+        services.append(Service(DEMO_MODEL, "demo_model:create_app()", web.demo_model_port))
     return services
 
 

@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal
 from app.agent.usage import Usage
 
 ToolStatus = Literal["started", "completed", "failed"]
-Outcome = Literal["completed", "failed", "stopped"]
+Outcome = Literal["completed", "cut_off", "failed", "stopped"]
+"""How a run ends. `cut_off`: the model's last reply reached its limit of tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,12 @@ class DisplayPart:
 class ToolCallUpdate:
     """A tool call started or ended.
 
-    `result` is a JSON value. `duration_ms` comes with the end, as does `tokens`: about what the
-    result costs as the model reads it.
+    `arguments` are those that it is called with; `repairs` says in words how they were read
+    otherwise than the model wrote them. `result` is a JSON value. `duration_ms` comes with the end
+    of a call that was made, and `tokens` with a result: about what it costs as the model reads it.
+
+    `repeated`: the same call had been made before, and this is its end again. `refused`: nothing
+    came of the call, and `error` is this program's own word.
     """
 
     name: ClassVar[str] = "tool"
@@ -63,6 +68,9 @@ class ToolCallUpdate:
     duration_ms: int | None = None
     tokens: int | None = None
     display: tuple[DisplayPart, ...] = ()
+    repairs: tuple[str, ...] = ()
+    repeated: bool = False
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +156,11 @@ _WIRE_NAMES = {
 _LEFT_OUT = {
     **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage")),
     "replace": False,
+    "repeated": False,
     "display": (),
+    "repairs": (),
 }
-_NOT_IN_API = {"detail", "title", "labels", "preview"}
+_NOT_IN_API = {"detail", "title", "labels", "preview", "refused"}
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 
 
@@ -191,6 +201,8 @@ def from_text(text: str) -> Event:
     for key in ("display", "preview"):
         if key in data:
             data[key] = display_parts_from_json(data[key])
+    if "repairs" in data:
+        data["repairs"] = tuple(data["repairs"])
     if data.get("usage"):
         data["usage"] = Usage.from_json(data["usage"])
     return _EVENTS[name](**data)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from app.agent.events import DisplayPart, ToolCallUpdate
-from app.agent.tool_results import render_for_model
+from app.agent.tool_results import render_for_model, render_refusal
 from app.agent.usage import Usage
 from app.json_input import parse_json
 
@@ -70,13 +70,14 @@ class Turn:
     """One finished reply of the model: its text and the tool calls it asks for.
 
     `usage` is None where the endpoint didn't count; `model` is the model that answered, by the
-    endpoint's name for it.
+    endpoint's name for it. `cut_off` says that the reply reached its limit of tokens.
     """
 
     text: str
     calls: tuple[ToolRequest, ...]
     usage: Usage | None = None
     model: str = ""
+    cut_off: bool = False
 
 
 PastTurn = tuple[Turn, dict[str, ToolCallUpdate]]
@@ -84,9 +85,11 @@ PastTurn = tuple[Turn, dict[str, ToolCallUpdate]]
 
 
 def parse_arguments(arguments: str) -> dict[str, Any] | None:
-    """Parse a call's arguments; None if they are not a JSON object."""
+    """Parse a call's arguments, which may be encoded twice; None if they are not a JSON object."""
     try:
         value = parse_json(arguments)
+        if isinstance(value, str):
+            value = parse_json(value)
     except ValueError:
         return None
     return value if isinstance(value, dict) else None
@@ -110,11 +113,19 @@ def _result_text(call: ToolRequest, update: ToolCallUpdate | None) -> str:
         return render_for_model({"error": "The call was stopped before it had a result."})
     result = {"error": update.error} if update.status == "failed" else update.result
     server, named, _ = call.name.partition(SERVER_SEPARATOR)
-    return render_for_model(result, _notes(call, update.arguments), source=server if named else "")
+    if update.refused:
+        return render_refusal(update.error or "", source=server if named else "")
+    return render_for_model(result, _notes(call, update), source=server if named else "")
 
 
-def _notes(call: ToolRequest, made_with: dict[str, Any]) -> Sequence[str]:
-    """Say so when the call was made with other arguments than the model asked for."""
-    if made_with == (parse_arguments(call.arguments) or {}):
-        return ()
-    return [f"The person changed the arguments to {json.dumps(made_with, ensure_ascii=False)}."]
+def _notes(call: ToolRequest, update: ToolCallUpdate) -> list[str]:
+    """Say so when the call was made with other arguments than the model asked for, or not again."""
+    notes = []
+    made_with = json.dumps(update.arguments, ensure_ascii=False)
+    if update.repairs:
+        notes.append(f"Your arguments were corrected to {made_with}: {'; '.join(update.repairs)}.")
+    elif update.arguments != (parse_arguments(call.arguments) or {}):
+        notes.append(f"The person changed the arguments to {made_with}.")
+    if update.repeated:
+        notes.append("You made this same call before. Here is its result again; use it.")
+    return notes

@@ -1,24 +1,24 @@
-"""Makes the tool calls of one step, several at a time.
-
-It knows neither which tools there are nor how a person is asked: that is the Toolbox's business.
-"""
+"""Makes the tool calls of one step, several at a time."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import gevent
 from gevent.lock import BoundedSemaphore
 from gevent.queue import Queue
 
 from app.agent.events import ApprovalRequested, Event, Thinking, ToolCallUpdate
-from app.agent.messages import Decision, ToolRequest, ToolResult, ToolSpec, parse_arguments
+from app.agent.messages import Decision, ToolRequest, ToolResult, parse_arguments
+from app.agent.read_calls import UNFORESEEN, ReadCall, call_key, read_calls
 from app.agent.tool_results import render_for_model
+from app.agent.toolbox import Toolbox
 from app.agent.usage import estimate_tokens
-from app.errors import ToolFailure
+from app.errors import CallRefused, ToolFailure
 
 log = logging.getLogger(__name__)
 
@@ -40,38 +40,17 @@ class ApprovalPending(Exception):
     started again after a decision."""
 
 
-class Toolbox(Protocol):
-    """The tools of one person's run."""
-
-    def specs(self) -> list[ToolSpec]:
-        """Return the tools on offer."""
-
-    def request_approval(
-        self, call_id: str, name: str, arguments: dict[str, Any]
-    ) -> ApprovalRequested | Decision | None:
-        """Ask the person about this call, unless they were asked before. Returns their decision
-        once there is one, and None if the call needs no approval. Raises ToolFailure for a call
-        that can't be made anyway."""
-
-    def wait_for_decision(self, call_id: str) -> Decision:
-        """Block until the person has decided. May be killed at any moment."""
-
-    def call(
-        self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
-    ) -> ToolResult:
-        """Call the tool. Raises ToolFailure with a sentence for the model.
-
-        `again`: this call was begun before, and nobody knows what became of it.
-        """
-
-
 def call_all(
-    calls: Sequence[ToolRequest], tools: Toolbox, past: dict[str, ToolCallUpdate]
+    calls: Sequence[ToolRequest],
+    tools: Toolbox,
+    past: dict[str, ToolCallUpdate],
+    earlier: Mapping[str, ToolCallUpdate],
 ) -> Generator[Event, None, dict[str, ToolCallUpdate]]:
     """Make the calls of one step, and return each call's end by its id, in the order of `calls`.
 
     `past` has what earlier attempts know of the calls, by id; those that ended there are not made
-    again. Raises ApprovalPending once every call has ended or waits for a person.
+    again. Nor are those whose end is in `earlier`, by `call_key`; and of several calls that are the
+    same, one is made. Raises ApprovalPending once every call has ended or waits for a person.
     """
     ended = {id: call for id, call in past.items() if call.status != "started"}
     due = [call for call in calls[:MAX_CALLS] if call.id not in ended]
@@ -80,16 +59,46 @@ def call_all(
     for call in calls[MAX_CALLS:]:
         if call.id not in ended:
             gevent.sleep(0)  # there may be hundreds, and the end of each is stored
-            ended[call.id] = _refusal(call)
+            ended[call.id] = _one_too_many(call)
             yield ended[call.id]
-    for call in due:
-        yield ToolCallUpdate(call.id, call.name, "started", _arguments(call))
-    yield from _make(due, tools, past, ended)
+    read = read_calls(due, tools)
+    for one in read:
+        yield ToolCallUpdate(one.id, one.name, "started", one.arguments, repairs=one.repairs)
+    yield from _make_each_once(read, tools, past, ended, earlier)
     return {call.id: ended[call.id] for call in calls}
 
 
+def _make_each_once(
+    due: Sequence[ReadCall],
+    tools: Toolbox,
+    past: dict[str, ToolCallUpdate],
+    ended: dict[str, ToolCallUpdate],
+    earlier: Mapping[str, ToolCallUpdate],
+) -> Iterator[Event]:
+    """Make the calls that are `due`, but none that is the same as another. Add their ends to
+    `ended`. Raises ApprovalPending."""
+    firsts: dict[str, ReadCall] = {}
+    known = {**earlier, **_by_key(ended.values())}
+    for call in due:
+        if call.refusal is not None:
+            ended[call.id] = _refused(call, call.refusal, again=call.id in past)
+            yield ended[call.id]
+        elif call.key not in known:
+            firsts.setdefault(call.key, call)
+    yield from _make(list(firsts.values()), tools, past, ended)
+    known |= {key: ended[first.id] for key, first in firsts.items()}
+    for call in due:
+        if call.id not in ended:
+            ended[call.id] = _repeat(call, known[call.key])
+            yield ended[call.id]
+
+
+def _by_key(ends: Iterable[ToolCallUpdate]) -> dict[str, ToolCallUpdate]:
+    return {call_key(end.tool, end.arguments): end for end in ends if not end.refused}
+
+
 def _make(
-    due: Sequence[ToolRequest],
+    due: Sequence[ReadCall],
     tools: Toolbox,
     past: dict[str, ToolCallUpdate],
     ended: dict[str, ToolCallUpdate],
@@ -120,7 +129,7 @@ def _make(
 
 
 def _call(
-    call: ToolRequest,
+    call: ReadCall,
     tools: Toolbox,
     again: bool,
     places: BoundedSemaphore,
@@ -128,11 +137,9 @@ def _call(
 ) -> None:
     """Make one call and put its end into `events`, after a request for approval if it needs one."""
     started = time.monotonic()
-    arguments = parse_arguments(call.arguments)
+    arguments, repairs = call.arguments, call.repairs
     answer, error = ToolResult(None), None
     try:
-        if arguments is None:
-            raise ToolFailure("The arguments are not a JSON object; send one.")
         with places:
             approval = tools.request_approval(call.id, call.name, arguments)
         if isinstance(approval, ApprovalRequested):
@@ -141,8 +148,11 @@ def _call(
             events.put(Thinking(WAITING))
             approval = tools.wait_for_decision(call.id)
         if approval is not None:
-            arguments = _approved_arguments(approval)
-            events.put(ToolCallUpdate(call.id, call.name, "started", arguments))
+            approved = _approved_arguments(approval)
+            # What the person changed is theirs; the model is told all of it.
+            repairs = repairs if approved == arguments else ()
+            arguments = approved
+            events.put(ToolCallUpdate(call.id, call.name, "started", arguments, repairs=repairs))
             events.put(Thinking(f"Calling {call.name}…"))
         with places:
             started = time.monotonic()
@@ -152,8 +162,9 @@ def _call(
     except Exception:
         # A call without an end would keep its run waiting.
         log.exception("the call of %s failed", call.name)
-        error = "The tool failed in an unexpected way."
-    events.put(_end(call, arguments or {}, answer, error, time.monotonic() - started))
+        error = UNFORESEEN
+    end = _end(call, arguments, answer, error, time.monotonic() - started)
+    events.put(replace(end, repairs=repairs))
 
 
 def _approved_arguments(decision: Decision) -> dict[str, Any]:
@@ -167,7 +178,7 @@ def _approved_arguments(decision: Decision) -> dict[str, Any]:
 
 
 def _end(
-    call: ToolRequest,
+    call: ReadCall,
     arguments: dict[str, Any],
     answer: ToolResult,
     error: str | None,
@@ -186,9 +197,25 @@ def _end(
     )
 
 
-def _refusal(call: ToolRequest) -> ToolCallUpdate:
-    return ToolCallUpdate(call.id, call.name, "failed", _arguments(call), error=_TOO_MANY)
+def _one_too_many(call: ToolRequest) -> ToolCallUpdate:
+    arguments = parse_arguments(call.arguments) or {}
+    return ToolCallUpdate(call.id, call.name, "failed", arguments, error=_TOO_MANY, refused=True)
 
 
-def _arguments(call: ToolRequest) -> dict[str, Any]:
-    return parse_arguments(call.arguments) or {}
+def _refused(call: ReadCall, refusal: ToolFailure, *, again: bool) -> ToolCallUpdate:
+    """The end of a call that can't be made. One that was begun before may have been made then."""
+    return ToolCallUpdate(
+        call.id,
+        call.name,
+        "failed",
+        call.arguments,
+        error=refusal.message[:MAX_ERROR_CHARS],
+        refused=isinstance(refusal, CallRefused) and not again,
+    )
+
+
+def _repeat(call: ReadCall, first: ToolCallUpdate) -> ToolCallUpdate:
+    """The end of a call that was made once already; what it showed is on the page."""
+    return replace(
+        first, id=call.id, repairs=call.repairs, repeated=True, duration_ms=None, display=()
+    )

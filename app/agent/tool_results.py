@@ -34,6 +34,17 @@ def render_for_model(
     return _dumps({UNTRUSTED_KEY: result} | {name: text for name, text in beside.items() if text})
 
 
+def render_refusal(error: str, source: str = "") -> str:
+    """Render why a call was not made: this program's own word, which the model may act on.
+
+    What quotes another party's schema is data from outside nonetheless.
+    """
+    if not source:
+        return _dumps({"error": error})
+    note = "The call was not made. Correct it by what is said here, or do without."
+    return render_for_model({"error": error}, [note], source=source)
+
+
 def _shorten(result: Any, budget: int) -> tuple[Any, str]:
     """Keep the first rows of the largest list, or else the beginning of the text, and say so."""
     path, rows = max(_lists(result), key=lambda found: len(_dumps(found[1])), default=((), []))

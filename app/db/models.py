@@ -19,10 +19,11 @@ from sqlalchemy import (
     String,
     Text,
     case,
+    exists,
     or_,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import DeclarativeBase, Mapped, column_property, mapped_column, relationship
 
 
 class Base(DeclarativeBase):
@@ -99,9 +100,10 @@ class EndedSession(db.Model):  # type: ignore[name-defined, misc]
 class UserSession(db.Model):  # type: ignore[name-defined, misc]
     """A user's sign-in, on one device. `id` is the `sid` of its tokens.
 
-    `generation` counts its refresh tokens; only the last one is good. `address` and `device` (what
-    the browser calls itself) are those of the last renewal, at `renewed_at`. `password_at` is when
-    the password was last given. It is over at `ended_at` or `expires_at`.
+    `generation` counts its tokens; only the last refresh token is good, and no access token before
+    `oldest_generation`. `address` and `device` (what the browser calls itself) are those of the
+    last renewal, at `renewed_at`. `password_at` is when the password was last given. It is over at
+    `ended_at` or `expires_at`.
     """
 
     __tablename__ = "sessions"
@@ -109,6 +111,7 @@ class UserSession(db.Model):  # type: ignore[name-defined, misc]
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     generation: Mapped[int]
+    oldest_generation: Mapped[int] = mapped_column(server_default="0")
     address: Mapped[str] = mapped_column(String(45))
     device: Mapped[str] = mapped_column(String(300))
     created_at: Mapped[datetime]
@@ -179,11 +182,11 @@ _LIVE = ("queued", "running", "waiting")
 class Run(db.Model):  # type: ignore[name-defined, misc]
     """The production of one answer.
 
-    `status` is queued, running, waiting (for a person to decide on an approval), completed, failed
-    or stopped. `seq` is the number of the last event whose effect is stored. `worker` has the lease
-    until `lease_until` (seconds since 1970, by the database's clock; without a worker, the time
-    since when there is none). `attempt` counts the producers that have had the run, `takeovers`
-    those that took it from a worker that failed.
+    `status` is queued, running, waiting (for a person to decide on an approval), completed, cut_off
+    (the model's reply reached its limit), failed or stopped. `seq` is the number of the last event
+    whose effect is stored. `worker` has the lease until `lease_until` (seconds since 1970, by the
+    database's clock; without a worker, the time since when there is none). `attempt` counts the
+    producers that have had the run, `takeovers` those that took it from a worker that failed.
     """
 
     __tablename__ = "runs"
@@ -284,12 +287,16 @@ class Approval(db.Model):  # type: ignore[name-defined, misc]
     run: Mapped[Run] = relationship()
 
 
-class ToolCall(db.Model):  # type: ignore[name-defined, misc]
-    """A tool call, stored before it is made. `status` is one of agent.events.ToolStatus.
+REFUSED = "refused"
+"""The status of a tool call that failed because it could not be made as the model asked."""
 
-    `arguments` is the text that the model wrote, which need not be valid JSON; `changed` are the
-    arguments as the person changed them before approving, if they did. `display` is a list of
-    agent.events.DisplayPart as JSON.
+
+class ToolCall(db.Model):  # type: ignore[name-defined, misc]
+    """A tool call, stored before it is made. `status` is an agent.events.ToolStatus, or REFUSED.
+
+    `arguments` is the text that the model wrote, which need not be valid JSON; `changed` are those
+    that it was called with, if they are others: repaired, or `edited` by the person before they
+    approved. `display` is a list of agent.events.DisplayPart as JSON.
     """
 
     __tablename__ = "tool_calls"
@@ -313,3 +320,6 @@ class ToolCall(db.Model):  # type: ignore[name-defined, misc]
     changed: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     display: Mapped[list[dict[str, str]] | None] = mapped_column("shown", JSON(none_as_null=True))
     step: Mapped[Step] = relationship(back_populates="calls")
+    edited: Mapped[bool] = column_property(
+        exists().where(Approval.call_id == id, Approval.decided.is_not(None))
+    )

@@ -1,4 +1,8 @@
-"""What a model is asked: the system prompt, and as much of the conversation as fits.
+"""What a model is asked: the rules, whom it speaks with, and as much of the conversation as fits.
+
+The rules come first, then what each service of ours tells models of its tools. That is the same
+bytes for everybody, as the tools are: endpoints keep what they have read of the beginning of a
+request, and needn't read it again for the next person.
 
 An exchange is a question with its answer. Neither is ever cut: exchanges are left out from the
 oldest on.
@@ -6,7 +10,8 @@ oldest on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -17,9 +22,9 @@ from sqlalchemy import Row, bindparam, select
 
 from app.agent.messages import Message, turn_messages
 from app.agent.usage import estimate_tokens
+from app.db.models import REFUSED, Person, Run, Step, ToolCall, db
 from app.db.models import Message as StoredMessage
-from app.db.models import Person, Run, Step, ToolCall, db
-from app.runs.replay import past_turn
+from app.runs.replay import BETWEEN_STEPS, past_turn
 
 Messages = list[Message]
 
@@ -48,6 +53,7 @@ _NEWEST_ROWS = (
         *_NEWEST_MESSAGES.c["position", "role", "content"],
         *_STEPS["number", "text"],
         *_CALLS["id", "name", "arguments", "changed", "status", "result", "error", "duration_ms"],
+        *(ToolCall.edited.expression.label("edited"),),
     )
     .outerjoin(Run.__table__, _RUNS.answer_id == _NEWEST_MESSAGES.c.id)
     .outerjoin(Step.__table__, _STEPS.run_id == _RUNS.id)
@@ -58,24 +64,36 @@ _NEWEST_ROWS = (
 )
 
 
+@dataclass(frozen=True)
+class ServicesNow:
+    """What the services tell models, by their names, and the names of those that are away."""
+
+    instructions: Mapping[str, str] = field(default_factory=dict)
+    away: Sequence[str] = ()
+
+
 def messages_for(
     person: Person,
     conversation_id: str,
     position: int,
     token_budget: int,
-    away: list[str],
+    services: ServicesNow,
     question: str | None = None,
 ) -> Messages:
     """Return the messages that ask for the answer at this position of a conversation.
 
-    `away` names the services that can't be reached. `question` is the one to be answered, if it is
-    at hand: nothing has to be read then for the first one of a conversation.
+    `question` is the one to be answered, if it is at hand: nothing has to be read then for the
+    first one of a conversation.
     """
-    prompt = render_template("prompts/system.md", person=person, today=date.today(), away=away)
+    rules = render_template("prompts/system.md", services=services.instructions)
+    about = render_template(
+        "prompts/person.md", person=person, today=date.today(), away=services.away
+    )
     exchanges: Iterable[Messages] = _exchanges(conversation_id, position)
     if question is not None and position == _FIRST_ANSWER:
         exchanges = [[Message("user", question)]]
-    return [Message("system", prompt), *_newest_that_fit(exchanges, token_budget)]
+    told = [Message("system", rules), Message("system", about)]
+    return [*told, *_newest_that_fit(exchanges, token_budget)]
 
 
 def _exchanges(conversation_id: str, position: int) -> Iterator[Messages]:
@@ -99,7 +117,7 @@ def _stored_messages(conversation_id: str, position: int) -> Iterator[list[Row[A
     while left:
         count = min(batch, left)
         values = {"conversation": conversation_id, "before": position, "count": count}
-        rows = db.session.execute(_NEWEST_ROWS, values).all()
+        rows: Sequence[Any] = db.session.execute(_NEWEST_ROWS, values).all()
         messages = [list(same) for _, same in groupby(rows, lambda row: row.position)]
         yield from messages
         if len(messages) < count:
@@ -111,15 +129,23 @@ def _answer(rows: list[Row[Any]]) -> Messages:
     """Return the messages of an answer's steps; the last one is always the assistant's."""
     messages: Messages = []
     for _, step in groupby(rows, lambda row: row.number):
-        messages += _step_messages(list(step))
+        new = _step_messages(list(step))
+        if new and messages and messages[-1].role == "assistant":
+            # A step whose calls are left out. Some endpoints refuse two answers in a row.
+            text = BETWEEN_STEPS.join(filter(None, (messages.pop().text, new[0].text)))
+            new[0] = replace(new[0], text=text)
+        messages += new
     if not messages or messages[-1].role == "tool":
         messages.append(_UNFINISHED)
     return messages
 
 
 def _step_messages(rows: list[Row[Any]]) -> Messages:
-    """Return the messages of one step, given a row for each of its calls or one without a call."""
-    calls = [row for row in rows if row.id]
+    """Return the messages of one step, given a row for each of its calls or one without a call.
+
+    Calls that came to nothing are left out: a small model would take them for an example.
+    """
+    calls = [row for row in rows if row.id and row.status != REFUSED]
     if not rows[0].text and not calls:
         return []
     return turn_messages(*past_turn(rows[0].text, calls, display=False))

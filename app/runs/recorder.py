@@ -18,7 +18,7 @@ from app.agent.events import Content, Done, Event, Failed, Outcome, RunStarted, 
 from app.agent.messages import PastTurn, Turn, parse_arguments
 from app.agent.usage import Usage
 from app.db.connection import retry_while_unavailable
-from app.db.models import Run, Step, ToolCall, db
+from app.db.models import REFUSED, Run, Step, ToolCall, db
 from app.errors import HomestreamError, RunFailed
 from app.runs import sql
 from app.runs.event_log import EventLog
@@ -232,7 +232,8 @@ class Recorder:
 
 def _save_call(end: ToolCallUpdate) -> None:
     call = db.session.get_one(ToolCall, end.id)
-    call.status, call.error, call.duration_ms = end.status, end.error, end.duration_ms
+    call.status = REFUSED if end.refused else end.status
+    call.error, call.duration_ms = end.error, end.duration_ms
     call.result = end.result
     call.display = [asdict(part) for part in end.display] or None
     if end.arguments != (parse_arguments(call.arguments) or {}):

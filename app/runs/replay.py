@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from app.agent.argument_readings import describe_readings
 from app.agent.events import (
     Content,
     Done,
@@ -21,7 +22,7 @@ from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
 from app.agent.step_calls import WAITING
 from app.agent.tool_results import render_for_model
 from app.agent.usage import Usage, estimate_tokens
-from app.db.models import Run, ToolCall
+from app.db.models import REFUSED, Run, ToolCall
 from app.tools.approvals import approval_event, waiting_approvals
 
 BETWEEN_STEPS = "\n\n"
@@ -79,11 +80,17 @@ def past_turn(text: str, stored: Sequence[Any], *, display: bool = True) -> Past
 
 def last_update(call: ToolCall | Row[Any], *, display: bool = True) -> ToolCallUpdate:
     """The last event of a stored call; with its display parts if `display`."""
+    written = parse_arguments(call.arguments) or {}
+    arguments = written if call.changed is None else call.changed
+    refused = call.status == REFUSED
     return ToolCallUpdate(
         id=call.id,
         tool=call.name,
-        status=call.status,  # type: ignore[arg-type]
-        arguments=(parse_arguments(call.arguments) or {}) if call.changed is None else call.changed,
+        status="failed" if refused else call.status,  # type: ignore[arg-type]
+        arguments=arguments,
+        repairs=() if call.edited else describe_readings(written, arguments),
+        repeated=call.status == "completed" and call.duration_ms is None,
+        refused=refused,
         result=call.result,
         error=call.error,
         duration_ms=call.duration_ms,

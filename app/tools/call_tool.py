@@ -6,7 +6,9 @@ to another server carries the token that the settings have for that server.
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,7 +17,7 @@ from mcp_types import CallToolResult, EmbeddedResource, TextContent, TextResourc
 
 from app.agent.events import ApprovalRequested, DisplayPart
 from app.agent.messages import Decision, ToolResult, ToolSpec
-from app.errors import ToolFailure
+from app.errors import CallRefused, ToolFailure
 from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
 from app.tools.display import display_parts, is_for_people_only
@@ -23,10 +25,14 @@ from app.tools.registry import ToolRegistry
 from app.tools.server import ToolServer
 from app.tools.server_requests import ask_in_time, ask_service
 from app.tools.tool import Tool
+from app.tools.untrusted.checks import Mistake
 from tool_services.framework.argument_digest import argument_digest
 from tool_services.framework.scopes import CALL_SCOPE, PREVIEW_SCOPE
 
 log = logging.getLogger(__name__)
+
+MAX_PROBLEM_CHARS = 500
+MAX_EXAMPLE_CHARS = 400
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,9 @@ class UserTools:
     def call(
         self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
     ) -> ToolResult:
-        tool = self._checked_tool(name, arguments)
+        tool = self._tool(name)
+        if mistakes := tool.argument_mistakes(arguments):
+            raise _wrong_arguments(mistakes, tool.right_example(arguments))
         if again and not tool.repeatable:
             raise ToolFailure(
                 "The call was interrupted, and nobody knows whether it was carried out. It isn't"
@@ -64,10 +72,21 @@ class UserTools:
 
         return ask_in_time(self.registry, server, ask, repeat=tool.repeatable)
 
+    def reads_only(self, name: str) -> bool:
+        tool = self.registry.find(name)
+        return tool is not None and tool.runs_unasked
+
+    def read_arguments(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        tool = self._tool(name)
+        read, mistakes = tool.read_arguments(arguments)
+        if mistakes:
+            raise _wrong_arguments(mistakes, tool.right_example(arguments))
+        return read
+
     def request_approval(
         self, call_id: str, name: str, arguments: dict[str, Any]
     ) -> ApprovalRequested | Decision | None:
-        tool = self._checked_tool(name, arguments)
+        tool = self._tool(name)
         if self.approvals is None or not self.rules.needs_approval(tool):
             return None
         preview = partial(self._preview, tool, arguments)
@@ -78,17 +97,12 @@ class UserTools:
             raise ToolFailure("There is nobody to ask.")
         return self.approvals.wait(call_id)
 
-    def _checked_tool(self, name: str, arguments: dict[str, Any]) -> Tool:
-        """The tool of this name. Raises ToolFailure if there is none or it doesn't take these
-        arguments."""
+    def _tool(self, name: str) -> Tool:
+        """The tool of this name. Raises CallRefused if there is none."""
         tool = self.registry.find(name)
         if tool is None:
             names = ", ".join(tool.name for tool in self.registry.tools()) or "none"
-            raise ToolFailure(f"There is no tool {name!r} now; there are: {names}.")
-        mistakes = tool.argument_mistakes(arguments)
-        if mistakes:
-            sentence = "; ".join(map(str, mistakes))
-            raise ToolFailure(f"The arguments are wrong, correct them and call again: {sentence}")
+            raise CallRefused(f"There is no tool {name!r} now; there are: {names}.")
         return tool
 
     def _check_approved(self, call_id: str, tool: Tool, arguments: dict[str, Any]) -> None:
@@ -135,6 +149,16 @@ class UserTools:
         answer = ask_service(self.registry, service, self.user_id, *request)
         blocks = {"content": answer["content"]}
         return display_parts(CallToolResult.model_validate(blocks, by_name=False).content)
+
+
+def _wrong_arguments(mistakes: Sequence[Mistake], example: dict[str, Any] | None) -> CallRefused:
+    """One sentence with an example, for the model to call again."""
+    problems = "; ".join(map(str, mistakes))[:MAX_PROBLEM_CHARS]
+    sentence = f"The arguments are wrong ({problems}); correct them and call again"
+    shown = "" if example is None else json.dumps(example, ensure_ascii=False)
+    if shown and len(shown) <= MAX_EXAMPLE_CHARS:
+        return CallRefused(f"{sentence}, as in this example: {shown}")
+    return CallRefused(f"{sentence}.")
 
 
 def _read_result(tool: Tool, answer: CallToolResult) -> ToolResult:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import mcp_types
 
 from app.agent.messages import ToolSpec
 from app.errors import ToolFailure
+from app.tools.argument_example import example_arguments
+from app.tools.argument_repair import drop_meaningless, repair
 from app.tools.naming import mark_as_theirs
 from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
@@ -22,6 +24,9 @@ MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
 MAX_LABEL_CHARS = 200
 MAX_EXAMPLES = 3
 _SCOPE = re.compile("[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}")
+
+# How long texts and lists may be. A model doesn't count, and hardly ever comes near.
+_NOT_FOR_MODELS = {"minLength", "maxLength", "minItems", "maxItems", "uniqueItems"}
 
 JsonObject = dict[str, Any]
 
@@ -48,7 +53,11 @@ class Tool:
     examples: tuple[str, ...] = ()
 
     def spec(self) -> ToolSpec:
-        return ToolSpec(self.name, self.marked_description, self.schema)
+        return ToolSpec(self.name, self.marked_description, self._brief_schema)
+
+    @cached_property
+    def _brief_schema(self) -> JsonObject:
+        return brief_schema(self.schema)
 
     @property
     def marked_description(self) -> str:
@@ -56,6 +65,30 @@ class Tool:
         if self.ours:
             return self.description
         return f"{mark_as_theirs(self.server)}: {self.description}"[:MAX_DESCRIPTION_CHARS]
+
+    def read_arguments(self, arguments: JsonObject) -> tuple[JsonObject, list[Mistake]]:
+        """The arguments as a call is made with them, and what is wrong with them.
+
+        Those of a model are repaired where that makes them right. Raises ToolFailure if they can't
+        be checked.
+        """
+        mistakes = self.argument_mistakes(arguments)
+        if mistakes:
+            read = repair(self.schema, arguments, guess=self.says_it_only_reads)
+        elif self.says_it_only_reads:
+            read = drop_meaningless(self.schema, arguments)
+        else:
+            read = arguments
+        if read == arguments:
+            return arguments, mistakes
+        left = self.argument_mistakes(read)
+        return (arguments, left if mistakes else []) if left else (read, [])
+
+    def right_example(self, arguments: JsonObject) -> JsonObject | None:
+        """Arguments that the tool takes, as like the given ones as may be; None if none are
+        found."""
+        example = example_arguments(self.schema, arguments)
+        return None if self.argument_mistakes(example) else example
 
     def argument_mistakes(self, arguments: JsonObject) -> list[Mistake]:
         """How arguments differ from the tool's schema, formats included. Raises ToolFailure if they
@@ -103,7 +136,12 @@ class Tool:
     @property
     def runs_unasked(self) -> bool:
         """Whether calls need no approval unless the operator wants one."""
-        return self.ours and self.annotations.read_only_hint is True
+        return self.ours and self.says_it_only_reads
+
+    @property
+    def says_it_only_reads(self) -> bool:
+        """Whether its server says so, which only services of ours are believed."""
+        return self.annotations.read_only_hint is True
 
     @property
     def repeatable(self) -> bool:
@@ -111,6 +149,27 @@ class Tool:
         recognise a repeated call by its key; others have to say so."""
         hints = self.annotations
         return bool(self.ours or hints.read_only_hint or hints.idempotent_hint)
+
+
+def brief_schema(schema: JsonObject) -> JsonObject:
+    """Return a schema without what a model does well without: every request carries all of them.
+
+    The whole schema is what arguments are checked by, and a mistake is told with its limit.
+    """
+    kept = {key: value for key, value in schema.items() if key not in _NOT_FOR_MODELS}
+    if kept.get("additionalProperties") is False:
+        del kept["additionalProperties"]
+    if "description" in kept and isinstance(kept.get("title"), str):
+        del kept["title"]
+    if isinstance(properties := kept.get("properties"), dict):
+        kept["properties"] = {name: _brief(field) for name, field in properties.items()}
+    if "items" in kept:
+        kept["items"] = _brief(kept["items"])
+    return kept
+
+
+def _brief(schema: Any) -> Any:
+    return brief_schema(schema) if isinstance(schema, dict) else schema
 
 
 @lru_cache(maxsize=1024)

@@ -456,9 +456,9 @@ def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> Non
 def test_every_setting_is_documented_and_every_documented_one_is_there() -> None:
     classes = (Settings, ServiceSettings, CommonSettings, demo_model.config.Settings)
     read = {
-        f"{each.model_config.get('env_prefix', '')}{name}".upper()
+        str(field.validation_alias or f"{each.model_config.get('env_prefix', '')}{name}").upper()
         for each in classes
-        for name in each.model_fields
+        for name, field in each.model_fields.items()
     }
     assert all_settings() == read
 

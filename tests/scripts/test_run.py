@@ -20,6 +20,7 @@ from scripts import ROOT
 from scripts.ports import free_port
 from scripts.run import wait_until_ready
 from scripts.services import Service
+from tests.support.local_model import LocalServer
 from tests.support.processes import all_gone
 
 pytestmark = pytest.mark.slow
@@ -45,8 +46,14 @@ def settings(tmp_path: Path) -> Settings:
         each.close()
     names = ("WEB_PORT", "NOTES_PORT", "DEMO_MODEL_PORT")
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    own = {"PYTHONPATH": str(ROOT), "TOOL_SERVICES_FOLDER": str(ROOT / "tests" / "support")}
-    return {**inherited, **own, **dict(zip(names, map(str, ports), strict=True))}
+    return {
+        **inherited,
+        "PYTHONPATH": str(ROOT),
+        "TOOL_SERVICES_FOLDER": str(ROOT / "tests" / "support"),
+        # Whatever model runs on this machine has no part in the tests.
+        "FIND_LOCAL_MODEL": "false",
+        **dict(zip(names, map(str, ports), strict=True)),
+    }
 
 
 @pytest.fixture
@@ -126,6 +133,21 @@ def test_one_process_serves_each_tool_service_at_its_own_port(
 
 def secrets(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "instance").glob("*key*")}
+
+
+def test_a_model_on_this_machine_answers_in_the_demo_models_place(
+    start: Start, settings: Settings
+) -> None:
+    with LocalServer(calls=True) as server:
+        settings |= {"FIND_LOCAL_MODEL": "true", "LOCAL_MODEL_PORTS": str(server.port)}
+        child = start()
+        text = read_until_ready(child)
+        assert child.stdout is not None
+        which = child.stdout.readline()
+        page = requests.get(f"http://127.0.0.1:{settings['WEB_PORT']}/auth/login", timeout=60)
+    assert page.ok
+    assert "demo-model" not in text
+    assert which.startswith(f"calls answers, which the server at port {server.port} serves at")
 
 
 def test_nothing_starts_when_a_port_is_taken(

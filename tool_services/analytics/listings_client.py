@@ -25,7 +25,7 @@ ListingIds = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=40)]],
     Field(
         title="Listings",
-        description='Ids of the listings, such as ["L001", "L005"]',
+        description="Ids of listings that the user named or a tool returned",
         min_length=1,
         max_length=50,
     ),

@@ -16,7 +16,7 @@ class Home(ToolResult):
     listing_id: str
     address: Annotated[str, Field(description="Number and street")]
     city: str
-    state: Annotated[str, Field(description="Two letters, such as OR")]
+    state: Annotated[str, Field(description="Two letters")]
     zip_code: str
     price: Annotated[int, Field(description="US dollars")]
     bedrooms: int

@@ -16,7 +16,7 @@ ListingIds = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS)]],
     Field(
         title="Listings",
-        description='Ids of the listings, such as ["L001", "L005"]',
+        description="Ids of listings that the user named or a tool returned",
         min_length=1,
         max_length=MAX_LISTINGS,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,12 @@ class Tools:
     def specs(self) -> list[ToolSpec]:
         return []
 
+    def reads_only(self, _name: str) -> bool:
+        return True
+
+    def read_arguments(self, _name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        return arguments
+
     def request_approval(
         self, call_id: str, _name: str, _arguments: dict[str, Any]
     ) -> ApprovalRequested | Decision | None:
@@ -51,7 +58,8 @@ class Tools:
 
 
 def requests(count: int) -> list[ToolRequest]:
-    return [ToolRequest(f"c{number}", "act", "{}") for number in range(count)]
+    """So many calls, no two the same."""
+    return [ToolRequest(f"c{n}", "act", json.dumps({"n": n})) for n in range(count)]
 
 
 def asked(call_id: str) -> ApprovalRequested:
@@ -63,8 +71,9 @@ def run(
     tools: Tools,
     past: Ends | None = None,
     see: Callable[[Event], None] = lambda _: None,
+    earlier: Ends | None = None,
 ) -> Ends:
-    steps = call_all(calls, tools, past or {})
+    steps = call_all(calls, tools, past or {}, earlier or {})
     while True:
         try:
             see(next(steps))

@@ -105,7 +105,7 @@ def test_after_a_stop_in_a_tool_call_the_conversation_goes_on(
     with WaitingService() as slow:
         product = start(tool_services={"slow": slow.url})
         alice = product.sign_up("Alice")
-        model.script(tool_calls([call("wait", {}), call("wait", {})]), text("Fine"))
+        model.script(tool_calls([call("wait", {"n": n}) for n in (1, 2)]), text("Fine"))
         stream = alice.ask("Wait")
         messages = stream.until("tool")
         eventually(lambda: slow.waiting == 2)
@@ -261,7 +261,7 @@ def test_a_retry_supersedes_the_failed_answer(alice: Person, model: ScriptedMode
     history = alice.api("GET", "/agents/chat-history").json()["messages"]
     assert [message["content"] for message in history] == ["Hello", "Whole"]
     told = model.requests[-1].body["messages"]
-    assert [message["role"] for message in told] == ["system", "user"]
+    assert [message["role"] for message in told] == ["system", "system", "user"]
 
 
 @pytest.mark.engines

@@ -47,8 +47,9 @@ def test_a_home_comes_with_its_address_price_rooms_and_status(listings: Service)
                 "propertyType": "House",
             }
         ],
+        "note": None,
     }
-    [schema, _] = [t["outputSchema"] for t in listings.request("GET", "/tools").body["tools"]]
+    schema = listings.request("GET", "/tools").body["tools"][0]["outputSchema"]
     Draft202012Validator(schema).validate(result)
 
 
@@ -68,6 +69,30 @@ def test_a_place_is_read_in_any_case_and_a_state_by_name(
     listings: Service, place: dict[str, str], count: int
 ) -> None:
     assert find(listings, **place)["total"] == count
+
+
+@pytest.mark.parametrize(
+    ("conditions", "noted"),
+    [
+        ({"city": "Portland", "minBedrooms": 6}, ["11 without minBedrooms 6"]),
+        (
+            {"city": "Portland", "state": "WA", "status": "Active"},
+            ["without city Portland", "without state WA"],
+        ),
+        ({"query": "garden", "maxPrice": 1}, ["without maxPrice 1"]),
+        ({"city": "Atlantis", "minPrice": 900_000_000}, ["nor with any one condition less"]),
+    ],
+)
+def test_a_search_without_a_match_says_what_matches_with_one_condition_less(
+    listings: Service, conditions: dict[str, Any], noted: list[str]
+) -> None:
+    result = find(listings, **conditions)
+    assert result["total"] == 0
+    assert [words for words in noted if words not in result["note"]] == []
+    for name in conditions:
+        others = {other: conditions[other] for other in conditions if other != name}
+        total = find(listings, **others)["total"]
+        assert (f"{total} without {name}" in result["note"]) == bool(total)
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,15 @@ def test_the_schema_says_that_the_recipient_is_an_email_address(listings: Servic
     assert schema["properties"]["recipientEmail"]["format"] == "email"
 
 
+def test_a_preview_names_the_recipient_and_every_home_before_the_letter(listings: Service) -> None:
+    [preview] = listings.preview("sendListingReport", REPORT).body["content"]
+    head = preview["resource"]["text"].partition("<pre>")[0]
+    assert "ann@example.com" in head
+    homes = listings.get(f"/listings?ids={','.join(REPORT['listingIds'])}").body["listings"]
+    assert homes
+    assert [home for home in homes if f"{home['address']}, {home['city']}" not in head] == []
+
+
 def test_a_preview_shows_the_report_and_stores_nothing(listings: Service) -> None:
     [preview] = listings.preview("sendListingReport", REPORT).body["content"]
     assert "123 Oak Street, Portland, OR 97201" in preview["resource"]["text"]

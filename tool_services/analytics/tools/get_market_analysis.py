@@ -16,7 +16,7 @@ from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import tool
 
 Area = Annotated[
-    str, Field(description="City and state, such as Portland, OR", min_length=1, max_length=100)
+    str, Field(description="City and state, with a comma", min_length=1, max_length=100)
 ]
 
 

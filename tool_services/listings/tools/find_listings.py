@@ -21,6 +21,7 @@ from tool_services.framework.tools import tool
 from tool_services.listings.home import Home
 from tool_services.listings.home_cards import home_cards
 from tool_services.listings.models import Listing, PropertyType, Status, city_key, db
+from tool_services.listings.near_matches import describe_near_matches
 from tool_services.listings.text_search import Conditions, Matches, Order, contains_words, search
 from tool_services.listings.us_states import state_code
 
@@ -43,8 +44,10 @@ Price = Annotated[float, Field(gt=0, le=1_000_000_000_000)]
 class Search(ToolArguments):
     """The arguments of findListings."""
 
-    city: Annotated[Omittable[Words], Field(description="City, such as Portland")] = None
-    state: Annotated[Omittable[Words], Field(description="State, such as OR or Oregon")] = None
+    city: Annotated[Omittable[Words], Field(description="Name of the city alone")] = None
+    state: Annotated[Omittable[Words], Field(description="State, by its name or two letters")] = (
+        None
+    )
     min_bedrooms: Annotated[Omittable[Rooms], Field(description="Fewest bedrooms")] = None
     max_bedrooms: Annotated[Omittable[Rooms], Field(description="Most bedrooms")] = None
     min_bathrooms: Annotated[
@@ -57,7 +60,7 @@ class Search(ToolArguments):
     status: Annotated[Omittable[Status], Field(description="Status of the sale")] = None
     query: Annotated[
         Omittable[Words],
-        Field(description="Words in the description or address, such as lake view"),
+        Field(description="Words in the description or address"),
     ] = None
     sort: Annotated[
         Literal["cheapest", "dearest", "newest"], Field(description="Which come first")
@@ -82,6 +85,9 @@ class FoundListings(ToolResult):
     page: int
     next_page: Annotated[int | None, Field(description="The page to ask for to see more")]
     listings: list[Home]
+    note: Annotated[
+        str | None, Field(description="If nothing matches, what does with one condition less")
+    ] = None
 
     @property
     def heading(self) -> str:
@@ -100,15 +106,10 @@ class FoundListings(ToolResult):
 def find_listings(arguments: Search) -> FoundListings:
     """Finds homes by any mix of city, state, rooms, price, type, status and words. Returns one page
     of at most 50; total counts all that match."""
-    conditions = _conditions(arguments)
     order = _ORDERS[arguments.sort]
     limit, page = arguments.limit, arguments.page
-    offset = (page - 1) * limit
     # An index has all that is needed to find the page's keys. Rows are read for the page alone.
-    if arguments.query is not None:
-        matches = search(conditions, _words_condition(arguments), order, offset, limit)
-    else:
-        matches = _match(conditions, order, offset, limit)
+    matches = _matches(arguments, (page - 1) * limit, limit)
     on_page = select(Listing).where(Listing.Key.in_(matches.keys[:limit])).order_by(*order)
     has_more = len(matches.keys) > limit
     return FoundListings(
@@ -117,7 +118,22 @@ def find_listings(arguments: Search) -> FoundListings:
         page=page,
         next_page=page + 1 if has_more and page < MAX_PAGES else None,
         listings=list(map(Home.of, db.session.scalars(on_page))),
+        note=None if matches.total else _near_matches(arguments),
     )
+
+
+def _near_matches(arguments: Search) -> str:
+    return describe_near_matches(
+        arguments, ("query", *reversed(_CONDITIONS)), lambda wider: _matches(wider, 0, 1)
+    )
+
+
+def _matches(arguments: Search, offset: int, limit: int) -> Matches:
+    conditions = _conditions(arguments)
+    order = _ORDERS[arguments.sort]
+    if arguments.query is not None:
+        return search(conditions, _words_condition(arguments), order, offset, limit)
+    return _match(conditions, order, offset, limit)
 
 
 def _match(conditions: Conditions, order: Order, offset: int, limit: int) -> Matches:

@@ -100,12 +100,14 @@ def show_report(
     listing_ids: ListingIds, recipient_email: Recipient, caller: Caller
 ) -> Sequence[DisplayPart]:
     """Show the report word for word."""
-    report = write_report(listings_by_id(listing_ids), recipient_email, caller)
+    listings = listings_by_id(listing_ids)
+    report = write_report(listings, recipient_email, caller)
     settings: ListingsSettings = running().settings
     part = card(
         "preview.html",
         subject=report.Subject,
         recipient=report.Recipient,
+        addresses=[listing.full_address for listing in listings],
         text=report.Text.strip(),
         has_mail_server=settings.mail_server is not None,
     )

@@ -1,0 +1,130 @@
+"""A reply that is nothing but a call as text is that call; everything else is an answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.agent.events import Content
+from app.agent.messages import Turn
+from app.agent.written_calls import MAX_HELD_CHARS, take_written_call
+from app.errors import ModelUnavailable
+from tests.app.agent.test_loop import results, told
+from tests.support.product import Person, text_of
+from tests.support.scripted_model import ScriptedModel, cut_after, text
+
+CALL = '{"name": "findNotes", "arguments": {"text": "first"}}'
+WRITTEN = [
+    CALL,
+    f"\n ```json\n{CALL}\n```\n",
+    f"```\n{CALL}\n```",
+    f"<tool_call>\n{CALL}\n</tool_call>",
+    f"<tool_call>{CALL}",
+    '{"name": "findNotes", "parameters": {"text": "first"}}',
+    '{"arguments": "{\\"text\\": \\"first\\"}", "name": "findNotes"}',
+    '{"type": "function", "function": {"name": "findNotes", "arguments": {"text": "first"}}}',
+]
+ANSWERS = [
+    f"{CALL} is what I would call.",
+    f"I call this:\n{CALL}",
+    f"{CALL}\n{CALL}",
+    '{"name": "dropTables", "arguments": {}}',
+    '{"name": "Ann", "age": 3}',
+    '{"name": "findNotes", "arguments": {"text": "first"}',
+    '{"city": "Anytown"}',
+    "```python\nprint()\n```",
+    "[1]",
+    "",
+]
+
+
+def pieces(whole: str) -> list[str]:
+    return [whole[at : at + 3] for at in range(0, len(whole), 3)]
+
+
+def taken(whole: str) -> tuple[str, Turn]:
+    """The text that readers get of a reply that comes in pieces, and the turn."""
+
+    def reply() -> Any:
+        yield from map(Content, pieces(whole))
+        return Turn(whole, ())
+
+    shown, steps = "", take_written_call(reply(), {"findNotes"})
+    while True:
+        try:
+            shown += next(steps).chunk
+        except StopIteration as end:
+            return shown, end.value
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_a_written_call_is_made_and_its_text_is_shown_to_nobody(
+    alice: Person, model: ScriptedModel, written: str
+) -> None:
+    model.script(text(*pieces(written)), text("One."))
+    messages = alice.ask("x").until("done")
+    assert text_of(messages) == "One."
+    assert results(model)[0]["notes"] == ["first"]
+    turn = told(model)[3]
+    assert turn["content"] in (None, "")
+    [called] = turn["tool_calls"]
+    assert json.loads(called["function"]["arguments"]) == {"text": "first"}
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_what_is_no_call_of_an_offered_tool_is_the_answer(answer: str) -> None:
+    assert taken(answer) == (answer, Turn(answer, ()))
+
+
+@given(st.text(st.sampled_from('{}"`<>/ \nnametool_cjs:,'), max_size=40))
+def test_no_text_is_lost(answer: str) -> None:
+    assert taken(answer) == (answer, Turn(answer, ()))
+
+
+def test_text_is_held_back_only_as_far_as_it_may_be_a_call() -> None:
+    def shown_after(whole: str) -> int:
+        read = 0
+
+        def reply() -> Any:
+            nonlocal read
+            for piece in pieces(whole):
+                read += len(piece)
+                yield Content(piece)
+            return Turn(whole, ())
+
+        next(take_written_call(reply(), {"findNotes"}))
+        return read
+
+    assert shown_after("Here are the homes.") == 3
+    assert shown_after("```python\nprint()\n```") <= 6
+    assert shown_after('{"city": "Anytown"}') <= 6
+    assert shown_after('{"name": "' + "x" * 100_000) <= MAX_HELD_CHARS + 3
+
+
+def test_what_was_held_back_is_shown_when_the_model_breaks_off(
+    alice: Person, model: ScriptedModel
+) -> None:
+    model.script(cut_after('{"name": ', '"find'))
+    messages = alice.ask("x").until("done")
+    assert messages[-1].json["status"] == "failed"
+    assert text_of(messages) == '{"name": "find'
+
+
+def test_a_reply_is_closed_with_its_reader() -> None:
+    closed = []
+
+    def reply() -> Any:
+        try:
+            yield Content("Hello")
+            raise ModelUnavailable("It was read on.")
+        finally:
+            closed.append(True)
+
+    steps = take_written_call(reply(), {"findNotes"})
+    next(steps)
+    steps.close()
+    assert closed == [True]
