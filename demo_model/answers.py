@@ -152,7 +152,7 @@ def _figures(item: Figures) -> str:
             f"**{plain(item.inquiries)}** inquiries",
             f"**{rate(item.click_through_rate)}** click-through rate, "
             f"**{rate(item.conversion_rate)}** conversion rate",
-            f"**{plain(item.time_on_market)}** days on the market",
+            f"**{plain(item.days_on_market)}** days on the market",
         ]
     )
 
@@ -166,7 +166,7 @@ def _figures_table(titled: Iterable[tuple[str, Figures]]) -> str:
             plain(item.inquiries),
             rate(item.click_through_rate),
             rate(item.conversion_rate),
-            plain(item.time_on_market),
+            plain(item.days_on_market),
         )
         for title, item in titled
     ]
@@ -176,8 +176,8 @@ def _figures_table(titled: Iterable[tuple[str, Figures]]) -> str:
 def _market(market: MarketAnalysis) -> str:
     lines = [
         f"Average price: **{dollars(market.average_price)}** "
-        f"({percent(market.price_change, sign=True)})",
-        f"Average time on the market: **{plain(market.average_time_on_market)} days**",
+        f"({percent(market.price_change_percent, sign=True)})",
+        f"Average time on the market: **{plain(market.average_days_on_market)} days**",
         f"Listings: **{plain(market.total_listings)}**, of which "
         f"**{plain(market.sold_listings)}** sold and **{plain(market.pending_listings)}** pending",
         f"Competition: **{inline(market.competition_level)}**",
@@ -192,7 +192,7 @@ def _report(report: PerformanceReport) -> str:
     lines = [
         f"Page views: **{plain(summary.total_views)}**",
         f"Inquiries: **{plain(summary.total_inquiries)}**",
-        f"Average time on the market: **{plain(summary.average_time_on_market)} days**",
+        f"Average time on the market: **{plain(summary.average_days_on_market)} days**",
     ]
     if top := summary.top_performer:
         address = f", {inline(top.address)}" if top.address else ""

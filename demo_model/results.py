@@ -27,7 +27,7 @@ class Figures(Result):
     page_views: int | None = None
     saves: int | None = None
     inquiries: int | None = None
-    time_on_market: float | None = None
+    days_on_market: float | None = None
     click_through_rate: float | None = None
     conversion_rate: float | None = None
     last_updated: str | None = None
@@ -78,8 +78,8 @@ class MarketAnalysis(Result):
 
     area: str
     average_price: float | None = None
-    price_change: float | None = None
-    average_time_on_market: float | None = None
+    price_change_percent: float | None = None
+    average_days_on_market: float | None = None
     total_listings: int | None = None
     sold_listings: int | None = None
     pending_listings: int | None = None
@@ -100,7 +100,7 @@ class Summary(Result):
 
     total_views: int | None = None
     total_inquiries: int | None = None
-    average_time_on_market: float | None = None
+    average_days_on_market: float | None = None
     top_performer: TopPerformer | None = None
     recommendations: tuple[str, ...] = ()
 
