@@ -98,7 +98,7 @@ def _unwrap(schema: JsonObject, arguments: JsonObject) -> JsonObject:
     if name not in _WRAPPERS or name in properties(schema):
         return arguments
     inner = _parse(value) if isinstance(value, str) else value
-    return inner if isinstance(inner, dict) else arguments
+    return inner if isinstance(inner, dict) and _is_small(inner) else arguments
 
 
 def _read_object(

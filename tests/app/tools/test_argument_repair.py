@@ -240,5 +240,5 @@ def test_what_is_too_deep_or_too_large_is_left_alone() -> None:
     for _ in range(MAX_DEPTH + 2):
         deep = [deep]
     for value in (deep, ["3"] * 5_000):
-        written = {"sizes": value}
-        assert tool().read_arguments(written)[0] is written
+        for written in ({"sizes": value}, {"arguments": json.dumps({"sizes": value})}):
+            assert tool().read_arguments(written)[0] is written
