@@ -9,7 +9,7 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup rotate-keys invite role dev check test coverage test-faults soak fuzz openapi bench lint audit format lock clean
+.PHONY: help run run-cluster setup check-model rotate-keys invite role dev new-service migration check test coverage test-faults soak fuzz openapi eval bench lint audit format lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ run-cluster: dev ## Start everything on PostgreSQL, Valkey and two web nodes beh
 setup: $(INSTALLED) $(BROWSER_FILES) ## Set up what is missing for `make run`
 	@$(PY) -m scripts.set_up
 
+check-model: setup ## Ask the model in .env five questions, and say what doesn't work
+	@exec $(PY) -m scripts.check_model
+
 rotate-keys: $(INSTALLED) ## Make a new key to sign tool tokens; it takes over after a minute
 	@$(PY) -m scripts.rotate_keys $(DELAY)
 
@@ -33,6 +36,12 @@ role: setup ## Give somebody a role: EMAIL=ann@example.com ROLE=admin, or ROLE=u
 	@EMAIL="$(EMAIL)" ROLE="$(ROLE)" $(PY) -m scripts.set_role
 
 dev: $(INSTALLED) $(INSTALLED_DEV) $(NPM_PACKAGES) ## Set up what is missing for the commands below
+
+new-service: dev ## Write a tool service that works at once, to change: NAME=tickets
+	@NAME="$(NAME)" $(PY) -m scripts.new_service
+
+migration: dev ## Write the migration of a tool service after its models changed: SERVICE=tickets
+	@SERVICE="$(SERVICE)" MESSAGE="$(MESSAGE)" $(PY) -m scripts.migration
 
 check: lint ## Check style and types, and run the fast tests (90 seconds)
 	@$(PY) -m scripts.run_tests --fast
@@ -56,6 +65,9 @@ fuzz: dev ## Send 100,000 odd requests to every route (N=... for another number)
 openapi: dev ## Write docs/openapi.json, after a route has changed
 	@$(PY) -m scripts.write_openapi
 
+eval: dev ## Ask the model that .env names each domain's questions, and score its answers
+	@$(PY) -m scripts.run_evals
+
 bench: dev ## Measure streaming beside two relays, and update docs/performance.md (half an hour)
 	@$(PY) -m bench.streams
 
@@ -63,7 +75,7 @@ lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
-	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/install_test_programs'
+	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/evals|scripts/install_test_programs|tool_services/\w+/tests'
 	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
 	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive \

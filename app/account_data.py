@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import selectinload
 
-from app.auth import accounts, identities, second_factors, security_log, session_table
+from app.auth import accounts, identities, roles, second_factors, security_log, session_table
 from app.auth.place import Place
-from app.db.account_models import Identity
+from app.db.account_models import Identity, Mail
 from app.db.changes import count_changed
 from app.db.models import (
     Conversation,
@@ -27,7 +27,8 @@ from app.db.models import (
     iso_utc,
     utc_now,
 )
-from app.errors import ToolFailure
+from app.errors import Conflict, ToolFailure
+from app.mail import queue
 from app.rendering.sse import compact_json
 from app.tools.outbox import erase_outbox, read_outbox
 from app.tools.registry import ToolRegistry
@@ -45,12 +46,14 @@ def export_person(user_id: str, registry: ToolRegistry) -> Iterator[str]:
     ToolFailure before the first piece if a service that keeps some doesn't answer.
     """
     outbox = read_outbox(registry, user_id)
+    person = db.session.get_one(User, user_id)
     about = {
-        "account": accounts.profile(db.session.get_one(User, user_id)),
+        "account": accounts.profile(person),
         "sessions": [_session(each) for each in session_table.of_person(user_id)],
         "identities": [_identity(each) for each in identities.of_person(user_id)],
         "securityLog": [_event(each) for each in security_log.latest(user_id)],
         "secondFactors": second_factors.as_json(second_factors.of_person(user_id)),
+        "mails": [_mail(each) for each in queue.of_person(person)],
         "outbox": outbox,
     }
     ids = select(Conversation.id).where(Conversation.user_id == user_id)
@@ -67,14 +70,19 @@ def export_person(user_id: str, registry: ToolRegistry) -> Iterator[str]:
 
 
 def ask_for_deletion(user_id: str) -> datetime:
-    """Have the account deleted in a week. Return when."""
+    """Have the account deleted in a week. Return when. Raises Conflict for the last admin."""
     at = utc_now() + KEPT_FOR
-    _set_deletion(user_id, at)
+    asked = update(User).where(User.id == user_id, roles.is_not_last(user_id))
+    changed = count_changed(asked.values(delete_at=at))
+    db.session.commit()
+    if not changed:
+        raise Conflict(roles.LAST_ADMIN)
     return at
 
 
 def take_deletion_back(user_id: str) -> None:
-    _set_deletion(user_id, None)
+    db.session.execute(update(User).where(User.id == user_id).values(delete_at=None))
+    db.session.commit()
 
 
 def delete_due_accounts(registry: ToolRegistry) -> None:
@@ -92,11 +100,6 @@ def delete_due_accounts(registry: ToolRegistry) -> None:
             continue
         if count_changed(delete(User).where(User.id == user_id, User.delete_at <= now)):
             security_log.note("account_deleted", user_id, Place("", ""))
-
-
-def _set_deletion(user_id: str, at: datetime | None) -> None:
-    db.session.execute(update(User).where(User.id == user_id).values(delete_at=at))
-    db.session.commit()
 
 
 def _conversation(conversation_id: str) -> dict[str, Any]:
@@ -144,6 +147,16 @@ def _session(session: UserSession) -> dict[str, Any]:
 
 def _identity(identity: Identity) -> dict[str, Any]:
     return {"issuer": identity.issuer, "connectedAt": iso_utc(identity.created_at)}
+
+
+def _mail(mail: Mail) -> dict[str, Any]:
+    """Leave out the text, whose link may still give access to the account."""
+    return {
+        "subject": mail.subject,
+        "recipient": mail.recipient,
+        "createdAt": iso_utc(mail.created_at),
+        "status": mail.state,
+    }
 
 
 def _event(event: SecurityEvent) -> dict[str, Any]:

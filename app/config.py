@@ -23,6 +23,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.auth.key_files import SIGNING_KEY_FILE, load_signing_key, read_secret_key
+from app.brand import DEFAULT_FOLDER, BrandFolder
 from app.config_types import (
     Approvals,
     Count,
@@ -36,6 +37,7 @@ from app.config_types import (
     Names,
     Pairs,
     Port,
+    Ports,
     Rate,
     RedisUrl,
     Seconds,
@@ -45,7 +47,7 @@ from app.config_types import (
     ascii_host,
     parse_servers,
 )
-from tool_services.all_services import default_exchanges, default_urls
+from tool_services.all_services import default_exchanges, default_urls, setting_names
 from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
 from tool_services.framework.mail import DEFAULT_SENDER, MailServer, Sender, SmtpUrl
 
@@ -95,6 +97,10 @@ class Settings(BaseSettings):
         frozen=True,
         hide_input_in_errors=True,
     )
+
+    # What people see
+    app_name: Annotated[str, Field(max_length=80)] = ""
+    brand: Annotated[BrandFolder, Field(default=DEFAULT_FOLDER, validate_default=True)]
 
     # The web app
     web_host: str = "127.0.0.1"
@@ -147,9 +153,14 @@ class Settings(BaseSettings):
     openai_api_key: Key = SecretStr("")
     model: Model = ""
     fallback_model: Model = ""
+    find_local_model: bool = True
+    local_model_ports: Ports = (11434, 8080, 1234, 8000)
     model_attempts: Count = 3
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    max_tokens: Count | None = None
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
+    context_tokens: Annotated[int, Field(ge=256)] | None = None
     max_answer_chars: Count = 200_000
     max_event_bytes: Count = 1_000_000
 
@@ -289,9 +300,9 @@ def _host_and_port(url: str) -> tuple[str | None, int]:
 
 def load_settings() -> Settings:
     """Read this process's settings. Raises SettingsError with a sentence for each bad one."""
-    if unknown := unknown_settings():
+    if unknown := unknown_settings(setting_names()):
         raise SettingsError("\n".join(unknown))
-    warn_of_typing_mistakes()
+    warn_of_typing_mistakes(setting_names())
     try:
         return Settings()
     except ValidationError as error:

@@ -17,7 +17,8 @@ HomestreamError            code, message (a sentence for the person), status, re
 │   └── WorkerFull         this worker has as much to do as it can
 ├── ModelError             the model's endpoint failed, or its answer passed a limit
 │   ├── ModelUnavailable   retryable: network, 429, 5xx, time-out, cut off
-│   └── ModelRefused       not retryable: bad key, bad request, context too long
+│   └── ModelRefused       not retryable: bad key, bad request
+│       └── ContextTooLong window, sent: the request has more tokens than the model takes
 ├── RunFailed              the run as a whole ended early: time-out, too many tool failures
 └── ToolFailure            told to the model, which goes on
     └── CallRefused        the call was not made: no such tool, or arguments that it doesn't take
@@ -145,6 +146,19 @@ class ModelUnavailable(ModelError):
 
 class ModelRefused(ModelError):
     code = "model_refused"
+
+
+class ContextTooLong(ModelRefused):
+    """`window` and `sent` are the tokens that the model takes and that it got, or None where the
+    endpoint doesn't say."""
+
+    code = "model_context"
+
+    def __init__(
+        self, message: str, *, detail: str = "", window: int | None = None, sent: int | None = None
+    ) -> None:
+        super().__init__(message, detail=detail)
+        self.window, self.sent = window, sent
 
 
 class RunFailed(HomestreamError):

@@ -128,16 +128,11 @@ class Services:
         watch_server(database)
 
     def _renew_streams(self) -> None:
-        while True:
-            gevent.sleep(_RENEW_STREAMS_SECONDS)
-            self.connections.renew()
+        self._every(_RENEW_STREAMS_SECONDS, self.connections.renew)
 
     def _watch_sessions(self) -> None:
         """End the streams of sessions that have ended, on whatever worker that was."""
-        while True:
-            gevent.sleep(_CHECK_SESSIONS_SECONDS)
-            if streaming := self.connections.sessions():
-                self._end_streams_of_ended(streaming)
+        self._every(_CHECK_SESSIONS_SECONDS, self._end_streams_of_ended)
 
     def _delete_accounts(self) -> None:
         """Delete the accounts that are due, old mails and old sign-ups. Several workers may do the
@@ -153,7 +148,7 @@ class Services:
         self._every(_SEND_MAILS_SECONDS, queue.send_due_mails)
 
     def _every(self, seconds: float, work: Callable[[], None]) -> None:
-        """Do some work on the database again and again, but for when that is away."""
+        """Do some work again and again, whatever a round of it ends with."""
         while True:
             gevent.sleep(seconds)
             try:
@@ -161,16 +156,13 @@ class Services:
                     work()
             except Exception as error:
                 if not is_unavailable(error):
-                    raise
+                    log.exception("%s failed; it is tried again in %g s", work.__name__, seconds)
 
-    def _end_streams_of_ended(self, streaming: set[str]) -> None:
-        try:
-            with self.subscriptions.app.app_context():
-                still_open = session_table.still_open(streaming)
-        except Exception as error:
-            if not is_unavailable(error):
-                raise
+    def _end_streams_of_ended(self) -> None:
+        streaming = self.connections.sessions()
+        if not streaming:
             return
+        still_open = session_table.still_open(streaming)
         if self.connections.end_all_but(still_open, streaming):
             self.log.wake_readers()
 

@@ -34,6 +34,7 @@ from app.web import (
     api,
     approvals,
     auth,
+    brand,
     conversations,
     csp_reports,
     email_addresses,
@@ -70,6 +71,7 @@ def wire(config: Settings | None = None) -> Flask:
     redis = connect(settings.redis_url) if settings.redis_url else None
     app = Flask("app", instance_path=str(settings.instance_dir))
     app.config.update(
+        APP_NAME=settings.app_name or settings.brand.name,
         SECRET_KEY=settings.secret_key.get_secret_value(),
         MAX_CONTENT_LENGTH=settings.max_request_bytes,
         REQUIRE_SECOND_FACTOR_FOR_ADMINS=settings.require_second_factor_for_admins,
@@ -105,7 +107,7 @@ def wire(config: Settings | None = None) -> Flask:
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
-        *(api, health, streaming_check, oauth, external_links),
+        *(api, health, streaming_check, oauth, external_links, brand),
     ):
         app.register_blueprint(module.bp)
     app.extensions["services"] = _services(app, settings, redis, counters)

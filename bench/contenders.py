@@ -28,6 +28,7 @@ from scripts import ROOT
 from scripts.child_processes import start
 from scripts.ports import free_port
 from scripts.services import program_env
+from tool_services.all_services import folders
 from tool_services.framework.env_names import all_settings
 
 Figure = TypeVar("Figure", bound=float)
@@ -154,10 +155,10 @@ class Homestream(Contender):
         shutil.copytree(self.folder, working)
         env = {
             "INSTANCE_DIR": str(working),
+            "FIND_LOCAL_MODEL": "false",
             "DATABASE_URL": f"sqlite:///{working / 'homestream.db'}",
             "WEB_PORT": str(self.port),
-            "LISTINGS_PORT": str(free_port()),
-            "ANALYTICS_PORT": str(free_port()),
+            **{f"{name}_PORT".upper(): str(free_port()) for name in folders()},
             **self.settings,
         }
         command = (sys.executable, "-m", "scripts.run")

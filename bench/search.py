@@ -24,12 +24,13 @@ from scripts import ROOT
 from scripts.child_processes import end_with_parent
 from scripts.local_servers import Postgres
 from scripts.ports import free_port
+from tool_services.all_services import service, settings_class
+from tool_services.framework.app_factory import create_app
 from tool_services.framework.tokens import Caller
-from tool_services.listings.app import create_app
 from tool_services.listings.models import db
-from tool_services.listings.settings import ListingsSettings
 from tool_services.listings.tools.find_listings import Search, find_listings
 
+LISTINGS = "tool_services.app:create_app('listings')"
 STATES = """
     AL AZ CA CO FL GA ID IL MA MI MN NC NJ NM NV NY OH OR PA TX UT VA WA WI
 """.split()  # noqa: SIM905
@@ -153,9 +154,9 @@ def searches(dice: Dice) -> dict[str, Callable[[], dict[str, Any]]]:
     }
 
 
-def measure(settings: ListingsSettings, rounds: int) -> dict[str, list[float]]:
+def measure(settings: Any, rounds: int) -> dict[str, list[float]]:
     """Return the milliseconds of each search by its kind. The kinds take turns."""
-    app = create_app(settings)
+    app = create_app(service("listings"), settings)
     kinds = searches(Dice(2))
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     with app.app_context():
@@ -163,7 +164,7 @@ def measure(settings: ListingsSettings, rounds: int) -> dict[str, list[float]]:
             for kind, arguments in kinds.items():
                 search = Search.model_validate(arguments())
                 began = time.perf_counter()
-                find_listings(search, ANYBODY)
+                find_listings.function(search)
                 db.session.remove()
                 if number >= _WARM_UP_ROUNDS:
                     times[kind].append((time.perf_counter() - began) * 1000)
@@ -188,7 +189,7 @@ def import_listings(file: Path, url: str, folder: Path) -> float:
         "INSTANCE_DIR": str(folder),
         "SAMPLE_DATA": "false",
     }
-    command = [sys.executable, "-m", "flask", "--app", "tool_services.listings.app", "import"]
+    command = [sys.executable, "-m", "flask", "--app", LISTINGS, "import"]
     began = time.monotonic()
     subprocess.run([*command, str(file)], cwd=ROOT, env=environment, check=True)  # noqa: S603
     return time.monotonic() - began
@@ -217,7 +218,7 @@ def run(folder: Path, count: int, rounds: int) -> None:
         ):
             if is_new:
                 print(f"{name}: imported in {import_listings(file, url, folder):.0f} s")
-            settings = ListingsSettings.model_validate(
+            settings = settings_class().model_validate(
                 {"listings_database_url": url, "instance_dir": folder, "sample_data": False}
             )
             report(name, measure(settings, rounds))

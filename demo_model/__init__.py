@@ -1,7 +1,8 @@
 """A rule-based stand-in for a language model that speaks the OpenAI wire protocol.
 
-It lets the whole program run with no key and no network. It has no knowledge of its own: what it
-answers is composed from the results of the tools that a request offers.
+It lets the whole program run with no key and no network. It knows no domain: what it understands
+is in the phrases of the tool services' folders and in the schemas of the tools that a request
+offers, and what it answers is composed from their results.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import sys
 
 from flask import Flask
 
-from demo_model.api import PACE, api
+from demo_model.api import LIBRARY, PACE, api
 from demo_model.config import Settings, SettingsError, load_settings
+from demo_model.phrasebook import Library, PhrasesError, load_library
 
 # To gunicorn this means that the app can't load: it stops instead of starting the worker again.
 CANNOT_LOAD = 4
@@ -20,8 +22,10 @@ CANNOT_LOAD = 4
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The service as a WSGI app. A bad setting ends the process with a sentence on stderr."""
+    settings = settings or _settings()
     app = Flask(__name__)
-    app.config[PACE] = (settings or _settings()).pace
+    app.config[PACE] = settings.pace
+    app.config[LIBRARY] = _library(settings)
     app.logger.setLevel(logging.INFO)
     app.register_blueprint(api)
     return app
@@ -31,5 +35,13 @@ def _settings() -> Settings:
     try:
         return load_settings()
     except SettingsError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(CANNOT_LOAD) from None
+
+
+def _library(settings: Settings) -> Library:
+    try:
+        return load_library(settings.tool_services_folder)
+    except PhrasesError as error:
         print(error, file=sys.stderr)
         raise SystemExit(CANNOT_LOAD) from None

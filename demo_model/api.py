@@ -31,13 +31,14 @@ api = Blueprint("api", __name__)
 log = logging.getLogger("demo_model")
 
 PACE = "DEMO_MODEL_PACE"
+LIBRARY = "DEMO_MODEL_PHRASES"
 
 
 @api.post("/v1/chat/completions")
 def chat_completions() -> Response:
     """Answer a conversation, as a stream of chunks when the request asks for one."""
     chat = ChatRequest.model_validate_json(request.get_data())
-    turn = next_turn(chat.messages, chat.tool_names)
+    turn = next_turn(chat.messages, chat.offered, current_app.config[LIBRARY])
     pace = float(current_app.config[PACE])
     if not chat.stream:
         answer = completion(chat, turn)

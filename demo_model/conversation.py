@@ -1,21 +1,18 @@
-"""A request's messages as exchanges: a question, what the tools answered, what was said."""
+"""A request's messages as exchanges: a question, what the tools returned, what was said."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
-from demo_model.phrases import last_email_address, listing_ids
-from demo_model.protocol import Message, ToolCall
-from demo_model.results import (
-    FoundListings,
-    Listing,
-    PerformanceReport,
-    Result,
-    read_result,
-)
+from demo_model.phrasebook import Phrases, compiled
+from demo_model.protocol import FunctionCall, Message, ToolCall
+from demo_model.slots import EMAIL
+
+UNREADABLE = "The tool's answer came in a form that I can't read."
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,7 +20,7 @@ class Outcome:
     """A tool call with its result; a failed one has its error in words instead."""
 
     call: ToolCall
-    result: Result | None = None
+    result: Any = None
     error: str | None = None
 
 
@@ -35,76 +32,130 @@ class Exchange:
     outcomes: tuple[Outcome, ...] = ()
     answer: str = ""
 
-    @property
-    def results(self) -> tuple[Result, ...]:
-        """The results of the calls that succeeded."""
-        return tuple(outcome.result for outcome in self.outcomes if outcome.result)
+    def rows(self, thing: Phrases, under: str = "") -> dict[str, Row]:
+        """Return the things that the results list, or else tell about, by their ids.
 
-    @property
-    def listings(self) -> tuple[Listing, ...]:
-        """The homes that this exchange's searches and reports brought, each once."""
-        found = [
-            listing
-            for result in self.results
-            if isinstance(result, FoundListings | PerformanceReport)
-            for listing in result.listings
-        ]
-        return tuple({listing.listing_id: listing for listing in found}.values())
+        With `under`, only those in lists of that name.
+        """
+        results = [outcome.result for outcome in self.outcomes if outcome.error is None]
+        key = thing["id"]
+        found = [row for result in results for row in _listed(result, under) if key in row]
+        if not found and not under:
+            found = [row for result in results for row in _objects(result) if key in row]
+        return {str(row[key]): row for row in found}
 
-    @property
-    def listing_ids(self) -> tuple[str, ...]:
-        """The homes that this exchange was about; empty when it was about none."""
-        asked = [
-            str(listing_id)
-            for outcome in self.outcomes
-            for listing_id in _as_list(outcome.call.arguments.get("listingIds"))
-        ]
-        found = [listing.listing_id for listing in self.listings]
-        return tuple(dict.fromkeys(asked or found)) or listing_ids(self.answer)
+    def ids(self, thing: Phrases) -> list[str]:
+        """Return the ids that the calls were about, or else those of the rows."""
+        said = [json.dumps(outcome.call.arguments) for outcome in self.outcomes]
+        return ids_in(" ".join(said), thing) or list(self.rows(thing))
 
 
-def _as_list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+@dataclass
+class Seen:
+    """The things of a conversation: what is known of them, the last list, the last talked of."""
+
+    known: dict[str, Row] = field(default_factory=dict)
+    listed: list[str] = field(default_factory=list)
+    focus: list[str] = field(default_factory=list)
+
+    def look(self, exchange: Exchange, thing: Phrases) -> None:
+        """Take in what an exchange brought."""
+        rows = exchange.rows(thing)
+        for name, row in rows.items():
+            self.known[name] = self.known.get(name, {}) | row
+        searched = any(o.call.name == thing["find"] and o.error is None for o in exchange.outcomes)
+        listed = exchange.rows(thing, thing["list"])
+        self.listed = list(listed) if listed or searched else self.listed
+        talked_of = exchange.ids(thing)
+        if not exchange.outcomes:
+            talked_of = [name for name in ids_in(exchange.answer, thing) if name in self.known]
+        # After a search that found nothing, "them" is nothing, not what an older search found.
+        self.focus = talked_of if talked_of or searched else self.focus
 
 
-def exchanges(messages: Iterable[Message]) -> tuple[Exchange, ...]:
-    """The conversation so far; the last exchange is the one to go on with."""
+def exchanges(messages: Iterable[Message]) -> list[Exchange]:
+    """Return the conversation so far; the last exchange is the one to go on with."""
     groups: list[list[Message]] = []
     for message in messages:
         if message.role == "user":
             groups.append([message])
         elif groups:
             groups[-1].append(message)
-    return tuple(_exchange(group[0].text, group[1:]) for group in groups)
+    return [_exchange(group[0].text, group[1:]) for group in groups]
 
 
-def own_address(messages: Iterable[Message]) -> str | None:
-    """The person's e-mail address, if the instructions name it. The last one counts: their name,
-    in which they may write what they like, comes before it."""
+def own_address(messages: Sequence[Message]) -> str:
+    """Return the person's e-mail address, if the instructions name it. The last one counts: their
+    name, in which they may write what they like, comes before it."""
     told = " ".join(m.text for m in messages if m.role in ("system", "developer"))
-    return last_email_address(told)
+    return str(["", *EMAIL.findall(told)][-1])
+
+
+def ids_in(text: str, thing: Phrases) -> list[str]:
+    """Return the ids in the text as they are written properly, each once."""
+    found = compiled(thing["pattern"]).finditer(EMAIL.sub(" ", text))
+    return list(dict.fromkeys(match[0].upper() for match in found))
 
 
 def _exchange(question: str, replies: list[Message]) -> Exchange:
     contents = {reply.tool_call_id: reply.text for reply in replies if reply.role == "tool"}
     outcomes = tuple(
-        _outcome(call.function.name, call.function.arguments, contents[call.id])
+        _outcome(made.function, contents[made.id])
         for reply in replies
-        for call in reply.tool_calls or ()
+        for made in reply.tool_calls or ()
     )
     said = " ".join(reply.text for reply in replies if reply.role == "assistant")
     return Exchange(question, outcomes, said)
 
 
-def _outcome(name: str, arguments: str, content: str) -> Outcome:
-    call = ToolCall(name, _arguments(arguments))
-    result = read_result(name, content)
-    return Outcome(call, error=result) if isinstance(result, str) else Outcome(call, result)
+def _outcome(made: FunctionCall, content: str) -> Outcome:
+    call = ToolCall(made.name, _arguments(made.arguments))
+    body = _json(content)
+    marked = isinstance(body, dict) and body.keys() <= {"untrusted_data", "note", "from"}
+    result = body.get("untrusted_data", body) if marked else body
+    if result is None:
+        return Outcome(call, error=UNREADABLE)
+    if isinstance(result, dict) and result.get("error"):
+        return Outcome(call, error=_error_text(result["error"]))
+    return Outcome(call, result)
+
+
+def _error_text(error: Any) -> str:
+    message = error.get("message") if isinstance(error, dict) else error
+    return " ".join(str(message or "The tool failed and did not say why.").split())
 
 
 def _arguments(text: str) -> dict[str, Any]:
-    try:
-        arguments = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
+    arguments = _json(text)
     return arguments if isinstance(arguments, dict) else {}
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _listed(value: Any, under: str) -> Iterator[Row]:
+    for item in _objects(value):
+        lists = [each for name, each in item.items() if name == under or not under]
+        for rows in lists:
+            yield from (row for row in rows if isinstance(row, dict)) if _is_list(rows) else ()
+
+
+def _is_list(value: Any) -> TypeGuard[list[Any]]:
+    return isinstance(value, list)
+
+
+def _objects(value: Any) -> Iterator[Row]:
+    return (item for item in _values(value) if isinstance(item, dict))
+
+
+def _values(value: Any, depth: int = 0) -> Iterator[Any]:
+    """Yield the value and what is in it, down to a depth that results have."""
+    yield value
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if depth < 4:
+        for item in inner:
+            yield from _values(item, depth + 1)

@@ -2,105 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+import re
+from collections.abc import Iterable, Sequence
 
-from demo_model import answers, talk
 from demo_model.conversation import Exchange, exchanges, own_address
-from demo_model.intents import Context, Intent, interpret
-from demo_model.phrases import email_address
-from demo_model.protocol import Message, ToolCall, Turn
-from demo_model.references import Seen
-from demo_model.results import FIND, MARKET, METRICS, REPORT, SEND, FoundListings
+from demo_model.offers import Offers
+from demo_model.phrasebook import Library, book_for, compiled
+from demo_model.pointing import pointed_at
+from demo_model.protocol import Function, Message, ToolCall, Turn
+from demo_model.reading import Context, Reading, Show, Wish
+from demo_model.telling import filled, show, tell
 
-LISTING_TOOLS = {"metrics": METRICS, "report": REPORT, "show": REPORT, "send": SEND}
+MOST_EXAMPLES = 6
 
 
-def next_turn(messages: Sequence[Message], offered: Collection[str]) -> Turn:
-    """What to say and call now, from the conversation and the tools on offer alone."""
+def next_turn(messages: Sequence[Message], offered: Sequence[Function], library: Library) -> Turn:
+    """Return what to say and call now, from the conversation and the tools on offer alone."""
     conversation = exchanges(messages)
-    if not conversation:
-        return Turn(talk.TEXTS["greeting"])
-    *earlier, current = conversation
-    context = _context(earlier, own_address(messages))
-    intents = interpret(current.question, context)
-    # From what was seen before this question only: its own results must not change its calls.
-    planned = (call for intent in intents for call in _calls(intent, current, context.seen))
-    wanted = _fresh(planned, current)
-    calls = tuple(call for call in wanted if call.name in offered)
-    if calls:
-        return Turn(talk.before(calls, again=bool(current.outcomes)), calls)
-    seen = _seen_after(context.seen, current)
-    return Turn(answers.compose(intents, current, seen, [call.name for call in wanted]))
+    *earlier, current = conversation or [Exchange("")]
+    book = book_for(current.question, library)
+    offers = Offers(book, offered)
+    context = Context(book, offers, earlier, own_address(messages))
+    plan = _Plan(current, context)
+    return plan.turn() if conversation else Turn(plan.talk("greeting"))
 
 
-def _context(earlier: Iterable[Exchange], own: str | None) -> Context:
-    context = Context(own_address=own)
-    for exchange in earlier:
-        context = _context_after(context, exchange)
-    return context
+class _Plan:
+    """One question on its way to a turn."""
 
+    def __init__(self, current: Exchange, context: Context) -> None:
+        self.current, self.context = current, context
+        self.book, self.offers = context.book, context.offers
+        self.reading = Reading(current.question, context)
 
-def _context_after(context: Context, exchange: Exchange) -> Context:
-    intents = interpret(exchange.question, context)
-    searches = next((intent.searches for intent in intents if intent.searches), context.searches)
-    seen = _seen_after(context.seen, exchange)
-    named = [area for intent in intents for area in intent.areas]
-    searched = [c.place.area for intent in intents for c in intent.searches if c.place.area]
-    shown = dict.fromkeys(f"{home.city}, {home.state}" for home in exchange.listings)
-    areas = tuple(named or searched or shown) or context.areas
-    recipient = email_address(exchange.question) or context.recipient
-    return Context(intents, searches, areas, seen, recipient, context.own_address)
+    def turn(self) -> Turn:
+        """The calls that are left to make, or the answer."""
+        said = self._declined() or self._talked("about_me")
+        wishes = [] if said else self.reading.wishes()
+        if not wishes:
+            said = said or self._talked("talk")
+            return Turn(said or self._with_examples(self.book.say("unclear")))
+        wanted = self._fresh(call for wish in wishes for call in self._calls(wish))
+        calls = tuple(call for call in wanted if call.name in self.offers.functions)
+        if calls:
+            return Turn(self._before(calls), calls)
+        return Turn(self._answer(wishes, [call.name for call in wanted]))
 
-
-def _seen_after(seen: Seen, exchange: Exchange) -> Seen:
-    listings = {home.listing_id: home for home in (*seen.listings, *exchange.listings)}
-    searched = any(isinstance(result, FoundListings) for result in exchange.results)
-    talked_of = exchange.listing_ids
-    if not exchange.outcomes:
-        talked_of = tuple(name for name in talked_of if name in listings)
-    return Seen(
-        listings=tuple(listings.values()),
-        table=exchange.listings if exchange.listings or searched else seen.table,
-        # After a search that found nothing, "them" is nobody, not the homes of an older search.
-        focus=talked_of if talked_of or searched else seen.focus,
-    )
-
-
-def _fresh(calls: Iterable[ToolCall], current: Exchange) -> list[ToolCall]:
-    """The calls not made yet, each once: a call that failed is not made again."""
-    fresh: list[ToolCall] = []
-    made = [outcome.call for outcome in current.outcomes]
-    for call in calls:
-        if call not in made and call not in fresh:
-            fresh.append(call)
-    return fresh
-
-
-def _calls(intent: Intent, current: Exchange, seen: Seen) -> list[ToolCall]:
-    if intent.kind == "market":
-        return [ToolCall(MARKET, {"area": _full_area(area, seen)}) for area in intent.areas]
-    finds = [ToolCall(FIND, criteria.arguments) for criteria in intent.searches]
-    if intent.kind in LISTING_TOOLS and not _fresh(finds, current):
-        ids = intent.ids or tuple(home.listing_id for home in current.listings if finds)
-        return finds + _listing_calls(intent, ids, seen)
-    return finds
-
-
-def _listing_calls(intent: Intent, ids: tuple[str, ...], seen: Seen) -> list[ToolCall]:
-    known = {home.listing_id for home in seen.listings}
-    arguments: dict[str, object] = {"listingIds": list(ids)}
-    if not ids or (intent.kind == "show" and known.issuperset(ids)):
-        return []
-    if intent.kind == "send":
-        if not intent.recipient:
+    def _calls(self, wish: Wish | Show) -> list[ToolCall]:
+        if isinstance(wish, Show) or wish.missing:
             return []
-        arguments["recipientEmail"] = intent.recipient
-    return [ToolCall(LISTING_TOOLS[intent.kind], arguments)]
+        if wish.first:
+            before = self._calls(wish.first)
+            if self._fresh(before):
+                return before
+            return before + [ToolCall(wish.tool, call) for call in self._with_found(wish)]
+        return [ToolCall(wish.tool, arguments) for arguments in wish.calls]
 
+    def _with_found(self, wish: Wish) -> list[dict[str, object]]:
+        """The arguments with the ids of what was found for this question."""
+        phrases, schema = self.offers.arguments(wish.tool)[wish.argument]
+        thing = self.offers.things[phrases["thing"]]
+        found = self.context.seen(thing, [self.current])
+        rows = list(self.current.rows(thing))
+        pointed, points = pointed_at(self.reading.text, self.book, thing, found)
+        ids = [name for name in pointed if name in rows] if points else rows
+        order = list(self.offers.arguments(wish.tool))
+        lists = [ids] if schema.get("type", "array") == "array" else ids
+        calls = [{**call, wish.argument: each} for each in lists if each for call in wish.calls]
+        return [dict(sorted(call.items(), key=lambda i: order.index(i[0]))) for call in calls]
 
-def _full_area(area: str, seen: Seen) -> str:
-    """The city with its state, when a home seen before tells it."""
-    cities = {
-        home.city.lower(): f"{home.city}, {home.state}" for home in seen.listings if home.state
-    }
-    return cities.get(area.lower(), area)
+    def _fresh(self, calls: Iterable[ToolCall]) -> list[ToolCall]:
+        """The calls not made yet, each once: a call that failed is not made again."""
+        made = [outcome.call for outcome in self.current.outcomes]
+        fresh: list[ToolCall] = []
+        for call in calls:
+            if call not in made and call not in fresh:
+                fresh.append(call)
+        return fresh
+
+    def _before(self, calls: Sequence[ToolCall]) -> str:
+        """A word before the calls; none when the answer is under way, except if it is told so."""
+        phrases = self.offers.tools[calls[0].name]
+        before = str(phrases.get("before", ""))
+        said = filled(before, calls[0].arguments, self.book)
+        return said if "{" in before or not self.current.outcomes else ""
+
+    def _answer(self, wishes: Sequence[Wish | Show], missing: Sequence[str]) -> str:
+        question = self.reading.text
+        parts = [tell(o, self.offers, self.book, question) for o in self.current.outcomes]
+        parts += [self._unavailable(name) for name in dict.fromkeys(missing)]
+        parts += [self._remark(wish) for wish in wishes]
+        return "\n\n".join(filter(None, parts)) or self.book.say("done")
+
+    def _unavailable(self, tool: str) -> str:
+        doing = self.offers.tools[tool].get("doing", f"`{tool}`")
+        return self.book.say("unavailable").format(doing=doing, tool=tool)
+
+    def _remark(self, wish: Wish | Show) -> str:
+        if isinstance(wish, Show):
+            thing = self.offers.things[wish.thing]
+            return show(wish.ids, wish.word, thing, self.context.seen(thing), self.book)
+        if not wish.missing:
+            return ""
+        phrases, schema = self.offers.arguments(wish.tool)[wish.missing]
+        what = schema.get("title") or schema.get("description") or wish.missing
+        asked = phrases.get("missing", self.book.say("missing"))
+        return filled(asked, {**(wish.calls or ({},))[0], "what": what}, self.book)
+
+    def _declined(self) -> str:
+        declined = self.book.table("declined")
+        text = self.reading.text
+        topic = next((t for t, words in declined.items() if compiled(words).search(text)), "")
+        return self._with_examples(self.book.say("declined").format(topic=topic)) if topic else ""
+
+    def _talked(self, kind: str) -> str:
+        topics = self.book.table(kind)
+        text = self.reading.text
+        topic = next((t for t, words in topics.items() if compiled(words).search(text)), "")
+        return self.talk(topic) if topic else ""
+
+    def talk(self, topic: str) -> str:
+        """Small talk on a topic; some of it says what can be asked."""
+        said = self.book.say(topic)
+        return self._with_examples(said) if topic in ("greeting", "identity", "abilities") else said
+
+    def _with_examples(self, said: str) -> str:
+        """The sentence, and what can be asked of the tools on offer."""
+        told = [self._examples(name) for name in self.offers.functions or self.offers.tools]
+        lines = [f"- {example}" for examples in told for example in examples][:MOST_EXAMPLES]
+        return "\n\n".join([said, self.book.say("examples"), "\n".join(lines)]) if lines else said
+
+    def _examples(self, name: str) -> list[str]:
+        function = self.offers.functions.get(name)
+        first = re.split(r"(?<=\.)\s", function.description)[0] if function else ""
+        return list(self.offers.tools[name].get("examples", [first] if first else []))

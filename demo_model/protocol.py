@@ -66,9 +66,11 @@ class Message(BaseModel):
 
 
 class Function(BaseModel):
-    """A function on offer. Its schema is not read: the model knows these tools by name."""
+    """A function on offer, with the JSON Schema of its arguments."""
 
     name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
 
 
 class Tool(BaseModel):
@@ -100,10 +102,10 @@ class ChatRequest(BaseModel):
     n: Literal[1] | None = None
 
     @property
-    def tool_names(self) -> frozenset[str]:
-        """The tools that may be called in this turn."""
+    def offered(self) -> list[Function]:
+        """The functions that may be called in this turn."""
         offered = self.tools if self.tools and self.tool_choice != "none" else []
-        return frozenset(tool.function.name for tool in offered)
+        return [tool.function for tool in offered]
 
     @property
     def token_limit(self) -> int | None:

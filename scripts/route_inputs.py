@@ -65,7 +65,7 @@ ROUTES = {
     "account.change_password": _both("current_password new_password!", errors=(422, 429)),
     "account.confirm": _both("password! next", errors=(422, 429)),
     "account.confirm_form": _page("next"),
-    "account.delete": _both(),
+    "account.delete": _both(errors=(409,)),
     "account.download": Route(gives=((200, JSON),), errors=(303, 403, 502)),
     "account.dismiss_notices": _both("until! next", errors=(422,)),
     "account.keep": _both(),
@@ -113,6 +113,8 @@ ROUTES = {
     "conversations.show": _page("before:integer", errors=(422,)),
     "conversations.start_page": _page(),
     "conversations.watch": _page("before:integer", errors=(422, 429)),
+    "brand.colours": Route(gives=((200, "text/css"), (304, None))),
+    "brand.icon": Route(gives=((200, "image/svg+xml"), (304, None))),
     "csp_reports.take": Route(
         body=("application/csp-report", "application/reports+json"),
         gives=((204, None),),

@@ -12,8 +12,9 @@ from app.auth.operator_key import operator_key
 from app.config import load_settings
 from scripts import StartError
 from scripts.child_processes import end_with_parent
+from scripts.local_model import LocalModel, find_local_model
 from scripts.programs import run_programs
-from scripts.services import Service, check_ports, configured_services, program_env
+from scripts.services import DEMO_MODEL, Service, check_ports, configured_services, program_env
 from scripts.set_up import migrate
 
 POLL_SECONDS = 0.1
@@ -48,14 +49,33 @@ def run() -> int:
     services = configured_services()
     check_ports(services)
     migrate()
+    env, model = program_env(), _look_for_model(services)
+    if model is not None:
+        env |= model.settings()
+        services = [service for service in services if service.name != DEMO_MODEL]
     programs = [service.program for service in services]
-    return run_programs(programs, program_env(), lambda: _ready(services))
+    return run_programs(programs, env, lambda: _ready(services, model))
 
 
-def _ready(services: Sequence[Service]) -> str:
+def _look_for_model(services: Sequence[Service]) -> LocalModel | None:
+    """Return a model on this machine to use, if the settings name none and want it so."""
+    settings = load_settings()
+    if not (settings.uses_demo_model and settings.find_local_model):
+        return None
+    own = {service.port for service in services}
+    return find_local_model(settings.local_model_ports, own, settings.temperature)
+
+
+def _ready(services: Sequence[Service], model: LocalModel | None) -> str:
     """Wait until all services answer, and return the lines to show then."""
     settings = load_settings()
     lines = [wait_until_ready(services)]
+    if model is not None:
+        lines.append(
+            f"{model.name} answers, which {model.program} serves at {model.base_url}. To choose"
+            " another model, set OPENAI_BASE_URL and MODEL; for the demo model,"
+            " FIND_LOCAL_MODEL=false."
+        )
     if settings.smtp_url is None:
         key = operator_key(settings.secret_key.get_secret_value())
         lines.append(f"Mails about accounts, for you alone: {services[0].url}/mailbox?key={key}")

@@ -19,6 +19,7 @@ from tempfile import TemporaryFile
 
 from scripts import ROOT
 from scripts.child_processes import end_with_parent, start
+from tool_services import all_services
 
 Arguments = tuple[str, ...]
 
@@ -35,7 +36,13 @@ _APP: tuple[Arguments, ...] = (
     ("tests/app/runs", "tests/app/agent", "tests/app/llm"),
     ("tests/app", *(f"--ignore=tests/app/{name}" for name in ("agent", "llm", "runs", "web"))),
 )
-FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST))
+# Each service may have tests of its own in its folder.
+_SERVICES = tuple(
+    (str(tests),)
+    for folder in all_services.folders().values()
+    if (tests := folder / "tests").is_dir()
+)
+FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST, *_SERVICES))
 # The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (
     ("-c", "tests/browser/pytest.ini", "-n", "2", "--dist", "loadgroup", "tests/browser"),
@@ -46,10 +53,11 @@ ALL: tuple[Arguments, ...] = (
     _REST,
     (*_UNCLOSED, "tests/workers"),
     _APP[1],
+    *_SERVICES,
 )
 # It measures, so nothing runs beside it.
 ALONE: Arguments = ("tests/bench",)
-COVERED: tuple[Arguments, ...] = (*_APP, _REST, (*_UNCLOSED, "tests/workers"))
+COVERED: tuple[Arguments, ...] = (*_APP, _REST, *_SERVICES, (*_UNCLOSED, "tests/workers"))
 _LEAST_COVERED = "95"
 _PYTEST = (sys.executable, "-m", "pytest", "-q")
 _COVERAGE = (sys.executable, "-m", "coverage")

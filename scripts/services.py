@@ -32,6 +32,9 @@ _GUNICORN = (
 )
 
 
+DEMO_MODEL = "demo-model"
+
+
 @dataclass(frozen=True)
 class Service:
     """One server process: what gunicorn loads, where it listens, and its settings file."""
@@ -93,12 +96,12 @@ def configured_services() -> list[Service]:
     services = [
         Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
         *(
-            Service(name, f"tool_services.{name}.app:create_app()", port)
-            for name, port in all_services.ports(tools).items()
+            Service(each.name, f"tool_services.app:create_app({each.name!r})", each.port_in(tools))
+            for each in all_services.services()
         ),
     ]
     if web.uses_demo_model:
-        services.append(Service("demo-model", "demo_model:create_app()", web.demo_model_port))
+        services.append(Service(DEMO_MODEL, "demo_model:create_app()", web.demo_model_port))
     return services
 
 

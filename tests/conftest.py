@@ -20,6 +20,7 @@ gc.disable()
 
 from collections.abc import Callable, Iterator, Mapping  # noqa: E402
 from pathlib import Path  # noqa: E402
+from uuid import uuid4  # noqa: E402
 
 import hypothesis  # noqa: E402
 import pytest  # noqa: E402
@@ -45,16 +46,24 @@ def no_authorities(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> Iterator[ScriptedModel]:
     if shares_product(request):
-        yield request.getfixturevalue("shared_model")
+        scripted: ScriptedModel = request.getfixturevalue("shared_model")
+        scripted.reset()
+        yield scripted
         return
     with ScriptedModel() as scripted:
         yield scripted
 
 
 def shares_product(request: pytest.FixtureRequest) -> bool:
-    """Whether the test leaves its product as it was, which then is the same for all such tests of a
-    file: to start one takes longer than to send it a request."""
-    return request.node.get_closest_marker("shares_product") is not None
+    """Whether the test changes nothing but what belongs to its own people. Then it has the same
+    product as all such tests of its file: to start one takes longer than most tests.
+
+    The real engines are emptied for each test.
+    """
+    marked = request.node.get_closest_marker
+    if request.config.getoption("engines") or marked("own_product"):
+        return False
+    return marked("shares_product") is not None
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +76,10 @@ def shared_model() -> Iterator[ScriptedModel]:
 def shared_product(
     tmp_path_factory: pytest.TempPathFactory, shared_model: ScriptedModel
 ) -> Iterator[Product]:
-    product = Product(tmp_path_factory.mktemp("shared"), shared_model.base_url, {})
+    # Each test counts for the same address.
+    names = ("sign_up_limit", "sign_in_limit", "reset_limit")
+    settings = dict.fromkeys(names, "100000 per hour")
+    product = Product(tmp_path_factory.mktemp("shared"), shared_model.base_url, settings)
     yield product
     product.stop()
 
@@ -130,19 +142,30 @@ def start(
 
 
 @pytest.fixture
-def product(request: pytest.FixtureRequest) -> Product:
-    if shares_product(request):
-        shared: Product = request.getfixturevalue("shared_product")
-        return shared
-    begin: Callable[..., Product] = request.getfixturevalue("start")
-    return begin()
+def product(request: pytest.FixtureRequest) -> Iterator[Product]:
+    if not shares_product(request):
+        begin: Callable[..., Product] = request.getfixturevalue("start")
+        yield begin()
+        return
+    model: ScriptedModel = request.getfixturevalue("model")
+    shared: Product = request.getfixturevalue("shared_product")
+    yield shared
+    model.reset()
+    shared.become_idle()
 
 
 @pytest.fixture
-def alice(product: Product) -> Person:
-    return product.people.get("Alice") or product.sign_up("Alice")
+def alice(request: pytest.FixtureRequest, product: Product) -> Person:
+    return somebody(request, product, "Alice")
 
 
 @pytest.fixture
-def mallory(product: Product) -> Person:
-    return product.people.get("Mallory") or product.sign_up("Mallory")
+def mallory(request: pytest.FixtureRequest, product: Product) -> Person:
+    return somebody(request, product, "Mallory")
+
+
+def somebody(request: pytest.FixtureRequest, product: Product, name: str) -> Person:
+    """Sign up a person of the test's own."""
+    if not shares_product(request):
+        return product.sign_up(name)
+    return product.sign_up(name, f"{name.lower()}-{uuid4().hex}@example.com")

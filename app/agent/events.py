@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal
 from app.agent.usage import Usage
 
 ToolStatus = Literal["started", "completed", "failed"]
-Outcome = Literal["completed", "failed", "stopped"]
+Outcome = Literal["completed", "cut_off", "failed", "stopped"]
+"""How a run ends. `cut_off`: the model's last reply reached its limit of tokens."""
 
 
 @dataclass(frozen=True, slots=True)

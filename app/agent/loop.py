@@ -6,6 +6,7 @@ A plain generator of events. It knows neither Flask nor the database.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from app.agent.events import Content, Event, Thinking, ToolCallUpdate
@@ -23,9 +24,12 @@ class Model(Protocol):
     """Something that answers messages."""
 
     def stream(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, may_call: bool = True
     ) -> Generator[Content, None, Turn]:
-        """Yield the text as it comes, and return the finished turn. Raises ModelError."""
+        """Yield the text as it comes, and return the finished turn. Raises ModelError.
+
+        Unless it `may_call`, the model is asked not to call the tools. Not every endpoint heeds it.
+        """
 
 
 def respond(
@@ -40,8 +44,8 @@ def respond(
 
     `messages` is called at every step, so that a long conversation is not kept in memory while the
     model answers. `past` are the turns of an interrupted attempt: the answer goes on from there,
-    and only those of its calls are made (again) that have no result. The last step is asked
-    without tools, so that the model has to answer.
+    and only those of its calls are made (again) that have no result. In the last step no tool may
+    be called, so that the model has to answer.
 
     Raises ModelError when the model fails, RunFailed after three steps in a row in which every
     tool call failed, and ApprovalPending when only a person can bring a step forward.
@@ -54,10 +58,13 @@ def respond(
             turn, updates = past[step - 1]
         else:
             yield Thinking("Thinking…" if step == 1 else "Reading the results…")
-            offered = tools.specs() if step < max_steps else ()
             # The messages have no name here: they would be kept until the model has answered.
-            reply = model.stream([*messages(), *added], offered)
-            turn = yield from take_written_call(reply, {spec.name for spec in offered})
+            if step < max_steps:
+                offered = tools.specs()
+                reply = model.stream([*messages(), *added], offered)
+                turn = yield from take_written_call(reply, {spec.name for spec in offered})
+            else:
+                turn = yield from _last_turn([*messages(), *added], model, tools)
             yield turn
             updates = {}
         if not turn.calls:
@@ -68,6 +75,21 @@ def respond(
         failed_steps = 0 if _any_completed(updates) else failed_steps + 1
         if failed_steps == MOST_FAILED_STEPS:
             raise _tools_failed(updates)
+
+
+def _last_turn(
+    messages: Sequence[Message], model: Model, tools: Toolbox
+) -> Generator[Content, None, Turn]:
+    """Ask for an answer without calls.
+
+    The tools are offered all the same: without them the request would begin with other bytes, and
+    the endpoint would have to read all of it again.
+    """
+    turn = yield from model.stream(messages, tools.specs(), may_call=False)
+    if turn.calls and not turn.text.strip():
+        # The endpoint doesn't know tool_choice, as Ollama didn't.
+        turn = yield from model.stream(messages, ())
+    return replace(turn, calls=())
 
 
 def _still_true(

@@ -70,13 +70,14 @@ class Turn:
     """One finished reply of the model: its text and the tool calls it asks for.
 
     `usage` is None where the endpoint didn't count; `model` is the model that answered, by the
-    endpoint's name for it.
+    endpoint's name for it. `cut_off` says that the reply reached its limit of tokens.
     """
 
     text: str
     calls: tuple[ToolRequest, ...]
     usage: Usage | None = None
     model: str = ""
+    cut_off: bool = False
 
 
 PastTurn = tuple[Turn, dict[str, ToolCallUpdate]]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import pyotp
 import segno
+from flask import current_app
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 STEP_SECONDS = 30
 _SETUP_SECONDS = 30 * 60
-_ISSUER = "Homestream"
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,9 @@ def remove(user_id: str) -> bool:
 
 
 def _setup(person: Person, secret: str, sealed: str) -> Setup:
-    uri = pyotp.TOTP(secret).provisioning_uri(name=person.email, issuer_name=_ISSUER)
+    uri = pyotp.TOTP(secret).provisioning_uri(
+        name=person.email, issuer_name=current_app.config["APP_NAME"]
+    )
     return Setup(secret, uri, sealed)
 
 

@@ -89,7 +89,7 @@ def creation_options(person: Person) -> PublicKeyCredentialCreationOptions:
     site = _site()
     return webauthn.generate_registration_options(
         rp_id=site.id,
-        rp_name="Homestream",
+        rp_name=current_app.config["APP_NAME"],
         user_name=person.email,
         user_display_name=person.name,
         user_id=person.id.encode(),

@@ -1,4 +1,4 @@
-"""Signing up where mails are sent: an account is made once its address is confirmed.
+"""Signing up where mails are sent, or an address has to be confirmed: that makes the account.
 
 So the reply to a sign-up is the same whether the address has an account or not: the mail says
 which. The link alone makes no account: somebody may have signed up with another person's address,

@@ -17,6 +17,7 @@ from app.errors import Conflict, NotFound
 ADMIN = "admin"
 ROLES = ("user", ADMIN)
 PAGE_LENGTH = 50
+LAST_ADMIN = "This is the last admin: make somebody else an admin first."
 FACTOR_NEEDED = "An admin needs a second step here: set one up on your account page first."
 _LONGEST_SEARCH = 254
 
@@ -55,11 +56,7 @@ def change(user_id: str, role: str) -> bool:
     Who is no admin any more is signed out everywhere, since open streams know the old role.
     Raises NotFound, and Conflict for the last admin.
     """
-    changing = update(User).where(
-        User.id == user_id,
-        User.role != role,
-        or_(User.role != ADMIN, _number_of_admins() > 1),
-    )
+    changing = update(User).where(User.id == user_id, User.role != role, is_not_last(user_id))
     changed = count_changed(changing.values(role=role))
     if changed and role != ADMIN:
         session_table.end(UserSession.user_id == user_id)  # commits both
@@ -69,18 +66,23 @@ def change(user_id: str, role: str) -> bool:
     return bool(changed)
 
 
+def is_not_last(user_id: str) -> ColumnElement[bool]:
+    """Whether the person of an updated row is no admin, or another one is there to stay.
+
+    The admins' rows are locked: two who go at the same moment wait for each other on PostgreSQL.
+    SQLite has one writer.
+    """
+    admin = aliased(User)
+    locked = select(admin.id, admin.delete_at).where(admin.role == ADMIN).order_by(admin.id)
+    admins = locked.with_for_update().subquery()
+    staying = select(func.count()).where(admins.c.id != user_id, admins.c.delete_at.is_(None))
+    return or_(User.role != ADMIN, staying.scalar_subquery() > 0)
+
+
 def lacks_factor(person: Person) -> bool:
     """Whether an admin has to set up a second step before they may act as one."""
     required = current_app.config["REQUIRE_SECOND_FACTOR_FOR_ADMINS"] and person.role == ADMIN
     return required and not second_factors.of_person(person.id).needed
-
-
-def _number_of_admins() -> ColumnElement[int]:
-    """Count the admins, with their rows locked: two who lose the role at the same moment wait for
-    each other on PostgreSQL. SQLite has one writer."""
-    admin = aliased(User)
-    locked = select(admin.id).where(admin.role == ADMIN).order_by(admin.id).with_for_update()
-    return select(func.count()).select_from(locked.subquery()).scalar_subquery()
 
 
 def _check_has(user_id: str, role: str) -> None:
@@ -88,4 +90,4 @@ def _check_has(user_id: str, role: str) -> None:
     if person is None:
         raise NotFound("There is no such person.")
     if person.role != role:
-        raise Conflict("This is the last admin: make somebody else an admin first.")
+        raise Conflict(LAST_ADMIN)

@@ -3,7 +3,8 @@
 A session has one refresh token at a time, told by its generation: a number that each renewal
 raises. A token of an older generation was used before. If that was a moment ago, two tabs renewed
 the session at the same time; otherwise somebody has a copy, and the session ends for everybody who
-has its tokens.
+has its tokens. Giving the password again raises the generation too, so that a copy of the tokens of
+before is of no use after.
 """
 
 from __future__ import annotations
@@ -92,9 +93,18 @@ def end_others(user_id: str, kept: str) -> None:
     end(and_(UserSession.user_id == user_id, UserSession.id != kept))
 
 
-def note_password(session_id: str) -> None:
-    """Note that the session's person has given their password just now."""
-    _changes(_unless_ended(UserSession.id == session_id).values(password_at=utc_now()))
+def note_password(session_id: str) -> UserSession | None:
+    """Note that the session's person has given their password just now, and return the session.
+
+    It has a new generation of tokens, and earlier access tokens are refused. None if it has ended.
+    """
+    following, now = UserSession.generation + 1, utc_now()
+    noted = _unless_ended(UserSession.id == session_id).values(
+        generation=following, oldest_generation=following, password_at=now, renewed_at=now
+    )
+    changed = _changes(noted)
+    session = db.session.get(UserSession, session_id, populate_existing=True)
+    return session if changed else None
 
 
 def knows(user_id: str, place: Place) -> bool:

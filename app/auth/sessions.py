@@ -35,8 +35,12 @@ BAD_TOKEN = (JWTExtendedException, jwt.PyJWTError)
 _PASSWORD_MINUTES = 10
 """How long after giving the password a person may do what asks for it."""
 
+_ENDED = "This session has ended: sign in to go on."
+
 _ACCOUNT_PATH = "/auth/"
 """Below it are the pages of one's own account, which need no confirmed address."""
+
+_LAST = 2**31 - 1
 
 # The person of an open session: one query, made with every request.
 _USERS, _SESSIONS = User.__table__.c, UserSession.__table__.c
@@ -47,6 +51,7 @@ _PERSON = (
         _USERS.id == bindparam("person"),
         _SESSIONS.id == bindparam("session"),
         _SESSIONS.ended_at.is_(None),
+        _SESSIONS.oldest_generation <= bindparam("generation"),
     )
 )
 
@@ -139,6 +144,22 @@ def require_recent_password() -> None:
         raise PasswordNeeded("Enter your password first, to show that it is you.")
 
 
+def confirm_session() -> dict[str, str]:
+    """Note that the person has just shown once more who they are, and replace the session's tokens.
+
+    A browser gets the new ones as cookies; for a program, return them as JSON. Raises
+    Unauthenticated.
+    """
+    session = session_table.note_password(current_session())
+    if session is None:
+        raise Unauthenticated(_ENDED)
+    tokens = _tokens(session, csrf_token())
+    if fje.get_jwt_request_location() == "cookies":
+        g.new_tokens = tokens
+        return {}
+    return {"access_token": tokens.access, "refresh_token": tokens.refresh}
+
+
 def csrf_token() -> str:
     """Return the value for a form's `csrf_token` field; "" when nobody is signed in."""
     return str(g.get("csrf", ""))
@@ -229,7 +250,7 @@ def renew_session() -> Tokens:
         security_log.note("token_reused", claims["sub"], place)
         session = None
     if session is None:
-        raise Unauthenticated("This session has ended: sign in to go on.")
+        raise Unauthenticated(_ENDED)
     return _tokens(session, claims["csrf"])
 
 
@@ -240,13 +261,12 @@ def set_cookies(response: Response, tokens: Tokens) -> None:
 
 
 def _tokens(session: UserSession, csrf: str) -> Tokens:
-    claims = {"sid": session.id, "csrf": csrf}
-    renewing = claims | {"generation": session.generation}
+    claims = {"sid": session.id, "csrf": csrf, "generation": session.generation}
     left = timedelta(seconds=round((session.expires_at - utc_now()).total_seconds()))
     access = min(left, current_app.config["JWT_ACCESS_TOKEN_EXPIRES"])
     return Tokens(
         fje.create_access_token(session.user_id, expires_delta=access, additional_claims=claims),
-        fje.create_refresh_token(session.user_id, expires_delta=left, additional_claims=renewing),
+        fje.create_refresh_token(session.user_id, expires_delta=left, additional_claims=claims),
         int(left.total_seconds()),
     )
 
@@ -276,8 +296,13 @@ def _load_user(_header: dict[str, Any], _claims: dict[str, Any]) -> Person | Non
 
 
 def _find_person(claims: dict[str, Any]) -> Person | None:
-    """Return the token's person, unless its session has ended."""
-    asked = {"person": claims["sub"], "session": claims.get("sid", "")}
+    """Return the token's person, unless its session has ended or the token was replaced."""
+    asked = {
+        "person": claims["sub"],
+        "session": claims.get("sid", ""),
+        # One use of a refresh token is checked when it is used.
+        "generation": _LAST if claims["type"] == "refresh" else claims.get("generation", 0),
+    }
     found = db.session.execute(_PERSON, asked).one_or_none()
     return None if found is None else Person(*found)
 

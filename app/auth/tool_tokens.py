@@ -44,8 +44,8 @@ class ExchangeError(Exception):
 class TokenIssuer:
     """Signs tokens with the private key in `key_file`, or one that has followed it.
 
-    `services` are the names and URLs of the services that tokens can be for. `exchanges` says which
-    service may act at which other.
+    `services` are the names and URLs of the services that tokens can be for. `exchanges` says at
+    which others a service may act, as names with commas between.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class TokenIssuer:
         names = {url: name for name, url in self._services.items()}
         actor = names[claims["aud"]]
         target = names.get(audience.rstrip("/"))
-        if target is None or self._exchanges.get(actor) != target:
+        if target is None or target not in self._exchanges.get(actor, "").split(","):
             raise ExchangeError("invalid_target", f"{actor} may not act at {audience!r}.")
         scope = _narrow(str(claims.get("scope", "")), wanted)
         lifetime = min(claims["exp"] - int(time.time()), LIFETIME)

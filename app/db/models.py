@@ -100,9 +100,10 @@ class EndedSession(db.Model):  # type: ignore[name-defined, misc]
 class UserSession(db.Model):  # type: ignore[name-defined, misc]
     """A user's sign-in, on one device. `id` is the `sid` of its tokens.
 
-    `generation` counts its refresh tokens; only the last one is good. `address` and `device` (what
-    the browser calls itself) are those of the last renewal, at `renewed_at`. `password_at` is when
-    the password was last given. It is over at `ended_at` or `expires_at`.
+    `generation` counts its tokens; only the last refresh token is good, and no access token before
+    `oldest_generation`. `address` and `device` (what the browser calls itself) are those of the
+    last renewal, at `renewed_at`. `password_at` is when the password was last given. It is over at
+    `ended_at` or `expires_at`.
     """
 
     __tablename__ = "sessions"
@@ -110,6 +111,7 @@ class UserSession(db.Model):  # type: ignore[name-defined, misc]
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     generation: Mapped[int]
+    oldest_generation: Mapped[int] = mapped_column(server_default="0")
     address: Mapped[str] = mapped_column(String(45))
     device: Mapped[str] = mapped_column(String(300))
     created_at: Mapped[datetime]
@@ -180,11 +182,11 @@ _LIVE = ("queued", "running", "waiting")
 class Run(db.Model):  # type: ignore[name-defined, misc]
     """The production of one answer.
 
-    `status` is queued, running, waiting (for a person to decide on an approval), completed, failed
-    or stopped. `seq` is the number of the last event whose effect is stored. `worker` has the lease
-    until `lease_until` (seconds since 1970, by the database's clock; without a worker, the time
-    since when there is none). `attempt` counts the producers that have had the run, `takeovers`
-    those that took it from a worker that failed.
+    `status` is queued, running, waiting (for a person to decide on an approval), completed, cut_off
+    (the model's reply reached its limit), failed or stopped. `seq` is the number of the last event
+    whose effect is stored. `worker` has the lease until `lease_until` (seconds since 1970, by the
+    database's clock; without a worker, the time since when there is none). `attempt` counts the
+    producers that have had the run, `takeovers` those that took it from a worker that failed.
     """
 
     __tablename__ = "runs"

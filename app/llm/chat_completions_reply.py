@@ -23,6 +23,7 @@ from app.llm.batching import BatchInterval
 from app.llm.characters import CharacterJoiner, whole_characters
 from app.llm.reply_limits import ReplyLimits
 from app.llm.stream_decoder import EventStream
+from app.llm.thoughts import ThoughtFilter
 
 _LONGEST_MODEL_NAME = 100
 _MOST_BRACKETS = 200
@@ -64,13 +65,25 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
 class _Usage(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    prompt_cache_hit_tokens: int | None = None  # DeepSeek's name for it
 
     def counted(self) -> Usage:
-        return Usage(self.prompt_tokens or 0, self.completion_tokens or 0, self.total_tokens or 0)
+        details = self.prompt_tokens_details or _PromptDetails()
+        return Usage(
+            self.prompt_tokens or 0,
+            self.completion_tokens or 0,
+            self.total_tokens or 0,
+            details.cached_tokens or self.prompt_cache_hit_tokens or 0,
+        )
 
 
 class _Chunk(msgspec.Struct):
@@ -154,6 +167,8 @@ class Reply:
     without_key: Callable[[ModelError], ModelError]
     _events: EventStream = field(init=False)
     _first: str = ""
+    _has_begun: bool = False  # the first token has come
+    _thoughts: ThoughtFilter = field(default_factory=ThoughtFilter)
     _joiner: CharacterJoiner = field(default_factory=CharacterJoiner)
     _text: bytearray = field(default_factory=bytearray)
     _text_size: int = 0  # characters
@@ -167,15 +182,29 @@ class Reply:
     def __post_init__(self) -> None:
         self._events = EventStream(self.body, self.limits)
 
+    def wait_for_sign_of_life(self) -> None:
+        """Read up to the first chunk of any kind: some come before the model begins to read.
+
+        Raises ModelError, as `wait_for_first` does.
+        """
+        while not self._read_first():
+            pass
+
     def wait_for_first(self) -> None:
         """Read up to the first token. Raises ModelError, also for a reply that has none."""
-        while (chunks := self._next_chunks()) is not None:
-            self._first += self._take(chunks)
-            if any(chunk.says_something for chunk in chunks):
-                return
-            if self._problem is not None:
-                raise self._problem
-        raise self._ended_badly() or _empty()
+        while not self._has_begun:
+            self._read_first()
+
+    def _read_first(self) -> bool:
+        """Read once; return whether a chunk came. Raises ModelError if no token is to come."""
+        chunks = self._next_chunks()
+        if chunks is None:
+            raise self._ended_badly() or self._empty()
+        self._first += self._take(chunks)
+        self._has_begun = any(chunk.says_something for chunk in chunks)
+        if self._problem is not None and not self._has_begun:
+            raise self._problem
+        return bool(chunks)
 
     def read(self) -> Generator[Content, None, Turn]:
         """Yield the first text at once, then the text of each read; return the turn.
@@ -187,12 +216,12 @@ class Reply:
         self.interval.answers += 1
         try:
             while text is not None:
-                yield from self._say(self._joiner.add(text))
+                yield from self._say(self._joiner.add(self._thoughts.add(text)))
                 self._check()
                 if text:
                     last_read = self.interval.wait(last_read)
                 text = self._more()
-            yield from self._say(self._joiner.end())
+            yield from self._say(self._joiner.add(self._thoughts.end()) + self._joiner.end())
             return self._turn()
         finally:
             self.interval.answers -= 1
@@ -289,6 +318,14 @@ class Reply:
             return endpoint_errors.unreadable("finish_reason: error")
         return None
 
+    def _empty(self) -> ModelError:
+        if self._finish_reason == "length":
+            return ModelRefused(
+                "The model reached its limit before it wrote an answer: raise MAX_TOKENS.",
+                code="model_no_room",
+            )
+        return ModelUnavailable("The model sent an empty answer.", code="model_empty")
+
     def _turn(self) -> Turn:
         if self._finish_reason is None:
             raise ModelUnavailable("The model's answer was cut off.", code="model_cut_off")
@@ -296,10 +333,10 @@ class Reply:
             raise problem
         text = self._text.decode()
         if not self._calls and not text.strip():
-            raise _empty()
+            raise self._empty()
         calls = tuple(call.request() for call in self._calls)
         model = whole_characters(self.model)[:_LONGEST_MODEL_NAME]
-        return Turn(text, calls, self._usage, model)
+        return Turn(text, calls, self._usage, model, cut_off=self._finish_reason == "length")
 
 
 def _text(content: str | list[_TextPart]) -> str:
@@ -307,7 +344,3 @@ def _text(content: str | list[_TextPart]) -> str:
     if isinstance(content, str):
         return content
     return "".join(part.text or "" for part in content)
-
-
-def _empty() -> ModelUnavailable:
-    return ModelUnavailable("The model sent an empty answer.", code="model_empty")

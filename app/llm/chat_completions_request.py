@@ -5,8 +5,8 @@ Only this module and chat_completions_reply know the protocol's JSON.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from app.agent.messages import Message, ToolRequest, ToolSpec, parse_arguments
@@ -14,17 +14,35 @@ from app.agent.messages import Message, ToolRequest, ToolSpec, parse_arguments
 PATH = "/chat/completions"
 
 
+@dataclass(frozen=True)
+class ReplyOptions:
+    """How a reply is to be written. What is None isn't sent, and the endpoint decides."""
+
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+
 def request_body(
-    model: str, messages: Sequence[Message], tools: Sequence[ToolSpec]
+    model: str,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSpec],
+    options: ReplyOptions = ReplyOptions(),
+    *,
+    may_call: bool = True,
 ) -> dict[str, Any]:
-    """Return a request for a streamed reply."""
+    """Return a request for a streamed reply, which should have no calls unless it `may_call`."""
     body: dict[str, Any] = {
         "model": model,
         "messages": [_message_json(message) for message in messages],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    return body | {"tools": [_tool_json(tool) for tool in tools]} if tools else body
+    body |= {name: value for name, value in asdict(options).items() if value is not None}
+    if tools:
+        body["tools"] = [_tool_json(tool) for tool in tools]
+        if not may_call:
+            body["tool_choice"] = "none"
+    return body
 
 
 def _message_json(message: Message) -> dict[str, Any]:
@@ -37,8 +55,9 @@ def _message_json(message: Message) -> dict[str, Any]:
 
 
 def _call_json(call: ToolRequest) -> dict[str, Any]:
-    # Endpoints refuse arguments that are no JSON object, though a model may have written them.
-    arguments = json.dumps(parse_arguments(call.arguments) or {})
+    # Endpoints refuse arguments that are no JSON object, though a model may have written them. What
+    # it wrote otherwise is sent back as it is, so that the request begins as the one before it.
+    arguments = "{}" if parse_arguments(call.arguments) is None else call.arguments
     return {
         "id": call.id,
         "type": "function",

@@ -14,27 +14,44 @@ from typing import Any
 import httpx2
 import openai
 
-from app.errors import ModelError, ModelRefused, ModelUnavailable
+from app.errors import ContextTooLong, ModelError, ModelRefused, ModelUnavailable
 from app.json_input import parse_json
+from app.llm.model_limits import ONE_SYSTEM_MESSAGE
 
 LONGEST_DETAIL = 500
+
+_REFUSED = "The model's endpoint refused the request: check MODEL and its features."
 
 _TRANSIENT = {408, 409, 425, 429}
 _TOO_LONG = {"context_length_exceeded", "exceed_context_size_error"}
 _NO_CREDIT = {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
 # For endpoints whose codes don't say it.
 _TOO_LONG_WORDS = re.compile(r"\bcontext (length|size|window)\b", re.IGNORECASE)
+_WINDOW = re.compile(
+    r"(?:context (?:length|size|window)|n_ctx)\D{0,60}?(\d[\d,]{2,9})", re.IGNORECASE
+)
+_NUMBER = re.compile(r"\b\d[\d,]{2,9}\b")
+# Templates of models that take one system message, or none after the first turn.
+_ONE_SYSTEM_WORDS = re.compile(
+    r"roles must alternate|system (message|role|prompt)s? (must|should|can) |one system message",
+    re.IGNORECASE,
+)
 _NO_CREDIT_WORDS = re.compile(r"\b(quota|billing|credits?|balance)\b", re.IGNORECASE)
 _LINK = re.compile(r"https?://\S+")  # often to a billing page, whatever the problem is
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What an endpoint said about a failure; `status` is None where it gave no HTTP status."""
+    """What an endpoint said about a failure; `status` is None where it gave no HTTP status.
+
+    `window` and `sent` are the tokens that the model takes and that it got, in llama.cpp's fields.
+    """
 
     words: str
     codes: frozenset[str] = frozenset()
     status: int | None = None
+    window: int | None = None
+    sent: int | None = None
 
     @classmethod
     def read(cls, text: str | bytes, status: int | None = None) -> Problem:
@@ -47,7 +64,13 @@ class Problem:
         if not isinstance(inner, dict):
             return cls(_text(inner), status=status)
         codes = frozenset(str(inner[key]) for key in ("code", "type") if inner.get(key))
-        return cls(_words(inner), codes, status or _status_in(inner.get("code")))
+        status = status or _status_in(inner.get("code"))
+        counts = _count(inner.get("n_ctx")), _count(inner.get("n_prompt_tokens"))
+        return cls(_words(inner), codes, status, *counts)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and 0 < value < 10**9 else None
 
 
 def _words(error: dict[str, Any]) -> str:
@@ -77,8 +100,12 @@ def _from_problem(problem: Problem, retry_after: float | None = None) -> ModelEr
     """Return the error for what an endpoint said."""
     detail = one_line(f"{problem.status or ''} {problem.words}")
     status = problem.status
+    if _ONE_SYSTEM_WORDS.search(problem.words):
+        return ModelRefused(_REFUSED, code=ONE_SYSTEM_MESSAGE, detail=detail)
     if status is None or status >= 500 or (status in _TRANSIENT and not _has_no_credit(problem)):
         return ModelUnavailable(_transient(status), detail=detail, retry_after=retry_after)
+    if _is_too_long(problem):
+        return _too_long(problem, detail)
     message, code = _refusal(problem)
     return ModelRefused(message, code=code, detail=detail)
 
@@ -98,12 +125,6 @@ def _refusal(problem: Problem) -> tuple[str, str]:
         return "The model's endpoint refused the key: check OPENAI_API_KEY.", "model_key"
     if _has_no_credit(problem):
         return "The account at the model's endpoint has no credit left.", "model_refused"
-    if problem.codes & _TOO_LONG or _TOO_LONG_WORDS.search(problem.words):
-        return (
-            "This conversation is too long for the model: start a new one, or lower"
-            " HISTORY_TOKENS.",
-            "model_context",
-        )
     if "content_filter" in problem.codes:
         return "The model declined to answer this.", "model_declined"
     if problem.status == 404:
@@ -111,10 +132,32 @@ def _refusal(problem: Problem) -> tuple[str, str]:
             "The endpoint doesn't know this model: check MODEL and OPENAI_BASE_URL.",
             "model_unknown",
         )
-    return (
-        "The model's endpoint refused the request: check MODEL and its features.",
-        "model_refused",
+    return _REFUSED, "model_refused"
+
+
+def _is_too_long(problem: Problem) -> bool:
+    if problem.status in (401, 403) or _has_no_credit(problem):
+        return False
+    return bool(problem.codes & _TOO_LONG or _TOO_LONG_WORDS.search(problem.words))
+
+
+def _too_long(problem: Problem, detail: str) -> ContextTooLong:
+    """Return the error with the numbers that the endpoint gives, in fields or in its words."""
+    window, sent = problem.window, problem.sent
+    if window is None and (named := _WINDOW.search(problem.words)):
+        window = _number(named[1])
+        others = map(_number, _NUMBER.findall(problem.words))
+        sent = next((other for other in others if other > window), None)
+    return ContextTooLong(
+        "This conversation is too long for the model: ask for less at a time, or start a new one.",
+        detail=detail,
+        window=window,
+        sent=sent,
     )
+
+
+def _number(text: str) -> int:
+    return int(text.replace(",", ""))
 
 
 def _has_no_credit(problem: Problem) -> bool:

@@ -21,18 +21,31 @@ from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.greenlets import run_in_greenlet
 from app.llm.batching import BatchInterval
 from app.llm.chat_completions_reply import Reply
-from app.llm.chat_completions_request import PATH, request_body
+from app.llm.chat_completions_request import PATH, ReplyOptions, request_body
 from app.llm.endpoint import Endpoint
+from app.llm.model_limits import REPLY_TOKENS, ModelLimits, request_size
 from app.llm.reply_limits import ReplyLimits
 
 _LONGEST_WAIT = 20.0
+_MOST_CUTS = 5  # of one conversation, until the model takes it
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenReply:
+    """A reply to a request of `size` bytes, of a model with these limits."""
+
+    reply: Reply
+    limits: ModelLimits
+    size: int
 
 
 @dataclass(frozen=True)
 class ModelClient:
     """An endpoint and the names of the models to ask there, the preferred one first.
 
-    `first_token_timeout` in seconds bounds the wait for the first token, and any silence after it.
+    `first_token_timeout` in seconds bounds the wait for the first sign of life, and any silence
+    after it.
+    `context_tokens` are the most that a request and its reply may have, if that is set.
     `attempts` counts the tries for each name; `backoff` is the first wait in seconds, doubled each
     time.
     """
@@ -41,6 +54,8 @@ class ModelClient:
     names: Sequence[str]
     interval: BatchInterval = field(default_factory=lambda: BatchInterval(0, 0))
     limits: ReplyLimits = field(default_factory=ReplyLimits)
+    options: ReplyOptions = field(default_factory=ReplyOptions)
+    context_tokens: int | None = None
     first_token_timeout: float = 60
     attempts: int = 3
     backoff: float = 0.5
@@ -53,29 +68,55 @@ class ModelClient:
             settings.models,
             interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
             limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
+            options=ReplyOptions(settings.temperature, settings.max_tokens),
+            context_tokens=settings.context_tokens,
             first_token_timeout=settings.first_token_timeout,
             attempts=settings.model_attempts,
         )
 
     def stream(
-        self, messages: Sequence[Message], tools: Sequence[ToolSpec]
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, may_call: bool = True
     ) -> Generator[Content, None, Turn]:
         """Yield the text as it comes, and return the finished turn. Raises ModelError.
 
         The request is sent here, before anything is yielded.
         """
-        return run_in_greenlet(self._open, messages, tools).read()
+        return _read(run_in_greenlet(self._open, messages, tools, may_call))
 
-    def _open(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> Reply:
+    def _open(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec], may_call: bool
+    ) -> _OpenReply:
         """Return a reply whose first token is there, from the first model that gives one."""
         for name in self.names:
-            body = request_body(name, messages, tools)
             try:
-                return self._retrying(self._ask, name, body)
+                return self._open_fitting(name, messages, tools, may_call)
             except ModelError as error:
                 if name == self.names[-1] or not (error.retryable or error.code == "model_unknown"):
                     raise
         raise ModelRefused("No model is set: set MODEL.", code="model_unknown")
+
+    def _open_fitting(
+        self, name: str, messages: Sequence[Message], tools: Sequence[ToolSpec], may_call: bool
+    ) -> _OpenReply:
+        """Ask a model, again with less of the conversation if it says that it was too much."""
+        limits, cuts = self.known[name], 0
+        while True:
+            asked = limits.fit(messages, tools)
+            size = request_size(asked, tools)
+            body = request_body(name, asked, tools, self.options, may_call=may_call)
+            try:
+                return _OpenReply(self._retrying(self._ask, name, body), limits, size)
+            except ModelRefused as error:
+                cuts += 1
+                has_learned = limits.learn_from(error, size)
+                if cuts > _MOST_CUTS or not has_learned or limits.fit(messages, tools) == asked:
+                    raise
+
+    @cached_property
+    def known(self) -> dict[str, ModelLimits]:
+        """What this process knows of each model, by its name."""
+        reply_tokens = self.options.max_tokens or REPLY_TOKENS
+        return {name: ModelLimits(self.context_tokens, reply_tokens) for name in self.names}
 
     @cached_property
     def _retrying(self) -> tenacity.Retrying:
@@ -102,6 +143,9 @@ class ModelClient:
         try:
             stream = self.endpoint.post(PATH, body, silence=self.first_token_timeout)
             reply = Reply(stream, name, self.limits, self.interval, self.endpoint.without_key)
+            reply.wait_for_sign_of_life()
+            # From now on it is the silence between two reads that is bounded.
+            timeout.close()
             reply.wait_for_first()
             return reply
         except BaseException as error:
@@ -115,3 +159,11 @@ class ModelClient:
             raise
         finally:
             timeout.close()
+
+
+def _read(opened: _OpenReply) -> Generator[Content, None, Turn]:
+    """Read the reply, and take its usage for the estimate of what the next request costs."""
+    turn = yield from opened.reply.read()
+    if turn.usage is not None:
+        opened.limits.learn_from_usage(opened.size, turn.usage.prompt_tokens)
+    return turn

@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import cast
 
 from flask import Flask, current_app
-from sqlalchemy import Update, delete, select, update
+from sqlalchemy import ColumnElement, Update, delete, select, update
 
 from app.db.account_models import Mail
 from app.db.changes import count_changed
-from app.db.models import db, utc_now
+from app.db.models import User, db, utc_now
 from app.mail.letters import Letter
 from tool_services.framework.mail import Email, MailError, MailRefused, MailServer, OutcomeUnknown
 
@@ -75,6 +75,18 @@ def latest() -> list[Mail]:
     """List the latest mails, newest first."""
     newest = select(Mail).order_by(Mail.created_at.desc(), Mail.id)
     return list(db.session.scalars(newest.limit(PAGE_LENGTH)))
+
+
+def of_person(person: User) -> list[Mail]:
+    """List the mails about a person's account, and others to their address once it is confirmed.
+
+    The newest comes first.
+    """
+    theirs: ColumnElement[bool] = Mail.user_id == person.id
+    if person.email_verified_at is not None:
+        theirs |= (Mail.user_id.is_(None)) & (Mail.recipient == person.email)
+    query = select(Mail).where(theirs).order_by(Mail.created_at.desc(), Mail.id)
+    return list(db.session.scalars(query))
 
 
 def send_due_mails() -> None:

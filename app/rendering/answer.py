@@ -113,6 +113,7 @@ class AnswerView:
     failure: Failed | None = None
     approvals: list[ApprovalRequested] = field(default_factory=list)
     target: LinkTarget = direct
+    conversation_id: str = ""
 
     @property
     def live(self) -> bool:
@@ -146,7 +147,8 @@ class AnswerView:
     def apply(self, event: Event) -> list[Change]:
         """Take one event in. Return what of the page changes."""
         match event:
-            case RunStarted():
+            case RunStarted(conversation_id=conversation_id):
+                self.conversation_id = conversation_id
                 return []
             case Thinking(message=message):
                 self.thinking = message

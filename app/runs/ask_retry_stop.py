@@ -101,7 +101,7 @@ class Runs:
         TooMany and Unavailable."""
         admission = self._load_admission(person, run.conversation_id)
         check_limits(admission, self._settings)
-        if run.live or run.answer.superseded or run.status == "completed":
+        if run.live or run.answer.superseded or run.status in ("completed", "cut_off"):
             raise Conflict("Only an answer that failed or was stopped can be tried again.")
         if run.answer.position != admission.last_position:
             raise Conflict("The conversation has gone on since. Ask the question again instead.")

@@ -15,7 +15,7 @@ from flask import Flask
 from gevent.event import Event as Signal
 
 from app.agent.loop import Model, respond
-from app.agent.messages import PastTurn
+from app.agent.messages import PastTurn, Turn
 from app.agent.step_calls import ApprovalPending
 from app.config import Settings
 from app.db.connection import begin_read_only, retry_while_unavailable
@@ -24,7 +24,7 @@ from app.errors import HomestreamError, RunFailed
 from app.greenlets import run_in_greenlet
 from app.runs.event_log import EventLog
 from app.runs.leases import Leases
-from app.runs.prompt import Messages, messages_for
+from app.runs.prompt import Messages, ServicesNow, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
@@ -111,9 +111,9 @@ class Producer:
     def load_messages(self, place: AnswerPlace, text: str | None = None) -> Messages:
         """The prompt for the first step. The question's `text`, where it is at hand, saves a
         query. Needs an app context."""
-        away = [server.name for server in self._registry.servers.values() if not server.up]
+        services = ServicesNow(self._registry.instructions(), self._registry.away())
         history = (place.conversation_id, place.position, self._settings.history_tokens)
-        return messages_for(place.person, *history, away, text)
+        return messages_for(place.person, *history, services, text)
 
     def start(self, run: Run, place: AnswerPlace, messages: Messages) -> None:
         """Produce a new run; `messages` is its first prompt."""
@@ -166,8 +166,7 @@ class Producer:
                 attempt.recorder.resume(attempt.past)
             if attempt.ending is not None:
                 return attempt.ending
-            self._run_agent(attempt)
-            return Ending("completed")
+            return Ending("cut_off" if self._run_agent(attempt) else "completed")
         except ApprovalPending:
             return Suspended()
         except LeaseLost:
@@ -189,8 +188,9 @@ class Producer:
         failure.__cause__ = error
         return failure
 
-    def _run_agent(self, attempt: Attempt) -> None:
-        """Record everything that the agent yields. Raises what the agent raises."""
+    def _run_agent(self, attempt: Attempt) -> bool:
+        """Record everything that the agent yields. Return whether the last reply was cut off by its
+        limit. Raises what the agent raises."""
         minutes = self._settings.approval_minutes
         person = attempt.place.person
         tools = UserTools(
@@ -207,9 +207,13 @@ class Producer:
             max_steps=self._settings.max_steps,
             past=attempt.past or (),
         )
+        cut_off = False
         with closing(steps) as events:  # type: ignore[type-var]
             for event in events:
                 attempt.recorder.record(event)
+                if isinstance(event, Turn):
+                    cut_off = event.cut_off
+        return cut_off
 
     def _record_end(self, run: ActiveRun) -> None:
         recorder, outcome = run.recorder, run.greenlet.value

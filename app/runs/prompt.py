@@ -1,4 +1,8 @@
-"""What a model is asked: the system prompt, and as much of the conversation as fits.
+"""What a model is asked: the rules, whom it speaks with, and as much of the conversation as fits.
+
+The rules come first, then what each service of ours tells models of its tools. That is the same
+bytes for everybody, as the tools are: endpoints keep what they have read of the beginning of a
+request, and needn't read it again for the next person.
 
 An exchange is a question with its answer. Neither is ever cut: exchanges are left out from the
 oldest on.
@@ -6,8 +10,8 @@ oldest on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import groupby
 from typing import Any
@@ -60,24 +64,36 @@ _NEWEST_ROWS = (
 )
 
 
+@dataclass(frozen=True)
+class ServicesNow:
+    """What the services tell models, by their names, and the names of those that are away."""
+
+    instructions: Mapping[str, str] = field(default_factory=dict)
+    away: Sequence[str] = ()
+
+
 def messages_for(
     person: Person,
     conversation_id: str,
     position: int,
     token_budget: int,
-    away: list[str],
+    services: ServicesNow,
     question: str | None = None,
 ) -> Messages:
     """Return the messages that ask for the answer at this position of a conversation.
 
-    `away` names the services that can't be reached. `question` is the one to be answered, if it is
-    at hand: nothing has to be read then for the first one of a conversation.
+    `question` is the one to be answered, if it is at hand: nothing has to be read then for the
+    first one of a conversation.
     """
-    prompt = render_template("prompts/system.md", person=person, today=date.today(), away=away)
+    rules = render_template("prompts/system.md", services=services.instructions)
+    about = render_template(
+        "prompts/person.md", person=person, today=date.today(), away=services.away
+    )
     exchanges: Iterable[Messages] = _exchanges(conversation_id, position)
     if question is not None and position == _FIRST_ANSWER:
         exchanges = [[Message("user", question)]]
-    return [Message("system", prompt), *_newest_that_fit(exchanges, token_budget)]
+    told = [Message("system", rules), Message("system", about)]
+    return [*told, *_newest_that_fit(exchanges, token_budget)]
 
 
 def _exchanges(conversation_id: str, position: int) -> Iterator[Messages]:

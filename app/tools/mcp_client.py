@@ -24,7 +24,6 @@ from mcp_types import (
     InitializeResult,
     InputRequiredResult,
     ListToolsResult,
-    ServerCapabilities,
     Tool,
 )
 from mcp_types.jsonrpc import (
@@ -96,12 +95,12 @@ class McpClient:
         self._connecting = threading.Lock()  # held while there may be no session, or a half one
         self._ids = count(1)
 
-    def connect(self, headers: Mapping[str, str]) -> ServerCapabilities:
-        """Agree on a revision of the protocol. Returns what the server can do."""
+    def connect(self, headers: Mapping[str, str]) -> DiscoverResult | InitializeResult:
+        """Agree on a revision of the protocol. Returns what the server says of itself."""
         with self._connecting:
             return self._connect(headers)
 
-    def _connect(self, headers: Mapping[str, str]) -> ServerCapabilities:
+    def _connect(self, headers: Mapping[str, str]) -> DiscoverResult | InitializeResult:
         self._session, self._revision = None, LATEST_MODERN_VERSION
         try:
             discovered = self._ask("server/discover", {}, headers, DiscoverResult)
@@ -113,10 +112,10 @@ class McpClient:
             pass
         else:
             if set(discovered.supported_versions) & set(MODERN_PROTOCOL_VERSIONS):
-                return discovered.capabilities
+                return discovered
         return self._shake_hands(headers)
 
-    def _shake_hands(self, headers: Mapping[str, str]) -> ServerCapabilities:
+    def _shake_hands(self, headers: Mapping[str, str]) -> InitializeResult:
         params = {
             "protocolVersion": LATEST_HANDSHAKE_VERSION,
             "capabilities": {},
@@ -129,7 +128,7 @@ class McpClient:
             raise ToolFailure(f"{self.name} speaks only the revision {revision!r}.")
         self._revision = agreed.protocol_version
         self._post({"jsonrpc": "2.0", "method": "notifications/initialized"}, headers)
-        return agreed.capabilities
+        return agreed
 
     def list_tools(self, headers: Mapping[str, str]) -> tuple[list[Tool], int | None]:
         """List the server's tools. Returns also for how many milliseconds the list may be kept, or

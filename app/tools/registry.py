@@ -97,6 +97,15 @@ class ToolRegistry:
         available = [tool for server in self if server.up for tool in server.tools]
         return available[:MAX_OFFERED]
 
+    def instructions(self) -> dict[str, str]:
+        """What our services that are up tell models, by their names, in order of these."""
+        told = {server.name: server.instructions.strip() for server in self if server.up}
+        return {name: told[name] for name in sorted(told) if told[name]}
+
+    def away(self) -> list[str]:
+        """The names of the servers that can't be used now."""
+        return [server.name for server in self if not server.up]
+
     def servers_for(self, tool_name: str) -> list[ToolServer]:
         """The servers that could have a tool of this name: the one that the name begins with, or
         any service of ours."""

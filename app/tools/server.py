@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 OUTBOX_CAPABILITY = "homestream/outbox"
 PREVIEW_CAPABILITY = "homestream/preview"
+MAX_INSTRUCTIONS_CHARS = 4_000
+"""Of what a service tells models; every request begins with it."""
 KEPT_SECONDS = 60.0
 """For how long a list of tools is kept if its server doesn't say."""
 LONGEST_KEPT_SECONDS = 3600.0
@@ -35,6 +37,7 @@ LONGEST_KEPT_SECONDS = 3600.0
 class ToolServer:
     """A service of ours, or a server from the setting MCP_SERVERS, which is then `settings`.
 
+    `instructions` are what it tells models, if it is ours: another party's might say anything.
     While it is away it keeps the tools that it had. `problem` is a sentence for the operator on
     what is wrong with it, or "". `checks` are made in this process for our own services alone.
     """
@@ -49,6 +52,7 @@ class ToolServer:
     has_listed: bool = False
     has_outbox: bool = False
     has_preview: bool = False
+    instructions: str = ""
     problem: str = ""
     fresh_until: float = 0.0
     secrets: SecretTexts = field(default_factory=lambda: SecretTexts(()), repr=False)
@@ -108,9 +112,11 @@ class ToolServer:
         return replace(self, up=False, problem=problem, fresh_until=0.0)
 
     def _connected(self, headers: Mapping[str, str]) -> ToolServer:
-        extensions = self.client.connect(headers).extensions or {}
+        said = self.client.connect(headers)
+        extensions = said.capabilities.extensions or {}
         return replace(
             self,
+            instructions=(said.instructions or "")[:MAX_INSTRUCTIONS_CHARS] if self.ours else "",
             has_outbox=self.ours and OUTBOX_CAPABILITY in extensions,
             has_preview=self.ours and PREVIEW_CAPABILITY in extensions,
         )

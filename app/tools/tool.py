@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import mcp_types
@@ -18,11 +18,15 @@ from app.tools.naming import mark_as_theirs
 from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
 from app.tools.untrusted.responses import one_line
-from tool_services.framework.scopes import SCOPE_META_KEY, may_only_read
+from tool_services.framework.scopes import EXAMPLES_META_KEY, SCOPE_META_KEY, may_only_read
 
 MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
 MAX_LABEL_CHARS = 200
+MAX_EXAMPLES = 3
 _SCOPE = re.compile("[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}")
+
+# How long texts and lists may be. A model doesn't count, and hardly ever comes near.
+_NOT_FOR_MODELS = {"minLength", "maxLength", "minItems", "maxItems", "uniqueItems"}
 
 JsonObject = dict[str, Any]
 
@@ -33,7 +37,7 @@ class Tool:
 
     The model and people see `name`; the server itself calls it `remote_name`. `ours` says whether
     the server is a service of ours, whose annotations can be believed. `scopes` are what the token
-    of a call must grant beside `tools:call`.
+    of a call must grant beside `tools:call`. `examples` are questions for which a model calls it.
     """
 
     server: str
@@ -46,9 +50,14 @@ class Tool:
     ours: bool
     checks: Checks = field(compare=False, repr=False)
     scopes: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()
 
     def spec(self) -> ToolSpec:
-        return ToolSpec(self.name, self.marked_description, self.schema)
+        return ToolSpec(self.name, self.marked_description, self._brief_schema)
+
+    @cached_property
+    def _brief_schema(self) -> JsonObject:
+        return brief_schema(self.schema)
 
     @property
     def marked_description(self) -> str:
@@ -142,6 +151,27 @@ class Tool:
         return bool(self.ours or hints.read_only_hint or hints.idempotent_hint)
 
 
+def brief_schema(schema: JsonObject) -> JsonObject:
+    """Return a schema without what a model does well without: every request carries all of them.
+
+    The whole schema is what arguments are checked by, and a mistake is told with its limit.
+    """
+    kept = {key: value for key, value in schema.items() if key not in _NOT_FOR_MODELS}
+    if kept.get("additionalProperties") is False:
+        del kept["additionalProperties"]
+    if "description" in kept and isinstance(kept.get("title"), str):
+        del kept["title"]
+    if isinstance(properties := kept.get("properties"), dict):
+        kept["properties"] = {name: _brief(field) for name, field in properties.items()}
+    if "items" in kept:
+        kept["items"] = _brief(kept["items"])
+    return kept
+
+
+def _brief(schema: Any) -> Any:
+    return brief_schema(schema) if isinstance(schema, dict) else schema
+
+
 @lru_cache(maxsize=1024)
 def make_tool(server: str, name: str, description: str, checks: Checks, *, ours: bool) -> Tool:
     """Make a tool from the JSON text that describes it. Raises ValueError with the reason if it
@@ -162,6 +192,7 @@ def make_tool(server: str, name: str, description: str, checks: Checks, *, ours:
         ours,
         checks,
         _scopes(described) if ours else (),
+        _examples(described) if ours else (),
     )
 
 
@@ -178,6 +209,13 @@ def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
         if reads and not may_only_read(scope):
             raise ValueError(f"it says that it only reads, but wants the scope {scope}")
     return tuple(dict.fromkeys(scopes))
+
+
+def _examples(described: mcp_types.Tool) -> tuple[str, ...]:
+    """Return the questions that a service of ours names for its tool, the first few."""
+    named = (described.meta or {}).get(EXAMPLES_META_KEY)
+    texts = [one_line(each) for each in named] if isinstance(named, list) else []
+    return tuple(text for text in texts if 0 < len(text) <= MAX_LABEL_CHARS)[:MAX_EXAMPLES]
 
 
 def _check_schemas(described: mcp_types.Tool, checks: Checks) -> None:

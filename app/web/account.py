@@ -23,6 +23,7 @@ from app.auth.accounts import FormErrors
 from app.auth.device_names import name_device
 from app.auth.place import place_of_request
 from app.auth.sessions import (
+    confirm_session,
     current_session,
     current_user,
     require_admin,
@@ -62,14 +63,16 @@ def change_name() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Change the password, and sign out everywhere else. Asks for the current one in any case."""
     person, given = current_user(), read_fields()
-    if accounts.has_password(person.id):
+    if had_one := accounts.has_password(person.id):
         _check_password("current_password", given.get("current_password", ""))
     else:
         require_recent_password()
     accounts.change_password(person.id, given)
     session_table.end_others(person.id, current_session())
+    tokens = confirm_session() if had_one else {}
     security_log.note("password_changed", person.id, place_of_request())
-    return _done("Your password is changed, and you are signed out everywhere else.", "password")
+    message = "Your password is changed, and you are signed out everywhere else."
+    return _done(message, "password", **tokens)
 
 
 @bp.get("/confirm")
@@ -83,10 +86,10 @@ def confirm() -> ResponseReturnValue:
     person, place = current_user(), place_of_request()
     given = read_fields()
     _check_password("password", given.get("password", ""))
-    session_table.note_password(current_session())
+    tokens = confirm_session()
     security_log.note("password_confirmed", person.id, place)
     if wants_json():
-        return jsonify(message="Go on.")
+        return jsonify(message="Go on.", **tokens)
     return redirect(safe_next(given.get("next")))
 
 
@@ -196,9 +199,9 @@ def _page(**values: Any) -> str:
     )
 
 
-def _done(message: str, what: str) -> ResponseReturnValue:
+def _done(message: str, what: str, **tokens: str) -> ResponseReturnValue:
     if wants_json():
-        return jsonify(message=message)
+        return jsonify(message=message, **tokens)
     return redirect(url_for(".profile", done=what))
 
 

@@ -23,7 +23,7 @@ from app.auth.place import place_of_request
 from app.db.models import User, UserSession
 from app.errors import Forbidden, Unauthenticated
 from app.lifecycle import services
-from app.mail.queue import has_server
+from app.mail.queue import has_server, where_mails_go
 from app.web.account_limits import count_mail, count_sign_up, password_attempt
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
@@ -46,7 +46,7 @@ def signup_form() -> ResponseReturnValue:
 def signup() -> ResponseReturnValue:
     count_sign_up()
     _check_open()
-    if has_server():
+    if has_server() or services().settings.require_verified_email:
         return _ask_for_account()
     person = sign_up(read_fields(), _admit)
     link = link_maker("email_addresses.verify_form")
@@ -141,7 +141,7 @@ def _check_open() -> None:
     """Check that the request's sender may sign up, as far as is known yet. Raises Forbidden."""
     mode = services().settings.sign_up
     if mode == "closed":
-        raise Forbidden("Nobody can sign up here. Ask whoever runs this Homestream.")
+        raise Forbidden("Nobody can sign up here. Ask whoever runs this program.")
     if mode == "invitation" and not _invitation():
         raise Forbidden("To sign up here, open the link of an invitation.")
     if mode == "invitation":
@@ -160,7 +160,7 @@ def _ask_for_account() -> ResponseReturnValue:
     count_mail(accounts.checked_email(given))
     invitation = _invitation() if services().settings.sign_up == "invitation" else ""
     pending_sign_ups.ask_for_account(given, invitation, link_maker("auth.complete_form"))
-    message = "We have sent you a mail. Open the link in it to go on."
+    message = f"A mail {where_mails_go()}. Open the link in it to go on."
     if wants_json():
         return jsonify(message=message), 202
     return render_template("auth/mail_asked.html", message=message), 202

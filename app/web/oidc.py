@@ -9,7 +9,7 @@ from typing import cast
 from flask import Blueprint, Flask, Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.auth import identities, security_log, session_table, sessions
+from app.auth import identities, security_log, sessions
 from app.auth.place import place_of_request
 from app.auth.provider import LEEWAY_SECONDS, Claims, Provider, ProviderFailed
 from app.auth.security_log import Kind
@@ -139,7 +139,7 @@ def _confirm(flow: Flow, claims: Claims) -> ResponseReturnValue:
         raise Forbidden("You have signed in there as somebody else.")
     if (claims.authenticated_at or 0) < flow.began - LEEWAY_SECONDS:
         raise Forbidden("The provider didn't ask you to sign in once more. Log out there first.")
-    session_table.note_password(flow.session)
+    sessions.confirm_session()
     security_log.note("provider_confirmed", person.id, place_of_request(), issuer)
     return redirect(flow.target)
 

@@ -14,6 +14,8 @@ from app.rendering.html import AnswerHtml
 from app.web.drafts import take_draft
 from app.web.external_links import link_target
 
+MAX_EXAMPLES = 6
+
 
 def render_page(template: str, **values: object) -> str:
     """Render a page within the frame, for the signed-in person."""
@@ -29,8 +31,10 @@ def render_page(template: str, **values: object) -> str:
 
 def render_start(**values: object) -> str:
     """Render the page where a new conversation begins."""
-    examples = render_template("prompts/examples.txt").strip().splitlines()
-    return render_page("conversations/start.html", examples=examples, **values)
+    tools = (tool for server in services().registry for tool in server.tools if server.up)
+    examples = dict.fromkeys(example for tool in tools for example in tool.examples)
+    shown = list(examples)[:MAX_EXAMPLES]
+    return render_page("conversations/start.html", examples=shown, **values)
 
 
 def render_conversation(

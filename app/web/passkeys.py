@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from app.auth import passkeys, second_factors, security_log, session_table
+from app.auth import passkeys, second_factors, security_log
 from app.auth.accounts import FormErrors
 from app.auth.place import place_of_request
 from app.auth.sessions import (
-    current_session,
+    confirm_session,
     current_user,
     require_recent_password,
     require_user,
@@ -71,10 +71,10 @@ def confirm() -> ResponseReturnValue:
         credential = given.get("credential", "")
         passkey = passkeys.use(credential, challenge, user_id=person.id, alone=True)
         attempt.succeeded = True
-    session_table.note_password(current_session())
+    tokens = confirm_session()
     security_log.note("passkey_confirmed", person.id, place_of_request(), passkey.name)
     if wants_json():
-        return jsonify(message="Go on.")
+        return jsonify(message="Go on.", **tokens)
     return redirect(safe_next(given.get("next")))
 
 

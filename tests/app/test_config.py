@@ -15,13 +15,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import demo_model.config
-import tool_services.all_services
 from app import create_app
 from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
 from app.config import OPENAI_URL, Settings, SettingsError, load_settings
 from app.runs.redis_event_log import connect
 from scripts.ports import free_port
-from tool_services.framework.env_names import all_settings, warn_of_typing_mistakes
+from tool_services import all_services
+from tool_services.all_services import FolderSettings
+from tool_services.framework import env_names
+from tool_services.framework.env_names import all_settings
+from tool_services.framework.service import Service
+from tool_services.framework.settings import ServiceSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -174,7 +178,7 @@ def test_a_variable_that_is_nearly_a_setting_is_warned_about(
 ) -> None:
     settings.setenv("DATABASE_ULR", "postgresql://host/name")
     settings.setenv("MODE", "prod")
-    warn_of_typing_mistakes.cache_clear()
+    env_names._warn.cache_clear()
     load_settings()
     [warning] = [each for each in caplog.messages if "DATABASE_ULR" in each or "MODE " in each]
     assert "DATABASE_URL" in warning
@@ -450,13 +454,21 @@ def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> Non
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_there() -> None:
-    classes = (Settings, tool_services.all_services.Settings, demo_model.config.Settings)
+    classes = (Settings, ServiceSettings, FolderSettings, demo_model.config.Settings)
     read = {
-        f"{each.model_config.get('env_prefix', '')}{name}".upper()
+        str(field.validation_alias or f"{each.model_config.get('env_prefix', '')}{name}").upper()
         for each in classes
-        for name in each.model_fields
+        for name, field in each.model_fields.items()
     }
     assert all_settings() == read
+
+
+@pytest.mark.parametrize("service", all_services.services(), ids=lambda service: service.name)
+def test_a_services_own_settings_are_documented_in_its_folder(service: Service) -> None:
+    own = {name.upper() for name in service.settings.model_fields} - all_settings()
+    example = service.folder / ".env.example"
+    documented = example.read_text() if example.exists() else ""
+    assert set(re.findall(r"^#([A-Z_]+)=", documented, re.M)) == own
 
 
 def test_no_documented_secret_has_a_value() -> None:

@@ -101,7 +101,11 @@ class Process:
 
 def started(folder: Path, **settings: str) -> Iterator[Site]:
     """The whole product in `folder`, on free ports."""
-    env = {"INSTANCE_DIR": str(folder / "instance"), "DEMO_MODEL_PACE": "60"}
+    env = {
+        "INSTANCE_DIR": str(folder / "instance"),
+        "DEMO_MODEL_PACE": "20",
+        "FIND_LOCAL_MODEL": "false",
+    }
     env |= free_ports() | settings
     process = Process(["scripts.run"], env, folder)
     try:

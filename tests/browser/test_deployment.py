@@ -31,6 +31,8 @@ from tests.browser.proxies import DEPLOY, caddy, nginx_proxy
 from tests.browser.test_lost_connections import but_of_the_network
 from tests.browser.test_reconnecting import verdict_at
 from tests.support.processes import all_gone, below, children
+from tool_services.all_services import setting_names
+from tool_services.framework.env_names import all_settings
 
 New = Callable[..., BrowserContext]
 Proxy = Callable[[Path, list[str]], AbstractContextManager[str]]
@@ -166,7 +168,7 @@ def node_env(folder: Path, port: int) -> dict[str, str]:
         for line in (DEPLOY / "homestream.env").read_text().splitlines()
         if line and not line.startswith("#")
     )
-    known = set(re.findall(r"^#?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M))
+    known = all_settings() | {name.upper() for name in setting_names()}
     assert set(example) <= known, "a setting that nothing reads"
     here = {
         "WEB_HOST": "127.0.0.1",

@@ -1,15 +1,21 @@
-"""A conversation with the demo model, with tools that answer from a few homes."""
+"""A conversation with the demo model, with tools that answer from a few homes or tickets."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from demo_model.config import TOOL_SERVICES
+from demo_model.phrasebook import Library, load_library
 from demo_model.planning import next_turn
-from demo_model.protocol import Message, ToolCall
+from demo_model.protocol import Function, Message, ToolCall, Turn
 
+ANN = "ann@example.com"
+TOLD = f"You speak with Ann (e-mail address: {ANN}). Send only when asked."
 HOMES: list[tuple[Any, ...]] = [
     ("L001", "123 Oak Street", "Portland", "OR", 825000, 3, 2, "Active"),
     ("L004", "321 Cedar Lane", "Portland", "OR", 650000, 2, 2, "Pending"),
@@ -19,16 +25,28 @@ HOMES: list[tuple[Any, ...]] = [
 ]
 FIELDS = ("listingId", "address", "city", "state", "price", "bedrooms", "bathrooms", "status")
 LISTINGS: list[dict[str, Any]] = [dict(zip(FIELDS, home, strict=True)) for home in HOMES]
-TOOLS = (
-    "findListings",
-    "sendListingReport",
-    "getListingMetrics",
-    "getMarketAnalysis",
-    "generatePerformanceReport",
-)
+TICKETS = [
+    {"ticketId": "T-101", "title": "Printer is jammed", "openedOn": "2026-03-02"},
+    {"ticketId": "T-102", "title": "No wifi", "openedOn": "2026-03-09"},
+    {"ticketId": "T-103", "title": "New badge", "openedOn": "2026-02-11"},
+]
 
 Call = tuple[str, dict[str, Any]]
 Tool = Callable[[dict[str, Any]], Any]
+
+
+def call(name: str, **arguments: Any) -> Call:
+    return (name, arguments)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A question, after others, and what it should lead to: calls, and words in the answer."""
+
+    question: str
+    calls: Sequence[Call]
+    words: str = ""
+    after: Sequence[str] = ()
 
 
 def find_listings(arguments: dict[str, Any]) -> Any:
@@ -94,35 +112,76 @@ def send_report(arguments: dict[str, Any]) -> Any:
     return {"sent": False, **arguments, "delivery": "outbox"}
 
 
+def find_tickets(arguments: dict[str, Any]) -> Any:
+    tickets = [{**ticket, "status": arguments.get("status", "open")} for ticket in TICKETS]
+    return {"total": len(tickets), "tickets": tickets}
+
+
+def open_ticket(arguments: dict[str, Any]) -> Any:
+    return {"ticketId": "T-200", "title": arguments["title"], "status": "open"}
+
+
+def close_ticket(arguments: dict[str, Any]) -> Any:
+    return {"ticketId": arguments["ticketId"], "status": "closed"}
+
+
 ANSWERS: dict[str, Tool] = {
     "findListings": find_listings,
     "sendListingReport": send_report,
     "getListingMetrics": listing_metrics,
     "getMarketAnalysis": market_analysis,
     "generatePerformanceReport": performance_report,
+    "findTickets": find_tickets,
+    "openTicket": open_ticket,
+    "closeTicket": close_ticket,
 }
+
+
+@dataclass(frozen=True)
+class Domain:
+    """What a demo model knows: the phrases of some services, and the tools on offer."""
+
+    library: Library
+    functions: tuple[Function, ...]
+
+
+def domain(folder: Path, tools: str) -> Domain:
+    definitions = json.loads((Path(__file__).parent / tools).read_text())
+    return Domain(load_library(folder), tuple(Function(**each) for each in definitions))
+
+
+HOMES_DOMAIN = domain(TOOL_SERVICES, "homes_tools.json")
+TICKETS_DOMAIN = domain(Path(__file__).parent / "services", "tickets_tools.json")
+TOOLS = tuple(function.name for function in HOMES_DOMAIN.functions)
 
 
 @dataclass
 class Talk:
     """One conversation; `tools` are on offer, `answers` replaces what single tools say."""
 
-    tools: tuple[str, ...] = TOOLS
+    tools: tuple[str, ...] | None = None
     answers: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    domain: Domain = HOMES_DOMAIN
 
     def ask(self, question: str) -> str:
         """The answer to the question, once all tools were called; `calls` are those it made."""
         self.messages.append({"role": "user", "content": question})
         self.calls = []
         for _ in range(8):
-            turn = next_turn([Message(**message) for message in self.messages], self.tools)
+            turn = self.turn()
             if not turn.calls:
                 self.messages.append({"role": "assistant", "content": turn.text})
                 return turn.text
             self._answer(turn.text, turn.calls)
         raise AssertionError(f"no end to the calls: {self.calls}")
+
+    def turn(self) -> Turn:
+        """The model's next turn."""
+        offered = [f for f in self.domain.functions if self.tools is None or f.name in self.tools]
+        messages = [Message(**message) for message in self.messages]
+        return next_turn(messages, offered, self.domain.library)
 
     def after(self, *questions: str) -> list[Call]:
         """The calls that the last of these questions leads to."""
@@ -132,12 +191,37 @@ class Talk:
 
     def _answer(self, text: str, calls: tuple[ToolCall, ...]) -> None:
         made: list[dict[str, Any]] = []
-        for call in calls:
-            function = {"name": call.name, "arguments": json.dumps(call.arguments)}
+        for each in calls:
+            function = {"name": each.name, "arguments": json.dumps(each.arguments)}
             made.append({"id": f"call_{len(self.messages)}_{len(made)}", "function": function})
-            self.calls.append((call.name, call.arguments))
+            self.calls.append((each.name, each.arguments))
         self.messages.append({"role": "assistant", "content": text, "tool_calls": made})
-        for one, call in zip(made, calls, strict=True):
-            result = self.answers.get(call.name) or ANSWERS[call.name](call.arguments)
+        for one, each in zip(made, calls, strict=True):
+            result = self.answers.get(each.name) or ANSWERS[each.name](each.arguments)
             content = result if isinstance(result, str) else json.dumps(result)
             self.messages.append({"role": "tool", "tool_call_id": one["id"], "content": content})
+
+
+def wrong_in(case: Case, about: Domain) -> str:
+    """What is wrong with the answer to the case's question; empty if nothing is."""
+    talk = Talk(messages=[{"role": "system", "content": TOLD}], domain=about)
+    for question in case.after:
+        talk.ask(question)
+    answer = talk.ask(case.question)
+    if not _same(talk.calls, case.calls):
+        return f"{case.question}: called {talk.calls}, not {list(case.calls)}"
+    return "" if case.words in answer else f"{case.question}: {case.words!r} not in {answer!r}"
+
+
+def _same(made: Sequence[Call], expected: Sequence[Call]) -> bool:
+    return len(made) == len(expected) and all(
+        name == other and given.keys() == wanted.keys() and _equal(given, wanted)
+        for (name, given), (other, wanted) in zip(made, expected, strict=True)
+    )
+
+
+def _equal(given: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    return all(
+        value.search(given[name]) if isinstance(value, re.Pattern) else given[name] == value
+        for name, value in wanted.items()
+    )

@@ -1,4 +1,4 @@
-"""Answers are good Markdown, and hold nothing but what the tools said."""
+"""Answers are short, and hold nothing but what the tools said."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from demo_model.planning import next_turn
-from demo_model.protocol import Message
-from tests.demo_model.talking import LISTINGS, TOOLS, Talk
+from demo_model.protocol import Function, Message
+from tests.demo_model.talking import HOMES_DOMAIN, LISTINGS, Domain, Talk
 
 SEARCH = "Find me 3-bedroom homes in Portland under $900,000"
 COUNTS = st.integers(0, 10_000_000)
@@ -25,112 +25,106 @@ def ask(question: str, **answers: Any) -> str:
     return Talk(answers=answers).ask(question)
 
 
-def test_a_search_is_answered_with_count_criteria_and_table() -> None:
-    opening, table, _closing = ask(SEARCH).split("\n\n")
-    assert opening.startswith("I found **2 homes** in Portland")
-    assert "at least 3 bedrooms for up to $900,000" in opening
-    assert table.splitlines() == [
-        "| ID | Address | Price | Beds | Baths | Status |",
-        "| --- | --- | ---: | ---: | ---: | --- |",
-        "| L001 | 123 Oak Street, Portland, OR | $825,000 | 3 | 2 | Active |",
-        "| L008 | 258 Willow Place, Portland, OR | $575,000 | 3 | 1.5 | Active |",
-    ]
-    assert "**1 home** in Seattle" in ask("homes in Seattle")
-
-
-def test_a_search_without_result_says_what_to_loosen() -> None:
-    answer = ask("5 bedroom homes in Portland under 100k that are sold")
-    assert answer.startswith("I found **no homes** in Portland")
-    for condition in ("higher price", "fewer bedrooms", "another status", "another city"):
-        assert condition in answer
-    assert (
-        ask("show me all homes", findListings={"total": 0, "listings": []})
-        == "I found **no homes**."
+def test_a_search_is_answered_in_a_sentence_with_count_and_criteria() -> None:
+    assert ask(SEARCH) == (
+        "I found **2 homes** in Portland with at least 3 bedrooms for up to $900,000."
     )
+    assert "**1 home** in Seattle: 654 Birch Way at **$950,000**." in ask("homes in Seattle")
+
+
+def test_a_search_without_result_says_so_and_what_the_tool_advises() -> None:
+    assert ask("5 bedroom homes in Portland").startswith("I found **no homes** in Portland with")
+    nothing = {"total": 0, "listings": [], "note": "Without maxPrice, 3 match."}
+    assert ask("homes in Bend", findListings=nothing).endswith("Bend. Without maxPrice, 3 match.")
 
 
 def test_a_search_that_shows_only_a_part_says_so() -> None:
-    part = {"total": 57, "listings": LISTINGS[:2]}
-    assert "Here are 2 of them:" in ask("homes in Portland", findListings=part)
+    part = {"total": 57, "listings": LISTINGS[:2], "nextPage": 2}
+    answer = ask("homes in Portland", findListings=part)
+    assert answer.startswith("I found **57 homes** in Portland; these are the first")
 
 
 def test_a_superlative_is_answered_by_name_and_ties_are_all_named() -> None:
     cheapest = ask("what is the cheapest home in Portland?")
-    assert "The cheapest is **L008** (258 Willow Place)." in cheapest
-    assert "The smallest is **L004**" in ask("smallest homes in Portland")
+    assert "The cheapest: **L008** (258 Willow Place)." in cheapest
+    assert "The smallest: **L004**" in ask("smallest homes in Portland")
     largest = ask("largest homes in Portland that are active")
-    assert "The largest are **L001** (123 Oak Street) and **L008**" in largest
+    assert "The largest: **L001** (123 Oak Street) and **L008**" in largest
     bare = {"total": 1, "listings": [{"listingId": "L001"}]}
     assert "The cheapest" not in ask("cheapest home in Bend", findListings=bare)
 
 
-def test_a_wish_that_no_search_heeds_is_admitted() -> None:
-    assert "pools or a lowest price" in ask("homes with a pool in Portland over $500k")
-
-
-def test_homes_seen_before_are_shown_again_without_a_call() -> None:
+def test_homes_seen_before_are_told_again_without_a_call() -> None:
     talk = Talk()
     talk.ask(SEARCH)
-    assert talk.ask("show me the cheapest one").startswith("Here it is:\n\n| ID |")
-    assert talk.ask("show me the first two").startswith("Here they are:\n\n| ID |")
+    assert talk.ask("show me the cheapest one") == "The cheapest is **L008** (258 Willow Place)."
+    first = "**L001** (123 Oak Street) costs **$825,000** and is Active."
+    assert talk.ask("show me the first two").startswith(first)
     assert talk.calls == []
 
 
-def test_figures_of_few_listings_are_lists_and_of_many_a_table() -> None:
-    talk = Talk()
-    talk.ask(SEARCH)
-    few = talk.ask("how are those doing?")
-    assert "**L001 · 123 Oak Street**\n\n- **1,251** page views, **45** saves" in few
-    assert "**3.4 %** click-through rate, **9.1 %** conversion rate" in few
-    assert "**L008** converts best, at **9.8 %**." in few
-    many = talk.ask("metrics for L001, L004, L005 and L099")
-    assert "| L004 | 1,254 | 45 | 12 | 3.4 % | 9.4 % | 15 |" in many
-    assert "| L001 · 123 Oak Street |" in many
-
-
-def test_one_listing_is_not_compared() -> None:
-    assert "converts best" not in ask("how is L001 doing?")
+def test_of_several_listings_the_best_is_named_and_one_is_not_compared() -> None:
+    assert ask("metrics for L001, L004 and L099").endswith("**L099** converts best, at **18.9 %**.")
+    one = ask("how is L001 doing?")
+    assert "**1,251 page views** and **12 inquiries**" in one
+    assert "converts best" not in one
 
 
 def test_no_figures_is_an_answer_too() -> None:
     assert "There are no figures" in ask("how is L001 doing?", getListingMetrics={"metrics": []})
 
 
-def test_a_market_is_a_list_with_bold_figures() -> None:
-    answer = ask("market analysis for Portland, OR")
-    assert "- Average price: **$785,000** (+8.5 %)\n" in answer
-    assert "- Listings: **156**, of which **89** sold and **34** pending\n" in answer
-    assert "- Prices: **Up**, activity: **Hot**" in answer
+def test_a_market_is_told_in_a_sentence() -> None:
+    assert ask("market analysis for Portland, OR") == (
+        "Homes in **Portland, OR** cost **$785,000** on average (+8.5 %); they are on the market "
+        "for **22 days**, and competition is **High**."
+    )
 
 
-def test_a_report_has_summary_listings_and_recommendations() -> None:
-    answer = Talk().ask("performance report for L001 and L004")
-    assert "- Page views: **2,140**" in answer
-    assert "- Top performer: **L001**, 123 Oak St, converting at **9.6 %**" in answer
-    assert "| L004 | 321 Cedar Lane, Portland, OR | $650,000 |" in answer
-    assert answer.index("### Listings") < answer.index("### Recommendations")
-    assert "- Lower the price of L004\n- Add photographs" in answer
+def test_a_report_is_told_by_its_best_and_its_first_advice() -> None:
+    assert Talk().ask("performance report for L001 and L004") == (
+        "**L001** (123 Oak St) does best, converting at **9.6 %**. "
+        "The first advice: Lower the price of L004."
+    )
+    bare = {"summary": {"totalViews": 5}}
+    answer = ask("performance report for L001", generatePerformanceReport=bare)
+    assert answer == "Here is the report: **5 page views**."
 
 
-def test_a_report_does_without_what_is_missing() -> None:
-    question = "performance report for L001"
-    answer = ask(question, generatePerformanceReport={"summary": {"totalViews": 5}})
-    assert "- Page views: **5**\n- Inquiries: **\N{EN DASH}**" in answer
-    assert "###" not in answer.replace("### Summary", "")
-    listed = {"summary": {"topPerformer": {"listingId": "L1"}}, "listings": [{"listingId": "L1"}]}
-    bare = ask(question, generatePerformanceReport=listed)
-    assert "Top performer: **L1**" in bare
-    assert "Views" not in bare
+def test_an_answer_does_not_repeat_what_the_cards_show() -> None:
+    for question in (SEARCH, "how is L001 doing?", "market in Bend", "report on L001 and L004"):
+        answer = ask(question)
+        assert "|" not in answer
+        assert len(answer) < 160
 
 
 def test_a_report_is_said_to_be_sent_only_if_it_was() -> None:
     question = "send L001 to ann@example.com"
     in_outbox = ask(question)
-    assert "in your outbox" in in_outbox
+    assert "put in your outbox" in in_outbox
     assert "**not** sent to ann@example.com" in in_outbox
     mailed = {"sent": True, "recipientEmail": "ann@example.com", "listingIds": ["L001"]}
     assert "was sent to **ann@example.com**" in ask(question, sendListingReport=mailed)
     assert "**not** sent" in ask(question, sendListingReport={**mailed, "sent": False})
+
+
+def test_an_answer_is_in_the_language_of_the_question_as_far_as_phrases_go() -> None:
+    assert ask("busca casas en Portland con 3 habitaciones").startswith("He encontrado **3 casas**")
+    assert "Puedes preguntarme" in ask("¿qué puedes hacer?")
+    assert "Here is what you can ask" in ask("Zeig mir bitte etwas Schönes")
+
+
+def test_a_tool_without_phrases_is_asked_for_by_its_name_and_told_by_its_rows() -> None:
+    door = Function(
+        name="listDoors",
+        description="Lists the doors. All of them.",
+        parameters={"properties": {"side": {"enum": ["north", "south"]}}},
+    )
+    own = Domain(HOMES_DOMAIN.library, (door,))
+    talk = Talk(domain=own, answers={"listDoors": {"doors": [1, 2]}})
+    assert talk.ask("please list the doors on the north side") == "I found **2 results**."
+    assert talk.calls == [("listDoors", {"side": "north"})]
+    assert "- Lists the doors." in talk.ask("help")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +136,6 @@ def test_a_report_is_said_to_be_sent_only_if_it_was() -> None:
         ),
         ({"error": "Timed out."}, "Timed out."),
         ({"error": {"code": "odd"}}, "did not say why"),
-        ({"metrics": "none"}, "a form that I can't read"),
         ("no JSON", "a form that I can't read"),
         ("[" * 100_000, "a form that I can't read"),
     ],
@@ -162,13 +155,20 @@ def test_what_another_model_called_is_passed_over(arguments: str, result: str) -
         Message(role="assistant", tool_calls=[call]),
         Message(role="tool", tool_call_id="c1", content=result),
     ]
-    assert next_turn(messages, TOOLS).text
+    assert next_turn(messages, HOMES_DOMAIN.functions, HOMES_DOMAIN.library).text
 
 
-def test_what_a_tool_says_cannot_break_the_table() -> None:
-    home = {**LISTINGS[0], "address": "1 A | B\n\nStreet", "status": ""}
+def test_what_a_tool_says_stays_on_its_line_and_fills_no_slots() -> None:
+    home = {**LISTINGS[0], "address": "1 A | B\n\n[{total}]"}
     answer = ask("homes in Portland", findListings={"total": 1, "listings": [home]})
-    assert "| L001 | 1 A \\| B Street, Portland, OR | $825,000 | 3 | 2 | \N{EN DASH} |" in answer
+    assert "1 A \\| B [{total}] at" in answer
+
+
+def test_a_result_of_another_form_is_survived() -> None:
+    forms: list[Any] = [{"metrics": "no"}, {"metrics": [1], "listings": 3}, [], "text", {"a": {}}]
+    for odd in forms:
+        assert ask("how is L001 doing?", getListingMetrics=json.dumps(odd))
+        assert ask("homes in Portland", findListings=json.dumps(odd))
 
 
 def numbers(text: str) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 
 from demo_model import CANNOT_LOAD, create_app
 from demo_model.api import PACE
-from demo_model.config import load_settings
+from demo_model.config import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +27,24 @@ def test_settings_come_from_the_environment_or_the_env_file(
     assert create_app().config[PACE] == 0
 
 
+def test_a_file_of_phrases_that_cant_be_read_stops_the_start_with_its_name(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "lamps").mkdir()
+    (tmp_path / "lamps/phrases.toml").write_text("[tool")
+    with pytest.raises(SystemExit) as ended:
+        create_app(Settings(tool_services_folder=tmp_path))
+    assert ended.value.code == CANNOT_LOAD
+    assert "lamps/phrases.toml can't be read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
-    ("name", "value"), [("DEMO_MODEL_PORT", "70000"), ("DEMO_MODEL_PACE", "inf")]
+    ("name", "value"),
+    [
+        ("TOOL_SERVICES_FOLDER", "/nowhere"),
+        ("DEMO_MODEL_PORT", "70000"),
+        ("DEMO_MODEL_PACE", "inf"),
+    ],
 )
 def test_a_bad_setting_stops_the_start_with_its_name(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str

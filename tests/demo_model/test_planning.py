@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from demo_model.planning import next_turn
-from demo_model.protocol import Message
 from tests.demo_model.talking import Call, Talk
 
 SEARCH = "Find me 3-bedroom homes in Portland under $900,000"
@@ -53,7 +51,7 @@ def send(recipient: str, *ids: str) -> Call:
         ("homes in Portland or Seattle", [find(city="Portland"), find(city="Seattle")]),
         ("active or pending homes", [find(status="Active"), find(status="Pending")]),
         ("homes on the market in Portland", [find(city="Portland", status="Active")]),
-        ("what is the cheapest home in Portland?", [find(city="Portland")]),
+        ("what is the cheapest home in Portland?", [find(city="Portland", sort="cheapest")]),
         ("how is L001 doing?", [metrics("L001")]),
         ("metrics for L001 and L003", [metrics("L001", "L003")]),
         ("page views of l005", [metrics("L005")]),
@@ -64,7 +62,7 @@ def send(recipient: str, *ids: str) -> Call:
         ("tell me about Portland", [market("Portland")]),
         ("compare the markets in Portland and Bellevue", [market("Portland"), market("Bellevue")]),
         ("What is the average price in Seattle?", [market("Seattle")]),
-        ("how is L001 doing and the market in Bend?", [market("Bend"), metrics("L001")]),
+        ("how is L001 doing and the market in Bend?", [metrics("L001"), market("Bend")]),
         ("performance report for L001, L002", [report("L001", "L002")]),
         ("tell me about L002", [report("L002")]),
         (f"send L001 and L002 to {ANN}", [send(ANN, "L001", "L002")]),
@@ -190,7 +188,7 @@ def test_a_name_is_no_address_and_to_me_means_nobody_when_no_address_is_known() 
         ("hello", "demo model"),
         ("thanks!", "welcome"),
         ("who are you", "rules"),
-        ("what can you do?", "Find homes"),
+        ("what can you do?", "Find me 3-bedroom homes"),
         ("how are you?", "rule-based"),
         ("bye", "Goodbye"),
         ("yes", "what to look up next"),
@@ -247,7 +245,7 @@ def test_a_failed_call_is_not_made_again() -> None:
 
 def test_text_comes_before_a_call_and_an_e_mail_is_announced() -> None:
     def said(question: str) -> str:
-        return next_turn([Message(role="user", content=question)], Talk().tools).text
+        return Talk(messages=[{"role": "user", "content": question}]).turn().text
 
     assert said(SEARCH) == "Let me look those up."
     assert (
@@ -257,7 +255,7 @@ def test_text_comes_before_a_call_and_an_e_mail_is_announced() -> None:
 
 
 def test_a_request_without_a_question_is_greeted() -> None:
-    turn = next_turn([Message(role="system", content="Be brief.")], ())
+    turn = Talk(messages=[{"role": "system", "content": "Be brief."}]).turn()
     assert "demo model" in turn.text
 
 

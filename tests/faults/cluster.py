@@ -142,7 +142,7 @@ class Cluster:
 
     def _service(self, name: str, port: int) -> Server:
         config = str(ROOT / "scripts/gunicorn_services.py")
-        return self._gunicorn(config, port, f"tool_services.{name}.app:create_app()", name)
+        return self._gunicorn(config, port, f"tool_services.app:create_app({name!r})", name)
 
     def _gunicorn(self, config: str, port: int, application: str, name: str) -> Server:
         command = [

@@ -19,6 +19,7 @@ from gevent.pywsgi import WSGIServer
 from scripts import ROOT
 from scripts.run import wait_until_ready
 from scripts.services import Service
+from tests.support.local_model import LocalServer
 from tests.support.processes import all_gone
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,13 @@ def settings(tmp_path: Path) -> Settings:
         each.close()
     names = ("WEB_PORT", "LISTINGS_PORT", "ANALYTICS_PORT", "DEMO_MODEL_PORT")
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**inherited, "PYTHONPATH": str(ROOT), **dict(zip(names, map(str, ports), strict=True))}
+    return {
+        **inherited,
+        "PYTHONPATH": str(ROOT),
+        # Whatever model runs on this machine has no part in the tests.
+        "FIND_LOCAL_MODEL": "false",
+        **dict(zip(names, map(str, ports), strict=True)),
+    }
 
 
 @pytest.fixture
@@ -100,6 +107,21 @@ def test_everything_starts_ends_at_ctrl_c_and_keeps_its_secrets(
 
 def secrets(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "instance").glob("*key*")}
+
+
+def test_a_model_on_this_machine_answers_in_the_demo_models_place(
+    start: Start, settings: Settings
+) -> None:
+    with LocalServer(calls=True) as server:
+        settings |= {"FIND_LOCAL_MODEL": "true", "LOCAL_MODEL_PORTS": str(server.port)}
+        child = start()
+        text = read_until_ready(child)
+        assert child.stdout is not None
+        which = child.stdout.readline()
+        page = requests.get(f"http://127.0.0.1:{settings['WEB_PORT']}/auth/login", timeout=60)
+    assert page.ok
+    assert "demo-model" not in text
+    assert which.startswith(f"calls answers, which the server at port {server.port} serves at")
 
 
 def test_nothing_starts_when_a_port_is_taken(

@@ -16,6 +16,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.request import urlopen
@@ -93,6 +94,13 @@ RESULTS: dict[str, Callable[[], Json]] = {
 }
 
 
+@cache
+def _bomb() -> bytes:
+    """Return 500 MB as a gzip stream of half a megabyte. To pack them takes a second."""
+    packer = zlib.compressobj(9, wbits=31)
+    return b"".join(packer.compress(b" " * MEGABYTE) for _ in range(500)) + packer.flush()
+
+
 class Attacker(BaseHTTPRequestHandler):
     """Answers the protocol as an honest server does, up to where the attack begins."""
 
@@ -160,9 +168,7 @@ class Attacker(BaseHTTPRequestHandler):
             self.wfile.write(b" " * MEGABYTE)
 
     def compressed_body(self) -> None:
-        packer = zlib.compressobj(9, wbits=31)
-        body = b"".join(packer.compress(b" " * MEGABYTE) for _ in range(500)) + packer.flush()
-        self._send(body, content_encoding="gzip")
+        self._send(_bomb(), content_encoding="gzip")
 
     def endless_events(self) -> None:
         self._head(content_type="text/event-stream")

@@ -17,21 +17,26 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask, Response, jsonify, redirect, request
-from jwt.algorithms import RSAAlgorithm
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from tests.support.product import Served
 
 CLIENT_ID, CLIENT_SECRET = "homestream", "the provider's own 12345"
 KEY = rsa.generate_private_key(65537, 2048)
+ELLIPTIC_KEY = ec.generate_private_key(ec.SECP256R1())
 OTHER_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
 class OidcProvider:
-    """Signs in whoever asks, as `person`. `mischief` is what it does wrong, "" for nothing."""
+    """Signs in whoever asks, as `person`, by RS256 or ES256 (`algorithm`).
+
+    `mischief` is what it does wrong, "" for nothing.
+    """
 
     def __init__(self) -> None:
         self.person: dict[str, Any] = {}
         self.mischief = ""
+        self.algorithm = "RS256"
         self.asks_again = True
         self._codes: dict[str, dict[str, str]] = {}
         self._served = Served()
@@ -72,9 +77,12 @@ class OidcProvider:
         )
 
     def _keys(self) -> Response:
-        public = RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
         encrypts = {"kty": "XYZ", "kid": "other", "use": "enc"}
-        return jsonify(keys=[encrypts, public | {"kid": "1", "use": "sig", "alg": "RS256"}])
+        if self.algorithm == "RS256":
+            public = RSAAlgorithm.to_jwk(KEY.public_key(), as_dict=True)
+        else:
+            public = ECAlgorithm.to_jwk(ELLIPTIC_KEY.public_key(), as_dict=True)
+        return jsonify(keys=[encrypts, public | {"kid": "1", "use": "sig", "alg": self.algorithm}])
 
     def _authorize(self) -> Any:
         assert request.args["code_challenge_method"] == "S256"
@@ -138,7 +146,8 @@ class OidcProvider:
             return _signed_with_the_public_key(claims)
         if self.mischief == "another key":
             return jwt.encode(claims, OTHER_KEY, "ES256", {"kid": "1"})
-        return jwt.encode(claims, KEY, "RS256", {"kid": "1"})
+        key = KEY if self.algorithm == "RS256" else ELLIPTIC_KEY
+        return jwt.encode(claims, key, self.algorithm, {"kid": "1"})
 
 
 def _verifies(asked: dict[str, str]) -> bool:

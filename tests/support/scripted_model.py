@@ -93,11 +93,8 @@ class ScriptedModel:
     """The server. Replies come in the order scripted; the last one answers all later requests."""
 
     def __init__(self, port: int = 0) -> None:
-        self.requests: list[RecordedRequest] = []
-        self.stalled = False  # while True, every reply stands still
-        self.let_go: set[str] = set()  # the words whose replies are no longer held
         self._open: set[socket.socket] = set()
-        self._replies: list[Reply] = [text("Hello ", "world")]
+        self.reset()
         self._server = StreamServer(("127.0.0.1", port), self._serve)
 
     def __enter__(self) -> ScriptedModel:
@@ -116,6 +113,14 @@ class ScriptedModel:
     def base_url(self) -> str:
         """Where a client finds it."""
         return f"http://127.0.0.1:{self._server.server_port}/v1"
+
+    def reset(self) -> None:
+        """Be as new, and end the replies that are still being sent."""
+        self.requests: list[RecordedRequest] = []
+        self.stalled = False  # while True, every reply stands still
+        self.let_go: set[str] = set()  # the words whose replies are no longer held
+        self._replies: list[Reply] = [text("Hello ", "world")]
+        self.cut()
 
     def script(self, *replies: Reply) -> None:
         """Set the replies to send from now on, one for each request."""

@@ -1,1 +1,1 @@
-"""The analytics service: how listings perform, and how their markets move. It starts in `app`."""
+"""The analytics service: how listings perform, and how their markets move; see `service`."""

@@ -23,7 +23,7 @@ from tool_services.framework.charts import (
     dollars_text,
     line_chart,
 )
-from tool_services.framework.tools import DisplayPart
+from tool_services.framework.display import DisplayPart, card
 
 # With more bars than these, their labels overlap.
 MAX_BARS = 10
@@ -72,15 +72,13 @@ def market_page(analysis: MarketAnalysis, market: Market) -> DisplayPart:
         names = [dollars_text(band.lowest) for band in market.price_bands]
         homes = [band.homes for band in market.price_bands]
         charts.append(Chart.draw(bar_chart, "Homes by price, last year", names, homes))
-    html = render_template("market.html", analysis=analysis, charts=charts)
-    return DisplayPart("market.html", "text/html", html)
+    return card("market.html", analysis=analysis, charts=charts)
 
 
 def metrics_page(metrics: Sequence[ListingMetrics]) -> DisplayPart:
     """Show the metrics of one listing large, those of several in a table."""
     newest = max((each.last_updated for each in metrics if each.last_updated), default=None)
-    html = render_template("metrics.html", lines=metrics, best=_best(metrics), newest=newest)
-    return DisplayPart("metrics.html", "text/html", html)
+    return card("metrics.html", lines=metrics, best=_best(metrics), newest=newest)
 
 
 def report_page(report: PerformanceReport) -> DisplayPart:

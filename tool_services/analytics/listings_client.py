@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 
 from tool_services.framework.errors import InvalidArgumentsError
 from tool_services.framework.peer import PeerClient
+from tool_services.framework.running import peer
 from tool_services.framework.schemas import Distinct
 from tool_services.framework.tokens import Caller
 
@@ -124,3 +125,8 @@ class ListingsClient:
         Raises UnknownAreaError with the listings service's message, or UpstreamUnavailableError.
         """
         return self.peer.get("/market", {"area": area}, caller, Market, UnknownAreaError)
+
+
+def listings_service() -> ListingsClient:
+    """Return the client of the listings service that this one asks."""
+    return ListingsClient(peer("listings"))

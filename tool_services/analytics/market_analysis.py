@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -42,7 +42,7 @@ class MarketAnalysis(ToolResult):
     trends: Trends
 
     @classmethod
-    def of(cls, market: Market) -> MarketAnalysis:
+    def of(cls, market: Market) -> Self:
         change = _price_change(market)
         return cls(
             area=market.area,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import mean
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -51,7 +51,7 @@ class PerformanceReport(ToolResult):
     listings: list[ReportLine]
 
     @classmethod
-    def of(cls, performances: Sequence[Performance]) -> PerformanceReport:
+    def of(cls, performances: Sequence[Performance]) -> Self:
         return cls(summary=_summary(performances), listings=list(map(_line, performances)))
 
 

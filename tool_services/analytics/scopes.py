@@ -1,6 +1,7 @@
-"""What a token lets its holder do at the analytics service, and what this one needs of others."""
+"""What this service needs of others."""
 
 from __future__ import annotations
 
-READ_SCOPE = "analytics:read"
-LISTINGS_SCOPE = "listings:read"
+from tool_services.framework.scopes import read_scope
+
+LISTINGS_SCOPE = read_scope("listings")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, jsonify
@@ -11,13 +11,14 @@ from flask.json.provider import JSONProvider
 from pydantic_core import to_json
 
 from tool_services.framework.call_log import log_calls
+from tool_services.framework.database import check_tables, open_database
 from tool_services.framework.error_responses import handle_errors
 from tool_services.framework.http_endpoints import ServiceInfo, add_http_endpoints
 from tool_services.framework.json_input import read_json
 from tool_services.framework.mcp_endpoint import add_mcp_endpoint
 from tool_services.framework.public_keys import JWKS_PATH
-from tool_services.framework.service_client import ServiceClient
-from tool_services.framework.tokens import TokenVerifier
+from tool_services.framework.running import Running
+from tool_services.framework.service import Service
 from tool_services.framework.tools import Tool
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -33,33 +34,72 @@ class _JsonProvider(JSONProvider):
         return read_json(s.encode() if isinstance(s, str) else s)
 
 
-def create_service_app(
-    info: ServiceInfo,
-    tools: Sequence[Tool],
-    *,
-    verifier: TokenVerifier,
-    check_database: Callable[[], object],
-    instance_dir: Path,
-    client: ServiceClient | None = None,
-) -> Flask:
-    """Create an app that lists `tools` to anyone and runs them for callers with a valid token.
+def create_app(service: Service, settings: Any) -> Flask:
+    """Create the app of a service, which lists its tools to anyone and runs them for callers.
 
-    `check_database` raises a SQLAlchemyError while the service's tables can't be read. `client` is
-    given by a service that asks others, whose key the app looks up here.
+    Its database, if it has one, is upgraded, and filled with samples if it is empty.
     """
-    app = Flask(info.package, static_folder=None, instance_path=str(instance_dir))
+    running = Running.of(service, settings)
+    app = Flask(
+        service.package,
+        root_path=str(service.folder),
+        static_folder=None,
+        instance_path=str(settings.instance_dir),
+    )
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     # Pages of other sites may not call, so there are no preflight requests to answer.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.json = _JsonProvider(app)
-    add_http_endpoints(app, info, tools, verifier, check_database)
+    running.attach(app)
+    tools = offered_tools(service, settings)
+    _add_endpoints(app, running, tools)
+    if service.setup is not None:
+        service.load(service.setup)(app)
+    if service.database is not None:
+        _open_database(app, service, settings, any(each.once_per_key for each in tools))
+    return app
+
+
+def offered_tools(service: Service, settings: Any) -> list[Tool]:
+    """Return the tools that the service offers. Raises TypeError if one can't be."""
+    loaded = service.load(service.tools)
+    offered = loaded(settings) if callable(loaded) else loaded
+    tools = [each.of_service(service.name) for each in offered]
+    for each in tools:
+        if each.once_per_key and service.database is None:
+            raise TypeError(f"{each.name} is done once per key, which needs a database.")
+    return tools
+
+
+def _add_endpoints(app: Flask, running: Running, tools: Sequence[Tool]) -> None:
+    service, verifier = running.service, running.verifier
+    info = ServiceInfo(
+        name=service.name,
+        description=service.description,
+        instructions=service.instructions,
+        audience=verifier.audience,
+        capabilities=dict.fromkeys(service.capabilities, True),
+    )
+    database = service.load(service.database)
+    add_http_endpoints(app, info, tools, verifier, partial(check_tables, database))
     add_mcp_endpoint(app, info, tools, verifier)
-    if client is not None:
+    if (client := running.client) is not None:
         app.get(JWKS_PATH, endpoint="client_keys")(lambda: jsonify(client.jwks))
     handle_errors(app)
-    log_calls(app, info.name)
+    log_calls(app, service.name)
     app.after_request(_add_private_headers)
-    return app
+
+
+def _open_database(app: Flask, service: Service, settings: Any, has_ledger: bool) -> None:
+    setting = service.database_setting()
+    open_database(
+        app,
+        service.load(service.database),
+        setting=setting,
+        url=getattr(settings, setting.lower()),
+        samples=service.load(service.samples) if settings.sample_data else (),
+        has_ledger=has_ledger,
+    )
 
 
 def _add_private_headers(response: Response) -> Response:

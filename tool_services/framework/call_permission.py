@@ -17,8 +17,8 @@ def check_permission(
     Raises InsufficientScopeError, and OtherCallError if the tool does more than read and the token
     was minted for something else than this call.
     """
-    verifier.require_tool_scope(caller, tool.scope, read_only=tool.is_read_only)
-    if tool.is_read_only:
+    verifier.require_tool_scope(caller, tool.scope, read_only=tool.reads_only)
+    if tool.reads_only:
         return
     if caller.args != argument_digest(arguments) or caller.call not in (None, key):
         raise verifier.other_call()

@@ -8,13 +8,13 @@ from typing import Any
 
 from alembic.util import CommandError
 from flask import Flask
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, event, literal, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from tool_services.framework.migrations import upgrade_schema
+from tool_services.framework.migrations import has_migrations, upgrade_schema
+from tool_services.framework.once import make_ledger
 from tool_services.framework.private_files import keep_database_private, make_private_folder
 from tool_services.framework.samples import Sample, add_seed_command, load_samples
 from tool_services.framework.settings import stop
@@ -30,22 +30,34 @@ def open_database(
     setting: str,
     url: str,
     samples: Sequence[Sample],
+    has_ledger: bool = False,
 ) -> None:
     """Connect the app, upgrade the tables, and load `samples` into empty ones.
 
-    The migrations are in `migrations/` in the app's package. Adds the commands `db` and `seed`.
-    If the database can't be opened, the program stops with a sentence that names `setting`.
+    `has_ledger` says whether the service has tools that are done once per key.
+
+    The migrations are in `migrations/versions/` in the app's folder. Adds the command `seed`. If
+    the database can't be opened, the program stops with a sentence that names `setting`.
     """
+    folder = Path(app.root_path)
+    if not has_migrations(folder):
+        name = folder.name
+        stop(f"The tables of {name} are in no migration. Run make migration SERVICE={name}.")
     try:
         _connect(app, database, make_url(url))
-        folder = str(Path(app.root_path) / "migrations")
-        Migrate(app, database, directory=folder, render_as_batch=True)
         with app.app_context():
-            _prepare_tables(database, samples)
+            _prepare_tables(database, folder, samples, has_ledger)
     except (SQLAlchemyError, CommandError, ImportError, OSError) as error:
         reason = getattr(error, "orig", None) or error
         stop(f"The database in {setting} can't be opened: {reason}. Change {setting}.")
     add_seed_command(app, database, samples)
+
+
+def check_tables(database: SQLAlchemy | None) -> None:
+    """Read from a table, if the service has any. Raises a SQLAlchemyError if that fails."""
+    if database is not None:
+        table = database.metadata.sorted_tables[0]
+        database.session.scalar(select(literal(1)).select_from(table).limit(1))
 
 
 def _connect(app: Flask, database: SQLAlchemy, url: URL) -> None:
@@ -81,7 +93,9 @@ def _set_pragmas(connection: Any, _record: object) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _prepare_tables(database: SQLAlchemy, samples: Sequence[Sample]) -> None:
+def _prepare_tables(
+    database: SQLAlchemy, folder: Path, samples: Sequence[Sample], has_ledger: bool
+) -> None:
     """Upgrade and fill the tables. Processes that start at once wait for each other.
 
     One that waited for too long, or was overtaken by a newer version's upgrade, tries again.
@@ -94,5 +108,7 @@ def _prepare_tables(database: SQLAlchemy, samples: Sequence[Sample]) -> None:
     ):
         with attempt:
             database.session.rollback()
-            upgrade_schema(database)
+            upgrade_schema(database, folder)
+            if has_ledger:
+                make_ledger(database)
             load_samples(database, samples)

@@ -26,35 +26,42 @@ _LIKELY, _LONG = 0.88, 6
 
 @cache
 def all_settings() -> frozenset[str]:
-    """Return the names of every process's settings: those that `.env.example` explains."""
+    """Return the names of the settings that `.env.example` explains.
+
+    Each tool service has more, which follow from its folder.
+    """
     return frozenset(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", _EXAMPLE.read_text(), re.MULTILINE))
 
 
 def unknown_settings(own: Iterable[str] = (), file: Path = Path(".env")) -> list[str]:
     """Return a sentence for each name in `file` that is no setting, and how to mend it.
 
-    `own` are the caller's settings, which `.env.example` need not explain; the case is ignored.
+    `own` are the tool services' settings, which `.env.example` doesn't list; the case is ignored.
     """
     known = all_settings().union(name.upper() for name in own)
     return [
-        _sentence(name, _nearest(name, 0.6))
+        _sentence(name, _nearest(name, known, 0.6))
         for name in dotenv_values(file)
         if name.upper() not in known and not name.upper().startswith(_FLASK)
     ]
 
 
-@cache
-def warn_of_typing_mistakes() -> None:
+def warn_of_typing_mistakes(own: Iterable[str] = ()) -> None:
     """Log each environment variable whose name is nearly that of a setting, once in a process."""
+    _warn(all_settings().union(name.upper() for name in own))
+
+
+@cache
+def _warn(known: frozenset[str]) -> None:
     for name in os.environ:
-        if len(name) >= _LONG and name.upper() not in all_settings():
-            meant = _nearest(name, _LIKELY)
+        if len(name) >= _LONG and name.upper() not in known:
+            meant = _nearest(name, known, _LIKELY)
             if meant:
                 log.warning("%s in the environment isn't a setting; did you mean %s?", name, meant)
 
 
-def _nearest(name: str, likeness: float) -> str | None:
-    return next(iter(get_close_matches(name.upper(), all_settings(), 1, likeness)), None)
+def _nearest(name: str, known: frozenset[str], likeness: float) -> str | None:
+    return next(iter(get_close_matches(name.upper(), known, 1, likeness)), None)
 
 
 def _sentence(name: str, meant: str | None) -> str:

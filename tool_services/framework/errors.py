@@ -10,6 +10,7 @@ ServiceError
 ├── UnknownToolError           404  no tool has this name
 ├── NotAcceptableError         406  the client doesn't accept JSON
 ├── IdempotencyConflictError   409  the key was used before, with other arguments
+├── CallUnknownError           409  a process died that may have done the call
 ├── NotJsonError               415  the body isn't declared as JSON
 ├── InvalidArgumentsError      422  the arguments don't fit the tool's schema
 ├── UpstreamUnavailableError   502  a service that this one needs is down or answers wrongly
@@ -109,6 +110,14 @@ class NotAcceptableError(ServiceError):
 class IdempotencyConflictError(ServiceError):
     status = 409
     code = "idempotency_conflict"
+
+
+class CallUnknownError(ServiceError):
+    status = 409
+    code = "call_unknown"
+
+    def __init__(self) -> None:
+        super().__init__("This may have been done already, or not. It is not done again by itself.")
 
 
 class NotJsonError(ServiceError):

@@ -30,13 +30,13 @@ LONGEST_QUOTE = 60
 class ServiceInfo:
     """A service's description of itself.
 
-    `package` is the Python package with its templates and migrations. `audience` is the URL that
-    its tokens carry. `capabilities` are endpoints beside the tools, such as an outbox.
+    `instructions` are for models. `audience` is the URL that its tokens carry. `capabilities` are
+    endpoints beside the tools, such as an outbox.
     """
 
     name: str
-    package: str
     description: str
+    instructions: str
     audience: str
     capabilities: Mapping[str, bool] = field(default_factory=dict)
 
@@ -97,14 +97,13 @@ def _add_calls(
         record.tool = tool.name
         caller = with_idempotency_key(caller)
         check_permission(verifier, caller, tool, arguments, caller.idempotency_key)
-        output = tool.call(arguments, caller)
-        return jsonify(result=output.result.as_json())
+        return jsonify(result=tool.call(arguments, caller).as_json())
 
     @app.post("/tools/preview")
     def preview_call() -> Response:
         caller = verifier.verify(request.headers.get("Authorization"), CALL_SCOPE)
         tool, arguments = _read_call(by_name)
-        parts = tool.preview(arguments, caller)
+        parts = tool.show_preview(arguments, caller)
         return jsonify(content=[part.content_block(info.name) for part in parts])
 
 

@@ -61,7 +61,7 @@ def _mcp_server(info: ServiceInfo, tools: Sequence[Tool]) -> McpServer:
     return McpServer(
         name=info.name,
         version=__version__,
-        instructions=info.description,
+        instructions=info.instructions,
         tools={tool.name: tool for tool in tools},
         extensions={f"homestream/{name}": {} for name, is_offered in offered.items() if is_offered},
         with_idempotency_key=with_idempotency_key,

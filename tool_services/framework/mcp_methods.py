@@ -16,9 +16,9 @@ from tool_services.framework.call_log import begin_call
 from tool_services.framework.error_responses import database_away
 from tool_services.framework.errors import ServiceError
 from tool_services.framework.mcp_messages import LONGEST_QUOTE, SUPPORTED_VERSIONS, Message
-from tool_services.framework.schemas import JsonObject
+from tool_services.framework.schemas import JsonObject, ToolResult
 from tool_services.framework.tokens import Caller
-from tool_services.framework.tools import Tool, ToolOutput
+from tool_services.framework.tools import Tool
 
 TOOL_LIST_TTL_MS = 60_000
 # A service has no prompts or resources. Many clients ask without looking at the capabilities.
@@ -117,10 +117,10 @@ class McpServer:
         record.status = failure.status
         return {"content": [_text_block(failure.message)], "isError": True}
 
-    def _call_result(self, output: ToolOutput) -> JsonObject:
-        result = output.result.as_json()
+    def _call_result(self, output: ToolResult) -> JsonObject:
+        result = output.as_json()
         text = _text_block(json.dumps(result, ensure_ascii=False))
-        parts = [part.content_block(self.name) for part in output.render()]
+        parts = [part.content_block(self.name) for part in output.shown()]
         if parts:
             text["annotations"] = {"audience": ["assistant"]}
         return {"content": [text, *parts], "structuredContent": result, "isError": False}

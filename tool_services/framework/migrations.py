@@ -1,31 +1,65 @@
-"""Upgrade a service's tables, one process at a time, when the service starts."""
+"""A service's tables: upgraded when it starts, one process at a time, and changed by one command.
+
+Each service has its migrations in `migrations/versions/`. What Alembic needs beside them is in
+`migration_env/`, for all services.
+"""
 
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from flask import current_app
+from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, func, select
+
+from tool_services.framework.service import Service
 
 logger = logging.getLogger("tool_services.database")
 
 # Any number does, as long as all processes use the same one.
 _ADVISORY_LOCK = 4_711_001
+_ENVIRONMENT = Path(__file__).parent / "migration_env"
 
 
-def upgrade_schema(database: SQLAlchemy) -> None:
-    """Bring the current app's tables to the newest revision that this version knows.
+def migrations_of(folder: Path, database: SQLAlchemy) -> Config:
+    """Return Alembic's settings for the service in this folder."""
+    config = Config()
+    options = {
+        "script_location": str(_ENVIRONMENT),
+        "version_locations": str(_versions(folder)),
+        "path_separator": "newline",
+        "file_template": "%(rev)s_%(slug)s",
+    }
+    for name, value in options.items():
+        config.set_main_option(name, value.replace("%", "%%"))
+    config.attributes["database"] = database
+    return config
+
+
+def _versions(folder: Path) -> Path:
+    return folder / "migrations" / "versions"
+
+
+def has_migrations(folder: Path) -> bool:
+    """Return whether the service in this folder has any migration."""
+    return any(_versions(folder).glob("*.py"))
+
+
+def upgrade_schema(database: SQLAlchemy, folder: Path) -> None:
+    """Bring the tables to the newest revision that this version of the service knows.
 
     During an upgrade of many machines, another one may already have migrated the database. A
     revision that this version doesn't know is accepted, with a warning: a migration must leave
     the tables usable for the version before it.
     """
-    config: Config = current_app.extensions["migrate"].migrate.get_config()
+    config = migrations_of(folder, database)
     scripts = ScriptDirectory.from_config(config)
     with database.engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
@@ -34,28 +68,72 @@ def upgrade_schema(database: SQLAlchemy) -> None:
         logger.warning(
             "The database has revision %s, which is newer than this version of %s knows."
             " It is used as it is. Upgrade this machine soon.",
-            *(current, current_app.import_name),
+            *(current, folder.name),
         )
     elif current != scripts.get_current_head():
         command.upgrade(config, "head")
 
 
+def write_migration(service: Service, message: str) -> Path | None:
+    """Write a migration for what the service's models have and its migrations have not.
+
+    Return its file, or None if there is nothing to change.
+    """
+    database: SQLAlchemy = service.load(service.database)
+    versions = _versions(service.folder)
+    versions.mkdir(parents=True, exist_ok=True)
+    number = 1 + sum(1 for _ in versions.glob("*.py"))
+    config = migrations_of(service.folder, database)
+    with TemporaryDirectory() as folder:
+        app = Flask(service.package, root_path=folder, instance_path=folder)
+        app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{folder}/tables.db"
+        database.init_app(app)
+        with app.app_context():
+            command.upgrade(config, "head")
+            written: Any = command.revision(
+                *(config, message),
+                autogenerate=True,
+                rev_id=f"{number:04}",
+                process_revision_directives=_write_no_empty_one,
+            )
+            database.engine.dispose()
+    return Path(written.path) if written else None
+
+
+def _write_no_empty_one(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    if directives[0].upgrade_ops.is_empty():
+        directives.clear()
+
+
 def run_migrations() -> None:
-    """Run the migrations of the current app: what each `migrations/env.py` calls.
+    """Run migrations, or compare them with the models: what `migration_env/env.py` calls.
 
     Other processes wait, and either all migrations are applied or none.
     """
-    migrate = current_app.extensions["migrate"]
-    with migrate.db.engine.connect() as connection:
+    database: SQLAlchemy = context.config.attributes["database"]
+    with database.engine.connect() as connection:
         begin_exclusive(connection)
         context.configure(
             connection=connection,
-            target_metadata=migrate.db.metadata,
+            target_metadata=database.metadata,
             transactional_ddl=True,
-            **migrate.configure_args,
+            render_as_batch=True,
+            include_object=_is_in_models,
+            compare_type=_differs,
         )
         context.run_migrations()
         connection.commit()
+
+
+def _is_in_models(_object: Any, _name: Any, kind: str, reflected: bool, model: Any) -> bool:
+    """Return False for a table that no model has: a search index, or an older version's."""
+    return not (kind == "table" and reflected and model is None)
+
+
+def _differs(_context: Any, _found: Any, _model: Any, found_type: Any, model_type: Any) -> Any:
+    """Return False for types that SQLite stores alike, and None to have Alembic compare them."""
+    alike = found_type._type_affinity is model_type._type_affinity
+    return False if alike else None
 
 
 def begin_exclusive(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any, TypeVar
 
@@ -18,6 +19,8 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import core_schema
+
+from tool_services.framework.display import DisplayPart
 
 JsonObject = dict[str, Any]
 
@@ -50,8 +53,12 @@ class ToolResult(BaseModel):
         """Return the result as a JSON object."""
         return self.model_dump(mode="json", by_alias=True)
 
+    def shown(self) -> Sequence[DisplayPart]:
+        """Return what people see of it. Called only where people will see it."""
+        return ()
 
-class _NotNull:
+
+class NotNull:
     """Refuses null for an argument that may be left out."""
 
     def __get_pydantic_core_schema__(
@@ -95,7 +102,7 @@ def _distinct(values: list[str]) -> list[str]:
 
 
 T = TypeVar("T")
-Omittable = Annotated[T | None, _NotNull()]
+Omittable = Annotated[T | None, NotNull()]
 """An argument that may be left out; it is None then. The schema doesn't allow null."""
 
 ACCEPT_ZERO_FRACTION = BeforeValidator(_whole)

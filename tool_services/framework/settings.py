@@ -71,7 +71,7 @@ def load_settings(kind: type[Settings]) -> Settings:
     """Read the settings. A bad one ends the program with a sentence on stderr."""
     if unknown := unknown_settings(kind.model_fields):
         stop("\n".join(unknown))
-    warn_of_typing_mistakes()
+    warn_of_typing_mistakes(kind.model_fields)
     try:
         return kind()
     except ValidationError as error:

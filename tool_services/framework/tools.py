@@ -1,125 +1,186 @@
-"""A tool as a value: its name, its schemas, and the function that answers a call."""
+"""A tool: a function with type hints, and what a model and the app are told about it."""
 
 from __future__ import annotations
 
+import inspect
+import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal, TypedDict
+from typing import Self
 
+from pydantic.alias_generators import to_camel
+
+from tool_services.framework.argument_digest import argument_digest
 from tool_services.framework.arguments import read_arguments
+from tool_services.framework.display import DisplayPart
+from tool_services.framework.once import Call, do_once
+from tool_services.framework.running import running
 from tool_services.framework.schemas import JsonObject, ToolArguments, ToolResult
-from tool_services.framework.scopes import SCOPE_META_KEY
+from tool_services.framework.scopes import EXAMPLES_META_KEY, SCOPE_META_KEY, act_scope, read_scope
+from tool_services.framework.signatures import Signature, read_signature, result_type
 from tool_services.framework.tokens import Caller
 
-
-@dataclass(frozen=True)
-class DisplayPart:
-    """Something for people to look at, while the result is for the model.
-
-    `name` is a file name. HTML may use the classes that docs/tools.md lists, and images with
-    data: URLs. The app removes everything else.
-    """
-
-    name: str
-    media_type: Literal["text/html", "text/csv"]
-    text: str
-
-    def content_block(self, service: str) -> JsonObject:
-        """Return the part as a content block of the Model Context Protocol."""
-        return {
-            "type": "resource",
-            "resource": {
-                "uri": f"ui://{service}/{self.name}",
-                "mimeType": self.media_type,
-                "text": self.text,
-            },
-            "annotations": {"audience": ["user"]},
-        }
+Function = Callable[..., ToolResult]
+Preview = Callable[..., Sequence[DisplayPart]]
 
 
-def _nothing() -> Sequence[DisplayPart]:
-    return ()
-
-
-@dataclass(frozen=True)
-class ToolOutput:
-    """The outcome of a call.
-
-    `render` makes the display parts. It is called only where people will see them.
-    """
-
-    result: ToolResult
-    render: Callable[[], Sequence[DisplayPart]] = _nothing
-
-
-class Annotations(TypedDict):
-    """Hints of the Model Context Protocol on the effects of a call."""
-
-    title: str
-    readOnlyHint: bool
-    idempotentHint: bool
-    destructiveHint: bool
-    openWorldHint: bool
-
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Tool:
-    """A tool.
+    """A function as a tool. Made by the decorator `tool`, which explains the fields.
 
-    `handler(arguments, caller)` gets an `arguments_type`. It returns an output whose result is a
-    `result_type`, or raises a ServiceError. `previewer` takes the same and shows what a call
-    would do, without doing it. A client must have all `client_capabilities` of the Model Context
-    Protocol to call the tool.
-
-    A call's token must grant `scope`, named for what the tool does: `listings:read`. `peer_scopes`
-    are those that the tool needs at other services.
+    `name` is what models call it, `title` what people see. `scope` is filled in by the service
+    that offers the tool, unless it names one.
     """
 
+    function: Function
     name: str
+    title: str
     description: str
-    arguments_type: type[ToolArguments]
+    signature: Signature = field(repr=False)
     result_type: type[ToolResult]
-    annotations: Annotations
-    handler: Callable[[Any, Caller], ToolOutput]
-    previewer: Callable[[Any, Caller], Sequence[DisplayPart]] | None = None
-    client_capabilities: tuple[str, ...] = ()
-    scope: str = field(kw_only=True)
+    reads_only: bool = False
+    once_per_key: bool = False
+    repeatable: bool = False
+    reaches_out: bool = False
+    destroys: bool = False
+    examples: tuple[str, ...] = ()
+    scope: str = ""
     peer_scopes: tuple[str, ...] = ()
+    client_capabilities: tuple[str, ...] = ()
+    previewer: tuple[Preview, Signature] | None = None
+
+    def preview(self, function: Preview) -> Preview:
+        """Let a function show what a call would do, without doing it: `@open_ticket.preview`.
+
+        It has the parameters of the tool, and returns display parts.
+        """
+        signature = read_signature(function)
+        if signature.arguments_type.model_fields.keys() != self.arguments_type.model_fields.keys():
+            raise TypeError(f"{function.__qualname__} must have the parameters of {self.name}.")
+        self.previewer = (function, signature)
+        return function
+
+    def of_service(self, service: str) -> Self:
+        """Return the tool as the service with this name offers it."""
+        own = read_scope(service) if self.reads_only else act_scope(service, self.name)
+        return replace(self, scope=self.scope or own)
 
     @property
-    def is_read_only(self) -> bool:
-        return self.annotations["readOnlyHint"]
+    def arguments_type(self) -> type[ToolArguments]:
+        return self.signature.arguments_type
 
     @cached_property
     def definition(self) -> JsonObject:
         """The tool as a list of tools contains it."""
+        meta: JsonObject = {SCOPE_META_KEY: " ".join((self.scope, *self.peer_scopes))}
+        if self.examples:
+            meta[EXAMPLES_META_KEY] = list(self.examples)
         return {
             "name": self.name,
-            "title": self.annotations["title"],
+            "title": self.title,
             "description": self.description,
             "inputSchema": self.arguments_type.json_schema(),
             "outputSchema": self.result_type.json_schema(),
-            "annotations": dict(self.annotations),
-            "_meta": {SCOPE_META_KEY: " ".join((self.scope, *self.peer_scopes))},
+            "annotations": {
+                "title": self.title,
+                "readOnlyHint": self.reads_only,
+                "idempotentHint": self.reads_only or self.once_per_key or self.repeatable,
+                "destructiveHint": self.destroys,
+                "openWorldHint": self.reaches_out,
+            },
+            "_meta": meta,
         }
 
-    def call(self, arguments: object, caller: Caller) -> ToolOutput:
+    def call(self, arguments: object, caller: Caller) -> ToolResult:
         """Check the arguments and run the tool. Raises ServiceError."""
-        return self.handler(read_arguments(self.arguments_type, arguments), caller)
+        checked = read_arguments(self.arguments_type, arguments)
+        values = self.signature.values(checked, caller)
+        if not self.once_per_key:
+            return self.function(**values)
+        digest = argument_digest(checked.model_dump(mode="json"))
+        call = Call(
+            *(caller.user_id, self.name, caller.idempotency_key or uuid.uuid4().hex, digest),
+            seconds=running().settings.tool_timeout,
+            reaches_out=self.reaches_out,
+        )
+        result = do_once(running().database, call, lambda: self.function(**values).as_json())
+        return self.result_type.model_validate(result)
 
-    def preview(self, arguments: object, caller: Caller) -> Sequence[DisplayPart]:
+    def show_preview(self, arguments: object, caller: Caller) -> Sequence[DisplayPart]:
         """Check the arguments and show what a call would do. Raises ServiceError."""
         checked = read_arguments(self.arguments_type, arguments)
-        return self.previewer(checked, caller) if self.previewer else ()
+        if self.previewer is None:
+            return ()
+        function, signature = self.previewer
+        return function(**signature.values(checked, caller))
 
 
-def read_only(title: str) -> Annotations:
-    """Return the annotations of a tool that only reads what its service knows."""
-    return Annotations(
-        title=title,
-        readOnlyHint=True,
-        idempotentHint=True,
-        destructiveHint=False,
-        openWorldHint=False,
-    )
+def tool(
+    *,
+    title: str = "",
+    reads_only: bool = False,
+    ask_first: bool | None = None,
+    once_per_key: bool = False,
+    repeatable: bool = False,
+    reaches_out: bool = False,
+    destroys: bool = False,
+    examples: Sequence[str] = (),
+    scope: str = "",
+    peer_scopes: Sequence[str] = (),
+    client_capabilities: Sequence[str] = (),
+) -> Callable[[Function], Tool]:
+    """Make a tool of a function.
+
+    Its parameters are the arguments, in camelCase for the model: type hints say what is allowed,
+    and a text or a pydantic Field in `Annotated` what they mean. One parameter may be a
+    ToolArguments with all of them instead. A parameter of the type Caller is given who calls. It
+    returns a ToolResult. The first paragraph of its docstring is for the model. People see `title`,
+    or the function's name as words.
+
+    A tool that doesn't say `reads_only` waits for its person's approval; `ask_first=True` says so
+    to readers of the code. With `once_per_key` a repeated call returns the first one's result; then
+    the function must not commit. `repeatable` is for a function that recognises a repeated call by
+    `caller.idempotency_key` itself. `reaches_out` says that it does what no transaction undoes,
+    such as sending something, and `destroys` that it deletes. `examples` are questions for which a
+    model calls it. `scope` is what a call's token needs, if not `<service>:read` or
+    `<service>:<tool>`; `peer_scopes` are needed at other services. A client must have all
+    `client_capabilities` of the Model Context Protocol.
+    """
+    if reads_only and (ask_first or once_per_key):
+        raise TypeError("A tool that only reads is neither asked first nor done once per key.")
+    if not reads_only and ask_first is False:
+        raise TypeError("A tool that changes something is asked first. See the setting APPROVALS.")
+
+    def make(function: Function) -> Tool:
+        words = function.__name__.replace("_", " ").strip()
+        return Tool(
+            function=function,
+            name=to_camel(function.__name__),
+            title=title or words[:1].upper() + words[1:],
+            description=_description(function),
+            signature=read_signature(function),
+            result_type=result_type(function),
+            reads_only=reads_only,
+            once_per_key=once_per_key,
+            repeatable=repeatable,
+            reaches_out=reaches_out,
+            destroys=destroys,
+            examples=tuple(examples),
+            scope=scope,
+            peer_scopes=tuple(peer_scopes),
+            client_capabilities=tuple(client_capabilities),
+        )
+
+    return make
+
+
+def _description(function: Function) -> str:
+    """Return the first paragraph of the docstring. Raises TypeError if there is none."""
+    text = inspect.getdoc(function) or ""
+    paragraph = " ".join(text.partition("\n\n")[0].split())
+    if not paragraph:
+        raise TypeError(
+            f"{function.__qualname__} needs a docstring that tells models what it does."
+        )
+    return paragraph

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from flask import render_template
 
 from tool_services.framework.charts import data_url
-from tool_services.framework.tools import DisplayPart
+from tool_services.framework.display import DisplayPart
 from tool_services.listings.home import Home
 
 # More homes than these are hard to compare at a glance.

@@ -10,14 +10,12 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy import select
 
 from tool_services.framework.arguments import read_arguments
+from tool_services.framework.running import verify_reader
 from tool_services.framework.schemas import ToolArguments
-from tool_services.framework.scopes import CALL_SCOPE
-from tool_services.framework.tokens import TokenVerifier
 from tool_services.listings.errors import UnknownListingError
 from tool_services.listings.home import Home
 from tool_services.listings.listing_ids import ListingIds, normalize_ids
 from tool_services.listings.models import Listing, db
-from tool_services.listings.scopes import READ_SCOPE
 
 MAX_SUGGESTIONS = 5
 
@@ -26,13 +24,12 @@ class _Ids(ToolArguments):
     listing_ids: ListingIds
 
 
-def add_lookup_endpoint(app: Flask, verifier: TokenVerifier) -> None:
+def add_lookup_endpoint(app: Flask) -> None:
     """Add GET /listings?ids=L001,L002 for other services."""
 
     @app.get("/listings")
     def show_listings() -> Response:
-        caller = verifier.verify(request.headers.get("Authorization"), CALL_SCOPE)
-        verifier.require_tool_scope(caller, READ_SCOPE)
+        verify_reader()
         ids = normalize_ids([part for part in request.args.get("ids", "").split(",") if part])
         listings = listings_by_id(read_arguments(_Ids, {"listingIds": ids}).listing_ids)
         return jsonify(listings=[Home.of(listing).as_json() for listing in listings])

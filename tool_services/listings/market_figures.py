@@ -11,12 +11,10 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy import ColumnElement, extract, func, select
 
 from tool_services.framework.errors import InvalidArgumentsError
-from tool_services.framework.scopes import CALL_SCOPE
-from tool_services.framework.tokens import TokenVerifier
+from tool_services.framework.running import verify_reader
 from tool_services.listings.area_names import find_area
 from tool_services.listings.errors import UnknownAreaError
 from tool_services.listings.models import Area, ListingHistory, db
-from tool_services.listings.scopes import READ_SCOPE
 
 YEAR = timedelta(days=365)
 MAX_AREA_CHARS = 100
@@ -27,13 +25,12 @@ MAX_PRICE_BANDS = 7
 Conditions = tuple[ColumnElement[bool], ...]
 
 
-def add_market_endpoint(app: Flask, verifier: TokenVerifier) -> None:
+def add_market_endpoint(app: Flask) -> None:
     """Add GET /market?area=Portland, OR for other services."""
 
     @app.get("/market")
     def show_market() -> Response:
-        caller = verifier.verify(request.headers.get("Authorization"), CALL_SCOPE)
-        verifier.require_tool_scope(caller, READ_SCOPE)
+        verify_reader()
         name = request.args.get("area", "")[:MAX_AREA_CHARS]
         if "\0" in name:
             raise InvalidArgumentsError("area must not contain the character NUL.")

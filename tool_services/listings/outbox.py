@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify
 from sqlalchemy import Select, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from tool_services.framework.errors import IdempotencyConflictError
+from tool_services.framework.running import verify_caller
 from tool_services.framework.schemas import JsonObject
 from tool_services.framework.timestamps import iso_utc
-from tool_services.framework.tokens import TokenVerifier
 from tool_services.listings.errors import TooManyReportsError
 from tool_services.listings.models import Delivery, OutboxMessage, db
 from tool_services.listings.report_limits import ReportLimits
@@ -24,19 +24,19 @@ _PUBLIC_STATES: dict[Delivery, str] = {
 }
 
 
-def add_outbox_endpoint(app: Flask, verifier: TokenVerifier) -> None:
+def add_outbox_endpoint(app: Flask) -> None:
     """Add GET /outbox, the caller's own messages, newest first, and DELETE /outbox."""
 
     @app.get("/outbox")
     def show_outbox() -> Response:
-        caller = verifier.verify(request.headers.get("Authorization"), OUTBOX_SCOPE)
+        caller = verify_caller(OUTBOX_SCOPE)
         own = select(OutboxMessage).filter_by(UserId=caller.user_id)
         newest = own.order_by(OutboxMessage.Id.desc()).limit(MAX_MESSAGES)
         return jsonify(messages=list(map(_as_json, db.session.scalars(newest))))
 
     @app.delete("/outbox")
     def erase_outbox() -> Response:
-        caller = verifier.verify(request.headers.get("Authorization"), ERASE_SCOPE)
+        caller = verify_caller(ERASE_SCOPE)
         db.session.execute(delete(OutboxMessage).where(OutboxMessage.UserId == caller.user_id))
         db.session.commit()
         return jsonify(messages=[])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-READ_SCOPE = "listings:read"
 SEND_SCOPE = "reports:send"
 OUTBOX_SCOPE = "outbox:read"
 ERASE_SCOPE = "outbox:erase"

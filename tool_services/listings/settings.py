@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from tool_services.framework.mail import DEFAULT_SENDER, MailServer, Sender, SmtpUrl
-from tool_services.framework.settings import Port, ServiceSettings, Url, on_loopback, sqlite_file
+from tool_services.framework.settings import ServiceSettings
 
 # The share of a tool call's time that sending an e-mail may take.
 MAIL_TIMEOUT_SHARE = 0.7
@@ -16,9 +16,6 @@ MAIL_TIMEOUT_SHARE = 0.7
 class ListingsSettings(ServiceSettings):
     """The settings that this service adds."""
 
-    listings_port: Port = 8001
-    listings_url: Url = on_loopback("listings_port")
-    listings_database_url: str = sqlite_file("listings.db")
     smtp_url: SmtpUrl = None
     smtp_from: Sender = DEFAULT_SENDER
 

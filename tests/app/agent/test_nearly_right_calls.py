@@ -117,7 +117,7 @@ def test_a_call_that_came_to_nothing_is_no_example_in_later_turns(
     assert len([m for m in told(model) if m["role"] == "tool"]) == 4
     assert "many" in page(alice, first)
     alice.ask("Two", first[0].json["conversationId"]).until("done")
-    _, question, turn, result, answer, asked = told(model)
+    _, _, question, turn, result, answer, asked = told(model)
     assert [question["content"], answer["content"], asked["content"]] == ["One", "Three.", "Two"]
     assert turn["content"] == "Let me see."
     assert [one["function"]["arguments"] for one in turn["tool_calls"]] == ["{}"]

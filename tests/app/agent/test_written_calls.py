@@ -69,7 +69,7 @@ def test_a_written_call_is_made_and_its_text_is_shown_to_nobody(
     messages = alice.ask("x").until("done")
     assert text_of(messages) == "One."
     assert results(model)[0]["notes"] == ["first"]
-    turn = told(model)[2]
+    turn = told(model)[3]
     assert turn["content"] in (None, "")
     [called] = turn["tool_calls"]
     assert json.loads(called["function"]["arguments"]) == {"text": "first"}

@@ -55,6 +55,20 @@ def test_each_endpoints_text_is_read(
 
 
 @pytest.mark.parametrize(
+    "details",
+    [{"prompt_tokens_details": {"cached_tokens": 30, "audio": 0}}, {"prompt_cache_hit_tokens": 30}],
+)
+def test_tokens_that_the_endpoint_had_read_before_are_counted(
+    model: ScriptedModel, ask: Ask, details: dict[str, Any]
+) -> None:
+    usage = {"prompt_tokens": 40, "completion_tokens": 2, "total_tokens": 42} | details
+    counts = json.dumps({"choices": [], "usage": usage})
+    said = event({"content": "Hi"}) + event({}, "stop") + f"data: {counts}\n\n".encode() + DONE
+    model.script(raw_bytes([said]))
+    assert ask()[1].usage == Usage(40, 2, 42, cached_tokens=30)
+
+
+@pytest.mark.parametrize(
     ("name", "calls"),
     [
         ("openai-tools", CALLS),
@@ -154,3 +168,18 @@ def test_thoughts_of_any_shape_are_thoughts(model: ScriptedModel, ask: Ask, thou
     thought = f'data: {{"choices": [{{"delta": {{"reasoning": {thoughts}}}}}]}}\n\n'.encode()
     model.script(raw_bytes([thought, event({"content": "Yes"}), event({}, "stop"), DONE]))
     assert ask()[1].text == "Yes"
+
+
+def test_a_reply_that_reaches_its_limit_says_so(model: ScriptedModel, ask: Ask) -> None:
+    model.script(text("Half an", finish_reason="length"), text("A whole one."))
+    assert ask()[1].cut_off
+    assert not ask()[1].cut_off
+
+
+def test_a_limit_that_leaves_no_room_for_an_answer_is_told_to_be_raised(
+    model: ScriptedModel, build: Build
+) -> None:
+    model.script(text(finish_reason="length"))
+    _, problem = failure(build())
+    assert (problem.code, problem.retryable) == ("model_no_room", False)
+    assert "MAX_TOKENS" in problem.message

@@ -172,6 +172,20 @@ def test_silence_before_the_first_token_is_tried_again_and_then_reported(
     eventually(lambda: all(request.disconnected.is_set() for request in model.requests))
 
 
+def test_a_first_chunk_without_a_word_is_a_sign_of_life(model: ScriptedModel, ask: Ask) -> None:
+    role = event({"role": "assistant", "content": ""})
+    model.script(raw_bytes([*[role] * 4, event({"content": "Yes"}), event({}, "stop")], 0.5))
+    assert ask(attempts=1, first_token_timeout=1.5)[1].text == "Yes"
+
+
+def test_silence_after_a_first_chunk_without_a_word_is_tried_again(
+    model: ScriptedModel, build: Build
+) -> None:
+    model.script(stall_after())
+    _, problem = failure(build(first_token_timeout=0.2, attempts=2))
+    assert (problem.code, len(model.requests)) == ("model_timeout", 2)
+
+
 def test_comments_do_not_pass_for_a_first_token(model: ScriptedModel, build: Build) -> None:
     model.script(raw_bytes([b": PROCESSING\n\n"] * 1000, pace=0.02))
     _, problem = failure(build(first_token_timeout=0.2, attempts=1))

@@ -89,7 +89,12 @@ def test_json_has_every_event_in_order_with_its_id_and_pings_in_silence() -> Non
     assert messages[-1].json == {
         "status": "completed",
         "messageId": "m1",
-        "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+        "usage": {
+            "prompt_tokens": 1,
+            "completion_tokens": 2,
+            "total_tokens": 3,
+            "cached_tokens": 0,
+        },
     }
 
 

@@ -261,7 +261,7 @@ def test_a_retry_supersedes_the_failed_answer(alice: Person, model: ScriptedMode
     history = alice.api("GET", "/agents/chat-history").json()["messages"]
     assert [message["content"] for message in history] == ["Hello", "Whole"]
     told = model.requests[-1].body["messages"]
-    assert [message["role"] for message in told] == ["system", "user"]
+    assert [message["role"] for message in told] == ["system", "system", "user"]
 
 
 @pytest.mark.engines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import gevent.pool
 import pytest
@@ -13,10 +13,15 @@ from app.account_data import delete_due_accounts
 from app.auth import security_log
 from app.auth.passwords import hash_password, init_app
 from app.db.models import Message, SecurityEvent, User, db, utc_now
+from app.mail.letters import Letter
+from app.mail.queue import queue_mail
 from app.tools.outbox import read_outbox
 from tests.app.web.test_user_sessions import change, is_signed_in, sign_in_from
+from tests.support.mails import latest_link
 from tests.support.product import PASSWORD, Person, Product, eventually, form
 from tests.support.scripted_model import ScriptedModel, text, tool_call
+
+pytestmark = pytest.mark.shares_product
 
 NEW = "another long secret"
 
@@ -39,7 +44,6 @@ def change_password(person: Person, current: str) -> requests.Response:
 # The password
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("password", "reason"),
     [
@@ -61,6 +65,7 @@ def test_a_weak_password_is_refused_with_the_reason(
     assert reason.replace("'", "&#39;") in page.text
 
 
+@pytest.mark.own_product
 @pytest.mark.parametrize(
     "password", ["ten chars!", "home of nine cats " * 14, "пароль из слов", "🏠🏡🏘🏚🛖⛺🗼🕌🛕⛩"]
 )
@@ -77,7 +82,7 @@ def test_a_new_password_signs_out_everywhere_else(product: Product, alice: Perso
     assert answer.headers["Location"] == "/auth/profile?done=password"
     assert "Your password is changed" in alice.get("/auth/profile?done=password", headers=HTML).text
     assert not is_signed_in(product, other)
-    assert is_signed_in(product, alice.tokens["access_token"])
+    assert is_signed_in(product, alice.browser.cookies["access_token_cookie"])
     assert log_in(product, alice.email, PASSWORD) == 401
     assert log_in(product, alice.email, NEW) == 200
 
@@ -130,8 +135,7 @@ def test_a_new_password_needs_the_current_one(product: Product, alice: Person) -
     assert log_in(product, alice.email, NEW) == 200
 
 
-def test_giving_the_password_again_can_be_tried_only_so_often(product: Product) -> None:
-    alice = product.sign_up("Alice")
+def test_giving_the_password_again_can_be_tried_only_so_often(alice: Person) -> None:
     answers = [alice.post("/auth/confirm", password="wrong").status_code for _ in range(11)]
     assert answers == [403] * 10 + [429]
 
@@ -151,7 +155,6 @@ def test_a_person_changes_their_name(product: Product, alice: Person) -> None:
     assert "Alice &lt;b&gt;" in alice.get("/auth/profile", headers=HTML).text
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize("name", ["", "  ", "x" * 101, "Ali\nce"])
 def test_a_name_that_can_not_be_is_refused_beside_its_field(alice: Person, name: str) -> None:
     page = alice.post("/auth/name", name=name)
@@ -186,6 +189,7 @@ def test_a_stolen_refresh_token_is_in_the_log(product: Product, alice: Person) -
     assert events(alice)[:3] == ["new_device", "signed_in", "token_reused"]
 
 
+@pytest.mark.own_product
 def test_nobody_sees_the_log_of_another_account_but_an_admin(
     product: Product, alice: Person, mallory: Person
 ) -> None:
@@ -197,6 +201,7 @@ def test_nobody_sees_the_log_of_another_account_but_an_admin(
     assert events(mallory, "?all=1") == ["signed_up", "signed_up"]
 
 
+@pytest.mark.own_product
 def test_the_log_forgets_in_time(product: Product, alice: Person) -> None:
     old = {"kind": "signed_in", "user_id": alice.id, "address": "", "device": "", "detail": "old"}
     with product.app.app_context():
@@ -220,6 +225,7 @@ def test_nothing_changes_what_is_in_the_log(product: Product, alice: Person) -> 
 # Many at once
 
 
+@pytest.mark.own_product
 @pytest.mark.slow
 def test_a_log_in_waits_for_no_sign_ups(product: Product, alice: Person) -> None:
     init_app(product.app)  # with a hasher as strong as the real one
@@ -244,6 +250,7 @@ def test_a_log_in_waits_for_no_sign_ups(product: Product, alice: Person) -> None
     assert done == [303] * 24
 
 
+@pytest.mark.own_product
 def test_hashes_that_wait_are_bounded(product: Product, alice: Person) -> None:
     """Refuse instead of letting a queue of people grow without end."""
     init_app(product.app)
@@ -289,6 +296,30 @@ def test_a_person_downloads_all_that_there_is_of_them(
     assert "Mallory" not in file.text
 
 
+def test_the_download_lists_the_mails_to_a_person_without_the_links_in_them(
+    product: Product, alice: Person, mallory: Person
+) -> None:
+    confirmation = latest_link(product, alice.email)
+    for person in (alice, mallory):
+        form(product, "/auth/forgot", email=person.email)
+    with product.app.app_context():
+        for email in (alice.email, mallory.email):
+            queue_mail(email, Letter("To whoever has this address", "", False), None)
+        db.session.commit()
+    assert len(alice.get("/auth/download").json()["mails"]) == 2, "the address may be another's"
+    requests.post(confirmation)
+    file = alice.get("/auth/download")
+    listed = file.json()["mails"]
+    assert [mail["subject"] for mail in listed if "data of the account" not in mail["subject"]] == [
+        "To whoever has this address",
+        "Set a new password at Homestream",
+        "Confirm your address at Homestream",
+    ]
+    assert {(mail["recipient"], mail["status"]) for mail in listed} == {(alice.email, "kept")}
+    assert all(datetime.fromisoformat(mail["createdAt"]) for mail in listed)
+    assert "token" not in file.text
+
+
 @pytest.mark.parametrize("path", ["/auth/delete", "/auth/download"])
 def test_what_concerns_all_of_an_account_asks_for_the_password(
     product: Product, alice: Person, path: str
@@ -299,6 +330,7 @@ def test_what_concerns_all_of_an_account_asks_for_the_password(
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "password_needed")
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_an_account_is_deleted_a_week_later_with_all_that_it_has(
     product: Product, alice: Person, mallory: Person, model: ScriptedModel
@@ -338,6 +370,7 @@ def test_a_person_who_changes_their_mind_keeps_the_account(product: Product, ali
     assert "Keep my account" not in alice.get("/auth/profile", headers=HTML).text
 
 
+@pytest.mark.own_product
 def test_an_account_waits_for_a_service_that_is_away(product: Product, alice: Person) -> None:
     alice.post("/auth/delete")
     in_a_week(product, alice)

@@ -17,6 +17,8 @@ from tests.support.scripted_model import (
     tool_call,
 )
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 
 
@@ -42,7 +44,6 @@ def test_a_conversation_goes_on_by_its_id(alice: Person, model: ScriptedModel) -
     assert said == ["One", "Two"]
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("body", "status", "words"),
     [
@@ -148,6 +149,7 @@ def test_silence_is_filled_with_pings_that_a_script_can_see(
     assert [message.event for message in (next(iter(stream)), next(iter(stream)))] == ["ping"] * 2
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_after_the_log_was_dropped_the_text_comes_once_and_replaces(
     alice: Person, model: ScriptedModel

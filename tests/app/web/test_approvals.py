@@ -17,6 +17,8 @@ from tests.support.product import Message, Person, Product
 from tests.support.scripted_model import ScriptedModel, call, text, tool_call, tool_calls
 from tests.support.tool_services import ToolService
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 
 LETTER = {"notes": ["first"], "recipientEmail": "ann@example.com"}
@@ -87,6 +89,7 @@ def test_the_letter_is_open_to_read_wherever_it_is_decided(
         assert "<details" not in asked
 
 
+@pytest.mark.own_product
 def test_an_approval_of_an_older_version_is_asked_by_the_names_in_the_call(
     alice: Person, model: ScriptedModel
 ) -> None:
@@ -138,21 +141,17 @@ def test_what_was_changed_is_sent_and_the_model_knows(alice: Person, model: Scri
     assert "bob@example.com" in history
 
 
-def run_of(product: Product) -> str:
-    with product.app.app_context():
-        found: str | None = db.session.scalar(select(Run.id))
+def run_of(person: Person) -> str:
+    with person.product.app.app_context():
+        found: str | None = db.session.scalar(select(Run.id).filter_by(user_id=person.id))
     assert found
     return found
 
 
-def is_live(product: Product) -> bool:
-    with product.app.app_context():
-        return db.session.scalar(select(Run.id).where(Run.live)) is not None
-
-
 def conversation_of(person: Person) -> str:
     with person.product.app.app_context():
-        found: str | None = db.session.scalar(select(Run.conversation_id))
+        query = select(Run.conversation_id).filter_by(user_id=person.id)
+        found: str | None = db.session.scalar(query)
     assert found
     return found
 
@@ -208,6 +207,7 @@ def test_an_approval_belongs_to_who_asked(
     assert sent(alice) == []
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_an_approval_expires(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
@@ -223,6 +223,7 @@ def test_an_approval_expires(alice: Person, model: ScriptedModel) -> None:
     assert sent(alice) == []
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_one_that_is_late_by_a_hair_is_late(alice: Person, model: ScriptedModel) -> None:
     _, approval = waiting(alice, model)
@@ -234,7 +235,7 @@ def test_one_that_is_late_by_a_hair_is_late(alice: Person, model: ScriptedModel)
 
 def test_what_is_stopped_can_not_be_approved(alice: Person, model: ScriptedModel) -> None:
     stream, approval = waiting(alice, model)
-    assert alice.api("POST", f"/runs/{run_of(alice.product)}/stop").status_code == 200
+    assert alice.api("POST", f"/runs/{run_of(alice)}/stop").status_code == 200
     assert stream.until("done")[-1].json["status"] == "stopped"
     assert decide(alice, approval, decision="approve").status_code == 409
     assert alice.api("GET", approval["url"]).json()["status"] == "expired"

@@ -22,6 +22,8 @@ PUBLIC = {
         "/health",
         "/sse/health",
         "/csp-reports",
+        "/brand/colours.css",
+        "/brand/icon.svg",
         "/.well-known/jwks.json",
         "/.well-known/oauth-authorization-server",
         "/oauth/token",

@@ -16,11 +16,13 @@ from werkzeug.test import TestResponse
 
 from app.db.models import Base, Message, Run, User, db, to_person
 from app.rendering.displayed_messages import PAGE_LENGTH
-from app.runs.prompt import messages_for
+from app.runs.prompt import ServicesNow, messages_for
 from tests.app.web.test_conversations import Strict, finished
 from tests.support.long_conversations import long_conversation
 from tests.support.product import Person
 from tests.support.scripted_model import ScriptedModel, cut_after, endless, text
+
+pytestmark = pytest.mark.shares_product
 
 LONG = 2 * PAGE_LENGTH + 10
 FULL = list(range(1, LONG // 2 + 1))
@@ -104,7 +106,6 @@ def test_a_place_beyond_the_end_is_the_end(alice: Person) -> None:
     assert link(page, "Newer") is None
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize("before", ["", "x", "0", "-1", "1.5", "²", "9" * 10, "1" * 5000])
 def test_a_place_that_is_none_is_told_so(alice: Person, before: str) -> None:
     path = f"{have(alice, 4)}?before={before}"
@@ -260,7 +261,7 @@ def told(alice: Person, messages: int, budget: int) -> tuple[list[str], Cost]:
         ask_next(conversation, alice.id, messages)
         person = to_person(db.session.get_one(User, alice.id))
         with counted(app) as cost, app.test_request_context():
-            said = messages_for(person, conversation, messages + 2, budget, [])
+            said = messages_for(person, conversation, messages + 2, budget, ServicesNow())
     return [message.text for message in said if message.role == "user"], cost
 
 

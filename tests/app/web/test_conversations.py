@@ -23,6 +23,9 @@ from tests.support.scripted_model import (
     tool_call,
     tool_calls,
 )
+from tests.support.tool_services import ToolService
+
+pytestmark = pytest.mark.shares_product
 
 Start = Callable[..., Product]
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -82,6 +85,7 @@ def test_a_conversation_is_listed_by_its_first_question_and_opens_again(alice: P
         assert "Which notes of last week have a picture and a link to the…" in alice.get(page).text
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_everything_is_there_after_a_restart(product: Product, alice: Person) -> None:
     path = begin(alice, "Remember me")
@@ -197,6 +201,33 @@ def test_a_retry_takes_the_place_of_the_failed_answer(alice: Person, model: Scri
     assert "Whole" in page
 
 
+def test_an_answer_that_is_cut_off_at_its_limit_goes_on_by_a_plain_form_and_once(
+    alice: Person, model: ScriptedModel
+) -> None:
+    model.script(text("The first half", finish_reason="length"), text("The second."))
+    path = begin(alice)
+    cut_off = Strict(finished(alice, path))
+    assert "Cut off at the limit" in alice.get(path).text
+    forms = [at for at, (tag, to) in enumerate(cut_off.tags) if to.get("class") == "go-on"]
+    [(_, form), *inside] = cut_off.tags[forms[0] : forms[0] + 5]
+    fields = {str(to["name"]): str(to["value"]) for tag, to in inside if tag == "input"}
+    for _ in range(2):
+        pressed = alice.post(str(form["action"]), htmx=False, **fields)
+        assert pressed.headers["Location"] == f"{path}/live"
+    page = finished(alice, path)
+    assert "The first half" in page
+    assert page.count("The second.") == 1
+    assert model.requests[-1].body["messages"][-2]["content"] == "The first half"
+
+
+def test_programs_are_told_that_an_answer_was_cut_off(alice: Person, model: ScriptedModel) -> None:
+    model.script(text("The first half", finish_reason="length"))
+    events = alice.ask("Tell").until("done")
+    assert (events[-1].json["status"], events[-1].json["usage"] is None) == ("cut_off", False)
+    later = alice.resume(events[0].json["runId"]).until("done")
+    assert later[-1].json["status"] == "cut_off"
+
+
 # Without JavaScript
 
 
@@ -306,6 +337,34 @@ def test_what_was_sent_can_be_read_in_the_outbox_by_its_sender_alone(
     assert mallory.api("GET", "/outbox").json() == {"messages": []}
 
 
+@pytest.mark.own_product
+def test_the_start_page_offers_the_examples_of_the_tools_on_offer(
+    product: Product, alice: Person, start: Callable[..., Product]
+) -> None:
+    page = alice.get("/").text
+    assert '<button name="message" value="Which notes are there?">' in page
+    assert "Find my notes about &lt;b&gt;" in page
+    with ToolService(look=lambda _arguments: {}) as service:
+        service.told = lambda _name: {"_meta": {"homestream/examples": ["Look at this", "y" * 201]}}
+        ours = start(tool_services={"plain": service.url}).sign_up("Bob").get("/").text
+        assert "Look at this" in ours
+        assert "yyy" not in ours
+        theirs = start(tool_services={}, mcp_servers={"other": {"url": f"{service.url}/mcp"}})
+        assert "Look at this" not in theirs.sign_up("Carol").get("/").text
+
+
+@pytest.mark.own_product
+def test_pages_lead_to_the_outbox_only_if_a_service_keeps_one(
+    product: Product, alice: Person, start: Callable[..., Product]
+) -> None:
+    with ToolService(look=lambda _arguments: {}) as service:
+        without = start(tool_services={"plain": service.url}).sign_up("Bob")
+        for path in ("/", "/conversations"):
+            assert 'href="/outbox"' in alice.get(path).text
+            assert 'href="/outbox"' not in without.get(path).text
+
+
+@pytest.mark.own_product
 def test_an_outbox_that_cannot_be_reached_is_a_sentence(product: Product, alice: Person) -> None:
     product.tool_services["notes"].stop()
     answer = alice.get("/outbox")

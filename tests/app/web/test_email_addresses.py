@@ -56,10 +56,11 @@ def test_the_mail_is_sent_again_within_limits(start: Callable[..., Product]) -> 
 
 
 def test_where_it_is_required_a_person_confirms_their_address_before_anything_else(
-    start: Callable[..., Product],
+    start: Callable[..., Product], alice: Person
 ) -> None:
-    product = start({}, require_verified_email=True)
-    alice = product.sign_up("Alice")
+    """Whose account was made before it was required, or by a provider."""
+    product = start({}, require_verified_email=True, instance_dir=alice.product.folder)
+    alice.product = product
     page = alice.get("/", allow_redirects=False, headers=HTML)
     assert (page.status_code, page.headers["Location"]) == (303, "/auth/email")
     assert "Send that mail again" in alice.get("/", headers=HTML).text

@@ -14,7 +14,7 @@ from app.auth.provider import Provider, ProviderFailed
 from app.db.account_models import Identity
 from app.db.models import db, utc_now
 from tests.app.web.test_second_factors import code_of, set_up_app
-from tests.app.web.test_user_sessions import change
+from tests.app.web.test_user_sessions import change, is_signed_in
 from tests.support.oidc_provider import CLIENT_ID, OidcProvider
 from tests.support.product import Person, Product
 
@@ -69,6 +69,31 @@ def test_somebody_whom_the_provider_knows_gets_an_account_and_signs_in_again(
     assert "ann@example.com" in browser.get(f"{product.url}/auth/profile").text
     assert events(browser, product)[0] == "signed_in_by_provider"
     assert sign_in(product, browser, "?next=//evil.example").url == f"{product.url}/"
+
+
+def test_a_provider_may_sign_by_an_elliptic_curve(
+    start: Start, provider: OidcProvider, browser: requests.Session
+) -> None:
+    product = start(**provider.settings, oidc_sign_up=True)
+    provider.algorithm = "ES256"
+    for mischief, status in (("another key", 502), ("HS256", 502), ("", 200)):
+        provider.mischief = mischief
+        assert sign_in(product, browser).status_code == status, mischief
+    assert "signed_up" in events(browser, product)
+
+
+@pytest.mark.parametrize(("sign_up", "oidc_sign_up"), [("closed", True), ("open", False)])
+def test_whether_the_provider_brings_new_people_is_a_setting_of_its_own(
+    start: Start,
+    provider: OidcProvider,
+    browser: requests.Session,
+    sign_up: str,
+    oidc_sign_up: bool,
+) -> None:
+    product = start(**provider.settings, sign_up=sign_up, oidc_sign_up=oidc_sign_up)
+    answer = sign_in(product, browser)
+    assert answer.status_code == (200 if oidc_sign_up else 403)
+    assert ("access_token_cookie" in browser.cookies.get_dict()) is oidc_sign_up
 
 
 def test_nobody_gets_an_account_whom_the_settings_or_the_address_dont_allow(
@@ -135,7 +160,9 @@ def test_without_a_password_the_provider_is_asked_again_before_what_is_sensitive
     provider.person = ANN | {"sub": "somebody else"}
     assert sign_in(product, browser, query).status_code == 403
     provider.person = ANN
+    before = browser.cookies["access_token_cookie"]
     assert sign_in(product, browser, query).url == f"{product.url}/auth/profile"
+    assert not is_signed_in(product, before)
     file = browser.get(f"{product.url}/auth/download").json()
     assert file["account"]["email"] == "ann@example.com"
     with product.app.app_context():

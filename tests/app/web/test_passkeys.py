@@ -16,9 +16,11 @@ from app.db.account_models import Passkey, UsedChallenge
 from app.db.models import db, utc_now
 from tests.app.web.test_account import HTML, events, log_in
 from tests.app.web.test_second_factors import log_in_page
-from tests.app.web.test_user_sessions import change
+from tests.app.web.test_user_sessions import change, is_signed_in
 from tests.support.product import PASSWORD, Person, Product
 from tests.support.software_authenticator import SoftwareAuthenticator
+
+pytestmark = pytest.mark.shares_product
 
 PATH = "/auth/passkeys"
 LOG_IN = "/auth/passkeys/login"
@@ -150,8 +152,10 @@ def test_a_passkey_stands_for_the_password_where_that_is_asked_for_again(
     assert "Your password, please" in refused.text
     device.verifies = True
     credential = device.get(alice.post(f"{CONFIRM}/options").json())
+    before = alice.browser.cookies["access_token_cookie"]
     done = alice.post(CONFIRM, credential=credential, next="/outbox")
     assert done.headers["Location"] == "/outbox"
+    assert not is_signed_in(product, before)
     assert alice.post(f"{PATH}/options").status_code == 200
     assert events(alice)[:2] == ["passkey_confirmed", "passkey_refused"]
     change(product, mallory, password_at=utc_now() - timedelta(minutes=11))
@@ -159,6 +163,7 @@ def test_a_passkey_stands_for_the_password_where_that_is_asked_for_again(
     assert mallory.post(CONFIRM, credential=credential).status_code == 403
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_a_passkeys_answer_is_good_once(
     product: Product, alice: Person, device: SoftwareAuthenticator

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import gevent.pool
@@ -12,6 +13,7 @@ import pytest
 import requests
 from sqlalchemy import func, select, update
 
+from app.account_data import ask_for_deletion
 from app.auth import roles
 from app.db.models import User, db, utc_now
 from app.errors import Conflict, HomestreamError
@@ -28,13 +30,21 @@ HTML = {"Accept": "text/html"}
 def make_admin(*people: Person) -> None:
     with people[0].product.app.app_context():
         ids = [person.id for person in people]
-        db.session.execute(update(User).where(User.id.in_(ids)).values(role="admin"))
+        db.session.execute(
+            update(User).where(User.id.in_(ids)).values(role="admin", delete_at=None)
+        )
         db.session.commit()
 
 
 def admins(product: Product) -> list[str]:
     with product.app.app_context():
         return list(db.session.scalars(select(User.email).where(User.role == "admin")))
+
+
+def staying_admins(product: Product) -> list[str]:
+    with product.app.app_context():
+        staying = (User.role == "admin") & User.delete_at.is_(None)
+        return list(db.session.scalars(select(User.email).where(staying)))
 
 
 def found(admin: Person, query: str = "") -> list[str]:
@@ -98,22 +108,50 @@ def test_whoever_loses_the_role_loses_what_they_have_open(
     assert admins(product) == [alice.email]
 
 
-@pytest.mark.engines
-def test_admins_who_lose_the_role_at_the_same_moment_leave_one(
-    product: Product, alice: Person, mallory: Person
+def test_the_last_admin_who_stays_can_neither_lose_the_role_nor_delete_the_account(
+    alice: Person, mallory: Person
 ) -> None:
-    def lose(user_id: str) -> bool:
+    make_admin(alice, mallory)
+    assert alice.api("POST", "/auth/delete").status_code == 200
+    refused = mallory.api("POST", "/auth/delete").json()["error"]
+    assert refused["message"] == "This is the last admin: make somebody else an admin first."
+    page = mallory.post("/auth/delete")
+    assert (page.status_code, "make somebody else an admin first" in page.text) == (409, True)
+    assert give(alice, mallory, "user").status_code == 409, "Alice is about to go"
+    alice.post("/auth/keep")
+    assert mallory.api("POST", "/auth/delete").status_code == 200
+    assert give(alice, mallory, "user").status_code == 200
+    assert alice.api("POST", "/auth/delete").status_code == 409
+
+
+def lose_role(user_id: str) -> None:
+    roles.change(user_id, "user")
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(
+    "ways",
+    [(lose_role, lose_role), (ask_for_deletion, ask_for_deletion), (lose_role, ask_for_deletion)],
+    ids=["both lose the role", "both delete the account", "one of each"],
+)
+def test_admins_who_go_at_the_same_moment_leave_one(
+    product: Product, alice: Person, mallory: Person, ways: tuple[Callable[[str], Any], ...]
+) -> None:
+    def went(way: Callable[[str], Any], user_id: str) -> bool:
         with product.app.app_context():
             try:
-                return roles.change(user_id, "user")
+                way(user_id)
             except Conflict:
                 return False
+            return True
 
     for _ in range(10):
         make_admin(alice, mallory)
-        lost = gevent.pool.Pool(2).map(lose, [alice.id, mallory.id])
-        assert sorted(lost) == [False, True]
-        assert len(admins(product)) == 1
+        pool = gevent.pool.Pool(2)
+        going = [pool.spawn(went, *each) for each in zip(ways, (alice.id, mallory.id), strict=True)]
+        pool.join()
+        assert sorted(each.get() for each in going) == [False, True]
+        assert len(staying_admins(product)) == 1
 
 
 def test_an_admin_without_a_required_second_step_is_as_everybody_else(start: Start) -> None:

@@ -24,6 +24,8 @@ from tests.app.web.test_user_sessions import change
 from tests.support.mails import latest_link
 from tests.support.product import PASSWORD, Person, Product, form
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 PATH = "/auth/second-factor"
 
@@ -197,7 +199,7 @@ def test_removing_the_app_asks_for_the_password_and_takes_the_codes_along(
     assert "user" in first_step(product, alice)
     assert events(alice)[1] == "second_factor_removed"
     with product.app.app_context():
-        assert db.session.query(RecoveryCode).count() == 0
+        assert db.session.query(RecoveryCode).filter_by(user_id=alice.id).count() == 0
 
 
 def test_new_recovery_codes_replace_the_old_ones(product: Product, alice: Person) -> None:
@@ -243,6 +245,7 @@ def test_nobody_sets_up_or_sees_another_persons_second_step(
     assert nobody.headers["Location"].startswith("/auth/login")
 
 
+@pytest.mark.own_product
 def test_a_persons_data_tells_of_the_app_without_its_secret_and_goes_with_the_account(
     product: Product, alice: Person
 ) -> None:

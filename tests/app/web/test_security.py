@@ -62,11 +62,12 @@ def test_nothing_of_a_signed_in_person_is_kept_by_a_cache(
 
 
 def every_address(product: Product, ids: dict[str, str]) -> list[tuple[str, str]]:
-    """Every method and path but the static files'. What ends the session comes last."""
+    """Every method and path but those of files that are the same for everybody. What ends the
+    session comes last."""
     found = {
         (method, re.sub(r"<(?:int:)?(\w+)>", lambda name: ids.get(name[1], "1"), rule.rule))
         for rule in product.app.url_map.iter_rules()
-        if rule.endpoint != "static"
+        if rule.endpoint not in ("static", "brand.colours", "brand.icon")
         for method in rule.methods or ()
     }
     last = ("/auth/logout", "/auth/signout")

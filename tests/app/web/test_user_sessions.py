@@ -17,6 +17,8 @@ from tests.support.product import PASSWORD, Person, Product, form
 from tests.support.scripted_model import ScriptedModel, endless
 from tests.support.sessions import expire
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 IPHONE = (
@@ -148,6 +150,51 @@ def test_signing_out_clears_what_the_browser_kept(alice: Person) -> None:
 def test_pages_may_use_no_device(alice: Person) -> None:
     policy = alice.get("/").headers["Permissions-Policy"]
     assert {"camera=()", "microphone=()", "geolocation=()"} <= set(policy.split(", "))
+
+
+# Giving the password again
+
+
+NEW = "another long secret"
+CONFIRM = ("/auth/confirm", {"password": PASSWORD})
+CHANGE_PASSWORD = ("/auth/password", {"current_password": PASSWORD, "new_password": NEW})
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize(("path", "body"), [CONFIRM, CHANGE_PASSWORD], ids=["again", "new"])
+def test_giving_the_password_again_replaces_the_sessions_tokens(
+    product: Product, alice: Person, path: str, body: dict[str, str]
+) -> None:
+    copied = alice.tokens
+    change(product, alice, password_at=utc_now() - timedelta(minutes=11))
+    tokens = alice.api("POST", path, json=body).json()
+    alice.bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert alice.api("GET", "/auth/download").status_code == 200
+    assert not is_signed_in(product, copied["access_token"])
+    tokens = renew(product, tokens["refresh_token"]).json()
+    assert is_signed_in(product, tokens["access_token"])
+    assert renew(product, copied["refresh_token"]).status_code == 401, "somebody has a copy"
+    assert not is_signed_in(product, tokens["access_token"])
+
+
+def test_the_other_tabs_of_a_browser_go_on_when_the_password_was_given_again(
+    product: Product, alice: Person
+) -> None:
+    with requests.Session() as before:
+        before.cookies.update(alice.browser.cookies)
+        csrf = alice.csrf_token
+        path, body = CONFIRM
+        headers = {"X-CSRF-TOKEN": csrf}
+        answer = alice.browser.post(product.url + path, json=body, headers=headers)
+        assert answer.json() == {"message": "Go on."}, "no script of a page may read tokens"
+        assert {"access_token_cookie", "refresh_token_cookie"} == set(answer.cookies.keys())
+        assert not is_signed_in(product, before.cookies["access_token_cookie"])
+        # A request that was on its way with the cookies of before, and then an old form.
+        renewed = before.get(f"{product.url}/auth/profile", headers={"Accept": "text/html"})
+        assert renewed.url.endswith("/auth/profile")
+        old_form = {"csrf_token": csrf, "name": "Alice B"}
+        assert before.post(f"{product.url}/auth/name", data=old_form).status_code == 200
+    assert alice.post("/auth/name", name="Alice C").status_code == 303
 
 
 # Seen and ended

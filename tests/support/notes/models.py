@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from tool_services.framework.samples import Sample
 from tool_services.framework.timestamps import utc_now
 
 
@@ -28,14 +28,15 @@ class Note(Base):
 
 
 class Letter(Base):
-    """Notes that a person had sent, and the record that the call was made."""
+    """Notes that a person had sent."""
 
     __tablename__ = "letters"
-    __table_args__ = (UniqueConstraint("UserId", "IdempotencyKey"),)
 
     Id: Mapped[int] = mapped_column(primary_key=True)
     UserId: Mapped[str]
-    IdempotencyKey: Mapped[str | None]
     Recipient: Mapped[str]
     Text: Mapped[str]
     CreatedAt: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+SAMPLES = [Sample(Note, lambda: [{"Text": "first"}, {"Text": "second"}])]

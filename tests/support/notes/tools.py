@@ -3,104 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Literal
 
 from markupsafe import Markup
 from pydantic import Field
 from sqlalchemy import select
 
-from tool_services.framework.errors import InvalidArgumentsError
-from tool_services.framework.peer import PeerClient
-from tool_services.framework.schemas import Omittable, ToolArguments, ToolResult
+from tool_services.framework.display import DisplayPart
+from tool_services.framework.running import peer
+from tool_services.framework.schemas import ToolResult
 from tool_services.framework.tokens import Caller
-from tool_services.framework.tools import Annotations, DisplayPart, Tool, ToolOutput, read_only
+from tool_services.framework.tools import tool
 
 from .models import Note, db
-
-
-class Search(ToolArguments):
-    text: Annotated[Omittable[Annotated[str, Field(min_length=1)]], Field(description="Words")] = (
-        None
-    )
-    order: Omittable[Literal["oldest", "newest"]] = None
-    limit: Omittable[Annotated[int, Field(ge=1)]] = None
-
-
-class Nothing(ToolArguments):
-    pass
-
-
-class NewNote(ToolArguments):
-    note_text: str
+from .sending import UnknownNoteError, send_notes
 
 
 class Notes(ToolResult):
     notes: list[str]
     written_for: str = ""
 
+    def shown(self) -> Sequence[DisplayPart]:
+        return _parts(self.notes) if self.notes and not self.written_for else ()
+
 
 class Greeting(ToolResult):
     greeting: str
 
 
-class UnknownNoteError(InvalidArgumentsError):
-    code = "unknown_note"
-
-
-def _find(arguments: Search, _caller: Caller) -> ToolOutput:
-    newest = arguments.order == "newest"
-    notes = select(Note.Text).order_by(Note.Id.desc() if newest else Note.Id)
-    if arguments.text is not None:
-        notes = notes.where(Note.Text.contains(arguments.text))
-    found = Notes(notes=list(db.session.scalars(notes.limit(arguments.limit))))
-    return ToolOutput(found, partial(_display, found) if found.notes else tuple)
-
-
-def _display(found: Notes) -> Sequence[DisplayPart]:
+def _parts(notes: list[str]) -> Sequence[DisplayPart]:
     card = Markup('<section class="show-card"><p>{}</p></section>')
-    cards = Markup().join(card.format(note) for note in found.notes)
+    cards = Markup().join(card.format(note) for note in notes)
     html = Markup('<div class="show-grid">{}</div>').format(cards)
-    table = "".join(f"{line}\n" for line in ("Note", *found.notes))
+    table = "".join(f"{line}\n" for line in ("Note", *notes))
     return [
         DisplayPart("notes.html", "text/html", html),
         DisplayPart("notes.csv", "text/csv", table),
     ]
 
 
-def _add(arguments: NewNote, caller: Caller) -> ToolOutput:
-    db.session.add(Note(Text=arguments.note_text))
+@tool(reads_only=True, examples=["Which notes are there?", "Find my notes about <b>"])
+def find_notes(
+    text: Annotated[str | None, Field(description="Words", min_length=1)] = None,
+    order: Literal["oldest", "newest"] | None = None,
+    limit: Annotated[int | None, Field(ge=1)] = None,
+) -> Notes:
+    """Finds notes."""
+    notes = select(Note.Text).order_by(Note.Id.desc() if order == "newest" else Note.Id)
+    if text is not None:
+        notes = notes.where(Note.Text.contains(text))
+    return Notes(notes=list(db.session.scalars(notes.limit(limit))))
+
+
+@tool(title="Add a note", scope="notes:write")
+def add_note(note_text: str, caller: Caller) -> Notes:
+    """Adds."""
+    db.session.add(Note(Text=note_text))
     db.session.commit()
-    return ToolOutput(
-        Notes(notes=[arguments.note_text], written_for=f"{caller.user_id} {caller.idempotency_key}")
-    )
+    return Notes(notes=[note_text], written_for=f"{caller.user_id} {caller.idempotency_key}")
 
 
-def _preview(arguments: NewNote, _caller: Caller) -> Sequence[DisplayPart]:
-    return [DisplayPart("note.html", "text/html", f"<p>{arguments.note_text}</p>")]
+@add_note.preview
+def show_note(note_text: str) -> Sequence[DisplayPart]:
+    return [DisplayPart("note.html", "text/html", f"<p>{note_text}</p>")]
 
 
-def _greet(peer: PeerClient, _arguments: Nothing, caller: Caller) -> ToolOutput:
-    return ToolOutput(peer.get("/greeting", {"language": "en"}, caller, Greeting, UnknownNoteError))
+@tool(reads_only=True)
+def greet(caller: Caller) -> Greeting:
+    """Asks."""
+    language = {"language": "en"}
+    return peer("peer").get("/greeting", language, caller, Greeting, UnknownNoteError)
 
 
-def _break(_arguments: Nothing, _caller: Caller) -> ToolOutput:
+@tool(reads_only=True)
+def break_down() -> Notes:
+    """Fails."""
     raise RuntimeError("the inside of the service")
 
 
-def note_tools(peer: PeerClient) -> list[Tool]:
-    """Return the tools. `greet` passes on what the peer says."""
-    writes = Annotations(
-        title="Add a note",
-        readOnlyHint=False,
-        idempotentHint=False,
-        destructiveHint=False,
-        openWorldHint=False,
-    )
-    reads = partial(Tool, scope="notes:read")
-    return [
-        reads("findNotes", "Finds notes.", Search, Notes, read_only("Find notes"), _find),
-        Tool("addNote", "Adds.", NewNote, Notes, writes, _add, _preview, scope="notes:write"),
-        reads("greet", "Asks.", Nothing, Greeting, read_only("Greet"), partial(_greet, peer)),
-        reads("breakDown", "Fails.", Nothing, Notes, read_only("Break down"), _break),
-    ]
+TOOLS = [find_notes, add_note, greet, break_down, send_notes]

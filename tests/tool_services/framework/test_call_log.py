@@ -14,8 +14,8 @@ from tests.tool_services.support.services import Service
 
 ROOT = Path(__file__).parents[3]
 ONE_CALL = """
-from tests.support.notes.app import create_app
-app = create_app()
+from tests.support.notes.app import NotesSettings, create_app
+app = create_app(NotesSettings())
 assert app.test_client().post("/tools/call").status_code == 401
 assert app.test_client().get("/health").status_code == 200
 """

@@ -18,6 +18,13 @@ from tests.tool_services.support.services import Service
 from tool_services.framework.settings import STOP_EXIT_CODE
 
 ROOT = Path(__file__).parents[3]
+SUPPORT = ROOT / "tests" / "support"
+
+
+def environment(instance: Path) -> dict[str, str]:
+    """That of a process of the notes service's own."""
+    own = {"INSTANCE_DIR": instance, "TOOL_SERVICES_FOLDER": SUPPORT, "PYTHONPATH": ROOT}
+    return {**os.environ, **{name: str(value) for name, value in own.items()}}
 
 
 def notes_in(folder: Path, **settings: Any) -> list[str]:
@@ -57,11 +64,11 @@ def test_sqlite_runs_in_wal_mode_with_foreign_keys(notes: Service) -> None:
 
 @pytest.mark.slow
 def test_processes_that_start_at_once_make_and_fill_the_tables_once(tmp_path: Path) -> None:
-    app = "tests.support.notes.app"
+    app = "tool_services.app:create_app('notes')"
     started = [
         subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", app, "seed"],
-            env={**os.environ, "INSTANCE_DIR": str(tmp_path / "instance"), "PYTHONPATH": str(ROOT)},
+            env=environment(tmp_path / "instance"),
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -80,9 +87,10 @@ def test_only_the_owner_can_read_the_database(tmp_path: Path) -> None:
     folder = tmp_path / "instance"
     code = (
         "import os, stat; os.umask(0o022)\n"
-        "from tests.support.notes.app import create_app\n"
-        "from tests.support.notes.models import db\n"
-        "with create_app().app_context():\n"
+        "from tool_services.app import create_app\n"
+        "app = create_app('notes')\n"
+        "from support.notes.models import db\n"
+        "with app.app_context():\n"
         "    db.session.execute(db.text('SELECT 1'))\n"
         f"    print(sorted(os.listdir({str(folder)!r})))\n"
         f"    print({{oct(os.stat(each).st_mode) for each in os.scandir({str(folder)!r})}})\n"
@@ -90,7 +98,7 @@ def test_only_the_owner_can_read_the_database(tmp_path: Path) -> None:
     folder.mkdir(0o755)
     ended = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "INSTANCE_DIR": str(folder), "PYTHONPATH": str(ROOT)},
+        env=environment(folder),
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -18,13 +18,11 @@ from flask import Flask
 from scripts import ROOT
 from tests.tool_services.support.issuer import Issuer
 from tests.tool_services.support.services import running_issuer, start_server, url_of
-from tool_services.framework.app_factory import create_service_app
+from tool_services.framework.app_factory import create_app
 from tool_services.framework.errors import InvalidArgumentsError
-from tool_services.framework.http_endpoints import ServiceInfo
-from tool_services.framework.schemas import ToolArguments, ToolResult
-from tool_services.framework.settings import ServiceSettings
-from tool_services.framework.tokens import TokenVerifier
-from tool_services.framework.tools import Tool, ToolOutput, read_only
+from tool_services.framework.schemas import ToolResult
+from tool_services.framework.service import Service, settings_type
+from tool_services.framework.tools import Tool, tool
 
 pytestmark = pytest.mark.slow
 
@@ -51,19 +49,30 @@ class Said(ToolResult):
     text: str
 
 
-def _say(_arguments: Any, _caller: Any) -> ToolOutput:
-    return ToolOutput(Said(text="This is a simple text response for testing."))
+def _say(name: str, *needs: str) -> Tool:
+    @tool(reads_only=True, scope="suite:read", client_capabilities=needs)
+    def say() -> Said:
+        """For the suite."""
+        return Said(text="This is a simple text response for testing.")
+
+    return replace(say, name=name)
 
 
-def _fail(_arguments: Any, _caller: Any) -> ToolOutput:
+@tool(reads_only=True, scope="suite:read")
+def fail() -> Said:
+    """For the suite."""
     raise InvalidArgumentsError("This tool intentionally returns an error for testing")
 
 
-def _tool(name: str, handler: Any) -> Tool:
-    description, reads = f"For the suite: {name}.", read_only(name)
-    return Tool(name, description, ToolArguments, Said, reads, handler, scope="suite:read")
-
-
+SERVICE = Service(
+    __name__,
+    "For the suite.",
+    tools=[
+        *map(_say, TALKERS),
+        replace(fail, name="test_error_handling"),
+        _say("test_missing_capability", "sampling"),
+    ],
+)
 Check = dict[str, Any]
 
 
@@ -73,18 +82,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = start_server()
     url = url_of(server).replace("127.0.0.1", "localhost")
     with running_issuer() as issuer:
-        settings = ServiceSettings.model_validate({"app_url": issuer.url})
-        app = create_service_app(
-            ServiceInfo("conformance", "tests", "For the suite.", url),
-            [
-                *(_tool(name, _say) for name in TALKERS),
-                _tool("test_error_handling", _fail),
-                replace(_tool("test_missing_capability", _say), client_capabilities=("sampling",)),
-            ],
-            verifier=TokenVerifier.for_service(settings, url),
-            check_database=lambda: None,
-            instance_dir=tmp_path_factory.mktemp("instance"),
-        )
+        instance = tmp_path_factory.mktemp("instance")
+        settings = {"app_url": issuer.url, "framework_url": url, "instance_dir": instance}
+        app = create_app(SERVICE, settings_type([SERVICE]).model_validate(settings))
         server.application = _signed_in(app, issuer, url)
         yield url
     server.stop()

@@ -60,7 +60,7 @@ def test_the_peer_sees_the_same_user_but_never_the_callers_token(notes: Service,
         "subject_token": token,
         "subject_token_type": "urn:ietf:params:oauth:token-type:access_token",
         "audience": url_of(peer),
-        "scope": "tools:call",
+        "scope": "tools:call peer:read",
         "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
     }
     [key] = jwt.PyJWKSet.from_dict(notes.request("GET", "/.well-known/jwks.json").body).keys

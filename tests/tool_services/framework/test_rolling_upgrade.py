@@ -34,16 +34,17 @@ def upgrade():
 
 def start_newer_version(folder: Path, notes: Service) -> str:
     """Start a copy of the service that has one more migration, on the same database."""
-    package = folder / "notes"
+    package = folder / "newer" / "notes"
     shutil.copytree(NOTES, package)
     (package / "migrations" / "versions" / "0002_colour.py").write_text(MIGRATION)
     done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "notes.app", "seed"],
+        [sys.executable, "-m", "flask", "--app", "tool_services.app:create_app('notes')", "seed"],
         env={
             **os.environ,
             "INSTANCE_DIR": str(notes.settings.instance_dir),
             "NOTES_DATABASE_URL": notes.settings.notes_database_url,
-            "PYTHONPATH": os.pathsep.join((str(folder), str(ROOT))),
+            "TOOL_SERVICES_FOLDER": str(package.parent),
+            "PYTHONPATH": str(ROOT),
         },
         cwd=folder,
         capture_output=True,

@@ -84,10 +84,11 @@ def test_a_bad_setting_stops_the_start_with_one_sentence_that_names_it(
 
 @pytest.mark.slow
 def test_gunicorn_gives_up_when_a_setting_is_bad(tmp_path: Path) -> None:
-    app = "tests.support.notes.app:create_app()"
+    app = "tool_services.app:create_app('notes')"
+    folder = {"TOOL_SERVICES_FOLDER": str(ROOT / "tests" / "support")}
     ended = subprocess.run(
         [sys.executable, "-m", "gunicorn", "-k", "gevent", "-b", "127.0.0.1:0", app],
-        env={**os.environ, "NOTES_PORT": "eighty", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **folder, "NOTES_PORT": "eighty", "PYTHONPATH": str(ROOT)},
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tool_services.listings.app import create_app
+from tests.tool_services.support.homes import create_app
 from tool_services.listings.models import Listing, db
-from tool_services.listings.settings import ListingsSettings
 from tool_services.listings.text_search import contains_words
 
 
@@ -27,7 +26,7 @@ def test_listings_older_than_the_migrations_are_kept_and_found(tmp_path: Path) -
                 ('X1', '1 Old Road', 'Bend', 'OR', '97701', 400000, 2, 1.5, 'Active');
             """
         )
-    app = create_app(ListingsSettings.model_validate({"instance_dir": tmp_path}))
+    app = create_app("listings", {"instance_dir": tmp_path})
     with app.app_context():
         [kept] = db.session.scalars(select(Listing))
         assert (kept.ListingId, kept.CityKey) == ("X1", "bend")

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Flask
-from flask_sqlalchemy import SQLAlchemy
 
 from tests.support.engines import Engines
 from tests.support.product import ServiceFactory
 from tests.support.seeded_databases import copy_folder
 from tests.tool_services.support.issuer import Issuer
 from tests.tool_services.support.services import Service, running
-from tool_services.all_services import Settings
-from tool_services.analytics import app as analytics
+from tool_services.all_services import service, settings_class
 from tool_services.analytics.models import db as analytics_db
-from tool_services.listings import app as listings
+from tool_services.framework import app_factory
 from tool_services.listings.models import db as listings_db
 
-_SERVICES: dict[str, tuple[Callable[[Settings], Flask], SQLAlchemy]] = {
-    "listings": (listings.create_app, listings_db),
-    "analytics": (analytics.create_app, analytics_db),
-}
+_DATABASES = {"listings": listings_db, "analytics": analytics_db}
+Settings = settings_class()
 
-HOMES: dict[str, ServiceFactory] = {
-    "listings": lambda settings: listings.create_app(Settings.model_validate(settings)),
-    "analytics": lambda settings: analytics.create_app(Settings.model_validate(settings)),
-}
+
+def create_app(name: str, settings: Any) -> Flask:
+    """The app of one of the services, with the settings as a Product has them or checked."""
+    return app_factory.create_app(service(name), Settings.model_validate(settings))
+
+
+HOMES: dict[str, ServiceFactory] = {name: partial(create_app, name) for name in _DATABASES}
 """The services as a Product starts them."""
 
 
@@ -48,30 +47,29 @@ def settings_for(
 
 
 def _fill_folder(folder: Path) -> None:
-    for name in _SERVICES:
+    for name in _DATABASES:
         _fill(name, folder, f"sqlite:///{folder / name}.db")
 
 
 def _fill(name: str, folder: Path, url: str) -> None:
     """Start the service once, which makes its tables and their sample rows."""
-    create_app, database = _SERVICES[name]
     settings = {"instance_dir": folder, f"{name}_database_url": url}
-    with create_app(Settings.model_validate(settings)).app_context():
-        database.engine.dispose()
+    with create_app(name, settings).app_context():
+        _DATABASES[name].engine.dispose()
 
 
 @contextmanager
 def running_listings(issuer: Issuer, settings: dict[str, Any]) -> Iterator[Service]:
-    with running(listings.create_app, listings_db, issuer) as (service, start):
-        start(Settings.model_validate({**settings, "listings_url": service.url}))
-        yield service
+    with running(partial(create_app, "listings"), listings_db, issuer) as (started, start):
+        start(Settings.model_validate({**settings, "listings_url": started.url}))
+        yield started
 
 
 @contextmanager
 def running_analytics(
     issuer: Issuer, settings: dict[str, Any], listings_url: str
 ) -> Iterator[Service]:
-    with running(analytics.create_app, analytics_db, issuer) as (service, start):
-        urls = {"listings_url": listings_url, "analytics_url": service.url}
+    with running(partial(create_app, "analytics"), analytics_db, issuer) as (started, start):
+        urls = {"listings_url": listings_url, "analytics_url": started.url}
         start(Settings.model_validate({**settings, **urls}))
-        yield service
+        yield started

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from tool_services.analytics.display import metrics_page
-from tool_services.analytics.listings_client import ListingIds, ListingsClient, normalize_ids
+from tool_services.analytics.listings_client import ListingIds, listings_service, normalize_ids
 from tool_services.analytics.metrics import NO_METRICS, ListingMetrics, metrics_by_id
 from tool_services.analytics.models import db
-from tool_services.analytics.scopes import LISTINGS_SCOPE, READ_SCOPE
-from tool_services.framework.schemas import ToolArguments, ToolResult
+from tool_services.analytics.scopes import LISTINGS_SCOPE
+from tool_services.framework.display import DisplayPart
+from tool_services.framework.schemas import ToolResult
 from tool_services.framework.tokens import Caller
-from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_only
-
-
-class MetricsRequest(ToolArguments):
-    """The arguments of getListingMetrics."""
-
-    listing_ids: ListingIds
+from tool_services.framework.tools import tool
 
 
 class FoundMetrics(ToolResult):
@@ -26,40 +20,24 @@ class FoundMetrics(ToolResult):
 
     metrics: list[ListingMetrics]
 
-
-def listing_metrics_tool(listings: ListingsClient) -> Tool:
-    """Return the tool. It asks `listings` whether listings without metrics exist."""
-    return Tool(
-        name="getListingMetrics",
-        description=(
-            "Views, saves, inquiries, days on the market, click-through rate and conversion rate "
-            "of each listing."
-        ),
-        arguments_type=MetricsRequest,
-        result_type=FoundMetrics,
-        annotations=read_only("Get listing metrics"),
-        handler=partial(_get_metrics, listings),
-        scope=READ_SCOPE,
-        peer_scopes=(LISTINGS_SCOPE,),
-    )
+    def shown(self) -> Sequence[DisplayPart]:
+        return [metrics_page(self.metrics)]
 
 
-def _get_metrics(listings: ListingsClient, arguments: MetricsRequest, caller: Caller) -> ToolOutput:
-    listing_ids = normalize_ids(arguments.listing_ids)
+@tool(reads_only=True, peer_scopes=(LISTINGS_SCOPE,), examples=["How is L001 doing?"])
+def get_listing_metrics(listing_ids: ListingIds, caller: Caller) -> FoundMetrics:
+    """Views, saves, inquiries, days on the market, click-through rate and conversion rate of each
+    listing."""
+    listing_ids = normalize_ids(listing_ids)
     known = metrics_by_id(listing_ids)
     # Don't hold a database connection while waiting for the network.
     db.session.remove()
     without_metrics = [listing_id for listing_id in listing_ids if listing_id not in known]
     if without_metrics:
-        listings.homes_by_id(without_metrics, caller)
-    found = FoundMetrics(
+        listings_service().homes_by_id(without_metrics, caller)
+    return FoundMetrics(
         metrics=[
             ListingMetrics(**known.get(listing_id, NO_METRICS).model_dump(), listing_id=listing_id)
             for listing_id in listing_ids
         ]
     )
-    return ToolOutput(found, partial(_display, found))
-
-
-def _display(found: FoundMetrics) -> Sequence[DisplayPart]:
-    return [metrics_page(found.metrics)]

@@ -3,50 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from tool_services.analytics.display import market_page
-from tool_services.analytics.listings_client import ListingsClient, Market
+from tool_services.analytics.listings_client import Market, listings_service
 from tool_services.analytics.market_analysis import MarketAnalysis
-from tool_services.analytics.scopes import LISTINGS_SCOPE, READ_SCOPE
-from tool_services.framework.schemas import ToolArguments
+from tool_services.analytics.scopes import LISTINGS_SCOPE
+from tool_services.framework.display import DisplayPart
 from tool_services.framework.tokens import Caller
-from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_only
+from tool_services.framework.tools import tool
+
+Area = Annotated[
+    str, Field(description="City and state, with a comma", min_length=1, max_length=100)
+]
 
 
-class AnalysisRequest(ToolArguments):
-    """The arguments of getMarketAnalysis."""
+class AnalysedMarket(MarketAnalysis):
+    """The result of getMarketAnalysis. Its charts are drawn from more than a model is told."""
 
-    area: Annotated[
-        str, Field(description="City and state, with a comma", min_length=1, max_length=100)
-    ]
+    _market: Market = PrivateAttr()
 
-
-def market_analysis_tool(listings: ListingsClient) -> Tool:
-    """Return the tool. It reads the market's figures from `listings`."""
-    return Tool(
-        name="getMarketAnalysis",
-        description=(
-            "Average price, price change in percent, days on the market, supply, competition and "
-            "trends of one city's market."
-        ),
-        arguments_type=AnalysisRequest,
-        result_type=MarketAnalysis,
-        annotations=read_only("Get market analysis"),
-        handler=partial(_analyse, listings),
-        scope=READ_SCOPE,
-        peer_scopes=(LISTINGS_SCOPE,),
-    )
+    def shown(self) -> Sequence[DisplayPart]:
+        return [market_page(self, self._market)]
 
 
-def _analyse(listings: ListingsClient, arguments: AnalysisRequest, caller: Caller) -> ToolOutput:
-    market = listings.market(arguments.area, caller)
-    analysis = MarketAnalysis.of(market)
-    return ToolOutput(analysis, partial(_display, analysis, market))
-
-
-def _display(analysis: MarketAnalysis, market: Market) -> Sequence[DisplayPart]:
-    return [market_page(analysis, market)]
+@tool(
+    reads_only=True,
+    peer_scopes=(LISTINGS_SCOPE,),
+    examples=["How is the market in Seattle, WA?"],
+)
+def get_market_analysis(area: Area, caller: Caller) -> AnalysedMarket:
+    """Average price, price change in percent, days on the market, supply, competition and trends
+    of one city's market."""
+    market = listings_service().market(area, caller)
+    analysis = AnalysedMarket.of(market)
+    analysis._market = market
+    return analysis

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 from sqlalchemy import ColumnElement, func, select
 
+from tool_services.framework.display import DisplayPart
 from tool_services.framework.errors import InvalidArgumentsError
 from tool_services.framework.schemas import (
     ACCEPT_ZERO_FRACTION,
@@ -17,13 +17,11 @@ from tool_services.framework.schemas import (
     ToolArguments,
     ToolResult,
 )
-from tool_services.framework.tokens import Caller
-from tool_services.framework.tools import DisplayPart, Tool, ToolOutput, read_only
+from tool_services.framework.tools import tool
 from tool_services.listings.home import Home
 from tool_services.listings.home_cards import home_cards
 from tool_services.listings.models import Listing, PropertyType, Status, city_key, db
 from tool_services.listings.near_matches import describe_near_matches
-from tool_services.listings.scopes import READ_SCOPE
 from tool_services.listings.text_search import Conditions, Matches, Order, contains_words, search
 from tool_services.listings.us_states import state_code
 
@@ -100,18 +98,14 @@ class FoundListings(ToolResult):
         total = f"{self.total:,}" if self.total_is_exact else f"about {self.total:,} or more"
         return f"{here} of {total} homes, page {self.page}"
 
-
-def find_listings(arguments: Search, _caller: Caller) -> ToolOutput:
-    """Return one page of the listings that meet every condition."""
-    found = _find_page(arguments)
-    return ToolOutput(found, partial(_display, found))
+    def shown(self) -> Sequence[DisplayPart]:
+        return [home_cards(self.listings, self.heading)] if self.listings else ()
 
 
-def _display(found: FoundListings) -> Sequence[DisplayPart]:
-    return [home_cards(found.listings, found.heading)] if found.listings else ()
-
-
-def _find_page(arguments: Search) -> FoundListings:
+@tool(reads_only=True, examples=["Find me 3-bedroom homes in Portland under $900,000"])
+def find_listings(arguments: Search) -> FoundListings:
+    """Finds homes by any mix of city, state, rooms, price, type, status and words. Returns one page
+    of at most 50; total counts all that match."""
     order = _ORDERS[arguments.sort]
     limit, page = arguments.limit, arguments.page
     # An index has all that is needed to find the page's keys. Rows are read for the page alone.
@@ -187,16 +181,3 @@ _CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
     "property_type": lambda kind: Listing.PropertyType == kind,
     "status": lambda status: Listing.StandardStatus == status,
 }
-
-FIND_LISTINGS = Tool(
-    name="findListings",
-    description=(
-        "Finds homes by any mix of city, state, rooms, price, type, status and words. Returns one "
-        f"page of at most {MAX_RESULTS}; total counts all that match."
-    ),
-    arguments_type=Search,
-    result_type=FoundListings,
-    annotations=read_only("Find listings"),
-    handler=find_listings,
-    scope=READ_SCOPE,
-)

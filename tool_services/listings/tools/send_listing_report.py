@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Annotated, Literal
 
-from flask import render_template
 from pydantic import Field
 
-from tool_services.framework.mail import MailServer
-from tool_services.framework.schemas import EmailAddress, Timestamp, ToolArguments, ToolResult
+from tool_services.framework.display import DisplayPart, card
+from tool_services.framework.running import running
+from tool_services.framework.schemas import EmailAddress, Timestamp, ToolResult
 from tool_services.framework.timestamps import iso_utc
 from tool_services.framework.tokens import Caller
-from tool_services.framework.tools import Annotations, DisplayPart, Tool, ToolOutput
+from tool_services.framework.tools import Tool, tool
 from tool_services.listings.delivery import deliver
 from tool_services.listings.errors import EmailUnverifiedError
 from tool_services.listings.listing_ids import ListingIds
@@ -23,22 +23,11 @@ from tool_services.listings.models import OutboxMessage
 from tool_services.listings.outbox import store_once
 from tool_services.listings.report_limits import ReportLimits
 from tool_services.listings.scopes import SEND_SCOPE
+from tool_services.listings.settings import ListingsSettings
 
-_WITH_MAIL = "Sends a report about the listings to one e-mail address."
-_WITHOUT_MAIL = (
-    "Writes a report about the listings to one e-mail address and puts it in the user's outbox. "
-    "It is not sent: no mail server is set up."
-)
-_WHEN = "Only when the user has asked for it and named the recipient."
-
-
-class ReportRequest(ToolArguments):
-    """The arguments of sendListingReport."""
-
-    listing_ids: ListingIds
-    recipient_email: Annotated[
-        EmailAddress, Field(title="To", description="E-mail address of the recipient")
-    ]
+Recipient = Annotated[
+    EmailAddress, Field(title="To", description="E-mail address of the recipient")
+]
 
 
 class ReportOutcome(ToolResult):
@@ -65,6 +54,9 @@ class ReportOutcome(ToolResult):
             sent_at=iso_utc(stored.ClaimedAt) if sent and stored.ClaimedAt else None,
         )
 
+    def shown(self) -> Sequence[DisplayPart]:
+        return [card("outcome.html", outcome=self)]
+
 
 def _sent(recipient: str) -> str:
     return f"The report was sent to {recipient}."
@@ -77,57 +69,59 @@ def _kept(recipient: str) -> str:
     )
 
 
-def send_listing_report_tool(server: MailServer | None, limits: ReportLimits) -> Tool:
-    """Return the tool. Without a mail server, reports stay in the outbox."""
-    return Tool(
-        name="sendListingReport",
-        description=f"{_WITH_MAIL if server else _WITHOUT_MAIL} {_WHEN}",
-        arguments_type=ReportRequest,
-        result_type=ReportOutcome,
-        annotations=Annotations(
-            title="Send a listing report" if server else "Put a listing report in the outbox",
-            readOnlyHint=False,
-            idempotentHint=True,
-            destructiveHint=False,
-            openWorldHint=True,
-        ),
-        handler=partial(_send_report, server, limits),
-        previewer=partial(_preview, server is not None),
-        scope=SEND_SCOPE,
-    )
-
-
-def _send_report(
-    server: MailServer | None, limits: ReportLimits, arguments: ReportRequest, caller: Caller
-) -> ToolOutput:
+# The outbox is the ledger: it also knows how far the sending of a report has come.
+@tool(
+    title="Send a listing report",
+    ask_first=True,
+    repeatable=True,
+    reaches_out=True,
+    scope=SEND_SCOPE,
+)
+def send_listing_report(
+    listing_ids: ListingIds, recipient_email: Recipient, caller: Caller
+) -> ReportOutcome:
+    """Sends a report about the listings to one e-mail address. Only when the user has asked for it
+    and named the recipient."""
+    settings: ListingsSettings = running().settings
+    server = settings.mail_server
     if server and not caller.email_verified:
         raise EmailUnverifiedError
-    listings = listings_by_id(arguments.listing_ids)
-    report = write_report(listings, arguments.recipient_email, caller)
+    report = write_report(listings_by_id(listing_ids), recipient_email, caller)
     report.Delivery = "waiting" if server else "kept"
+    limits = ReportLimits(settings.reports_per_sender, settings.reports_per_recipient)
     stored = store_once(report, limits)
     if server and stored.Delivery != "kept":
         stored = deliver(stored.Id, server)
-    outcome = ReportOutcome.of(stored)
-    return ToolOutput(outcome, partial(_display, outcome))
+    return ReportOutcome.of(stored)
 
 
-def _display(outcome: ReportOutcome) -> Sequence[DisplayPart]:
-    html = render_template("outcome.html", outcome=outcome)
-    return [DisplayPart("outcome.html", "text/html", html)]
-
-
-def _preview(
-    has_mail_server: bool, arguments: ReportRequest, caller: Caller
+@send_listing_report.preview
+def show_report(
+    listing_ids: ListingIds, recipient_email: Recipient, caller: Caller
 ) -> Sequence[DisplayPart]:
-    listings = listings_by_id(arguments.listing_ids)
-    report = write_report(listings, arguments.recipient_email, caller)
-    html = render_template(
+    """Show the report word for word."""
+    listings = listings_by_id(listing_ids)
+    report = write_report(listings, recipient_email, caller)
+    settings: ListingsSettings = running().settings
+    part = card(
         "preview.html",
         subject=report.Subject,
         recipient=report.Recipient,
         addresses=[listing.full_address for listing in listings],
         text=report.Text.strip(),
-        has_mail_server=has_mail_server,
+        has_mail_server=settings.mail_server is not None,
     )
-    return [DisplayPart("report.html", "text/html", html)]
+    return [replace(part, name="report.html")]
+
+
+def without_mail_server(sending: Tool) -> Tool:
+    """Return the tool as it describes itself where reports stay in the outbox."""
+    return replace(
+        sending,
+        title="Put a listing report in the outbox",
+        description=(
+            "Writes a report about the listings to one e-mail address and puts it in the user's"
+            " outbox. It is not sent: no mail server is set up. Only when the user has asked for it"
+            " and named the recipient."
+        ),
+    )

@@ -19,9 +19,7 @@ def upgrade() -> None:
         "letters",
         sa.Column("Id", sa.Integer(), primary_key=True),
         sa.Column("UserId", sa.String(), nullable=False),
-        sa.Column("IdempotencyKey", sa.String()),
         sa.Column("Recipient", sa.String(), nullable=False),
         sa.Column("Text", sa.String(), nullable=False),
         sa.Column("CreatedAt", sa.DateTime(), nullable=False),
-        sa.UniqueConstraint("UserId", "IdempotencyKey"),
     )

@@ -1,0 +1,141 @@
+"""What one model can take, as this process finds out from its endpoint: how many tokens, and
+whether more than one system message.
+
+The oldest part of a conversation is left out until the rest fits. Exchanges go as a whole, and
+of the exchange in progress whole steps, so that no call is parted from its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+import msgspec
+
+from app.agent.messages import Message, ToolSpec
+from app.errors import ContextTooLong, ModelError
+
+_LEAST_WINDOW, _MOST_WINDOW = 256, 10_000_000
+# Text has about a quarter of a token for each byte, JSON and other scripts more.
+_LEAST_PER_BYTE, _MOST_PER_BYTE = 0.1, 1.0
+REPLY_TOKENS = 1_024
+_STEP = 1.25  # by how much a guess is changed that was wrong by an unknown amount
+
+ONE_SYSTEM_MESSAGE = "model_one_system_message"
+"""The code of the error of an endpoint that takes no second system message."""
+
+
+@dataclass(slots=True)
+class ModelLimits:
+    """What is known of one model.
+
+    `window` counts the tokens of a request and its reply together; None while it is unknown.
+    `reply_tokens` of them are kept free. `tokens_per_byte` is of a request's JSON.
+    """
+
+    window: int | None = None
+    reply_tokens: int = REPLY_TOKENS
+    tokens_per_byte: float = 0.25
+    one_system_message: bool = False
+
+    def fit(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> list[Message]:
+        """Return the messages in a form that the model takes, as many as it has room for."""
+        if self.one_system_message:
+            messages = _with_one_system_message(messages)
+        if self.window is None:
+            return list(messages)
+        over = request_size(messages, tools) - self._room(self.window) / self.tokens_per_byte
+        kept: list[Message] = []
+        for part in _parts(messages):
+            if part.may_go and over > 0:
+                over -= len(msgspec.json.encode(part.messages)) - 1  # one bracket is a comma
+            else:
+                kept += part.messages
+        return kept
+
+    def learn_from_usage(self, size: int, prompt_tokens: int) -> None:
+        """Correct the estimate by what the endpoint counted for a request of `size` bytes."""
+        if prompt_tokens > 0 and size > 0:
+            self._set_per_byte((self.tokens_per_byte + prompt_tokens / size) / 2)
+
+    def learn_from(self, error: ModelError, size: int) -> bool:
+        """Note what an endpoint says in refusing a request of `size` bytes.
+
+        Return whether it has said something that can be kept to.
+        """
+        if isinstance(error, ContextTooLong):
+            self._learn_window(error, size)
+            return True
+        if error.code != ONE_SYSTEM_MESSAGE or self.one_system_message:
+            return False
+        self.one_system_message = True
+        return True
+
+    def _learn_window(self, error: ContextTooLong, size: int) -> None:
+        told = error.window or 0
+        if _LEAST_WINDOW <= told <= _MOST_WINDOW:
+            self.window = min(told, self.window or told)
+        elif self.window is None:
+            self.window = max(int(size * self.tokens_per_byte / _STEP), _LEAST_WINDOW)
+        sent = (error.sent or 0) / size
+        # Without a count, what was sent is known to be more than there is room for.
+        least = self._room(self.window or _LEAST_WINDOW) / size
+        guess = max(self.tokens_per_byte, least) * _STEP
+        self._set_per_byte(sent if sent > least else guess)
+
+    def _set_per_byte(self, ratio: float) -> None:
+        self.tokens_per_byte = min(max(ratio, _LEAST_PER_BYTE), _MOST_PER_BYTE)
+
+    def _room(self, window: int) -> int:
+        return window - min(self.reply_tokens, window // 4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Messages that stay or go together."""
+
+    messages: list[Message]
+    may_go: bool = False
+
+
+def request_size(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
+    """Return about how many bytes a request's JSON has."""
+    return len(msgspec.json.encode([messages, tools]))
+
+
+def _with_one_system_message(messages: Sequence[Message]) -> list[Message]:
+    head = _head(messages)
+    if not head:
+        return list(messages)
+    text = "\n\n".join(message.text.strip() for message in head)
+    return [replace(head[0], text=text), *messages[len(head) :]]
+
+
+def _head(messages: Sequence[Message]) -> list[Message]:
+    return list(takewhile(lambda message: message.role == "system", messages))
+
+
+def _parts(messages: Sequence[Message]) -> list[_Part]:
+    """Return the messages in parts. The oldest exchanges may go, then the oldest steps of the one
+    in progress; the rules, the question and the last step's calls and results stay."""
+    head = _head(messages)
+    *earlier, current = _split(messages[len(head) :], "user") or [[]]
+    *steps, last = _split(current[1:], "assistant") or [[]]
+    return [
+        _Part(head),
+        *(_Part(exchange, may_go=True) for exchange in earlier),
+        _Part(current[:1]),
+        *(_Part(step, may_go=True) for step in steps),
+        _Part(last),
+    ]
+
+
+def _split(messages: Sequence[Message], role: str) -> list[list[Message]]:
+    """Split messages before each of this role."""
+    parts: list[list[Message]] = []
+    for message in messages:
+        if message.role == role or not parts:
+            parts.append([])
+        parts[-1].append(message)
+    return parts

@@ -1,0 +1,332 @@
+"""What a person wants: the tools that a question asks for, and their arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+from demo_model.conversation import Exchange, Seen, ids_in
+from demo_model.offers import Offers
+from demo_model.phrasebook import Phrasebook, Phrases, compiled
+from demo_model.pointing import is_number, pointed_at
+from demo_model.protocol import ToolCall
+from demo_model.slots import EMAIL, READ, Name, Text, read_names, read_values
+from demo_model.spelling import corrected
+
+LONGEST_TEXT = 2_000
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a question is read by: phrases, tools on offer, what went before, who asks."""
+
+    book: Phrasebook
+    offers: Offers
+    earlier: Sequence[Exchange]
+    own_address: str = ""
+
+    def seen(self, thing: Phrases, also: Iterable[Exchange] = ()) -> Seen:
+        """Return what the conversation, and the exchange under way, told about such things."""
+        seen = Seen()
+        for exchange in (*self.earlier, *also):
+            seen.look(exchange, thing)
+        return seen
+
+    def past_calls(self) -> list[ToolCall]:
+        """Return the calls made for earlier questions, the last one first."""
+        return [o.call for exchange in self.earlier for o in exchange.outcomes][::-1]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A tool to call, once for each of `calls`.
+
+    `missing` is a required argument that nothing named. `thing` is what to take ids of from the
+    results of another wish, `first`, which has to be fulfilled before.
+    """
+
+    tool: str
+    calls: tuple[Arguments, ...] = ()
+    missing: str = ""
+    first: Wish | None = None
+    argument: str = ""
+
+
+@dataclass(frozen=True)
+class Show:
+    """Things that were seen before, to be told about again."""
+
+    thing: str
+    ids: tuple[str, ...]
+    word: str = ""
+
+
+@dataclass
+class Reading:
+    """One question on its way to wishes."""
+
+    question: str
+    context: Context
+    text: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.book, self.offers = self.context.book, self.context.offers
+        text = corrected(self.question[:LONGEST_TEXT], self.book, self.offers.values)
+        for said, meant in self.book.table("rewrite").items():
+            text = compiled(said).sub(meant, text)
+        places = " and ".join(self._last_names())
+        there = self.book.pattern("there")
+        self.text = there.sub(f"in {places}", text) if places else text
+
+    def wishes(self) -> list[Wish | Show]:
+        """Return what is wanted, in the order of the words; empty if nothing was understood."""
+        if continued := self._continued():
+            return continued
+        if asked := self._asked("ask"):
+            return [self._wish(tool, self._base(tool)) for tool in asked]
+        return self._pointed() or self._weakly_asked() or self._followed() or self._limited()
+
+    def _asked(self, strength: str) -> list[str]:
+        """The tools whose phrases the text has, without those that others are meant over."""
+        places = {name: self._place(tool, strength) for name, tool in self.offers.tools.items()}
+        found = sorted((place, name) for name, place in places.items() if place is not None)
+        over = {less for _, name in found for less in self.offers.tools[name].get("over", ())}
+        return [name for _, name in found if name not in over]
+
+    def _place(self, tool: Phrases, strength: str) -> int | None:
+        found = (self.book.value_pattern(p).search(self.text) for p in tool.get(strength, ()))
+        return min((match.start() for match in found if match), default=None)
+
+    @property
+    def _refining(self) -> bool:
+        return bool(self.book.pattern("refine").search(self.text))
+
+    def _base(self, tool: str) -> Arguments:
+        """The arguments of the tool's last call, if the question goes on from it."""
+        if not (self._refining and self.offers.tools[tool].get("refines")):
+            return {}
+        return next((c.arguments for c in self.context.past_calls() if c.name == tool), {})
+
+    def _continued(self) -> list[Wish | Show]:
+        """The wish of the question before, with what was missing of it."""
+        if not self.context.earlier or self.context.earlier[-1].outcomes:
+            return []
+        if any(isinstance(wish, Wish) and not wish.missing for wish in self._direct()):
+            return []
+        *earlier, last = self.context.earlier
+        before = Reading(last.question, replace(self.context, earlier=earlier))
+        if not any(isinstance(wish, Wish) and wish.missing for wish in before._direct()):
+            return []
+        joint = "in" if self._names("") else " "
+        both = Reading(f"{last.question.rstrip(' ?.!')} {joint} {self.question}", before.context)
+        wishes = both._direct()
+        return wishes if not any(isinstance(w, Wish) and w.missing for w in wishes) else []
+
+    def _direct(self) -> list[Wish | Show]:
+        return [self._wish(tool, self._base(tool)) for tool in self._asked("ask")]
+
+    def _pointed(self) -> list[Wish | Show]:
+        """What was asked last, about other things; or the things themselves."""
+        for name, thing in self.offers.things.items():
+            said = ids_in(self.text, thing)
+            ids = said or self._by_place(thing, self.context.seen(thing))[0]
+            if not ids or (not said and self._limits(thing)):
+                continue
+            for call in self.context.past_calls():
+                if self._about(call.name, name) and self.offers.tools[call.name].get("again", True):
+                    return [self._wish(call.name, {})]
+                break
+            return [self._show(name, ids)]
+        return []
+
+    def _show(self, thing: str, ids: Sequence[str]) -> Wish | Show:
+        known = self.context.seen(self.offers.things[thing]).known
+        detail = self.offers.things[thing].get("detail", "")
+        if known.keys() >= set(ids) or detail not in self.offers.tools:
+            return Show(thing, tuple(ids), self.text)
+        return self._wish(detail, {})
+
+    def _about(self, tool: str, thing: str) -> bool:
+        arguments = self.offers.arguments(tool)
+        return any(argument.get("thing") == thing for argument, _ in arguments.values())
+
+    def _limits(self, thing: Phrases) -> bool:
+        """Whether the text says more about things than their place in a list."""
+        find = thing["find"]
+        ordering = {n for n, (a, _) in self.offers.arguments(find).items() if a.get("order")}
+        return any(call.keys() - ordering for call in self._calls(find, {})[0])
+
+    def _weakly_asked(self) -> list[Wish | Show]:
+        return [self._wish(tool, self._base(tool)) for tool in self._asked("weak")[:1]]
+
+    def _followed(self) -> list[Wish | Show]:
+        """An earlier tool again, with other arguments; or what "them" stands for."""
+        for call in self.context.past_calls():
+            if call.name in self.offers.tools and self.offers.tools[call.name].get("again", True):
+                calls, _ = self._calls(call.name, call.arguments, only_changes=True)
+                if any(calls):
+                    return [self._wish(call.name, self._kept(call, calls[0]))]
+        for name, thing in self.offers.things.items():
+            if ids := self._by_pronoun(self.context.seen(thing)):
+                last = next(iter(self.context.past_calls()), None)
+                again = last and self._about(last.name, name)
+                if last and again and self.offers.tools[last.name].get("again", True):
+                    return [self._wish(last.name, {})]
+                return [self._show(name, ids)]
+        return []
+
+    def _kept(self, call: ToolCall, new: Arguments) -> Arguments:
+        """The last arguments, unless the text says enough for a question of its own."""
+        named = self.offers.named(call.name)
+        whole = new.keys() & named and new.keys() - named and not self._refining
+        return {} if whole else call.arguments
+
+    def _limited(self) -> list[Wish | Show]:
+        """A search, by a text that says nothing but what to search for."""
+        for thing in self.offers.things.values():
+            if (find := thing["find"]) not in self.offers.tools:
+                continue
+            calls, _ = self._calls(find, {})
+            qualified = any(name.name and name.qualifier for name in self._names(""))
+            short = qualified and len(self.text.split()) <= 4
+            if short or any(call.keys() - self.offers.named(find) for call in calls):
+                return [self._wish(find, {})]
+        return []
+
+    def _wish(self, tool: str, base: Arguments) -> Wish:
+        calls, first = self._calls(tool, base)
+        calls = [self._complete(tool, call) for call in calls]
+        needed = self.offers.required(tool)
+        given = {*calls[0], *([first[1]] if first else [])}
+        missing = next((name for name in needed if name not in given), "")
+        wish = Wish(tool, tuple(calls), missing)
+        return replace(wish, first=first[0], argument=first[1]) if first else wish
+
+    def _complete(self, tool: str, call: Arguments) -> Arguments:
+        """Add the e-mail address said before, where one is needed and none was said."""
+        for name in self.offers.required(tool):
+            _, schema = self.offers.arguments(tool)[name]
+            if schema.get("format") == "email" and name not in call and (to := self._address()):
+                call = {**call, name: to}
+        return call
+
+    def _address(self) -> str:
+        if self.context.own_address and self.book.pattern("me").search(self.text):
+            return self.context.own_address
+        said = [EMAIL.findall(exchange.question) for exchange in self.context.earlier]
+        return next((found[-1] for found in said[::-1] if found), "")
+
+    def _calls(
+        self, tool: str, base: Arguments, only_changes: bool = False
+    ) -> tuple[list[Arguments], tuple[Wish, str] | None]:
+        """The arguments of each call, and where the ids come from if they must be found first."""
+        text, values = Text(self.text, self.book), dict[str, list[Any]]()
+        first: tuple[Wish, str] | None = None
+        for name, (argument, schema) in self.offers.arguments(tool).items():
+            if "shift" in argument and (value := self._shifted(tool, name, argument)) is not None:
+                values[name] = [value]
+            elif "thing" in argument:
+                ids, find = self._ids(argument, bare=not only_changes)
+                first = (find, name) if find else first
+                values[name] = [ids] if schema.get("type", "array") == "array" else ids
+            elif "name" not in argument:
+                values[name] = read_values(text, argument, schema)
+        named = self._named(tool) or [{}]
+        chosen = {name: found for name, found in values.items() if found and found != [[]]}
+        combined = [dict(zip(chosen, each, strict=True)) for each in product(*chosen.values())]
+        kept = {} if only_changes else base
+        if any(named):
+            kept = {k: v for k, v in kept.items() if k not in self.offers.named(tool)}
+        order = list(self.offers.arguments(tool))
+        calls = [{**kept, **names, **call} for call in combined for names in named]
+        ordered = [dict(sorted(c.items(), key=lambda i: _index(order, i[0]))) for c in calls]
+        return ordered, first
+
+    def _named(self, tool: str) -> list[Arguments]:
+        """The arguments that are proper names, a set for each of the names."""
+        arguments = self.offers.arguments(tool)
+        parts = {n: a.get("part", "name") for n, (a, _) in arguments.items() if "name" in a}
+        after = "|".join(a["after"] for a, _ in arguments.values() if "after" in a)
+        names = self._names(after) if parts else []
+        if parts and not names and self.offers.tools[tool].get("keeps_names"):
+            names = [Name(whole) for whole in self._last_names()]
+        names = [self._qualified(name) for name in names] if "whole" in parts.values() else names
+        sets = [{n: getattr(name, part) for n, part in parts.items()} for name in names]
+        return [{n: value for n, value in each.items() if value} for each in sets]
+
+    def _qualified(self, name: Name) -> Name:
+        """The name with what tells it apart, when something seen before has both."""
+        rows = [r for t in self.offers.things.values() for r in self.context.seen(t).known.values()]
+        for kind in self.book.table("names").values():
+            first, second = kind["fields"]
+            found = (r[second] for r in rows if r.get(first) == name.name and r.get(second))
+            name = replace(name, qualifier=name.qualifier or next(found, ""))
+        return name
+
+    def _names(self, after: str) -> list[Name]:
+        found: list[Name] = []
+        for kind in self.book.table("names").values():
+            behind = "|".join(filter(None, (kind["after"], after)))
+            found += read_names(EMAIL.sub(READ, self.text), kind, behind, self.book)
+        return found
+
+    def _last_names(self) -> list[str]:
+        """The names in the last calls that had any."""
+        for exchange in self.context.earlier[::-1]:
+            sets = [_whole(o.call, self.offers.arguments(o.call.name)) for o in exchange.outcomes]
+            if names := list(dict.fromkeys(filter(None, sets))):
+                return names
+        return []
+
+    def _shifted(self, tool: str, name: str, argument: Phrases) -> float | None:
+        """A value relative to the last call's, or to its results: "cheaper", "bigger"."""
+        for shift in argument["shift"]:
+            if not compiled(shift["words"]).search(self.text):
+                continue
+            last = next((c.arguments for c in self.context.past_calls() if c.name == tool), {})
+            rows = self._rows(shift["by"])
+            value = last.get(name) or (max if shift["pick"] == "max" else min)(rows, default=None)
+            if is_number(value):
+                times, plus = float(shift.get("times", 1)), float(shift.get("plus", 0))
+                return round(value * times + plus)
+        return None
+
+    def _rows(self, field_name: str) -> list[float]:
+        seen = [self.context.seen(thing) for thing in self.offers.things.values()]
+        rows = [each.known[name] for each in seen for name in each.listed]
+        return [row[field_name] for row in rows if is_number(row.get(field_name))]
+
+    def _ids(self, argument: Phrases, bare: bool) -> tuple[list[str], Wish | None]:
+        """The things meant, or else the search that finds them, or neither."""
+        thing = self.offers.things[argument["thing"]]
+        seen = self.context.seen(thing)
+        if said := ids_in(self.text, thing):
+            return said, None
+        pointed, points = self._by_place(thing, seen)
+        limits = self._limits(thing)
+        if points and not limits:
+            return pointed, None
+        if bare and limits and thing["find"] in self.offers.tools:
+            return [], self._wish(thing["find"], self._base(thing["find"]))
+        pronoun = self.book.pattern("pronoun").search(self.text)
+        short = len(self.text.split()) <= 4 or argument.get("last", False)
+        return (seen.focus if bare and (pronoun or short) else []), None
+
+    def _by_pronoun(self, seen: Seen) -> list[str]:
+        return seen.focus if self.book.pattern("pronoun").search(self.text) else []
+
+    def _by_place(self, thing: Phrases, seen: Seen) -> tuple[list[str], bool]:
+        """The things meant by their place in the last list, and whether any are meant so."""
+        return pointed_at(self.text, self.book, thing, seen)
+
+
+def _whole(call: ToolCall, arguments: dict[str, tuple[Phrases, Any]]) -> str:
+    named = [name for name, (argument, _) in arguments.items() if "name" in argument]
+    return ", ".join(str(call.arguments[name]) for name in named if name in call.arguments)
+
+
+def _index(order: list[str], name: str) -> int:
+    return order.index(name) if name in order else len(order)

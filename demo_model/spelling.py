@@ -1,0 +1,45 @@
+"""Typing mistakes are forgiven in the words of the phrases, never in figures, ids or addresses."""
+
+from __future__ import annotations
+
+import re
+
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from demo_model.phrasebook import Phrasebook
+
+# Shorter words are too much alike.
+SHORTEST = 4
+LONGEST = 20
+_WORD = re.compile(r"(?<![\w@.'-])[^\W\d_]{4,20}(?![\w@]|[.-]\w)")
+
+
+def corrected(text: str, book: Phrasebook, values: frozenset[str]) -> str:
+    """Replace each mistyped word by the one that it was meant to be.
+
+    That is a word of the phrases, or of `values`, those that arguments may have.
+    """
+    known = book.vocabulary | values
+    return _WORD.sub(lambda word: _meant(word[0], book, known) or word[0], text)
+
+
+def _meant(word: str, book: Phrasebook, known: frozenset[str]) -> str | None:
+    lower = word.lower()
+    if {lower, f"{lower}s", lower.removesuffix("s")} & (known | book.names.keys()):
+        return None
+    names = [name for name in book.names if _alike(lower, name)]
+    # A capital letter makes it a name, which is nothing else mistyped.
+    others = () if word.istitle() else [w for w in known if _alike(lower, w)]
+    found = process.extractOne(lower, sorted(names) or sorted(others), scorer=OSA.distance)
+    if not found or found[1] > (1 if len(word) < 8 else 2):
+        return None
+    meant: str = found[0]
+    return book.names.get(meant, meant)
+
+
+def _alike(word: str, other: str) -> bool:
+    """Tell whether the words begin alike; short ones only miss a letter or have two swapped."""
+    if word[0] != other[0] or len(other) < SHORTEST:
+        return False
+    return len(word) > SHORTEST or len(other) > len(word) or sorted(word) == sorted(other)

@@ -1,0 +1,155 @@
+"""A model that runs on this machine already, found by asking the usual ports.
+
+Only this machine is asked, and nothing goes through a proxy. A model counts that calls a tool when
+it is told to.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from app.json_input import parse_json
+from scripts.ports import LOOPBACK
+
+_TEMPERATURE = 0.2  # small models call tools more reliably when little is left to chance
+_PROGRAMS = {11434: "Ollama", 8080: "llama.cpp", 1234: "LM Studio", 8000: "vLLM"}
+_LIST_SECONDS = 1.0
+_PROBE_SECONDS = 60.0  # the first question makes many programs load the model
+_MOST_TRIED = 3
+_MOST_BYTES = 1_000_000
+_LONGEST_NAME = 200
+_NO_CHAT = ("embed", "rerank", "whisper", "tts")
+# What the window of a model is called in vLLM's list, and in others'.
+_WINDOW_FIELDS = ("max_model_len", "context_length", "loaded_context_length")
+_MOST_CONTEXT = 10_000_000
+
+_PROBE_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "add",
+        "description": "Adds two numbers.",
+        "parameters": {
+            "type": "object",
+            "properties": {"a": {"type": "number"}, "b": {"type": "number"}},
+            "required": ["a", "b"],
+        },
+    },
+}
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model, the program that serves it, and its window where the program says."""
+
+    program: str
+    base_url: str
+    name: str
+    context_tokens: int | None = None
+    temperature: float = _TEMPERATURE
+
+    def settings(self) -> dict[str, str]:
+        """Return the environment with which the web app uses the model."""
+        settings = {
+            "OPENAI_BASE_URL": self.base_url,
+            "MODEL": self.name,
+            "TEMPERATURE": str(self.temperature),
+        }
+        if self.context_tokens is not None:
+            settings["CONTEXT_TOKENS"] = str(self.context_tokens)
+        return settings
+
+
+def find_local_model(
+    ports: Sequence[int], own: Collection[int], temperature: float | None = None
+) -> LocalModel | None:
+    """Return the first model at these ports that calls a tool, to be used at this temperature or a
+    low one. Ports of our own are left out."""
+    with requests.Session() as session:
+        session.trust_env = False
+        for port in ports:
+            if port in own:
+                continue
+            for model in _models(session, port):
+                if _calls_tools(session, model):
+                    return model if temperature is None else replace(model, temperature=temperature)
+    return None
+
+
+def _models(session: requests.Session, port: int) -> Iterator[LocalModel]:
+    """Yield the first few models that a port offers for conversations."""
+    program = _PROGRAMS.get(port, f"the server at port {port}")
+    base_url = f"http://{LOOPBACK}:{port}/v1"
+    answer = _ask(session, "GET", f"{base_url}/models", _LIST_SECONDS)
+    listed = answer.get("data")
+    described = [one for one in listed if _is_for_chat(one)] if isinstance(listed, list) else []
+    for one in described[:_MOST_TRIED]:
+        yield LocalModel(program, base_url, one["id"], _window(one))
+
+
+def _is_for_chat(described: Any) -> bool:
+    name = described.get("id") if isinstance(described, dict) else None
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= _LONGEST_NAME
+        and name.isprintable()
+        and not any(word in name.lower() for word in _NO_CHAT)
+    )
+
+
+def _window(described: dict[str, Any]) -> int | None:
+    values = (described.get(name) for name in _WINDOW_FIELDS)
+    sizes = (value for value in values if type(value) is int and 256 <= value <= _MOST_CONTEXT)
+    return next(sizes, None)
+
+
+def _calls_tools(session: requests.Session, model: LocalModel) -> bool:
+    body = {
+        "model": model.name,
+        "messages": [{"role": "user", "content": "Call the tool add with a=2 and b=3."}],
+        "tools": [_PROBE_TOOL],
+        "temperature": 0,
+        "max_tokens": 500,
+    }
+    url = f"{model.base_url}/chat/completions"
+    answer = _ask(session, "POST", url, _PROBE_SECONDS, json=body)
+    try:
+        called = answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"]
+    except (LookupError, TypeError):
+        return False
+    return bool(called == "add")
+
+
+def _ask(
+    session: requests.Session, method: str, url: str, seconds: float, **options: Any
+) -> dict[str, Any]:
+    """Return the JSON object that a server answers; an empty one for anything else."""
+    try:
+        with session.request(
+            method,
+            url,
+            timeout=seconds,
+            headers={"Accept-Encoding": "identity"},
+            stream=True,
+            allow_redirects=False,
+            **options,
+        ) as response:
+            answer = parse_json(_read(response, seconds)) if response.ok else None
+    except (requests.RequestException, HTTPError, OSError, ValueError):
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _read(response: requests.Response, seconds: float) -> bytes:
+    """Read a body. Raises ValueError if it is too long or takes too long."""
+    body, deadline = bytearray(), time.monotonic() + seconds
+    while piece := response.raw.read1():
+        body += piece
+        if len(body) > _MOST_BYTES or time.monotonic() > deadline:
+            raise ValueError("too much or too slow")
+    return bytes(body)

@@ -1,0 +1,84 @@
+"""Which model on this machine is found, and that nothing else is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Response
+
+from scripts.local_model import find_local_model
+from scripts.ports import free_port
+from tests.support.local_model import LocalServer
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer(talks=False, calls=True, calls_too=True) as started:
+        yield started
+
+
+def test_the_first_model_that_calls_a_tool_is_found(server: LocalServer) -> None:
+    found = find_local_model([free_port(), server.port], own=())
+    assert found is not None
+    assert found.name == "calls"
+    assert found.base_url == f"http://127.0.0.1:{server.port}/v1"
+    assert [body["model"] for body in server.asked] == ["talks", "calls"]
+    assert found.settings() == {
+        "OPENAI_BASE_URL": found.base_url,
+        "MODEL": "calls",
+        "TEMPERATURE": "0.2",
+    }
+
+
+def test_a_window_that_is_listed_and_a_temperature_that_is_set_are_used(
+    server: LocalServer,
+) -> None:
+    server.described = {"max_model_len": 8192}
+    found = find_local_model([server.port], own=(), temperature=0.9)
+    assert found is not None
+    assert found.settings()["CONTEXT_TOKENS"] == "8192"
+    assert found.settings()["TEMPERATURE"] == "0.9"
+
+
+def test_no_port_of_our_own_is_asked(server: LocalServer) -> None:
+    assert find_local_model([server.port], own={server.port}) is None
+    assert server.asked == []
+
+
+def test_a_proxy_in_the_environment_gets_nothing(
+    server: LocalServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    assert find_local_model([server.port], own=()) is not None
+
+
+def test_only_a_few_models_are_tried_and_none_that_makes_no_conversation() -> None:
+    names = [f"talks{number}" for number in range(10)]
+    with LocalServer(nomic_embed_text=True, **dict.fromkeys(names, False)) as server:
+        assert find_local_model([server.port], own=()) is None
+        assert [body["model"] for body in server.asked] == names[:3]
+
+
+@pytest.mark.parametrize(
+    "instead",
+    [
+        Response("<html>A page.</html>"),
+        Response("[]"),
+        Response('{"data": 5}'),
+        Response('{"data": [5, {"id": 5}, {"id": ""}, {"id": "a\\nb"}]}'),
+        Response('{"data": ' + "[" * 10_000),
+        Response(b" " * 1_100_000 + b'{"data": [{"id": "calls"}]}'),
+        Response(b"\x1f\x8b nonsense", headers={"Content-Encoding": "gzip"}),
+        Response("", 302, {"Location": "http://127.0.0.1:9/v1/models"}),
+        Response('{"data": [{"id": "calls"}]}', 401),
+    ],
+    ids=range(9),
+)
+def test_what_is_no_list_of_models_is_as_if_nothing_were_there(
+    server: LocalServer, instead: Response
+) -> None:
+    server.instead = instead
+    assert find_local_model([server.port], own=()) is None
+    assert server.asked == []

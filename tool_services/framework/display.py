@@ -1,0 +1,38 @@
+"""What a tool shows people, while its result is for the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from flask import render_template
+
+
+@dataclass(frozen=True)
+class DisplayPart:
+    """Something for people to look at.
+
+    `name` is a file name. HTML may use the classes that docs/tools.md lists, and images with
+    data: URLs. The app removes everything else.
+    """
+
+    name: str
+    media_type: Literal["text/html", "text/csv"]
+    text: str
+
+    def content_block(self, service: str) -> dict[str, Any]:
+        """Return the part as a content block of the Model Context Protocol."""
+        return {
+            "type": "resource",
+            "resource": {
+                "uri": f"ui://{service}/{self.name}",
+                "mimeType": self.media_type,
+                "text": self.text,
+            },
+            "annotations": {"audience": ["user"]},
+        }
+
+
+def card(template: str, **values: Any) -> DisplayPart:
+    """Return one of the service's templates as HTML. Needs the service's app context."""
+    return DisplayPart(template, "text/html", render_template(template, **values))
