@@ -69,7 +69,7 @@ def figures(listing_id: str) -> dict[str, Any]:
         "pageViews": 1250 + number,
         "saves": 45,
         "inquiries": 12,
-        "timeOnMarket": 15,
+        "daysOnMarket": 15,
         "clickThroughRate": 0.034,
         "conversionRate": round(0.09 + number / 1000, 3),
         "lastUpdated": "2024-01-15T10:30:00Z",
@@ -84,8 +84,8 @@ def market_analysis(arguments: dict[str, Any]) -> Any:
     return {
         "area": arguments["area"],
         "averagePrice": 785000,
-        "priceChange": 8.5,
-        "averageTimeOnMarket": 22,
+        "priceChangePercent": 8.5,
+        "averageDaysOnMarket": 22,
         "totalListings": 156,
         "soldListings": 89,
         "pendingListings": 34,
@@ -100,7 +100,7 @@ def performance_report(arguments: dict[str, Any]) -> Any:
         "summary": {
             "totalViews": 2140,
             "totalInquiries": 20,
-            "averageTimeOnMarket": 19.5,
+            "averageDaysOnMarket": 19.5,
             "topPerformer": {"listingId": "L001", "conversionRate": 0.096, "address": "123 Oak St"},
             "recommendations": ["Lower the price of L004", "Add photographs"],
         },

@@ -192,14 +192,14 @@ HOMES = st.fixed_dictionaries(
 ).map(lambda home: {"total": 1, "listings": [LISTINGS[0] | home]})
 METRICS = st.fixed_dictionaries(
     {
-        **dict.fromkeys(("pageViews", "saves", "inquiries", "timeOnMarket"), COUNTS),
+        **dict.fromkeys(("pageViews", "saves", "inquiries", "daysOnMarket"), COUNTS),
         **dict.fromkeys(("clickThroughRate", "conversionRate"), RATES),
     }
 ).map(lambda figures: {"metrics": [{"listingId": "L001", **figures}]})
 MARKETS = st.fixed_dictionaries(
     {
-        **dict.fromkeys(("averagePrice", "averageTimeOnMarket", "soldListings"), COUNTS),
-        "priceChange": st.integers(-999, 999).map(lambda tenths: tenths / 10),
+        **dict.fromkeys(("averagePrice", "averageDaysOnMarket", "soldListings"), COUNTS),
+        "priceChangePercent": st.integers(-999, 999).map(lambda tenths: tenths / 10),
     }
 ).map(lambda figures: {"area": "Portland, OR", **figures})
 
