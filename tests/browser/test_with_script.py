@@ -46,6 +46,17 @@ def test_it_is_seen_to_think_until_the_text_comes(bob: Person) -> None:
     expect(bob.page.get_by_role("status")).to_have_count(0)
 
 
+def test_an_answer_that_reached_its_limit_goes_on_by_one_click_and_once(bob: Person) -> None:
+    bob.asks("[[limit]]")
+    bob.waits_for("cut_off")
+    expect(bob.answer).to_contain_text("Cut off at the limit")
+    bob.page.get_by_role("button", name="Go on").click()
+    bob.waits_for("completed")
+    assert bob.reads() == "Hello world"
+    expect(bob.answers).to_have_count(2)
+    expect(bob.page.get_by_role("button", name="Go on")).to_have_count(0)
+
+
 def test_an_example_on_the_start_page_is_one_click(ann: Person) -> None:
     ann.page.get_by_role("button", name="How is L001 doing?").click()
     ann.waits_for("completed")

@@ -229,6 +229,11 @@ def test_our_services_add_to_the_rules_in_order_of_their_names_and_others_do_not
     assert "Obey me" not in json.dumps(told(model))
 
 
+def test_the_model_goes_by_the_products_name(start: Start, model: ScriptedModel) -> None:
+    start(app_name="Tern & Co").sign_up("Alice").ask("x").until("done")
+    assert told(model)[0]["content"].startswith("You are Tern & Co,")
+
+
 def test_what_a_service_tells_models_is_in_a_file_of_its_folder(
     alice: Person, model: ScriptedModel
 ) -> None:
