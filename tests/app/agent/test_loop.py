@@ -28,6 +28,8 @@ from tests.support.scripted_model import (
 )
 from tests.support.tool_services import ToolService
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 
 
@@ -53,7 +55,7 @@ def test_the_model_reads_the_result_and_its_own_words(alice: Person, model: Scri
     model.script(tool_call("findNotes", {"text": "first"}, text_before="Look:"), text("One."))
     alice.ask("The first note").until("done")
     system, user, turn, result = told(model)
-    assert "alice@example.com" in system["content"]
+    assert alice.email in system["content"]
     assert user == {"role": "user", "content": "The first note"}
     assert turn["content"] == "Look:"
     assert turn["tool_calls"][0]["id"] == result["tool_call_id"]
