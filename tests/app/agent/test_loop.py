@@ -31,6 +31,8 @@ from tests.support.scripted_model import (
 )
 from tests.support.tool_services import ToolService
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 
 
@@ -59,7 +61,7 @@ def test_the_model_reads_the_result_and_its_own_words(alice: Person, model: Scri
     alice.ask("The first note").until("done")
     rules, person, user, turn, result = told(model)
     assert (rules["role"], person["role"]) == ("system", "system")
-    assert "alice@example.com" in person["content"]
+    assert alice.email in person["content"]
     assert user == {"role": "user", "content": "The first note"}
     assert turn["content"] == "Look:"
     assert turn["tool_calls"][0]["id"] == result["tool_call_id"]

@@ -10,6 +10,8 @@ import requests
 from tests.support.product import PASSWORD, Person, Product
 from tests.support.sessions import expire
 
+pytestmark = pytest.mark.shares_product
+
 TYPED = "my long question"
 
 
