@@ -77,8 +77,9 @@ def test_any_characters_are_a_password(product: Product, password: str) -> None:
 def test_a_new_password_signs_out_everywhere_else(product: Product, alice: Person) -> None:
     other = sign_in_from(product, alice, "Phone")
     answer = change_password(alice, PASSWORD)
-    assert answer.headers["Location"] == "/auth/profile?done=password"
-    assert "Your password is changed" in alice.get("/auth/profile?done=password", headers=HTML).text
+    assert answer.headers["Location"] == "/auth/security?done=password"
+    page = alice.get("/auth/security?done=password", headers=HTML).text
+    assert "Your password is changed" in page
     assert not is_signed_in(product, other)
     assert is_signed_in(product, alice.browser.cookies["access_token_cookie"])
     assert log_in(product, alice.email, PASSWORD) == 401
@@ -109,7 +110,7 @@ def test_the_password_is_asked_for_again_when_it_was_given_long_ago(
     assert alice.post("/auth/delete").headers["Location"] != "/auth/profile"
     right = alice.post("/auth/confirm", password=PASSWORD, next="/auth/profile")
     assert right.headers["Location"] == "/auth/profile"
-    assert alice.post("/auth/delete").headers["Location"] == "/auth/profile?done=delete"
+    assert alice.post("/auth/delete").headers["Location"] == "/auth/data?done=delete"
 
 
 def test_a_new_password_needs_the_current_one(product: Product, alice: Person) -> None:
@@ -125,11 +126,11 @@ def test_a_new_password_needs_the_current_one(product: Product, alice: Person) -
     with product.app.app_context():
         db.session.get_one(User, alice.id).password_hash = ""
         db.session.commit()
-    assert 'name="current_password"' not in alice.get("/auth/profile", headers=HTML).text
+    assert 'name="current_password"' not in alice.get("/auth/security", headers=HTML).text
     change(product, alice, password_at=utc_now() - timedelta(minutes=11))
     assert change_password(alice, "").headers["Location"].startswith("/auth/confirm?next=")
     change(product, alice, password_at=utc_now())
-    assert change_password(alice, "").headers["Location"] == "/auth/profile?done=password"
+    assert change_password(alice, "").headers["Location"] == "/auth/security?done=password"
     assert log_in(product, alice.email, NEW) == 200
 
 
@@ -334,7 +335,7 @@ def test_an_account_is_deleted_a_week_later_with_all_that_it_has(
     mallory.ask("Hello").until("done")
     send_a_letter(alice, model)
     other = sign_in_from(product, alice, "Phone")
-    assert alice.post("/auth/delete").headers["Location"] == "/auth/profile?done=delete"
+    assert alice.post("/auth/delete").headers["Location"] == "/auth/data?done=delete"
     assert not is_signed_in(product, other)
     delete_due(product)
     assert "will be deleted on" in alice.get("/").text
@@ -357,12 +358,12 @@ def test_an_account_is_deleted_a_week_later_with_all_that_it_has(
 
 def test_a_person_who_changes_their_mind_keeps_the_account(product: Product, alice: Person) -> None:
     alice.post("/auth/delete")
-    assert "Keep my account" in alice.get("/auth/profile", headers=HTML).text
+    assert "Keep my account" in alice.get("/auth/data", headers=HTML).text
     alice.post("/auth/keep")
     in_a_week(product, alice)
     delete_due(product)
     assert is_signed_in(product, alice.tokens["access_token"])
-    assert "Keep my account" not in alice.get("/auth/profile", headers=HTML).text
+    assert "Keep my account" not in alice.get("/auth/data", headers=HTML).text
 
 
 def test_an_account_waits_for_a_service_that_is_away(product: Product, alice: Person) -> None:
