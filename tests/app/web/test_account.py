@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import gevent.pool
 import pytest
@@ -179,6 +181,25 @@ def test_what_happens_to_an_account_is_in_its_log(product: Product, alice: Perso
     page = alice.get("/auth/security-log", headers=HTML).text
     assert "A log-in was refused: wrong password" in page
     assert "127.0.0.1" in page
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process's own time is fourteen hours ahead of UTC."""
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_times_in_the_log_are_utc_wherever_the_server_is(alice: Person) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    alice.post("/auth/name", name="Alice B")
+    [at, *_] = (event["at"] for event in alice.api("GET", "/auth/security-log").json()["events"])
+    assert at.endswith("Z")
+    assert before <= datetime.fromisoformat(at) <= datetime.now(UTC)
 
 
 def test_a_stolen_refresh_token_is_in_the_log(product: Product, alice: Person) -> None:
