@@ -30,7 +30,7 @@ from app.auth.sessions import (
     require_recent_password,
     require_user,
 )
-from app.db.models import SecurityEvent, iso_utc
+from app.db.models import SecurityEvent
 from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
@@ -221,11 +221,5 @@ def _done(message: str, part: str, what: str, **tokens: str) -> ResponseReturnVa
 
 
 def _as_json(event: SecurityEvent) -> dict[str, Any]:
-    return {
-        "at": iso_utc(event.at),
-        "kind": event.kind,
-        "userId": event.user_id,
-        "address": event.address,
-        "device": name_device(event.device),
-        "detail": event.detail,
-    }
+    named = {"userId": event.user_id, "device": name_device(event.device)}
+    return security_log.as_json(event) | named
