@@ -63,7 +63,14 @@ def test_cookies_are_secure_where_the_app_is_reached_over_https(start: Start) ->
     cookies = form(product, "/auth/signup", **ANN).raw.headers.getlist("Set-Cookie")
     assert len(cookies) == 3
     assert all("; Secure" in cookie for cookie in cookies)
-    assert "max-age" in form(product, "/auth/login").headers["Strict-Transport-Security"]
+
+
+def test_over_https_every_response_asks_for_https_for_a_year(start: Start) -> None:
+    product = start({}, app_url="https://notes.example", allowed_hosts="127.0.0.1")
+    for path in ("/auth/login", "/", "/nothing", "/health", "/static/app.css"):
+        answer = requests.get(product.url + path, allow_redirects=False)
+        policy = answer.headers["Strict-Transport-Security"]
+        assert policy == "max-age=31536000; includeSubDomains", path
 
 
 @pytest.mark.engines

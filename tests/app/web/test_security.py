@@ -212,6 +212,13 @@ def test_a_wrong_address_or_method_is_a_page_or_json_with_a_sentence(
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, "http")
 
 
+@pytest.mark.parametrize("path", ["/static", "/static/", "/static/vendor", "/static/vendor/"])
+def test_no_folder_is_listed(product: Product, path: str) -> None:
+    answer = requests.get(product.url + path)
+    assert answer.status_code == 404
+    assert "htmx.min.js" not in answer.text.partition("</head>")[2]
+
+
 @pytest.mark.own_product
 def test_a_fault_is_a_page_without_a_stack_trace(product: Product, alice: Person) -> None:
     def fault() -> str:
