@@ -50,8 +50,8 @@ SLOTS = {
     "name": r"(?P<name>[^\W\d_][\w'-]*)",
     "text": r"(?P<text>\S.*)",
 }
-# A letter behind a backslash is a part of the pattern, not of a word.
-_WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}")
+# A letter behind a backslash is a part of the pattern, and what goes on in a group is half a word.
+_WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}(?!\w|\(\?:\w|\\w)")
 
 
 class PhrasesError(Exception):
