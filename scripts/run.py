@@ -14,7 +14,14 @@ from scripts import StartError
 from scripts.child_processes import end_with_parent
 from scripts.local_model import LocalModel, find_local_model
 from scripts.programs import run_programs
-from scripts.services import DEMO_MODEL, Service, check_ports, configured_services, program_env
+from scripts.services import (
+    DEMO_MODEL,
+    Service,
+    check_ports,
+    configured_services,
+    program_env,
+    programs_of,
+)
 from scripts.set_up import migrate
 
 POLL_SECONDS = 0.1
@@ -53,8 +60,7 @@ def run() -> int:
     if model is not None:
         env |= model.settings()
         services = [service for service in services if service.name != DEMO_MODEL]
-    programs = [service.program for service in services]
-    return run_programs(programs, env, lambda: _ready(services, model))
+    return run_programs(programs_of(services), env, lambda: _ready(services, model))
 
 
 def _look_for_model(services: Sequence[Service]) -> LocalModel | None:

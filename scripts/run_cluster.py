@@ -24,6 +24,7 @@ from scripts.services import (
     configured_services,
     make_secrets,
     program_env,
+    programs_of,
 )
 from scripts.set_up import migrate
 
@@ -47,7 +48,8 @@ class Cluster:
         programs = [
             Program("postgres", tuple(self.postgres.command)),
             Program("valkey", tuple(self.valkey.command)),
-            *(service.program for service in (*self.tool_services, *self.nodes)),
+            *programs_of(self.tool_services),
+            *(node.program for node in self.nodes),
             Program("proxy", caddy),
         ]
         return [replace(program, restart=True) for program in programs]

@@ -55,7 +55,7 @@ def product_env(settings: Settings, ports: list[str], folder: Path) -> dict[str,
             env[name.upper()] = str(plain)
     env |= {name: str(free_port()) for name in ports}
     # A relative path starts at the current folder, which is another one there.
-    services = all_services.FolderSettings().tool_services_folder.resolve()
+    services = all_services.root()
     env |= {"TOOL_SERVICES_FOLDER": str(services)}
     return env | {"INSTANCE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
 

@@ -56,13 +56,31 @@ class Service:
         return f"http://{_authority(_OPENABLE.get(self.host, self.host), self.port)}"
 
     @property
+    def address(self) -> str:
+        return _authority(self.host, self.port)
+
+    @property
     def program(self) -> Program:
-        options = ("-c", str(ROOT / self.config), "-b", _authority(self.host, self.port))
-        return Program(self.name, (*_GUNICORN, *options, self.application))
+        return _program(self.name, [self])
 
 
 def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _program(name: str, services: Sequence[Service]) -> Program:
+    """Return the program that serves services of one application, each at its address."""
+    binds = (option for service in services for option in ("-b", service.address))
+    first = services[0]
+    return Program(name, (*_GUNICORN, "-c", str(ROOT / first.config), *binds, first.application))
+
+
+def programs_of(services: Sequence[Service]) -> list[Program]:
+    """Return the programs to run, of which one serves all services that share an application."""
+    shared: dict[str, list[Service]] = {}
+    for service in services:
+        shared.setdefault(service.application, []).append(service)
+    return [_program(each[0].name if len(each) == 1 else "tools", each) for each in shared.values()]
 
 
 def program_env() -> dict[str, str]:
@@ -96,13 +114,20 @@ def configured_services() -> list[Service]:
     services = [
         Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
         *(
-            Service(each.name, f"tool_services.app:create_app({each.name!r})", each.port_in(tools))
+            Service(each.name, _application(each.name), each.port_in(tools))
             for each in all_services.services()
         ),
     ]
     if web.uses_demo_model:
         services.append(Service(DEMO_MODEL, "demo_model:create_app()", web.demo_model_port))
     return services
+
+
+def _application(service: str) -> str:
+    """Return what gunicorn loads for a tool service, alone or with all others."""
+    if all_services.CommonSettings().tool_services_in_one_process:
+        return "tool_services.app:create_all()"
+    return f"tool_services.app:create_app({service!r})"
 
 
 def check_ports(services: Sequence[Service]) -> None:

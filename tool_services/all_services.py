@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import sys
 from functools import cache
-from importlib import import_module
+from importlib import import_module, invalidate_caches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,21 @@ _HERE = Path(__file__).resolve().parent
 _DECLARATION = "service.py"
 
 
-class FolderSettings(BaseSettings):
-    """Where the services' folders are. A relative path starts at the current folder."""
+class CommonSettings(BaseSettings):
+    """The settings of all services together: where their folders are, and how many processes run.
+
+    A relative path starts at the current folder.
+    """
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     tool_services_folder: Path = _HERE
+    tool_services_in_one_process: bool = False
 
 
 def root() -> Path:
     """Return the folder that the services' folders are in."""
-    return FolderSettings().tool_services_folder.expanduser().resolve()
+    return CommonSettings().tool_services_folder.expanduser().resolve()
 
 
 def folders() -> dict[str, Path]:
@@ -70,9 +75,12 @@ def _declared(folder: Path) -> Service:
     outer = folder.parent
     if str(outer.parent) not in sys.path:
         sys.path.append(str(outer.parent))
+    invalidate_caches()
+    package = find_spec(outer.name)
+    places = (package and package.submodule_search_locations) or ()
+    if outer not in (Path(place).resolve() for place in places):
+        stop(f"{outer} can't hold services: Python has a module {outer.name} already. Rename it.")
     module = import_module(f"{outer.name}.{folder.name}.service")
-    if Path(str(module.__file__)).parent != folder:
-        stop(f"{outer} can't hold services: Python has a package {outer.name} already. Rename it.")
     declared = getattr(module, "SERVICE", None)
     if not isinstance(declared, Service):
         stop(f"{folder / _DECLARATION} must have SERVICE = Service(__name__, …).")

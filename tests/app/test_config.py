@@ -21,7 +21,7 @@ from app.config import OPENAI_URL, Settings, SettingsError, load_settings
 from app.runs.redis_event_log import connect
 from scripts.ports import free_port
 from tool_services import all_services
-from tool_services.all_services import FolderSettings
+from tool_services.all_services import CommonSettings
 from tool_services.framework import env_names
 from tool_services.framework.env_names import all_settings
 from tool_services.framework.service import Service
@@ -454,7 +454,7 @@ def test_secrets_are_made_once_and_are_their_owners_alone(tmp_path: Path) -> Non
 
 
 def test_every_setting_is_documented_and_every_documented_one_is_there() -> None:
-    classes = (Settings, ServiceSettings, FolderSettings, demo_model.config.Settings)
+    classes = (Settings, ServiceSettings, CommonSettings, demo_model.config.Settings)
     read = {
         str(field.validation_alias or f"{each.model_config.get('env_prefix', '')}{name}").upper()
         for each in classes

@@ -17,6 +17,7 @@ from flask import Flask
 from gevent.pywsgi import WSGIServer
 
 from scripts import ROOT
+from scripts.ports import free_port
 from scripts.run import wait_until_ready
 from scripts.services import Service
 from tests.support.local_model import LocalServer
@@ -24,7 +25,13 @@ from tests.support.processes import all_gone
 
 pytestmark = pytest.mark.slow
 
-NAMES = ("web", "listings", "analytics", "demo-model")
+NAMES = ("web", "notes", "demo-model")
+
+SERVICE = """
+from tool_services.framework.service import Service
+
+SERVICE = Service(__name__, "For a test.", tools=())
+"""
 
 Settings = dict[str, str]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -32,16 +39,17 @@ Start = Callable[..., "subprocess.Popen[str]"]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """An environment with four free ports and nothing else of ours; the folder has no `.env`."""
+    """An environment with free ports and nothing else of ours; the folder has no `.env`."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in NAMES]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:
         each.close()
-    names = ("WEB_PORT", "LISTINGS_PORT", "ANALYTICS_PORT", "DEMO_MODEL_PORT")
+    names = ("WEB_PORT", "NOTES_PORT", "DEMO_MODEL_PORT")
     inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return {
         **inherited,
         "PYTHONPATH": str(ROOT),
+        "TOOL_SERVICES_FOLDER": str(ROOT / "tests" / "support"),
         # Whatever model runs on this machine has no part in the tests.
         "FIND_LOCAL_MODEL": "false",
         **dict(zip(names, map(str, ports), strict=True)),
@@ -105,6 +113,24 @@ def test_everything_starts_ends_at_ctrl_c_and_keeps_its_secrets(
     assert secrets(tmp_path) == before
 
 
+def test_one_process_serves_each_tool_service_at_its_own_port(
+    start: Start, settings: Settings, tmp_path: Path
+) -> None:
+    settings["TOOL_SERVICES_IN_ONE_PROCESS"] = "true"
+    settings["TOOL_SERVICES_FOLDER"] = "domain"
+    settings["PLACES_PORT"] = str(free_port())
+    for name in ("notes", "places"):
+        folder = tmp_path / "domain" / name
+        folder.mkdir(parents=True)
+        (folder / "service.py").write_text(SERVICE)
+    text = read_until_ready(start())
+    assert "tools" in {line.partition("|")[0].strip() for line in text.splitlines()}
+    for name in ("notes", "places"):
+        url = f"http://127.0.0.1:{settings[f'{name.upper()}_PORT']}"
+        about = requests.get(f"{url}/info", timeout=60).json()
+        assert (about["name"], about["audience"]) == (name, url)
+
+
 def secrets(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "instance").glob("*key*")}
 
@@ -127,11 +153,11 @@ def test_a_model_on_this_machine_answers_in_the_demo_models_place(
 def test_nothing_starts_when_a_port_is_taken(
     start: Start, settings: Settings, tmp_path: Path
 ) -> None:
-    with socket.create_server(("127.0.0.1", int(settings["LISTINGS_PORT"]))):
+    with socket.create_server(("127.0.0.1", int(settings["NOTES_PORT"]))):
         child = start()
         output, _ = child.communicate()
     assert child.returncode == 1
-    assert "LISTINGS_PORT" in output
+    assert "NOTES_PORT" in output
     assert len(output.splitlines()) == 1
     assert not list((tmp_path / "instance").glob("*.db"))
 
@@ -192,5 +218,5 @@ def test_a_proxy_in_the_environment_is_not_used(
 
 
 def test_a_service_that_does_not_answer_is_named(healthy: Service, settings: Settings) -> None:
-    silent = Service("listings", "", port=int(settings["LISTINGS_PORT"]))
-    assert "listings" in wait_until_ready([healthy, silent], seconds=0.2)
+    silent = Service("notes", "", port=int(settings["NOTES_PORT"]))
+    assert "notes" in wait_until_ready([healthy, silent], seconds=0.2)

@@ -6,15 +6,32 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from scripts import StartError
-from scripts.services import Service, check_ports, configured_services, make_secrets, program_env
+from scripts import ROOT, StartError
+from scripts.services import (
+    Service,
+    check_ports,
+    configured_services,
+    make_secrets,
+    program_env,
+    programs_of,
+)
 
-OURS = ("WEB_", "LISTINGS_", "ANALYTICS_", "DEMO_MODEL_", "OPENAI_", "APP_", "INSTANCE_", "MODEL")
+OURS = (
+    "TOOL_",
+    "WEB_",
+    "NOTES_",
+    "DEMO_MODEL_",
+    "OPENAI_",
+    "APP_",
+    "INSTANCE_",
+    "MODEL",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +40,7 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(OURS)]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("TOOL_SERVICES_FOLDER", str(ROOT / "tests" / "support"))
     return tmp_path
 
 
@@ -33,15 +51,27 @@ def taken_port() -> Iterator[int]:
 
 
 def service(**changes: object) -> Service:
-    values: Any = {"name": "listings", "application": "x:y()", "port": 0, **changes}
+    values: Any = {"name": "notes", "application": "x:y()", "port": 0, **changes}
     return Service(**values)
 
 
-def test_without_settings_all_four_services_start_on_their_usual_ports() -> None:
+def test_one_process_serves_all_tool_services_if_the_setting_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    separate = [program.name for program in programs_of(configured_services())]
+    assert separate == ["web", "notes", "demo-model"]
+    monkeypatch.setenv("TOOL_SERVICES_IN_ONE_PROCESS", "true")
+    [notes] = [each for each in configured_services() if each.name == "notes"]
+    other = replace(notes, name="other", port=8010)
+    [program] = programs_of([notes, other])
+    assert program.name == "tools"
+    assert {notes.address, other.address, "tool_services.app:create_all()"} < set(program.command)
+
+
+def test_without_settings_all_services_start_on_their_usual_ports() -> None:
     assert [(each.name, each.host, each.port) for each in configured_services()] == [
         ("web", "127.0.0.1", 8000),
-        ("listings", "127.0.0.1", 8001),
-        ("analytics", "127.0.0.1", 8002),
+        ("notes", "127.0.0.1", 8009),
         ("demo-model", "127.0.0.1", 8003),
     ]
 
@@ -57,12 +87,12 @@ def test_the_demo_model_is_not_started_when_another_is_set(
 def test_ports_come_from_dot_env_and_the_environment_wins(
     empty_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (empty_folder / ".env").write_text("WEB_PORT=9000\nLISTINGS_PORT=9001\nDEMO_MODEL_PORT=9003\n")
-    monkeypatch.setenv("LISTINGS_PORT", "9101")
-    assert [each.port for each in configured_services()] == [9000, 9101, 8002, 9003]
+    (empty_folder / ".env").write_text("WEB_PORT=9000\nNOTES_PORT=9001\nDEMO_MODEL_PORT=9003\n")
+    monkeypatch.setenv("NOTES_PORT", "9101")
+    assert [each.port for each in configured_services()] == [9000, 9101, 9003]
 
 
-@pytest.mark.parametrize("name", ["WEB_PORT", "ANALYTICS_PORT"])
+@pytest.mark.parametrize("name", ["WEB_PORT", "NOTES_PORT"])
 def test_a_bad_setting_stops_the_start_and_is_named(
     name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,7 +113,7 @@ def test_a_bad_setting_of_the_web_app_alone_stops_the_start_too(
 
 
 def test_a_taken_port_is_refused_with_its_setting(taken_port: int) -> None:
-    with pytest.raises(StartError, match=rf"{taken_port} is taken.*LISTINGS_PORT"):
+    with pytest.raises(StartError, match=rf"{taken_port} is taken.*NOTES_PORT"):
         check_ports([service(port=taken_port)])
 
 
@@ -119,7 +149,7 @@ def test_the_url_can_be_opened_in_a_browser(host: str, url: str) -> None:
 
 def test_gunicorn_listens_where_the_settings_say() -> None:
     program = service(host="::1", port=8001).program
-    assert program.name == "listings"
+    assert program.name == "notes"
     assert program.command[-3:] == ("-b", "[::1]:8001", "x:y()")
 
 

@@ -14,12 +14,37 @@ from scripts import ROOT
 from scripts.services import configured_services
 from tool_services import all_services
 from tool_services.framework.service import port_for
+from tool_services.framework.testing import call_tools
 
 DECLARATION = """
 from tool_services.framework.service import Service
 
 SERVICE = Service(__name__, "For a test.", tools=(), {more})
 """
+ONE_FILE = '''
+"""Doors."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from tool_services.framework.schemas import ToolResult
+from tool_services.framework.service import Service
+from tool_services.framework.tools import tool
+
+
+class Doors(ToolResult):
+    names: list[str]
+
+
+@tool(reads_only=True)
+def find_doors(text: Annotated[str, "Words to look for"] = "") -> Doors:
+    """Finds doors."""
+    return Doors(names=[name for name in ("front", "garden") if text in name])
+
+
+SERVICE = Service(__name__, "Knows doors.", tools=[find_doors])
+'''
 Add = Callable[..., Path]
 
 
@@ -40,12 +65,6 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Add:
         return folder
 
     return add
-
-
-def test_the_folders_of_the_product_are_its_services() -> None:
-    assert set(all_services.folders()) >= {"listings", "analytics"}
-    assert all_services.folders()["listings"] == ROOT / "tool_services" / "listings"
-    assert "framework" not in all_services.folders()
 
 
 def test_what_a_service_is_called_and_where_it_is_follow_from_its_folder(
@@ -113,7 +132,7 @@ def test_a_folder_without_services_stops_the_start(
 def test_a_folder_named_as_another_package_is_refused(
     add: Add, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    add("listings").parent.rename(tmp_path / "tool_services")
+    add("other").parent.rename(tmp_path / "tool_services")
     monkeypatch.setenv("TOOL_SERVICES_FOLDER", str(tmp_path / "tool_services"))
     with pytest.raises(SystemExit):
         all_services.services()
@@ -129,3 +148,10 @@ def test_looking_for_services_imports_neither_tools_nor_tables() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert ended.stdout.strip() == "[]"
+
+
+def test_the_shortest_service_is_one_file(add: Add, tmp_path: Path) -> None:
+    (add("doors") / "service.py").write_text(ONE_FILE)
+    with call_tools(all_services.service("doors"), tmp_path) as doors:
+        assert doors.call("findDoors", text="gard") == {"names": ["garden"]}
+        assert doors.tools["findDoors"].scope == "doors:read"

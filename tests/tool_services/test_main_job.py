@@ -10,11 +10,21 @@ import pytest
 from tests.support.product import Person, Product, text_of
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.tool_services.support.homes import HOMES
+from tool_services import all_services
 
 
 @pytest.fixture
 def product(start: Callable[..., Product]) -> Product:
     return start(HOMES, tool_exchanges={"analytics": "listings"})
+
+
+def test_the_services_are_found_where_they_always_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LISTINGS_PORT", "ANALYTICS_PORT", "LISTINGS_URL", "ANALYTICS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    assert set(all_services.folders()) >= {"listings", "analytics"}
+    urls = {"listings": "http://127.0.0.1:8001", "analytics": "http://127.0.0.1:8002"}
+    assert urls.items() <= all_services.default_urls().items()
+    assert all_services.default_exchanges()["analytics"] == "listings"
 
 
 def results(messages: list[Any]) -> list[Any]:

@@ -15,9 +15,16 @@ from cryptography import x509
 from scripts.ports import free_port
 from tests.support.certificates import write_certificate
 from tests.tool_services.support.mailbox import Mailbox, running_mailbox
-from tool_services.framework.mail import Email, MailError, MailRefused, MailServer
-from tool_services.framework.settings import load_settings
-from tool_services.listings.settings import ListingsSettings
+from tool_services.framework.mail import (
+    DEFAULT_SENDER,
+    Email,
+    MailError,
+    MailRefused,
+    MailServer,
+    Sender,
+    SmtpUrl,
+)
+from tool_services.framework.settings import ServiceSettings, load_settings
 
 pytestmark = pytest.mark.slow
 
@@ -92,6 +99,11 @@ def test_a_mail_server_that_is_down_is_a_sentence() -> None:
         send(f"smtp://127.0.0.1:{free_port()}")
 
 
+class MailSettings(ServiceSettings):
+    smtp_url: SmtpUrl = None
+    smtp_from: Sender = DEFAULT_SENDER
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -107,7 +119,7 @@ def test_a_bad_mail_setting_stops_the_start_without_showing_a_password(
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SystemExit):
-        load_settings(ListingsSettings)
+        load_settings(MailSettings)
     sentence = capsys.readouterr().err
     assert sentence.startswith(f"{name} ")
     assert "s3cret" not in sentence
