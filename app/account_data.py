@@ -18,7 +18,6 @@ from app.db.models import (
     Conversation,
     Message,
     Run,
-    SecurityEvent,
     Step,
     ToolCall,
     User,
@@ -51,7 +50,7 @@ def export_person(user_id: str, registry: ToolRegistry) -> Iterator[str]:
         "account": accounts.profile(person),
         "sessions": [_session(each) for each in session_table.of_person(user_id)],
         "identities": [_identity(each) for each in identities.of_person(user_id)],
-        "securityLog": [_event(each) for each in security_log.latest(user_id)],
+        "securityLog": [security_log.as_json(each) for each in security_log.latest(user_id)],
         "secondFactors": second_factors.as_json(second_factors.of_person(user_id)),
         "mails": [_mail(each) for each in queue.of_person(person)],
         "outbox": outbox,
@@ -156,14 +155,4 @@ def _mail(mail: Mail) -> dict[str, Any]:
         "recipient": mail.recipient,
         "createdAt": iso_utc(mail.created_at),
         "status": mail.state,
-    }
-
-
-def _event(event: SecurityEvent) -> dict[str, Any]:
-    return {
-        "at": iso_utc(event.at),
-        "kind": event.kind,
-        "address": event.address,
-        "device": event.device,
-        "detail": event.detail,
     }

@@ -51,6 +51,11 @@ class Offers:
         needs: list[str] = self.tools[tool].get("needs", []) if required is None else required
         return [name for name in needs if name in self.arguments(tool)]
 
+    def ordered(self, tool: str, names: Iterable[str]) -> list[str]:
+        """Return the arguments of these names in the order of the schema."""
+        order = list(self._schema(tool).get("properties", self.arguments(tool)))
+        return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+
     def named(self, tool: str) -> set[str]:
         """Return the arguments that are proper names."""
         return {name for name, (said, _) in self.arguments(tool).items() if "name" in said}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -36,7 +36,9 @@ SENTENCES = frozenset(
         "examples",
     ]
 )
-NO_WORDS = frozenset(["spell", "ends", "language", "by", "pick", "id", "name", "list", "find"])
+NO_WORDS = frozenset(
+    ["spell", "ends", "language", "units", "by", "pick", "id", "name", "list", "find"]
+)
 SLOTS = {
     "n": r"(?P<n>\d{1,3}(?:\.\d{1,2})?|[a-z]{2,10})",
     "amount": (
@@ -85,6 +87,10 @@ class Phrasebook:
         names = " ".join(self.phrases.get("spell", ())).split()
         return {name.lower(): name for name in names}
 
+    def small_words(self, language: str) -> frozenset[str]:
+        """Return the words by which a language is told."""
+        return frozenset(self.table("language").get(language, "").split())
+
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word of the patterns, in lower case."""
@@ -111,14 +117,23 @@ def load_library(folder: Path) -> Library:
     return books
 
 
-def book_for(text: str, library: Library) -> Phrasebook:
-    """Return the book in the language of the text's small words, English when in doubt."""
+def book_for(questions: Sequence[str], library: Library) -> Phrasebook:
+    """Return the book in the language of the last question that shows one, English in doubt."""
+    for question in reversed(questions):
+        scores = _scores(question, library)
+        if any(scores.values()):
+            return library[max(scores, key=lambda name: (scores[name], name == "en"))]
+    return library["en"]
+
+
+def _scores(text: str, library: Library) -> dict[str, int]:
+    """How many words of the text are those of each language alone."""
     words = re.findall(r"[^\W\d_]+", text.lower())
-    score = {
-        name: sum(word in book.table("language").get(name, "").split() for word in words)
+    english = library["en"].vocabulary
+    return {
+        name: sum(word in book.small_words(name) | (book.vocabulary - english) for word in words)
         for name, book in library.items()
     }
-    return library[max(library, key=lambda name: (score[name], name == "en"))]
 
 
 @cache

@@ -20,7 +20,7 @@ def next_turn(messages: Sequence[Message], offered: Sequence[Function], library:
     """Return what to say and call now, from the conversation and the tools on offer alone."""
     conversation = exchanges(messages)
     *earlier, current = conversation or [Exchange("")]
-    book = book_for(current.question, library)
+    book = book_for([each.question for each in (*earlier, current)], library)
     offers = Offers(book, offered)
     context = Context(book, offers, earlier, own_address(messages))
     plan = _Plan(current, context)
@@ -66,10 +66,9 @@ class _Plan:
         rows = list(self.current.rows(thing))
         pointed, points = pointed_at(self.reading.text, self.book, thing, found)
         ids = [name for name in pointed if name in rows] if points else rows
-        order = list(self.offers.arguments(wish.tool))
         lists = [ids] if schema.get("type", "array") == "array" else ids
         calls = [{**call, wish.argument: each} for each in lists if each for call in wish.calls]
-        return [dict(sorted(call.items(), key=lambda i: order.index(i[0]))) for call in calls]
+        return [{n: call[n] for n in self.offers.ordered(wish.tool, call)} for call in calls]
 
     def _fresh(self, calls: Iterable[ToolCall]) -> list[ToolCall]:
         """The calls not made yet, each once: a call that failed is not made again."""
@@ -89,10 +88,18 @@ class _Plan:
 
     def _answer(self, wishes: Sequence[Wish | Show], missing: Sequence[str]) -> str:
         question = self.reading.text
-        parts = [tell(o, self.offers, self.book, question) for o in self.current.outcomes]
+        told = [tell(o, self.offers, self.book, question) for o in self.current.outcomes]
+        parts = [said for said, _ in told]
         parts += [self._unavailable(name) for name in dict.fromkeys(missing)]
         parts += [self._remark(wish) for wish in wishes]
-        return "\n\n".join(filter(None, parts)) or self.book.say("done")
+        answer = "\n\n".join(filter(None, parts)) or self.book.say("done")
+        return answer + self._next(told[-1][1] if told else [])
+
+    def _next(self, questions: Sequence[str]) -> str:
+        """Suggest questions, in the block that the app shows as buttons, but none just asked."""
+        asked = self.current.question.strip(" ?!.").lower()
+        new = [each for each in questions if each and each.strip(" ?!.").lower() != asked]
+        return "\n\n```next-questions\n" + "\n".join(new) + "\n```" if new else ""
 
     def _unavailable(self, tool: str) -> str:
         doing = self.offers.tools[tool].get("doing", f"`{tool}`")

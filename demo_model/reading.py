@@ -118,10 +118,12 @@ class Reading:
             return []
         *earlier, last = self.context.earlier
         before = Reading(last.question, replace(self.context, earlier=earlier))
-        if not any(isinstance(wish, Wish) and wish.missing for wish in before._direct()):
+        open_wish = next((w for w in before._direct() if isinstance(w, Wish) and w.missing), None)
+        if not open_wish:
             return []
-        joint = "in" if self._names("") else " "
-        both = Reading(f"{last.question.rstrip(' ?.!')} {joint} {self.question}", before.context)
+        said, _ = self.offers.arguments(open_wish.tool)[open_wish.missing]
+        joint = said.get("joint", " ")
+        both = Reading(f"{last.question.rstrip(' ?.!')}{joint}{self.question}", before.context)
         wishes = both._direct()
         return wishes if not any(isinstance(w, Wish) and w.missing for w in wishes) else []
 
@@ -132,8 +134,9 @@ class Reading:
         """What was asked last, about other things; or the things themselves."""
         for name, thing in self.offers.things.items():
             said = ids_in(self.text, thing)
-            ids = said or self._by_place(thing, self.context.seen(thing))[0]
-            if not ids or (not said and self._limits(thing)):
+            ids, points = self._by_place(thing, self.context.seen(thing))
+            ids = said or ids
+            if not (ids or (points and self.context.earlier)) or (not said and self._limits(thing)):
                 continue
             for call in self.context.past_calls():
                 if self._about(call.name, name) and self.offers.tools[call.name].get("again", True):
@@ -240,10 +243,8 @@ class Reading:
         kept = {} if only_changes else base
         if any(named):
             kept = {k: v for k, v in kept.items() if k not in self.offers.named(tool)}
-        order = list(self.offers.arguments(tool))
         calls = [{**kept, **names, **call} for call in combined for names in named]
-        ordered = [dict(sorted(c.items(), key=lambda i: _index(order, i[0]))) for c in calls]
-        return ordered, first
+        return [{n: c[n] for n in self.offers.ordered(tool, c)} for c in calls], first
 
     def _named(self, tool: str) -> list[Arguments]:
         """The arguments that are proper names, a set for each of the names."""
@@ -326,7 +327,3 @@ class Reading:
 def _whole(call: ToolCall, arguments: dict[str, tuple[Phrases, Any]]) -> str:
     named = [name for name, (argument, _) in arguments.items() if "name" in argument]
     return ", ".join(str(call.arguments[name]) for name in named if name in call.arguments)
-
-
-def _index(order: list[str], name: str) -> int:
-    return order.index(name) if name in order else len(order)

@@ -8,8 +8,6 @@ from typing import Any
 
 from demo_model.phrasebook import Phrasebook, Phrases, compiled
 
-_UNITS = {"k": 1e3, "thousand": 1e3, "grand": 1e3, "m": 1e6, "mm": 1e6, "mio": 1e6}
-_UNITS |= {"mil": 1e6, "million": 1e6, "millones": 1e6}
 EMAIL = re.compile(r"[\w.+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}", re.I)
 # Stands for what was read, so that it isn't read as anything else.
 READ = " ~ "
@@ -74,9 +72,11 @@ def _number(written: str, _found: Any, _argument: Any, book: Phrasebook) -> floa
     return value if value is None or value % 1 else int(value)
 
 
-def _amount(written: str, found: re.Match[str], argument: Phrases, _book: Any) -> float | None:
+def _amount(
+    written: str, found: re.Match[str], argument: Phrases, book: Phrasebook
+) -> float | None:
     unit = (found["unit"] or "").lower()
-    value = float(written.replace(",", "")) * _UNITS.get(unit, 1)
+    value = float(written.replace(",", "")) * float(book.table("units").get(unit, 1))
     small = argument.get("small")
     if small and not (unit or found["sign"] or found["usd"]) and value < small["below"]:
         # "Under 900" for a home means thousands. Smaller figures are no price at all.
@@ -89,6 +89,8 @@ def _wish(written: str, _found: Any, _argument: Any, book: Phrasebook) -> str | 
     within = {"of", "the", "a", "to"}
     size = next((i for i, w in enumerate(words) if w.lower() in book.ends - within), len(words))
     words = words[:size]
+    if words and words[0].lower() in book.names:
+        return None
     while words and words[-1].lower() in book.ends:
         words.pop()
     return " ".join(words) or None
@@ -129,7 +131,8 @@ class Name:
 def read_names(text: str, kind: Phrases, after: str, book: Phrasebook) -> list[Name]:
     """Return the names that stand behind certain words, or that are known, in their order."""
     found: list[Name] = []
-    for lead in re.finditer(rf"\b(?:{after})\s+(?:the\s+)?", text, re.I):
+    # "The river" is no name, "the Dalles" is.
+    for lead in re.finditer(rf"\b(?:{after})\s+(?:the\s+(?-i:(?=[A-Z])))?", text, re.I):
         found += _list_of_names(text[lead.end() : lead.end() + _LONGEST_NAMES], kind, book)
     if not found:
         for known in re.finditer(rf"\b(?:{'|'.join(book.names) or '(?!)'})\b.*", text, re.I):
@@ -162,7 +165,9 @@ def _without_ends(words: list[str], book: Phrasebook) -> list[str]:
     kept: list[str] = []
     for word in words:
         bare = word.strip(".'-?!")
-        known = bare.lower() in book.vocabulary and bare.lower() not in book.names
+        known = bare.lower() not in book.names and (
+            bare.lower() in book.vocabulary or bare.lower().partition("'")[0] in book.vocabulary
+        )
         if (known and not bare.isupper()) or re.search(r"\d", bare):
             break
         kept.append(bare)

@@ -19,17 +19,20 @@ _SLOT = re.compile(r"\{([\w.]*)(?:\|([^{}]*))?\}")
 _TOKEN = re.compile(r"[\[\]]|\{[^{}]*\}|[^\[\]{}]+")
 
 
-def tell(outcome: Outcome, offers: Offers, book: Phrasebook, question: str) -> str:
-    """Tell how a call went."""
+def tell(
+    outcome: Outcome, offers: Offers, book: Phrasebook, question: str
+) -> tuple[str, list[str]]:
+    """Tell how a call went, and what could be asked next."""
     phrases = offers.tools.get(outcome.call.name, {})
     if outcome.error:
         task = phrases.get("task", book.say("task"))
-        return book.say("failed").format(task=task, error=inline(outcome.error))
+        return book.say("failed").format(task=task, error=inline(outcome.error)), []
     values = _values(outcome, offers, book, question)
     for rule in phrases.get("tell") or book.table("sentences")["tell"]:
         if _applies(rule.get("when", {}), values) and (said := filled(rule["say"], values, book)):
-            return said
-    return ""
+            following = rule.get("next", phrases.get("next", ()))
+            return said, [filled(each, values, book) for each in following]
+    return "", []
 
 
 def _values(outcome: Outcome, offers: Offers, book: Phrasebook, question: str) -> dict[str, Any]:
@@ -37,12 +40,10 @@ def _values(outcome: Outcome, offers: Offers, book: Phrasebook, question: str) -
     result = outcome.result if isinstance(outcome.result, dict) else {"text": outcome.result}
     arguments = outcome.call.arguments
     values: dict[str, Any] = {**result, "arguments": arguments, "rows": _count(outcome.result)}
-    told = offers.arguments(outcome.call.name)
-    words = [
-        filled(said["told"], {"": arguments[name]}, book)
-        for name, (said, _) in told.items()
-        if name in arguments and "told" in said
-    ]
+    phrases = offers.arguments(outcome.call.name)
+    told = {name: said["told"] for name, (said, _) in phrases.items() if "told" in said}
+    names = [name for name in offers.ordered(outcome.call.name, told) if name in arguments]
+    words = [filled(told[name], {"": arguments[name]}, book) for name in names]
     values["criteria"] = "".join(f" {each}" for each in words)
     if best := offers.tools.get(outcome.call.name, {}).get("best"):
         rows = [row for row in _rows(result, best["of"]) if is_number(row.get(best["by"]))]
@@ -61,9 +62,11 @@ def _picked(rank: Phrases, rows: Sequence[dict[str, Any]], thing: Phrases) -> li
 
 def show(ids: Sequence[str], text: str, thing: Phrases, seen: Seen, book: Phrasebook) -> str:
     """Tell about things that were seen before."""
+    if not ids:
+        return book.say("nothing")
     rank = ranked(text, thing)
     labels = [_label(name, seen.known, thing) for name in ids]
-    if rank and labels:
+    if rank:
         values = {"picked": labels, "rank": rank["told"], "ids": ids}
         return filled(book.say("best" if len(ids) == 1 else "bests"), values, book)
     lines = [filled(thing["told"], seen.known[name], book) for name in ids]

@@ -65,11 +65,13 @@ ROUTES = {
     "account.change_password": _both("current_password new_password!", errors=(422, 429)),
     "account.confirm": _both("password! next", errors=(422, 429)),
     "account.confirm_form": _page("next"),
+    "account.data": _page("done"),
     "account.delete": _both(errors=(409,)),
     "account.download": Route(gives=((200, JSON),), errors=(303, 403, 502)),
     "account.dismiss_notices": _both("until! next", errors=(422,)),
     "account.keep": _both(),
     "account.profile": _page("done", HTML, JSON),
+    "account.security": _page("done"),
     "account.show_security_log": _page("all", HTML, JSON, errors=(403,)),
     "api.chat": Route(
         _ASK_API,

@@ -13,10 +13,10 @@ from typing import Any
 from flask import Flask
 from werkzeug.routing import Rule
 
+from app import create_app
 from app.auth.key_files import ensure_secrets
 from app.auth.sessions import require_user
 from app.config import Settings
-from app.wiring import wire
 from scripts.route_inputs import FORM, HTML, JSON, ROUTES, Route
 
 ROOT = Path(__file__).parent.parent
@@ -206,7 +206,7 @@ def main() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         ensure_secrets(folder)
-        app = wire(Settings(_env_file=None, instance_dir=folder, model="any"))
+        app = create_app(Settings(_env_file=None, instance_dir=folder, model="any"))
         FILE.write_text(as_text(build_document(app)))
 
 

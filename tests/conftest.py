@@ -73,13 +73,29 @@ def shared_model() -> Iterator[ScriptedModel]:
 
 
 @pytest.fixture(scope="module")
+def product_settings() -> dict[str, object]:
+    """What the products of a file have other settings for; a file may say its own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def product_services() -> Mapping[str, ServiceFactory]:
+    """The tool services of a file's products; a file may say its own."""
+    return NOTES
+
+
+@pytest.fixture(scope="module")
 def shared_product(
-    tmp_path_factory: pytest.TempPathFactory, shared_model: ScriptedModel
+    tmp_path_factory: pytest.TempPathFactory,
+    shared_model: ScriptedModel,
+    product_settings: dict[str, object],
+    product_services: Mapping[str, ServiceFactory],
 ) -> Iterator[Product]:
     # Each test counts for the same address.
     names = ("sign_up_limit", "sign_in_limit", "reset_limit")
-    settings = dict.fromkeys(names, "100000 per hour")
-    product = Product(tmp_path_factory.mktemp("shared"), shared_model.base_url, settings)
+    settings = dict.fromkeys(names, "100000 per hour") | product_settings
+    folder = tmp_path_factory.mktemp("shared")
+    product = Product(folder, shared_model.base_url, settings, product_services)
     yield product
     product.stop()
 
@@ -142,10 +158,14 @@ def start(
 
 
 @pytest.fixture
-def product(request: pytest.FixtureRequest) -> Iterator[Product]:
+def product(
+    request: pytest.FixtureRequest,
+    product_settings: dict[str, object],
+    product_services: Mapping[str, ServiceFactory],
+) -> Iterator[Product]:
     if not shares_product(request):
         begin: Callable[..., Product] = request.getfixturevalue("start")
-        yield begin()
+        yield begin(product_services, **product_settings)
         return
     model: ScriptedModel = request.getfixturevalue("model")
     shared: Product = request.getfixturevalue("shared_product")

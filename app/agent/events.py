@@ -38,10 +38,11 @@ class DisplayPart:
     """A part of a tool's result for people, safe to be put into a page.
 
     `text` is HTML, a data: URL of a picture, plain text or CSV, by `kind`. `name` is the name of
-    the file it came as, or "".
+    the file it came as, or "". A "suggestion" is a question to ask next; it is stored and sent like
+    the others, but is shown as a button below the answer.
     """
 
-    kind: Literal["html", "picture", "text", "csv"]
+    kind: Literal["html", "picture", "text", "csv", "suggestion"]
     text: str
     name: str = ""
 
@@ -71,6 +72,16 @@ class ToolCallUpdate:
     repairs: tuple[str, ...] = ()
     repeated: bool = False
     refused: bool = False
+
+    @property
+    def shown(self) -> tuple[DisplayPart, ...]:
+        """What is shown beside the call. Suggestions come after these, so that places agree."""
+        return tuple(part for part in self.display if part.kind != "suggestion")
+
+    @property
+    def suggestions(self) -> list[str]:
+        """The questions that the tool suggests to ask next."""
+        return [part.text for part in self.display if part.kind == "suggestion"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +185,10 @@ def to_json(event: Event) -> dict[str, Any]:
         for key, value in asdict(event).items()
         if key not in _NOT_IN_API and (key not in _LEFT_OUT or value is not _LEFT_OUT[key])
     }
-    if isinstance(event, ToolCallUpdate) and event.display:
-        data["shown"] = [_address(event.id, at, part) for at, part in enumerate(event.display)]
+    if isinstance(event, ToolCallUpdate) and event.shown:
+        data["shown"] = [_address(event.id, at, part) for at, part in enumerate(event.shown)]
+    if isinstance(event, ToolCallUpdate) and event.suggestions:
+        data["suggestions"] = event.suggestions
     return data
 
 

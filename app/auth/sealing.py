@@ -24,13 +24,26 @@ def init_app(app: Flask) -> None:
 
 def seal(text: str) -> str:
     """Encrypt the text, with the time."""
-    return _fernet().encrypt(text.encode()).decode()
+    return seal_bytes(text.encode())
 
 
 def unseal(sealed: str, max_age: int | None = None) -> str:
     """Decrypt what `seal` made, at most `max_age` seconds ago. Raises Unreadable."""
     try:
-        return _fernet().decrypt(sealed.encode(), ttl=max_age).decode()
+        return unseal_bytes(sealed, max_age).decode()
+    except UnicodeDecodeError:
+        raise Unreadable from None
+
+
+def seal_bytes(content: bytes) -> str:
+    """Encrypt the bytes, with the time."""
+    return _fernet().encrypt(content).decode()
+
+
+def unseal_bytes(sealed: str, max_age: int | None = None) -> bytes:
+    """Decrypt what `seal_bytes` made, at most `max_age` seconds ago. Raises Unreadable."""
+    try:
+        return _fernet().decrypt(sealed.encode(), ttl=max_age)
     except InvalidToken:
         raise Unreadable from None
 

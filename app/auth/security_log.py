@@ -10,7 +10,7 @@ from sqlalchemy import Select, select, update
 
 from app.auth.device_names import name_device
 from app.auth.place import Place
-from app.db.models import Person, SecurityEvent, User, db, utc_now
+from app.db.models import Person, SecurityEvent, User, db, iso_utc, utc_now
 from app.mail.letters import write_letter
 from app.mail.queue import queue_mail
 
@@ -183,3 +183,14 @@ def latest(user_id: str | None) -> list[SecurityEvent]:
     if user_id is not None:
         query = query.where(SecurityEvent.user_id == user_id)
     return list(db.session.scalars(query.limit(PAGE_LENGTH)))
+
+
+def as_json(event: SecurityEvent) -> dict[str, str]:
+    """Return an event as JSON for the account's owner, with what the browser called itself."""
+    return {
+        "at": iso_utc(event.at),
+        "kind": event.kind,
+        "address": event.address,
+        "device": event.device,
+        "detail": event.detail,
+    }

@@ -6,13 +6,11 @@ tests/app/llm/recorded.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 
 import httpx2
-import msgspec
 
 from app.agent.events import Content
 from app.agent.messages import ToolRequest, Turn
@@ -21,120 +19,12 @@ from app.errors import ModelError, ModelRefused, ModelUnavailable
 from app.llm import endpoint_errors
 from app.llm.batching import BatchInterval
 from app.llm.characters import CharacterJoiner, whole_characters
+from app.llm.chat_completions_chunks import CallPart, Chunk, FunctionPart, decode_chunk, delta_text
 from app.llm.reply_limits import ReplyLimits
 from app.llm.stream_decoder import EventStream
 from app.llm.thoughts import ThoughtFilter
 
 _LONGEST_MODEL_NAME = 100
-_MOST_BRACKETS = 200
-
-
-# Any JSON value; only its top level is decoded.
-_Shallow = str | float | bool | list[msgspec.Raw] | dict[str, msgspec.Raw] | None
-
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _CallPart(msgspec.Struct):
-    index: int | None = None
-    id: str | None = None
-    function: _Function | None = None
-
-
-class _TextPart(msgspec.Struct):
-    text: str | None = None
-
-
-class _Delta(msgspec.Struct):
-    content: str | list[_TextPart] | None = None
-    tool_calls: list[_CallPart] | None = None
-    reasoning_content: _Shallow = None
-    reasoning: _Shallow = None
-
-    @property
-    def says_something(self) -> bool:
-        """Text or a tool call; or thoughts, which some endpoints send in a field of their own."""
-        return bool(self.content or self.tool_calls or self.reasoning_content or self.reasoning)
-
-
-class _Choice(msgspec.Struct):
-    delta: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _PromptDetails | None = None
-    prompt_cache_hit_tokens: int | None = None  # DeepSeek's name for it
-
-    def counted(self) -> Usage:
-        details = self.prompt_tokens_details or _PromptDetails()
-        return Usage(
-            self.prompt_tokens or 0,
-            self.completion_tokens or 0,
-            self.total_tokens or 0,
-            details.cached_tokens or self.prompt_cache_hit_tokens or 0,
-        )
-
-
-class _Chunk(msgspec.Struct):
-    """What is read of a chunk.
-
-    No field takes a value of any depth. msgspec skips over nested values without making objects,
-    so that running out of stack there ends in one clean RecursionError.
-    """
-
-    model: str | None = None
-    choices: list[_Choice] | None = None
-    usage: _Usage | None = None
-    error: _Shallow = None
-
-    @property
-    def says_something(self) -> bool:
-        return any(
-            choice.delta is not None and choice.delta.says_something
-            for choice in self.choices or ()
-        )
-
-
-# 0.6 µs of CPU a chunk; pydantic_core.from_json takes 1.5 and json.loads 4.3, to make dictionaries.
-_decode = msgspec.json.Decoder(_Chunk).decode
-
-
-def decode_chunk(data: bytes) -> _Chunk:
-    """Decode an event's data. Raises ModelError for an error and for what is no chunk."""
-    try:
-        chunk = _decode(data)
-    except (msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        raise endpoint_errors.unreadable(error) from error
-    except msgspec.DecodeError:
-        chunk = _decode_half_characters(data)
-    if chunk.error:
-        raise endpoint_errors.from_text(data)
-    return chunk
-
-
-def _decode_half_characters(data: bytes) -> _Chunk:
-    """Decode JSON with an escaped half of a surrogate pair, which msgspec refuses."""
-    try:
-        # The json module accepts halves, and nesting without a bound.
-        if data.count(b"[") + data.count(b"{") > _MOST_BRACKETS:
-            raise ValueError("half a character, or too many brackets")
-        chunk = json.loads(data)
-        if isinstance(chunk, dict) and chunk.get("error"):
-            raise endpoint_errors.from_text(data)
-        return msgspec.convert(chunk, _Chunk)
-    except ValueError as error:
-        raise endpoint_errors.unreadable(error) from error
 
 
 @dataclass(slots=True)
@@ -230,7 +120,7 @@ class Reply:
     def close(self) -> None:
         self.body.close()
 
-    def _next_chunks(self) -> list[_Chunk] | None:
+    def _next_chunks(self) -> list[Chunk] | None:
         """Return the chunks that have arrived, waiting for some; None after the last."""
         try:
             events = next(self._events, None)
@@ -238,9 +128,9 @@ class Reply:
             raise endpoint_errors.from_transport(error) from error
         return None if events is None else self._decode(events)
 
-    def _decode(self, events: list[bytes]) -> list[_Chunk]:
+    def _decode(self, events: list[bytes]) -> list[Chunk]:
         """Decode events up to the first that can't be; its error is kept for later."""
-        chunks: list[_Chunk] = []
+        chunks: list[Chunk] = []
         try:
             for data in events:
                 chunks.append(decode_chunk(data))
@@ -252,7 +142,7 @@ class Reply:
         chunks = self._next_chunks()
         return None if chunks is None else self._take(chunks)
 
-    def _take(self, chunks: list[_Chunk]) -> str:
+    def _take(self, chunks: list[Chunk]) -> str:
         """Note what the chunks say, and return their text."""
         texts: list[str] = []
         for chunk in chunks:
@@ -265,18 +155,18 @@ class Reply:
                 if choice.delta is None:
                     continue
                 if choice.delta.content:
-                    texts.append(_text(choice.delta.content))
+                    texts.append(delta_text(choice.delta.content))
                 for part in choice.delta.tool_calls or ():
                     self._add(part)
         return "".join(texts)
 
-    def _add(self, part: _CallPart) -> None:
+    def _add(self, part: CallPart) -> None:
         """Add a part of a tool call to its call.
 
         Parts of one call have the same index. But some endpoints send several calls, each of them
         whole, under one index or none, and some send every part under an id of its own.
         """
-        function = part.function or _Function()
+        function = part.function or FunctionPart()
         at = part.index or 0
         call = self._call_at.get(at)
         if call is None or (part.id and part.id != call.id and function.name):
@@ -337,10 +227,3 @@ class Reply:
         calls = tuple(call.request() for call in self._calls)
         model = whole_characters(self.model)[:_LONGEST_MODEL_NAME]
         return Turn(text, calls, self._usage, model, cut_off=self._finish_reason == "length")
-
-
-def _text(content: str | list[_TextPart]) -> str:
-    """Return a delta's text. Some endpoints send parts; those with thoughts have no text."""
-    if isinstance(content, str):
-        return content
-    return "".join(part.text or "" for part in content)

@@ -1,6 +1,6 @@
 """The chat completions protocol: messages and tools as the JSON of a request.
 
-Only this module and chat_completions_reply know the protocol's JSON.
+Only this module, chat_completions_chunks and chat_completions_reply know the protocol's JSON.
 """
 
 from __future__ import annotations

@@ -7,9 +7,11 @@ of the exchange in progress whole steps, so that no call is parted from its resu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from typing import Literal
 
 import msgspec
 
@@ -20,6 +22,7 @@ _LEAST_WINDOW, _MOST_WINDOW = 256, 10_000_000
 # Text has about a quarter of a token for each byte, JSON and other scripts more.
 _LEAST_PER_BYTE, _MOST_PER_BYTE = 0.1, 1.0
 REPLY_TOKENS = 1_024
+_PIECE = 0.25  # of the window, that is left out of the past at once
 _STEP = 1.25  # by how much a guess is changed that was wrong by an unknown amount
 
 ONE_SYSTEM_MESSAGE = "model_one_system_message"
@@ -45,11 +48,17 @@ class ModelLimits:
             messages = _with_one_system_message(messages)
         if self.window is None:
             return list(messages)
-        over = request_size(messages, tools) - self._room(self.window) / self.tokens_per_byte
+        room = self._room(self.window) / self.tokens_per_byte
+        over = request_size(messages, tools) - room
+        # Exchanges go in large pieces: while it is the same ones that are left out, the endpoint
+        # needn't read all of the others again with each question.
+        piece = room * _PIECE
+        due = {"past": math.ceil(over / piece) * piece, "now": over}
         kept: list[Message] = []
+        gone = 0
         for part in _parts(messages):
-            if part.may_go and over > 0:
-                over -= len(msgspec.json.encode(part.messages)) - 1  # one bracket is a comma
+            if part.kind in due and gone < due[part.kind]:
+                gone += len(msgspec.json.encode(part.messages)) - 1  # one bracket is a comma
             else:
                 kept += part.messages
         return kept
@@ -93,10 +102,13 @@ class ModelLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Messages that stay or go together."""
+    """Messages that stay or go together.
+
+    They are of the past or of the exchange in progress; those that have to stay are of no kind.
+    """
 
     messages: list[Message]
-    may_go: bool = False
+    kind: Literal["past", "now", ""] = ""
 
 
 def request_size(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
@@ -124,9 +136,9 @@ def _parts(messages: Sequence[Message]) -> list[_Part]:
     *steps, last = _split(current[1:], "assistant") or [[]]
     return [
         _Part(head),
-        *(_Part(exchange, may_go=True) for exchange in earlier),
+        *(_Part(exchange, "past") for exchange in earlier),
         _Part(current[:1]),
-        *(_Part(step, may_go=True) for step in steps),
+        *(_Part(step, "now") for step in steps),
         _Part(last),
     ]
 

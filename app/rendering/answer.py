@@ -22,6 +22,7 @@ from app.agent.events import (
 from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import to_html
 from app.rendering.streamed_markdown import Patch, StreamedMarkdown
+from app.rendering.suggestions import QuestionsApart, choose, text_apart
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class TextPart:
 
     target: LinkTarget = direct
     markdown: StreamedMarkdown = field(init=False)
+    apart: QuestionsApart = field(default_factory=QuestionsApart)
     # A string would be copied as a whole for each chunk.
     _source: bytearray = field(default_factory=bytearray)
 
@@ -44,12 +46,19 @@ class TextPart:
 
     @property
     def html(self) -> str:
-        return to_html(self.source, self.target)
+        return to_html(text_apart(self.source), self.target)
 
     def write(self, chunk: str) -> Patch | None:
         """Add text. Return how the page changes, or None if it doesn't."""
         self._source += chunk.encode()
-        return self.markdown.feed(chunk)
+        text = self.apart.feed(chunk)
+        return self.markdown.feed(text) if text else None
+
+    def close(self) -> list[Patch]:
+        """Finish the text. Return how the page changes."""
+        held = self.apart.close()
+        patches = (held and self.markdown.feed(held), self.markdown.close())
+        return [patch for patch in patches if patch]
 
 
 @dataclass(slots=True)
@@ -128,6 +137,15 @@ class AnswerView:
         return [part.call for part in self.parts if isinstance(part, ToolPart)]
 
     @property
+    def suggestions(self) -> list[str]:
+        """The questions to ask next: of a complete answer, the model's and then its tools'."""
+        if self.status != "completed":
+            return []
+        last = self.parts[-1] if self.parts else None
+        own = last.apart.questions if isinstance(last, TextPart) else []
+        return choose([*own, *(question for call in self.calls for question in call.suggestions)])
+
+    @property
     def shown_as_written(self) -> bool:
         """Whether the streamed HTML is that of the whole text.
 
@@ -174,8 +192,7 @@ class AnswerView:
         part = self.parts[-1] if self.parts else None
         if not isinstance(part, TextPart):
             return []
-        patch = part.markdown.close()
-        return [TextChange(part, patch)] if patch else []
+        return [TextChange(part, patch) for patch in part.close()]
 
     def forget_finished(self) -> None:
         """Drop the HTML that the reader has and that can't change any more, to save memory.

@@ -13,8 +13,8 @@
   document.addEventListener("htmx:sseMessage", () => {
     if (following) toEnd();
   });
-  document.getElementById("composer")?.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful) toEnd();
+  document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
+    if (target.matches("#composer, .suggestions") && detail.successful) toEnd();
   });
   toEnd();
 

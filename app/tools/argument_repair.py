@@ -8,6 +8,7 @@ it, and keeps the original if that is no better.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from rapidfuzz import fuzz, process, utils
@@ -26,11 +27,13 @@ from app.tools.argument_schema import (
     type_names,
 )
 
-MAX_VALUES = 2_000
+MAX_VALUES = 200
 """Values in the arguments; larger ones are left as they are."""
-MAX_CHOICES = 200
+MAX_CHOICES = 100
 MAX_TEXT_CHARS = 20_000
 """A longer text is not read as anything else."""
+LONGEST_CHOICE = 100
+LONGEST_NUMBER = 30
 _NEAREST = 80
 """How similar a word must be to one of the choices, of 100, to stand for it."""
 _MARGIN = 5
@@ -95,18 +98,19 @@ def _unwrap(schema: JsonObject, arguments: JsonObject) -> JsonObject:
     if name not in _WRAPPERS or name in properties(schema):
         return arguments
     inner = _parse(value) if isinstance(value, str) else value
-    return inner if isinstance(inner, dict) else arguments
+    return inner if isinstance(inner, dict) and _is_small(inner) else arguments
 
 
 def _read_object(
     root: JsonObject, schema: JsonObject, given: JsonObject, guess: bool, depth: int
 ) -> JsonObject:
     fields, required = properties(schema), required_names(schema)
+    known = _names_by_plain(schema) if given.keys() - fields.keys() else {}
     read: JsonObject = {}
     for written, value in given.items():
-        name = written
-        if written not in fields:
-            name = _known_name(schema, written, given.keys() | read.keys())
+        name = written if written in fields else known.get(_plain(written), written)
+        if name != written and (name in given or name in read):
+            name = written
         field = fields.get(name)
         if field is None:
             if not (refuses_others(schema) and _is_refused_nothing(value)):
@@ -118,11 +122,12 @@ def _read_object(
     return read
 
 
-def _known_name(schema: JsonObject, written: str, taken: set[str]) -> str:
-    """The property that differs from this name by case, underscores and hyphens alone."""
-    wanted = properties(schema) if refuses_others(schema) else required_names(schema)
-    same = [name for name in wanted if _plain(name) == _plain(written)]
-    return same[0] if len(same) == 1 and same[0] not in taken else written
+def _names_by_plain(schema: JsonObject) -> dict[str, str]:
+    """The properties by what is left of their names without case, underscores and hyphens, for
+    those that no other is like. Where others are allowed, only one that is needed can be meant."""
+    names = properties(schema) if refuses_others(schema) else required_names(schema)
+    count = Counter(map(_plain, names))
+    return {_plain(name): name for name in names if count[_plain(name)] == 1}
 
 
 def _read(root: JsonObject, schema: Any, value: Any, guess: bool, depth: int) -> Any:
@@ -190,11 +195,15 @@ def _convert_one(branch: JsonObject, types: set[str], value: Any, guess: bool) -
 def _choice(choices: Any, value: str, guess: bool) -> Any:
     """The choice that is meant: the same but for case and punctuation, or with `guess` the nearest
     spelling, if one is nearest by far."""
+    value = value.strip()
+    if not 0 < len(value) <= LONGEST_CHOICE:
+        raise _NoReading
     words = [one for one in choices[:MAX_CHOICES] if isinstance(one, str)]
-    same = [word for word in words if _plain(word) == _plain(value)]
+    plain = _plain(value)
+    same = [word for word in words if _plain(word) == plain]
     if len(same) == 1:
         return same[0]
-    if not guess or not value.strip():
+    if not guess:
         raise _NoReading
     best = process.extract(
         value, words, scorer=fuzz.ratio, processor=utils.default_process, limit=2
@@ -208,8 +217,8 @@ def _choice(choices: Any, value: str, guess: bool) -> Any:
 
 def _as_number(text: str, *, whole: bool) -> int | float:
     text = text.strip()
-    match = _NUMBER.fullmatch(text)
-    if match is None or len(text) > 30 or _AMBIGUOUS.fullmatch(text):
+    match = _NUMBER.fullmatch(text) if len(text) <= LONGEST_NUMBER else None
+    if match is None or _AMBIGUOUS.fullmatch(text):
         raise _NoReading
     number = float(match[1].replace(",", ""))
     if number.is_integer():

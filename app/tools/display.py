@@ -29,6 +29,9 @@ from app.agent.events import DisplayPart
 from app.errors import ToolFailure
 from app.tools.untrusted.checks import is_picture, sanitise_html
 
+SUGGESTIONS_META_KEY = "homestream/suggestions"
+MAX_SUGGESTIONS = 4
+MAX_SUGGESTION_CHARS = 80
 MAX_PARTS = 8
 MAX_PART_CHARS = 300_000  # pictures within it included
 
@@ -49,6 +52,17 @@ def display_parts(
     if left_out:
         parts.append(DisplayPart("text", f"{left_out} more parts are not shown."))
     return tuple(parts)
+
+
+def suggested_questions(meta: Any) -> tuple[DisplayPart, ...]:
+    """The questions that a result's `_meta` suggests to ask next, within bounds."""
+    suggested = meta.get(SUGGESTIONS_META_KEY) if isinstance(meta, dict) else None
+    questions = suggested[:MAX_SUGGESTIONS] if isinstance(suggested, list) else []
+    return tuple(
+        DisplayPart("suggestion", question)
+        for question in questions
+        if isinstance(question, str) and 0 < len(question) <= MAX_SUGGESTION_CHARS
+    )
 
 
 def is_for_people_only(block: Any) -> bool:

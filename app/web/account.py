@@ -30,7 +30,7 @@ from app.auth.sessions import (
     require_recent_password,
     require_user,
 )
-from app.db.models import SecurityEvent, iso_utc
+from app.db.models import SecurityEvent
 from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
@@ -49,14 +49,26 @@ _DOWNLOAD_SECONDS = 600.0
 def profile() -> ResponseReturnValue:
     if wants_json() or "text/html" not in request.headers.get("Accept", ""):
         return jsonify(user=accounts.profile(current_user()))
-    return _page()
+    return _page("profile")
+
+
+@bp.get("/security")
+def security() -> ResponseReturnValue:
+    """Show how the person signs in, and what they can change about that."""
+    return _page("security")
+
+
+@bp.get("/data")
+def data() -> ResponseReturnValue:
+    """Show how the person downloads all their data, or deletes the account."""
+    return _page("data")
 
 
 @bp.post("/name")
 def change_name() -> ResponseReturnValue:
     accounts.change_name(current_user().id, read_fields())
     security_log.note("name_changed", current_user().id, place_of_request())
-    return _done("Your name is changed.", "name")
+    return _done("Your name is changed.", "profile", "name")
 
 
 @bp.post("/password")
@@ -72,7 +84,7 @@ def change_password() -> ResponseReturnValue:
     tokens = confirm_session() if had_one else {}
     security_log.note("password_changed", person.id, place_of_request())
     message = "Your password is changed, and you are signed out everywhere else."
-    return _done(message, "password", **tokens)
+    return _done(message, "security", "password", **tokens)
 
 
 @bp.get("/confirm")
@@ -116,7 +128,7 @@ def delete() -> ResponseReturnValue:
     at = account_data.ask_for_deletion(person.id)
     session_table.end_others(person.id, current_session())
     security_log.note("deletion_asked", person.id, place_of_request())
-    return _done(f"Your account will be deleted on {at:%-d %B %Y}.", "delete")
+    return _done(f"Your account will be deleted on {at:%-d %B %Y}.", "data", "delete")
 
 
 @bp.post("/keep")
@@ -124,7 +136,7 @@ def keep() -> ResponseReturnValue:
     """Keep an account that was to be deleted."""
     account_data.take_deletion_back(current_user().id)
     security_log.note("deletion_taken_back", current_user().id, place_of_request())
-    return _done("Your account is kept.", "keep")
+    return _done("Your account is kept.", "data", "keep")
 
 
 @bp.get("/security-log")
@@ -164,7 +176,8 @@ def _show_form_errors(error: FormErrors) -> ResponseReturnValue:
         return fields_as_json(error)
     if request.endpoint == "account.confirm":
         return confirm_page(request.form.get("next", ""), error.fields), error.status
-    return _page(errors=error.fields, typed=request.form), error.status
+    part = "security" if request.endpoint == "account.change_password" else "profile"
+    return _page(part, errors=error.fields, typed=request.form), error.status
 
 
 def _check_password(field: str, password: str) -> None:
@@ -189,28 +202,24 @@ def confirm_page(target: str, errors: accounts.Fields | None = None) -> str:
     )
 
 
-def _page(**values: Any) -> str:
+def _page(part: str, **values: Any) -> str:
+    """Render one of the parts of the account: profile, security or data."""
     known = {"errors": {}, "typed": {"name": current_user().name}, "done": request.args.get("done")}
     return render_template(
-        "auth/profile.html",
+        f"auth/{part}.html",
         person=current_user(),
         has_password=accounts.has_password(current_user().id),
         **(known | values),
     )
 
 
-def _done(message: str, what: str, **tokens: str) -> ResponseReturnValue:
+def _done(message: str, part: str, what: str, **tokens: str) -> ResponseReturnValue:
+    """Respond to a change: with JSON, or by leading to the part of the account that tells it."""
     if wants_json():
         return jsonify(message=message, **tokens)
-    return redirect(url_for(".profile", done=what))
+    return redirect(url_for(f".{part}", done=what))
 
 
 def _as_json(event: SecurityEvent) -> dict[str, Any]:
-    return {
-        "at": iso_utc(event.at),
-        "kind": event.kind,
-        "userId": event.user_id,
-        "address": event.address,
-        "device": name_device(event.device),
-        "detail": event.detail,
-    }
+    named = {"userId": event.user_id, "device": name_device(event.device)}
+    return security_log.as_json(event) | named

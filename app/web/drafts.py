@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import zlib
+
 from flask import request, session
 from werkzeug.exceptions import HTTPException
+
+from app.auth.sealing import Unreadable, seal_bytes, unseal_bytes
 
 _LONGEST = 2_000  # characters; it travels in a cookie
 
@@ -16,16 +21,22 @@ def typed_question() -> str:
 def keep_draft() -> None:
     """Keep the question for the person whose page it was typed on.
 
-    The page says who that is, since nobody may be signed in any more.
+    The page says who that is, since nobody may be signed in any more. It is encrypted, since others
+    may use the browser meanwhile, and compressed, since a cookie is short.
     """
     if request.method == "POST":
-        session["draft"] = [_field("person"), typed_question()[:_LONGEST]]
+        draft = json.dumps([_field("person"), typed_question()[:_LONGEST]])
+        session["draft"] = seal_bytes(zlib.compress(draft.encode()))
 
 
 def take_draft(user_id: str) -> str:
     """Return this person's draft, or "". The stored draft is removed in any case."""
-    kept = session.pop("draft", None)
-    return kept[1] if isinstance(kept, list) and kept[0] == user_id else ""
+    try:
+        sealed = str(session.pop("draft", ""))
+        person, typed = json.loads(zlib.decompress(unseal_bytes(sealed)))
+    except Unreadable:
+        return ""
+    return str(typed) if person == user_id else ""
 
 
 def drop_draft() -> None:

@@ -41,6 +41,6 @@ def _show_refusal(error: PasskeyRefused) -> ResponseReturnValue:
         security_log.note("passkey_refused", error.user_id, place_of_request())
     if wants_json():
         return fields_as_json(error)
-    next = request.form.get("next", "")
-    page = render_template("auth/login.html", errors=error.fields, typed={}, next=next)
+    target = request.form.get("next", "")
+    page = render_template("auth/login.html", errors=error.fields, typed={}, next=target)
     return page, error.status

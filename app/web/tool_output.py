@@ -19,7 +19,7 @@ bp.before_request(require_user)
 def show(call_id: str, number: int) -> ResponseReturnValue:
     """Return a display part of a call, counted from 0: a page, or a CSV file."""
     call, run = load_tool_call(current_user().id, call_id)
-    parts = display_parts_from_json(call.display)
+    parts = [part for part in display_parts_from_json(call.display) if part.kind != "suggestion"]
     if number >= len(parts):
         raise NotFound("There is nothing to see at this address.")
     if parts[number].kind == "csv":

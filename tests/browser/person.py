@@ -53,7 +53,7 @@ class Person:
 
     def sends(self, question: str) -> None:
         self.page.get_by_label("Your question").fill(question)
-        self.page.get_by_role("button", name="Send").click(no_wait_after=True)
+        self.page.get_by_role("button", name="Send", exact=True).click(no_wait_after=True)
 
     def asks(self, question: str, *, held: bool = False) -> None:
         """An answer that is `held` stays half-way until `lets_go`: however slow the machine, what

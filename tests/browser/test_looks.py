@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Error, Page, expect
@@ -115,7 +116,8 @@ def test_the_main_job_fits_and_can_be_read(page: Page, look: Look, demo: Site) -
     ann.waits_for("completed", 2)
     look("sent")
     make_admins(demo)
-    own = ("auth/profile", "auth/sessions", "auth/second-factor", "people")
+    account = ("profile", "security", "sessions", "data", "second-factor")
+    own = (*(f"auth/{part}" for part in account), "people", "invitations")
     for path in ("conversations", "outbox", "tools", *own):
         page.goto(f"{demo.url}/{path}")
         look(path.replace("/", "-"))
@@ -254,3 +256,37 @@ def test_the_keyboard_alone_is_enough(context: New, scripted: Site) -> None:
             break
     page.keyboard.press("Enter")
     bob.waits_for("stopped")
+
+
+def test_the_keyboard_alone_is_enough_for_an_account(context: New, demo: Site) -> None:
+    page = Person.signs_up(context().new_page(), demo).page
+
+    def presses(role: Any, name: str, words: str = "") -> None:
+        """Tab to something, type words into it if there are any, and press Enter."""
+        wanted = page.get_by_role(role, name=name, exact=True)
+        wanted.wait_for()
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            if wanted.evaluate("node => node === document.activeElement"):
+                break
+        expect(wanted).to_be_focused()
+        page.keyboard.type(words)
+        page.keyboard.press("Enter")
+
+    presses("link", "Account")
+    presses("textbox", "Name", "Ann B")
+    expect(page.get_by_text("Your name is changed.")).to_be_visible()
+    presses("link", "Security")
+    presses("link", "Second step and passkeys")
+    presses("link", "Set up an app")
+    code = pyotp.TOTP(page.locator("code.key").inner_text()).now()
+    presses("textbox", "Code", code)
+    presses("link", "I have kept them")
+    presses("button", "Remove the app")
+    expect(page.get_by_text("Your authenticator app is removed.")).to_be_visible()
+    presses("link", "Sessions")
+    expect(page.get_by_text("You are signed in nowhere else.")).to_be_visible()
+    presses("link", "Data")
+    presses("button", "Delete my account in a week")
+    presses("button", "Keep my account")
+    expect(page.get_by_text("Your account is kept.")).to_be_visible()

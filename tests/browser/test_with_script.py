@@ -24,8 +24,9 @@ def test_a_person_asks_watches_it_work_and_reads_the_answer(ann: Person) -> None
     expect(ann.answer).to_contain_text("123 Oak Street")
     expect(ann.page.get_by_label("Conversations")).to_contain_text("Find me 3-bedroom")
     ann.page.get_by_label("Your question").fill("")
-    ann.asks("How are those doing?")
+    ann.page.get_by_role("list", name="Suggested questions").get_by_text("How are those").click()
     ann.waits_for("completed", 2)
+    expect(ann.page.get_by_role("list", name="Suggested questions")).to_have_count(1)
     expect(ann.answer).to_contain_text("getListingMetrics")
     ann.asks("Send these to me")
     ann.page.get_by_role("button", name="Approve", exact=True).click()
@@ -44,6 +45,17 @@ def test_it_is_seen_to_think_until_the_text_comes(bob: Person) -> None:
     bob.waits_for("completed")
     assert bob.reads() == "Thought through"
     expect(bob.page.get_by_role("status")).to_have_count(0)
+
+
+def test_an_answer_that_reached_its_limit_goes_on_by_one_click_and_once(bob: Person) -> None:
+    bob.asks("[[limit]]")
+    bob.waits_for("cut_off")
+    expect(bob.answer).to_contain_text("Cut off at the limit")
+    bob.page.get_by_role("button", name="Go on").click()
+    bob.waits_for("completed")
+    assert bob.reads() == "Hello world"
+    expect(bob.answers).to_have_count(2)
+    expect(bob.page.get_by_role("button", name="Go on")).to_have_count(0)
 
 
 def test_an_example_on_the_start_page_is_one_click(ann: Person) -> None:

@@ -69,7 +69,7 @@ def figures(listing_id: str) -> dict[str, Any]:
         "pageViews": 1250 + number,
         "saves": 45,
         "inquiries": 12,
-        "timeOnMarket": 15,
+        "daysOnMarket": 15,
         "clickThroughRate": 0.034,
         "conversionRate": round(0.09 + number / 1000, 3),
         "lastUpdated": "2024-01-15T10:30:00Z",
@@ -84,8 +84,8 @@ def market_analysis(arguments: dict[str, Any]) -> Any:
     return {
         "area": arguments["area"],
         "averagePrice": 785000,
-        "priceChange": 8.5,
-        "averageTimeOnMarket": 22,
+        "priceChangePercent": 8.5,
+        "averageDaysOnMarket": 22,
         "totalListings": 156,
         "soldListings": 89,
         "pendingListings": 34,
@@ -100,7 +100,7 @@ def performance_report(arguments: dict[str, Any]) -> Any:
         "summary": {
             "totalViews": 2140,
             "totalInquiries": 20,
-            "averageTimeOnMarket": 19.5,
+            "averageDaysOnMarket": 19.5,
             "topPerformer": {"listingId": "L001", "conversionRate": 0.096, "address": "123 Oak St"},
             "recommendations": ["Lower the price of L004", "Add photographs"],
         },
@@ -163,17 +163,21 @@ class Talk:
     answers: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    next: list[str] = field(default_factory=list)
     domain: Domain = HOMES_DOMAIN
 
     def ask(self, question: str) -> str:
-        """The answer to the question, once all tools were called; `calls` are those it made."""
+        """The answer to the question, once all tools were called; `calls` are those it made, and
+        `next` are the questions that it suggests."""
         self.messages.append({"role": "user", "content": question})
         self.calls = []
         for _ in range(8):
             turn = self.turn()
             if not turn.calls:
                 self.messages.append({"role": "assistant", "content": turn.text})
-                return turn.text
+                said, _, block = turn.text.partition("\n\n```next-questions\n")
+                self.next = block.removesuffix("```").splitlines()
+                return said
             self._answer(turn.text, turn.calls)
         raise AssertionError(f"no end to the calls: {self.calls}")
 

@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 
 from demo_model.planning import next_turn
 from demo_model.protocol import Function, Message
-from tests.demo_model.talking import HOMES_DOMAIN, LISTINGS, Domain, Talk
+from tests.demo_model.talking import HOMES_DOMAIN, LISTINGS, TOLD, Domain, Talk
 
 SEARCH = "Find me 3-bedroom homes in Portland under $900,000"
 COUNTS = st.integers(0, 10_000_000)
@@ -108,6 +108,20 @@ def test_a_report_is_said_to_be_sent_only_if_it_was() -> None:
     assert "**not** sent" in ask(question, sendListingReport={**mailed, "sent": False})
 
 
+def test_an_answer_suggests_questions_that_it_can_answer() -> None:
+    for question in (SEARCH, "how is L001 doing?", "market in Portland, OR", "homes in Bend"):
+        talk = Talk(messages=[{"role": "system", "content": TOLD}])
+        talk.ask(question)
+        assert 2 <= len(talk.next) <= 4
+        assert question not in talk.next
+        for suggested in talk.next:
+            after = Talk(messages=list(talk.messages))
+            assert "didn't understand" not in after.ask(suggested)
+            assert after.calls
+    talk.ask("hello")
+    assert talk.next == []
+
+
 def test_an_answer_is_in_the_language_of_the_question_as_far_as_phrases_go() -> None:
     assert ask("busca casas en Portland con 3 habitaciones").startswith("He encontrado **3 casas**")
     assert "Puedes preguntarme" in ask("¿qué puedes hacer?")
@@ -192,14 +206,14 @@ HOMES = st.fixed_dictionaries(
 ).map(lambda home: {"total": 1, "listings": [LISTINGS[0] | home]})
 METRICS = st.fixed_dictionaries(
     {
-        **dict.fromkeys(("pageViews", "saves", "inquiries", "timeOnMarket"), COUNTS),
+        **dict.fromkeys(("pageViews", "saves", "inquiries", "daysOnMarket"), COUNTS),
         **dict.fromkeys(("clickThroughRate", "conversionRate"), RATES),
     }
 ).map(lambda figures: {"metrics": [{"listingId": "L001", **figures}]})
 MARKETS = st.fixed_dictionaries(
     {
-        **dict.fromkeys(("averagePrice", "averageTimeOnMarket", "soldListings"), COUNTS),
-        "priceChange": st.integers(-999, 999).map(lambda tenths: tenths / 10),
+        **dict.fromkeys(("averagePrice", "averageDaysOnMarket", "soldListings"), COUNTS),
+        "priceChangePercent": st.integers(-999, 999).map(lambda tenths: tenths / 10),
     }
 ).map(lambda figures: {"area": "Portland, OR", **figures})
 

@@ -9,6 +9,7 @@ import pytest
 from tests.demo_model.talking import Call, Talk
 
 SEARCH = "Find me 3-bedroom homes in Portland under $900,000"
+FOUND = {"city": "Portland", "minBedrooms": 3, "maxPrice": 900000}
 ANN = "ann@example.com"
 BOB = "bob@example.com"
 
@@ -131,6 +132,15 @@ def test_a_follow_up_leans_on_the_homes_that_were_found(
         (["how is L001 doing?", "thanks, and L003?"], [metrics("L003")]),
         (["How is the market in Portland?", "What about Seattle?"], [market("Seattle")]),
         (["how is the market", "Seattle"], [market("Seattle")]),
+        (["homes near the river in Portland"], [find(city="Portland", query="river")]),
+        ([SEARCH, "and how's the market there"], [market("Portland, OR")]),
+        ([SEARCH, "sort by price"], [find(**FOUND, sort="cheapest")]),
+        ([SEARCH, "more expensive"], [find(**FOUND, minPrice=825000)]),
+        (["homes in Nowhere", "which one is the biggest?"], []),
+        (
+            ["busca pisos en Seattle por menos de 800 mil", "más baratas"],
+            [find(city="Seattle", maxPrice=640000, propertyType="Condo")],
+        ),
         (["How is the market in Portland?", "homes there"], [find(city="Portland")]),
         (
             ["homes in Seattle", "how is L005 doing?", "What about Portland?"],

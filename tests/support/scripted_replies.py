@@ -236,8 +236,9 @@ All of it is Markdown."""
 def by_marker(record: RecordedRequest) -> Reply:
     """Reply as the marker in double brackets says that the newest user message holds.
 
-    `[[slow]]`, `[[cut]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`, `[[markdown]]`,
-    `[[error]]`, `[[say WORDS]]` (said back word for word), `[[tool NAME {JSON}]]` (called once).
+    `[[slow]]`, `[[cut]]`, `[[limit]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`,
+    `[[markdown]]`, `[[error]]`, `[[say WORDS]]` (said back word for word),
+    `[[tool NAME {JSON}]]` (called once).
     With `[[held WORD]]` after any of them, the text stops half-way until `POST /go` sends WORD.
     """
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
@@ -245,6 +246,7 @@ def by_marker(record: RecordedRequest) -> Reply:
     answers: dict[str, Callable[[], Reply]] = {
         "slow": lambda: text(*(f"word{n} " for n in range(50)), pace=0.12),
         "cut": lambda: cut_after("Cut ", "short"),
+        "limit": lambda: text("Half a ", "sentence", finish_reason="length"),
         "stall": lambda: stall_after("Stalled ", "here"),
         "endless": lambda: endless(float(rest or 0.05)),
         "think": lambda: stall_before_first(3.0, text("Thought ", "through")),

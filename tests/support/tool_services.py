@@ -16,7 +16,9 @@ ANYTHING = {"type": "object"}
 
 
 class Blocks(list[dict[str, Any]]):
-    """What a tool answers that gives content and no structure."""
+    """What a tool answers that gives content and no structure, with what its `_meta` says."""
+
+    meta: dict[str, Any] | None = None
 
 
 class ToolService:
@@ -81,7 +83,7 @@ class ToolService:
         if isinstance(answer, Response):
             return answer
         if isinstance(answer, Blocks):
-            return {"content": answer}
+            return {"content": answer} | ({"_meta": answer.meta} if answer.meta else {})
         return {"content": [], "structuredContent": answer}
 
     def __enter__(self) -> Self:

@@ -32,7 +32,7 @@ _BEST = {
     "page_views": max,
     "saves": max,
     "inquiries": max,
-    "time_on_market": min,
+    "days_on_market": min,
     "click_through_rate": max,
     "conversion_rate": max,
 }

@@ -31,10 +31,10 @@ class MarketAnalysis(ToolResult):
 
     area: str
     average_price: Annotated[int, Field(description="US dollars")]
-    price_change: Annotated[
+    price_change_percent: Annotated[
         float | None, Field(description="Percent in a year; null without an earlier year")
     ]
-    average_time_on_market: Annotated[int, Field(description="Days")]
+    average_days_on_market: Annotated[int, Field(description="Days")]
     total_listings: Annotated[int, Field(description="Of the last year, as are the next two")]
     sold_listings: int
     pending_listings: int
@@ -47,8 +47,8 @@ class MarketAnalysis(ToolResult):
         return cls(
             area=market.area,
             average_price=round(market.average_price),
-            price_change=change,
-            average_time_on_market=round(market.average_time_on_market),
+            price_change_percent=change,
+            average_days_on_market=round(market.average_time_on_market),
             total_listings=market.total_listings,
             sold_listings=market.sold_listings,
             pending_listings=market.pending_listings,

@@ -19,7 +19,7 @@ class Metrics(ToolResult):
     page_views: int
     saves: int
     inquiries: int
-    time_on_market: Annotated[int, Field(description="Days from the first interaction to the last")]
+    days_on_market: Annotated[int, Field(description="Days from the first interaction to the last")]
     click_through_rate: Annotated[float, Field(description="Views per impression, from 0 to 1")]
     conversion_rate: Annotated[float, Field(description="Inquiries per visitor, from 0 to 1")]
     last_updated: Timestamp | None
@@ -35,7 +35,7 @@ NO_METRICS = Metrics(
     page_views=0,
     saves=0,
     inquiries=0,
-    time_on_market=0,
+    days_on_market=0,
     click_through_rate=0.0,
     conversion_rate=0.0,
     last_updated=None,
@@ -64,7 +64,7 @@ def metrics_by_id(listing_ids: Sequence[str]) -> dict[str, Metrics]:
             page_views=views,
             saves=saves,
             inquiries=inquiries,
-            time_on_market=(last - first).days,
+            days_on_market=(last - first).days,
             click_through_rate=_rate(views, impressions.get(listing_id, 0)),
             conversion_rate=_rate(inquiries, visitors),
             last_updated=iso_utc(last),

@@ -27,7 +27,7 @@ class Summary(ToolResult):
 
     total_views: int
     total_inquiries: int
-    average_time_on_market: Annotated[float, Field(description="Days")]
+    average_days_on_market: Annotated[float, Field(description="Days")]
     top_performer: TopPerformer
     recommendations: list[str]
 
@@ -60,7 +60,7 @@ def _summary(performances: Sequence[Performance]) -> Summary:
     return Summary(
         total_views=sum(each.metrics.page_views for each in performances),
         total_inquiries=sum(each.metrics.inquiries for each in performances),
-        average_time_on_market=round(mean(each.metrics.time_on_market for each in performances), 1),
+        average_days_on_market=round(mean(each.metrics.days_on_market for each in performances), 1),
         top_performer=TopPerformer(
             listing_id=top.home.listing_id,
             conversion_rate=top.metrics.conversion_rate,

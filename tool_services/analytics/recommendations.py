@@ -26,7 +26,7 @@ _Rule = tuple[Callable[[Metrics], bool], str]
 
 _RULES: list[_Rule] = [
     (
-        lambda metrics: metrics.time_on_market > LONG_TIME_ON_MARKET,
+        lambda metrics: metrics.days_on_market > LONG_TIME_ON_MARKET,
         f"Review the asking price of {{homes}}: over {LONG_TIME_ON_MARKET} days on the market.",
     ),
     (

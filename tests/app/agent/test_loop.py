@@ -31,6 +31,8 @@ from tests.support.scripted_model import (
 )
 from tests.support.tool_services import ToolService
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 
 
@@ -59,7 +61,7 @@ def test_the_model_reads_the_result_and_its_own_words(alice: Person, model: Scri
     alice.ask("The first note").until("done")
     rules, person, user, turn, result = told(model)
     assert (rules["role"], person["role"]) == ("system", "system")
-    assert "alice@example.com" in person["content"]
+    assert alice.email in person["content"]
     assert user == {"role": "user", "content": "The first note"}
     assert turn["content"] == "Look:"
     assert turn["tool_calls"][0]["id"] == result["tool_call_id"]
@@ -227,6 +229,11 @@ def test_our_services_add_to_the_rules_in_order_of_their_names_and_others_do_not
     assert (len(bank), bank[:12]) == (MAX_INSTRUCTIONS_CHARS, "Count twice.")
     assert zoo.strip() == "Feed nobody."
     assert "Obey me" not in json.dumps(told(model))
+
+
+def test_the_model_goes_by_the_products_name(start: Start, model: ScriptedModel) -> None:
+    start(app_name="Tern & Co").sign_up("Alice").ask("x").until("done")
+    assert told(model)[0]["content"].startswith("You are Tern & Co,")
 
 
 def test_what_a_service_tells_models_is_in_a_file_of_its_folder(

@@ -127,6 +127,16 @@ def test_what_was_decided_before_is_not_asked_again(status: Any, made: int) -> N
     assert not [event for event in seen if isinstance(event, ApprovalRequested)]
 
 
+def test_a_call_whose_twin_ended_before_a_take_over_is_not_made() -> None:
+    twins = [ToolRequest("c0", "act", "{}"), ToolRequest("c1", "act", "{}")]
+    end = ToolCallUpdate("c0", "act", "completed", {}, {"sent": 1}, duration_ms=1)
+    begun = ToolCallUpdate("c1", "act", "started", {})
+    tools = Tools()
+    ends = run(twins, tools, {"c0": end, "c1": begun})
+    assert tools.made == []
+    assert (ends["c1"].result, ends["c1"].repeated) == ({"sent": 1}, True)
+
+
 def test_only_a_call_that_may_have_been_made_before_is_made_again() -> None:
     """One that still waited for its person can't have been."""
     begun = {id: ToolCallUpdate(id, "act", "started", {}) for id in ("c0", "c1")}

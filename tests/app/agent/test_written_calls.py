@@ -99,7 +99,7 @@ def test_text_is_held_back_only_as_far_as_it_may_be_a_call() -> None:
         next(take_written_call(reply(), {"findNotes"}))
         return read
 
-    assert shown_after("Here are the homes.") == 3
+    assert shown_after("Here are the notes.") == 3
     assert shown_after("```python\nprint()\n```") <= 6
     assert shown_after('{"city": "Anytown"}') <= 6
     assert shown_after('{"name": "' + "x" * 100_000) <= MAX_HELD_CHARS + 3

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import zlib
 from hashlib import sha1, sha256
 from typing import Any
 
 import pytest
 from itsdangerous import BadData, Signer, URLSafeTimedSerializer
 
+from app.auth.sealing import seal_bytes
 from app.auth.signed_texts import plain_signer, timed_signer
 from tests.support.product import Person, Product
 
@@ -17,7 +20,9 @@ def draft_cookie(product: Product, person: Person, digest: Any) -> str:
     kwargs = {"key_derivation": "hmac", "digest_method": digest}
     key = product.app.config["SECRET_KEY"]
     signer = URLSafeTimedSerializer(key, salt="cookie-session", signer_kwargs=kwargs)
-    return str(signer.dumps({"draft": [person.id, "A kept question"]}))
+    draft = json.dumps([person.id, "A kept question"]).encode()
+    with product.app.app_context():
+        return str(signer.dumps({"draft": seal_bytes(zlib.compress(draft))}))
 
 
 @pytest.mark.parametrize(("digest", "kept"), [(sha1, False), (sha256, True)])

@@ -15,6 +15,8 @@ from app.db.models import UserSession
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text
 
+pytestmark = pytest.mark.shares_product
+
 SIGN_IN = "/auth/login"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,17 +12,24 @@ import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support.product import NOTES, Person, Product, notes_service
+from tests.support.product import NOTES, Person, Product, ServiceFactory, notes_service
 from tool_services.framework.service_client import ServiceClient
+
+pytestmark = pytest.mark.shares_product
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 
 
-@pytest.fixture
-def product(start: Callable[..., Product]) -> Product:
-    """The product with a second service, `copies`, that may act at `notes`."""
-    services = NOTES | {"copies": notes_service("copies")}
-    return start(services, tool_exchanges={"copies": "notes"})
+@pytest.fixture(scope="module")
+def product_services() -> Mapping[str, ServiceFactory]:
+    """A second service, `copies`, beside `notes`."""
+    return NOTES | {"copies": notes_service("copies")}
+
+
+@pytest.fixture(scope="module")
+def product_settings() -> dict[str, object]:
+    """Let `copies` act at `notes`."""
+    return {"tool_exchanges": {"copies": "notes"}}
 
 
 def mint(product: Product, person: Person, service: str, scope: str = "tools:call") -> str:
@@ -171,6 +178,7 @@ def test_a_token_is_exchanged_only_by_the_service_that_it_is_for(
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
 
 
+@pytest.mark.own_product
 def test_a_service_that_is_away_cannot_be_known_just_now(product: Product, alice: Person) -> None:
     product.tool_services["copies"].stop()
     answer = exchange(product, mint(product, alice, "copies"))
@@ -186,7 +194,6 @@ def test_an_exchanged_token_lives_no_longer_than_the_first(product: Product, ali
     assert claims_of(body["access_token"])["exp"] <= claims_of(first)["exp"]
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("held", "wanted", "granted"),
     [
@@ -230,7 +237,6 @@ def test_a_token_to_send_is_never_got_by_exchange(product: Product, alice: Perso
     assert alice.api("GET", "/outbox").json()["messages"] == []
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     ("fields", "code"),
     [

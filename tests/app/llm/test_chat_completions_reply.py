@@ -11,7 +11,7 @@ import pytest
 from app.agent.messages import Message, ToolRequest, Turn
 from app.agent.usage import Usage
 from app.errors import ModelError
-from app.llm.chat_completions_reply import decode_chunk
+from app.llm.chat_completions_chunks import decode_chunk
 from app.llm.chat_completions_request import request_body
 from app.llm.reply_limits import ReplyLimits
 from tests.app.llm.asking import Ask, Build, failure
@@ -56,7 +56,12 @@ def test_each_endpoints_text_is_read(
 
 @pytest.mark.parametrize(
     "details",
-    [{"prompt_tokens_details": {"cached_tokens": 30, "audio": 0}}, {"prompt_cache_hit_tokens": 30}],
+    [
+        {"prompt_tokens_details": {"cached_tokens": 30, "audio": 0}},
+        {"prompt_cache_hit_tokens": 30, "prompt_tokens_details": None},
+        {"prompt_cache_hit_tokens": 30, "prompt_tokens_details": ["odd"]},
+        {"prompt_cache_hit_tokens": 30, "prompt_tokens_details": {"cached_tokens": {"odd": 1}}},
+    ],
 )
 def test_tokens_that_the_endpoint_had_read_before_are_counted(
     model: ScriptedModel, ask: Ask, details: dict[str, Any]

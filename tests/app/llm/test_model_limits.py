@@ -64,6 +64,16 @@ def test_what_is_oldest_is_left_out_in_whole_turns_until_the_rest_fits(window: i
     assert fits or asked == [*RULES, NOW[0], *NOW[-2:]]
 
 
+def test_successive_questions_mostly_leave_the_same_exchanges_out() -> None:
+    limits = ModelLimits(2_000)
+    first = [
+        limits.fit([*RULES, *(m for n in range(count) for m in exchange(n)), NOW[0]], [])[2]
+        for count in range(1, 60)
+    ]
+    beginnings = len({message.text for message in first})
+    assert 5 < beginnings < 60 / 2
+
+
 def test_a_window_that_is_large_enough_or_unknown_leaves_nothing_out() -> None:
     for limits in (ModelLimits(), ModelLimits(100_000)):
         assert limits.fit([*RULES, *PAST, *NOW], []) == [*RULES, *PAST, *NOW]

@@ -31,7 +31,9 @@ from app.runs.replay import stored_events
 from app.runs.subscription import entries_of
 from tests.app.rendering.test_markdown import PIECES
 from tests.support.live_page import LivePage
-from tests.support.product import Message, Product, Stream, text_of
+from tests.support.product import Message, Person, Product, Stream, text_of
+
+pytestmark = pytest.mark.shares_product
 
 CALL = ToolCallUpdate("call_1", "find", "started", {"q": "<b>"})
 ENDED = ToolCallUpdate("call_1", "find", "completed", {"q": "<b>"}, {"n": 1}, None, 12)
@@ -320,8 +322,9 @@ def test_a_stream_that_ends_early_asks_its_reader_back_soon(html: AnswerHtml) ->
 
 
 @pytest.mark.engines
-def test_the_same_text_comes_of_the_log_and_of_the_database(product: Product) -> None:
-    alice = product.sign_up("Alice")
+def test_the_same_text_comes_of_the_log_and_of_the_database(
+    product: Product, alice: Person
+) -> None:
     run_id = alice.ask("Hello").until("done")[0].json["runId"]
     entries = product.services.log.read(run_id, 0, 0)
     assert entries

@@ -27,6 +27,8 @@ from tests.support.scripted_model import (
 )
 from tests.support.tool_services import WaitingService
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 FIND = tool_call("findNotes", {"text": "first"}, text_before="Let me look.")
 
@@ -179,7 +181,6 @@ def test_a_reader_resumes_after_its_last_event(alice: Person, model: ScriptedMod
     assert text_of(first + rest) == "".join(f"{number} " for number in range(60))
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize("place", ["", "-1", "x", "99999999999999999999", "1.5", "٣"])
 def test_an_invalid_cursor_means_the_beginning(alice: Person, place: str) -> None:
     run = run_id(alice.ask("Hello").until("done"))
@@ -274,6 +275,7 @@ def test_only_a_last_answer_that_failed_can_be_retried(alice: Person, model: Scr
         assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_an_unexpected_fault_ends_the_run_without_a_stack_trace(
     product: Product, alice: Person, model: ScriptedModel
@@ -297,6 +299,7 @@ def rename(product: Product, table: str) -> None:
         db.session.commit()
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_a_fault_while_asking_stores_nothing(
     product: Product, alice: Person, model: ScriptedModel
@@ -311,6 +314,7 @@ def test_a_fault_while_asking_stores_nothing(
     assert [message["content"] for message in messages] == ["Hello", "Hello"]
 
 
+@pytest.mark.own_product
 @pytest.mark.engines
 def test_an_answer_that_could_not_be_stored_is_not_called_done(
     product: Product, alice: Person, model: ScriptedModel

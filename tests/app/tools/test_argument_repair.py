@@ -17,7 +17,7 @@ from app.tools.untrusted import checks
 PROPERTIES: dict[str, Any] = {
     "city": {"type": "string", "minLength": 1},
     "minPrice": {"type": "number", "exclusiveMinimum": 0},
-    "maxBedrooms": {"type": "integer", "minimum": 0},
+    "maxRooms": {"type": "integer", "minimum": 0},
     "status": {"$ref": "#/$defs/Status"},
     "ids": {"type": "array", "items": {"type": "string", "minLength": 1}, "uniqueItems": True},
     "sizes": {"type": "array", "items": {"type": "integer"}},
@@ -43,7 +43,7 @@ def tool(schema: dict[str, Any] = SCHEMA, *, reads: bool = True) -> Tool:
         "inputSchema": schema,
         "annotations": {"readOnlyHint": reads},
     }
-    return make_tool("homes", "find", json.dumps(described), checks, ours=True)
+    return make_tool("shop", "find", json.dumps(described), checks, ours=True)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def tool(schema: dict[str, Any] = SCHEMA, *, reads: bool = True) -> Tool:
         ({"minPrice": 0}, {}),
         ({"minPrice": "Any"}, {}),
         ({"minPrice": "0"}, {}),
-        ({"maxBedrooms": 0}, {}),
+        ({"maxRooms": 0}, {}),
         ({"unheardOf": None}, {}),
-        ({"maxBedrooms": "3"}, {"maxBedrooms": 3}),
-        ({"maxBedrooms": "3.0"}, {"maxBedrooms": 3}),
+        ({"maxRooms": "3"}, {"maxRooms": 3}),
+        ({"maxRooms": "3.0"}, {"maxRooms": 3}),
         ({"minPrice": "$900,000"}, {"minPrice": 900_000}),
         ({"minPrice": "1234.5"}, {"minPrice": 1234.5}),
         ({"status": "active"}, {"status": "Active"}),
@@ -77,7 +77,7 @@ def tool(schema: dict[str, Any] = SCHEMA, *, reads: bool = True) -> Tool:
         ({"withGarden": "false"}, {"withGarden": False}),
         ({"page": "2"}, {"page": 2}),
         ({"page": None}, {"page": None}),
-        ({"max_bedrooms": 2, "MinPrice": "5"}, {"maxBedrooms": 2, "minPrice": 5}),
+        ({"max_rooms": 2, "MinPrice": "5"}, {"maxRooms": 2, "minPrice": 5}),
         ({"place": '{"state": "OR"}'}, {"place": {"state": "OR"}}),
         ({"place": {"zip_code": 97201}}, {"place": {"zipCode": "97201"}}),
         ({"arguments": {"city": "Anytown"}}, {"city": "Anytown"}),
@@ -95,12 +95,12 @@ def test_what_is_meant_is_read(written: dict[str, Any], read: dict[str, Any]) ->
         {"minPrice": "900.000"},  # nine hundred, or 900,000?
         {"minPrice": "1,5"},
         {"minPrice": "a lot"},
-        {"maxBedrooms": "2.5"},
-        {"maxBedrooms": True},
+        {"maxRooms": "2.5"},
+        {"maxRooms": True},
         {"status": "Gone"},
         {"unheardOf": 5},
         {"place": "Oregon"},
-        {"max_bedrooms": 2, "maxBedrooms": 3},
+        {"max_rooms": 2, "maxRooms": 3},
     ],
 )
 def test_what_may_mean_two_things_is_left_alone(written: dict[str, Any]) -> None:
@@ -113,9 +113,9 @@ def test_a_call_that_changes_something_is_not_guessed_at() -> None:
     """Its choices are read by case alone, and what is valid stays, though it may mean nothing."""
     writes = tool(reads=False)
     assert writes.read_arguments({"status": "sold"}) == ({"status": "Sold"}, [])
-    assert writes.read_arguments({"city": "Any", "maxBedrooms": 0})[0] == {
+    assert writes.read_arguments({"city": "Any", "maxRooms": 0})[0] == {
         "city": "Any",
-        "maxBedrooms": 0,
+        "maxRooms": 0,
     }
     assert writes.read_arguments({"status": "Pendign"})[1]
 
@@ -127,11 +127,11 @@ def test_what_a_tool_needs_is_never_left_out() -> None:
 
 
 def test_every_repair_is_told_in_words() -> None:
-    written = {"city": "Any", "max_bedrooms": "3", "status": "sold", "withGarden": True}
+    written = {"city": "Any", "max_rooms": "3", "status": "sold", "withGarden": True}
     read, _ = tool().read_arguments(written)
     assert describe_readings(written, read) == (
         "city: read “Any” as left out",
-        "read “max_bedrooms” as maxBedrooms, 3",
+        "read “max_rooms” as maxRooms, 3",
         "status: read “sold” as “Sold”",
     )
 
@@ -162,7 +162,7 @@ VALID = st.fixed_dictionaries(
     optional={
         "city": st.text(min_size=5),
         "minPrice": st.floats(min_value=1, allow_infinity=False),
-        "maxBedrooms": st.integers(min_value=1),
+        "maxRooms": st.integers(min_value=1),
         "status": st.sampled_from(["Active", "Pending", "Sold"]),
         "ids": st.lists(st.text(min_size=1), unique=True),
         "sizes": st.lists(st.integers()),
@@ -240,5 +240,5 @@ def test_what_is_too_deep_or_too_large_is_left_alone() -> None:
     for _ in range(MAX_DEPTH + 2):
         deep = [deep]
     for value in (deep, ["3"] * 5_000):
-        written = {"sizes": value}
-        assert tool().read_arguments(written)[0] is written
+        for written in ({"sizes": value}, {"arguments": json.dumps({"sizes": value})}):
+            assert tool().read_arguments(written)[0] is written

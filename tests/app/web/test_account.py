@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import gevent.pool
 import pytest
@@ -79,8 +81,9 @@ def test_any_characters_are_a_password(product: Product, password: str) -> None:
 def test_a_new_password_signs_out_everywhere_else(product: Product, alice: Person) -> None:
     other = sign_in_from(product, alice, "Phone")
     answer = change_password(alice, PASSWORD)
-    assert answer.headers["Location"] == "/auth/profile?done=password"
-    assert "Your password is changed" in alice.get("/auth/profile?done=password", headers=HTML).text
+    assert answer.headers["Location"] == "/auth/security?done=password"
+    page = alice.get("/auth/security?done=password", headers=HTML).text
+    assert "Your password is changed" in page
     assert not is_signed_in(product, other)
     assert is_signed_in(product, alice.browser.cookies["access_token_cookie"])
     assert log_in(product, alice.email, PASSWORD) == 401
@@ -111,7 +114,7 @@ def test_the_password_is_asked_for_again_when_it_was_given_long_ago(
     assert alice.post("/auth/delete").headers["Location"] != "/auth/profile"
     right = alice.post("/auth/confirm", password=PASSWORD, next="/auth/profile")
     assert right.headers["Location"] == "/auth/profile"
-    assert alice.post("/auth/delete").headers["Location"] == "/auth/profile?done=delete"
+    assert alice.post("/auth/delete").headers["Location"] == "/auth/data?done=delete"
 
 
 def test_a_new_password_needs_the_current_one(product: Product, alice: Person) -> None:
@@ -127,11 +130,11 @@ def test_a_new_password_needs_the_current_one(product: Product, alice: Person) -
     with product.app.app_context():
         db.session.get_one(User, alice.id).password_hash = ""
         db.session.commit()
-    assert 'name="current_password"' not in alice.get("/auth/profile", headers=HTML).text
+    assert 'name="current_password"' not in alice.get("/auth/security", headers=HTML).text
     change(product, alice, password_at=utc_now() - timedelta(minutes=11))
     assert change_password(alice, "").headers["Location"].startswith("/auth/confirm?next=")
     change(product, alice, password_at=utc_now())
-    assert change_password(alice, "").headers["Location"] == "/auth/profile?done=password"
+    assert change_password(alice, "").headers["Location"] == "/auth/security?done=password"
     assert log_in(product, alice.email, NEW) == 200
 
 
@@ -178,6 +181,25 @@ def test_what_happens_to_an_account_is_in_its_log(product: Product, alice: Perso
     page = alice.get("/auth/security-log", headers=HTML).text
     assert "A log-in was refused: wrong password" in page
     assert "127.0.0.1" in page
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process's own time is fourteen hours ahead of UTC."""
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_times_in_the_log_are_utc_wherever_the_server_is(alice: Person) -> None:
+    before = datetime.now(UTC).replace(microsecond=0)
+    alice.post("/auth/name", name="Alice B")
+    [at, *_] = (event["at"] for event in alice.api("GET", "/auth/security-log").json()["events"])
+    assert at.endswith("Z")
+    assert before <= datetime.fromisoformat(at) <= datetime.now(UTC)
 
 
 def test_a_stolen_refresh_token_is_in_the_log(product: Product, alice: Person) -> None:
@@ -339,7 +361,7 @@ def test_an_account_is_deleted_a_week_later_with_all_that_it_has(
     mallory.ask("Hello").until("done")
     send_a_letter(alice, model)
     other = sign_in_from(product, alice, "Phone")
-    assert alice.post("/auth/delete").headers["Location"] == "/auth/profile?done=delete"
+    assert alice.post("/auth/delete").headers["Location"] == "/auth/data?done=delete"
     assert not is_signed_in(product, other)
     delete_due(product)
     assert "will be deleted on" in alice.get("/").text
@@ -362,12 +384,12 @@ def test_an_account_is_deleted_a_week_later_with_all_that_it_has(
 
 def test_a_person_who_changes_their_mind_keeps_the_account(product: Product, alice: Person) -> None:
     alice.post("/auth/delete")
-    assert "Keep my account" in alice.get("/auth/profile", headers=HTML).text
+    assert "Keep my account" in alice.get("/auth/data", headers=HTML).text
     alice.post("/auth/keep")
     in_a_week(product, alice)
     delete_due(product)
     assert is_signed_in(product, alice.tokens["access_token"])
-    assert "Keep my account" not in alice.get("/auth/profile", headers=HTML).text
+    assert "Keep my account" not in alice.get("/auth/data", headers=HTML).text
 
 
 @pytest.mark.own_product

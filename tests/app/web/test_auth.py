@@ -15,6 +15,8 @@ from app.web.redirects import safe_next
 from tests.support.product import PASSWORD, Person, Product, form
 from tests.support.sessions import expire
 
+pytestmark = pytest.mark.shares_product
+
 Start = Callable[..., Product]
 ANN = {"name": "Ann", "email": "ann@example.com", "password": PASSWORD}
 PUBLIC = {
@@ -46,6 +48,7 @@ PUBLIC = {
 # Signing up and in
 
 
+@pytest.mark.own_product
 def test_a_person_signs_up_by_form_and_is_signed_in(product: Product) -> None:
     with requests.Session() as browser:
         answer = browser.post(f"{product.url}/auth/signup", data=ANN)
@@ -60,18 +63,25 @@ def test_cookies_are_secure_where_the_app_is_reached_over_https(start: Start) ->
     cookies = form(product, "/auth/signup", **ANN).raw.headers.getlist("Set-Cookie")
     assert len(cookies) == 3
     assert all("; Secure" in cookie for cookie in cookies)
-    assert "max-age" in form(product, "/auth/login").headers["Strict-Transport-Security"]
+
+
+def test_over_https_every_response_asks_for_https_for_a_year(start: Start) -> None:
+    product = start({}, app_url="https://notes.example", allowed_hosts="127.0.0.1")
+    for path in ("/auth/login", "/", "/nothing", "/health", "/static/app.css"):
+        answer = requests.get(product.url + path, allow_redirects=False)
+        policy = answer.headers["Strict-Transport-Security"]
+        assert policy == "max-age=31536000; includeSubDomains", path
 
 
 @pytest.mark.engines
 @pytest.mark.parametrize("path", ["/auth/login", "/auth/signin"])
 def test_the_same_as_json(product: Product, alice: Person, path: str) -> None:
-    body = {"email": " ALICE@example.com", "password": PASSWORD}
+    body = {"email": f" {alice.email.upper()}", "password": PASSWORD}
     answer = requests.post(product.url + path, json=body)
     assert answer.status_code == 200
     assert answer.json()["user"] == {
         "id": alice.id,
-        "email": "alice@example.com",
+        "email": alice.email,
         "name": "Alice",
         "role": "user",
         "createdAt": answer.json()["user"]["createdAt"],
@@ -90,6 +100,7 @@ def test_passwords_are_kept_as_argon2_hashes(product: Product, alice: Person) ->
     assert served.time_cost >= 2
 
 
+@pytest.mark.own_product
 @pytest.mark.parametrize("extra", ["role", "is_admin", "id"])
 def test_a_role_is_never_taken_from_input(product: Product, extra: str) -> None:
     answer = requests.post(f"{product.url}/auth/signup", json=ANN | {extra: "admin"}).json()
@@ -114,7 +125,6 @@ BAD = [
 ]
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(("wrong", "field"), BAD)
 def test_bad_input_is_a_sentence_beside_the_field_and_what_was_typed_stays(
     product: Product, wrong: dict[str, str], field: str
@@ -135,14 +145,13 @@ def test_bad_input_is_a_sentence_beside_the_field_and_what_was_typed_stays(
 def test_an_address_that_is_taken_is_told_so_and_keeps_its_owner(
     product: Product, alice: Person
 ) -> None:
-    taken = ANN | {"email": "Alice@Example.com"}
+    taken = ANN | {"email": alice.email.title()}
     page = form(product, "/auth/signup", **taken)
     assert (page.status_code, "log in instead" in page.text) == (409, True)
     assert requests.post(f"{product.url}/auth/signup", json=taken).status_code == 409
     assert alice.api("GET", "/auth/profile").json()["user"]["name"] == "Alice"
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize("body", ["", "[]", "5", '"x"', "null", "{", b"\xff"])
 @pytest.mark.parametrize("path", ["/auth/signup", "/auth/login"])
 def test_json_that_is_no_object_is_a_sentence(product: Product, path: str, body: str) -> None:
@@ -151,7 +160,6 @@ def test_json_that_is_no_object_is_a_sentence(product: Product, path: str, body:
     assert (answer.status_code, answer.json()["error"]["message"]) == (400, "Send a JSON object.")
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize("value", [5, None, ["x"], {"$ne": ""}, True])
 @pytest.mark.parametrize("field", ["email", "password"])
 def test_values_of_another_kind_are_as_if_missing(
@@ -162,6 +170,7 @@ def test_values_of_another_kind_are_as_if_missing(
     assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, [field])
 
 
+@pytest.mark.own_product
 def test_hostile_input_is_shown_as_text(product: Product) -> None:
     page = form(product, "/auth/signup", **(ANN | {"name": '"><script>x</script>', "email": "'"}))
     assert "<script>x" not in page.text
@@ -174,6 +183,7 @@ def test_hostile_input_is_shown_as_text(product: Product) -> None:
     assert "{{ 7*7 }}" in profile
 
 
+@pytest.mark.own_product
 @pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])
 def test_a_wrong_log_in_does_not_tell_which_accounts_exist(
     product: Product, alice: Person, email: str
@@ -185,6 +195,7 @@ def test_a_wrong_log_in_does_not_tell_which_accounts_exist(
     assert "wrong password" not in page.text
 
 
+@pytest.mark.own_product
 def test_a_wrong_log_in_leaves_one_line_in_the_log_and_no_traceback(
     alice: Person, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -314,8 +325,8 @@ def test_signing_out_when_signed_out(product: Product) -> None:
 
 def test_the_profile_page_shows_the_account(alice: Person) -> None:
     page = alice.get("/auth/profile", headers={"Accept": "text/html"})
-    assert "alice@example.com" in page.text
-    assert alice.get("/auth/profile").json()["user"]["email"] == "alice@example.com"
+    assert alice.email in page.text
+    assert alice.get("/auth/profile").json()["user"]["email"] == alice.email
 
 
 # Nobody, and somebody else

@@ -10,6 +10,8 @@ import requests
 from tests.support.product import PASSWORD, Person, Product
 from tests.support.sessions import expire
 
+pytestmark = pytest.mark.shares_product
+
 TYPED = "my long question"
 
 
@@ -41,6 +43,14 @@ def test_what_was_typed_comes_back_once_after_logging_in(product: Product, alice
     assert typed_too_late(product, alice) == "/auth/login?next=/conversations"
     assert has(log_in(product, alice.browser, alice))
     assert not has(alice.get("/").text)
+
+
+def test_nobody_can_read_it_in_the_browsers_cookies(product: Product, alice: Person) -> None:
+    typed_too_late(product, alice)
+    signer = product.app.session_interface.get_signing_serializer(product.app)  # type: ignore[attr-defined]
+    kept = signer.loads(alice.browser.cookies["session"])
+    assert kept["draft"]
+    assert not any(word in str(kept) for word in (TYPED, alice.id))
 
 
 def test_the_next_person_at_this_browser_never_sees_it(

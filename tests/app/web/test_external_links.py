@@ -11,13 +11,15 @@ import pytest
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text
 
+pytestmark = pytest.mark.shares_product
+
 ADDRESS = "https://evil.example/a?b=1&c=%3Cb%3E#d"
 LINK = re.compile(r'<a href="([^"]*)" rel="noopener noreferrer nofollow">([^<]*)</a>')
 
 
-@pytest.fixture
-def alice(start: Callable[..., Product]) -> Person:
-    return start(external_link_page=True).sign_up("Alice")
+@pytest.fixture(scope="module")
+def product_settings() -> dict[str, object]:
+    return {"external_link_page": True}
 
 
 def links(html: str) -> list[tuple[str, str]]:
@@ -69,7 +71,7 @@ def test_the_page_shows_the_whole_address_and_a_link_to_go_on(
 
 
 def test_the_page_shows_no_address_but_those_of_the_person_s_own_answers(
-    alice: Person, model: ScriptedModel
+    alice: Person, mallory: Person, model: ScriptedModel
 ) -> None:
     [(href, _)] = links(answered(alice, model)["page"])
     signature = href.partition("&")[2]
@@ -84,7 +86,7 @@ def test_the_page_shows_no_address_but_those_of_the_person_s_own_answers(
         refused = alice.get(path)
         assert (refused.status_code, "evil.example" in refused.text) == (404, False), path
         assert "other.example" not in refused.text
-    assert alice.product.sign_up("Mallory").get(href).status_code == 404
+    assert mallory.get(href).status_code == 404
 
 
 def test_without_the_setting_links_lead_straight_on(

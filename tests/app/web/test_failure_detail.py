@@ -10,6 +10,8 @@ from tests.app.web.test_conversations import begin, finished, run_of
 from tests.support.product import Person
 from tests.support.scripted_model import ScriptedModel, error
 
+pytestmark = pytest.mark.shares_product
+
 SAID = "Project proj_7 has no access."
 
 

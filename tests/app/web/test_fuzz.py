@@ -434,7 +434,7 @@ def test_no_request_is_answered_with_a_fault(
     undescribed: set[str] = set()
     session = NOBODY
     # What differs on other engines is the SQL, and the first requests send that.
-    for number in range(REQUESTS // (3 if engines else 1)):
+    for number in range(REQUESTS // (5 if engines else 1)):
         if number % 50 == 0:
             # Half of them are signed in. Some of those sign out.
             session = NOBODY if number % 100 else new_session(product, alice)

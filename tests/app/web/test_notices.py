@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
+import pytest
 import requests
 
 from tests.app.web.test_user_sessions import sign_in_from
 from tests.support.mails import latest_link, mails_to
 from tests.support.product import PASSWORD, Person, Product
+
+pytestmark = pytest.mark.shares_product
 
 HTML = {"Accept": "text/html"}
 SEEN = "I have seen it"

@@ -251,4 +251,4 @@ def test_the_second_step_comes_after_the_provider_too(
 def test_without_a_provider_nothing_of_it_is_there(product: Product, alice: Person) -> None:
     assert alice.get("/auth/oidc/start").status_code == 404
     assert "/auth/oidc" not in requests.get(f"{product.url}/auth/login").text
-    assert "identities" not in alice.get("/auth/profile", headers=HTML).text
+    assert "identities" not in alice.get("/auth/security", headers=HTML).text

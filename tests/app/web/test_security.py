@@ -13,6 +13,8 @@ from app.web.security import CONTENT_SECURITY_POLICY
 from tests.support.product import PASSWORD, Person, Product
 from tests.support.scripted_model import ScriptedModel, endless
 
+pytestmark = pytest.mark.shares_product
+
 
 def test_the_policy_lets_only_this_site_act() -> None:
     rules = dict(rule.split(" ", 1) for rule in CONTENT_SECURITY_POLICY.split("; "))
@@ -22,7 +24,6 @@ def test_the_policy_lets_only_this_site_act() -> None:
     assert "unsafe" not in CONTENT_SECURITY_POLICY
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "path",
     ["/", "/auth/login", "/nothing", "/health", "/static/app.css", "/outbox"],
@@ -90,7 +91,6 @@ def ask_as(product: Product, host: str, path: str = "/auth/login", **more: str) 
     return answer.status_code
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.0.0.1:80", "localhost:8000", "LOCALHOST", "localhost.", "[::1]:9"]
 )
@@ -98,7 +98,6 @@ def test_this_machine_is_known_by_its_own_names_at_any_port(product: Product, ho
     assert ask_as(product, host) == 200
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "host",
     [
@@ -111,6 +110,7 @@ def test_an_unknown_host_is_refused_on_every_path(product: Product, host: str) -
         assert ask_as(product, host, path) == 400
 
 
+@pytest.mark.own_product
 def test_an_unknown_host_is_refused_as_json_and_changes_nothing(product: Product) -> None:
     fields = {"email": "ann@example.com", "password": PASSWORD, "name": "Ann"}
     url = f"{product.url}/auth/signup"
@@ -143,7 +143,6 @@ def test_an_asterisk_allows_every_host(start: Callable[..., Product]) -> None:
     assert ask_as(start(allowed_hosts="*"), "evil.example") == 200
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize("token", ["", "wrong", None])
 @pytest.mark.parametrize(
     "path", ["/conversations", "/conversations/x/messages", "/runs/x/stop", "/auth/logout"]
@@ -167,7 +166,6 @@ def test_another_persons_csrf_value_is_no_good(alice: Person, mallory: Person) -
     assert answer.status_code == 403
 
 
-@pytest.mark.shares_product
 @pytest.mark.parametrize(
     "headers",
     [
@@ -214,6 +212,14 @@ def test_a_wrong_address_or_method_is_a_page_or_json_with_a_sentence(
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, "http")
 
 
+@pytest.mark.parametrize("path", ["/static", "/static/", "/static/vendor", "/static/vendor/"])
+def test_no_folder_is_listed(product: Product, path: str) -> None:
+    answer = requests.get(product.url + path)
+    assert answer.status_code == 404
+    assert "htmx.min.js" not in answer.text.partition("</head>")[2]
+
+
+@pytest.mark.own_product
 def test_a_fault_is_a_page_without_a_stack_trace(product: Product, alice: Person) -> None:
     def fault() -> str:
         raise RuntimeError("secret detail")
@@ -226,6 +232,7 @@ def test_a_fault_is_a_page_without_a_stack_trace(product: Product, alice: Person
         assert "Traceback" not in answer.text
 
 
+@pytest.mark.own_product
 def test_a_path_cannot_forge_a_line_of_the_log(
     product: Product, alice: Person, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import requests
 
 from tests.support.product import Person, Product, Stream
+
+pytestmark = pytest.mark.shares_product
 
 EVENTS = "/streaming-check/events"
 

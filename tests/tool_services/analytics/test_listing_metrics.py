@@ -35,7 +35,7 @@ def test_metrics_come_in_the_order_of_the_ids(analytics: Service) -> None:
         "pageViews": 1250,
         "saves": 45,
         "inquiries": 12,
-        "timeOnMarket": 15,
+        "daysOnMarket": 15,
         "clickThroughRate": 0.034,
         "conversionRate": 0.096,
         "lastUpdated": "2024-01-15T10:30:00Z",
@@ -52,7 +52,7 @@ def test_the_samples_add_up_to_what_their_file_says(analytics: Service) -> None:
         assert found["pageViews"] == int(row["Views"])
         assert found["saves"] == int(row["Saves"])
         assert found["inquiries"] == int(row["Inquiries"])
-        assert found["timeOnMarket"] == int(row["DaysOnMarket"])
+        assert found["daysOnMarket"] == int(row["DaysOnMarket"])
         assert found["clickThroughRate"] == round(int(row["Views"]) / int(row["Impressions"]), 3)
         assert found["conversionRate"] == round(int(row["Inquiries"]) / int(row["Visitors"]), 3)
         assert found["lastUpdated"] == row["LastUpdated"]
@@ -69,7 +69,7 @@ def test_each_new_interaction_counts(analytics: Service) -> None:
     for name in ("pageViews", "saves", "inquiries"):
         assert after[name] == before[name] + 1
     assert after["conversionRate"] == round(13 / 126, 3)
-    assert after["timeOnMarket"] == 20
+    assert after["daysOnMarket"] == 20
     assert after["lastUpdated"] == "2024-01-20T12:00:00Z"
 
 
@@ -84,7 +84,7 @@ def test_a_listing_that_nobody_has_seen_has_zeros(analytics: Service) -> None:
             "pageViews": 0,
             "saves": 0,
             "inquiries": 0,
-            "timeOnMarket": 0,
+            "daysOnMarket": 0,
             "clickThroughRate": 0,
             "conversionRate": 0,
             "lastUpdated": None,

@@ -52,7 +52,7 @@ def analysis(**changed: Any) -> MarketAnalysis:
 
 def test_without_an_earlier_year_there_is_no_change() -> None:
     new = analysis(previousAveragePrice=None)
-    assert (new.price_change, new.trends.price_direction) == (None, "Stable")
+    assert (new.price_change_percent, new.trends.price_direction) == (None, "Stable")
 
 
 @pytest.mark.parametrize(

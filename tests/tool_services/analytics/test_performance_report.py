@@ -24,7 +24,7 @@ def test_a_report_sums_up_its_listings(analytics: Service) -> None:
     summary = report(analytics, "L001", "L004", "L009")["summary"]
     assert summary["totalViews"] == 1250 + 650 + 2350
     assert summary["totalInquiries"] == 12 + 4 + 28
-    assert summary["averageTimeOnMarket"] == (15 + 45 + 6) / 3
+    assert summary["averageDaysOnMarket"] == (15 + 45 + 6) / 3
     assert summary["topPerformer"] == {
         "listingId": "L009",
         "conversionRate": 0.126,
@@ -48,7 +48,7 @@ def test_a_report_has_each_home_with_its_metrics_in_the_order_of_the_ids(
             "pageViews": 1250,
             "saves": 45,
             "inquiries": 12,
-            "timeOnMarket": 15,
+            "daysOnMarket": 15,
             "clickThroughRate": 0.034,
             "conversionRate": 0.096,
             "lastUpdated": "2024-01-15T10:30:00Z",
@@ -97,7 +97,7 @@ def performance(listing_id: str, status: str = "Active", **metrics: Any) -> Perf
         "state": "OR",
     }
     home |= {"zipCode": "97701", "price": 1, "bedrooms": 1, "bathrooms": 1, "status": status}
-    usual = {"time_on_market": 10, "click_through_rate": 0.03, "conversion_rate": 0.1}
+    usual = {"days_on_market": 10, "click_through_rate": 0.03, "conversion_rate": 0.1}
     return Performance(
         Home.model_validate(home), NO_METRICS.model_copy(update={**usual, **metrics})
     )
@@ -106,7 +106,7 @@ def performance(listing_id: str, status: str = "Active", **metrics: Any) -> Perf
 @pytest.mark.parametrize(
     ("metrics", "advice"),
     [
-        ({"time_on_market": 31}, "asking price"),
+        ({"days_on_market": 31}, "asking price"),
         ({"click_through_rate": 0.02}, "photos"),
         ({"conversion_rate": 0.07}, "viewings"),
         ({"conversion_rate": 0.11}, "inquiries"),
@@ -121,6 +121,6 @@ def test_a_metric_out_of_its_range_is_advised_on(metrics: dict[str, Any], advice
 
 def test_there_is_always_something_to_say_but_no_advice_on_selling_a_sold_home() -> None:
     [usual] = recommendations([performance("L1")])
-    [sold] = recommendations([performance("L1", "Sold", time_on_market=99)])
+    [sold] = recommendations([performance("L1", "Sold", days_on_market=99)])
     assert usual != sold
     assert "asking price" not in sold
