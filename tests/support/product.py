@@ -178,7 +178,7 @@ class Product:
         self.services.stop()
         if self.settings.redis_url:
             with redis.Redis.from_url(self.settings.redis_url) as client:
-                client.flushall()
+                client.flushdb()
         self.restart_web()
 
     def restart_web(self) -> None:
