@@ -25,7 +25,12 @@ class ClosedTicketError(InvalidArgumentsError):
     code = "closed_ticket"
 
 
-@tool(title="Open a ticket", ask_first=True, once_per_key=True)
+@tool(
+    title="Open a ticket",
+    ask_first=True,
+    once_per_key=True,
+    examples=["Open a ticket: the coffee machine leaks"],
+)
 def open_ticket(
     title: Title,
     caller: Caller,
