@@ -27,7 +27,7 @@ from bench.readers import Ask, Follow, Reader
 from scripts import ROOT
 from scripts.child_processes import start
 from scripts.ports import free_port
-from scripts.services import program_env
+from scripts.programs import program_env
 from tool_services.all_services import folders
 from tool_services.framework.env_names import all_settings
 

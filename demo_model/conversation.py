@@ -73,6 +73,14 @@ class Seen:
         self.focus = talked_of if talked_of or searched else self.focus
 
 
+def look_at(conversation: Iterable[Exchange], thing: Phrases) -> Seen:
+    """Return what the exchanges told about things of one kind."""
+    seen = Seen()
+    for exchange in conversation:
+        seen.look(exchange, thing)
+    return seen
+
+
 def exchanges(messages: Iterable[Message]) -> list[Exchange]:
     """Return the conversation so far; the last exchange is the one to go on with."""
     groups: list[list[Message]] = []

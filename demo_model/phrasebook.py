@@ -36,7 +36,7 @@ SENTENCES = frozenset(
         "examples",
     ]
 )
-NO_WORDS = frozenset(
+NO_PATTERNS = frozenset(
     ["spell", "ends", "language", "units", "by", "pick", "id", "name", "list", "find"]
 )
 SLOTS = {
@@ -50,8 +50,8 @@ SLOTS = {
     "name": r"(?P<name>[^\W\d_][\w'-]*)",
     "text": r"(?P<text>\S.*)",
 }
-# A letter behind a backslash is a part of the pattern, not of a word.
-_WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}")
+# A letter behind a backslash is a part of the pattern, and what goes on in a group is half a word.
+_WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}(?!\w|\(\?:\w|\\w)")
 
 
 class PhrasesError(Exception):
@@ -94,7 +94,8 @@ class Phrasebook:
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word of the patterns, in lower case."""
-        return frozenset(word.lower() for word in _words(self.phrases)) | self.ends
+        words = (word.lower() for p in _patterns(self.phrases) for word in _WORD.findall(p))
+        return frozenset(words) | self.ends
 
     @cached_property
     def ends(self) -> frozenset[str]:
@@ -114,7 +115,25 @@ def load_library(folder: Path) -> Library:
     for language in LANGUAGES:
         if others := [text[language] for text in texts if language in text]:
             books[language] = Phrasebook(_merged([*plain, *others]))
+    for book in books.values():
+        _check(book)
     return books
+
+
+def _check(book: Phrasebook) -> None:
+    """Raise PhrasesError for what would fail only when somebody asks."""
+    for name, thing in book.table("thing").items():
+        if lacks := {"id", "pattern", "list", "find", "told"} - thing.keys():
+            raise PhrasesError(
+                f"The phrases of the thing {name!r} lack {', '.join(sorted(lacks))}."
+            )
+    for pattern in _patterns(book.phrases):
+        try:
+            book.value_pattern(pattern)
+        except (re.error, KeyError) as error:
+            raise PhrasesError(
+                f"The pattern {pattern!r} in the phrases is wrong: {error}"
+            ) from None
 
 
 def book_for(questions: Sequence[str], library: Library) -> Phrasebook:
@@ -165,13 +184,14 @@ def _merged(tables: Iterable[Mapping[str, Any]], replace: bool = False) -> Phras
     return merged
 
 
-def _words(phrases: Any) -> Iterator[str]:
+def _patterns(phrases: Any) -> Iterator[str]:
+    """Yield every pattern, but no sentence."""
     if isinstance(phrases, str):
-        yield from _WORD.findall(phrases)
+        yield phrases
     elif isinstance(phrases, list):
         for phrase in phrases:
-            yield from _words(phrase)
+            yield from _patterns(phrase)
     elif isinstance(phrases, dict):
         for key, value in phrases.items():
-            if key not in SENTENCES | NO_WORDS:
-                yield from _words(value)
+            if key not in SENTENCES | NO_PATTERNS:
+                yield from _patterns(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from demo_model.conversation import Exchange, exchanges, own_address
+from demo_model.conversation import Exchange, exchanges, look_at, own_address
 from demo_model.offers import Offers
 from demo_model.phrasebook import Library, book_for, compiled
 from demo_model.pointing import pointed_at
@@ -62,7 +62,7 @@ class _Plan:
         """The arguments with the ids of what was found for this question."""
         phrases, schema = self.offers.arguments(wish.tool)[wish.argument]
         thing = self.offers.things[phrases["thing"]]
-        found = self.context.seen(thing, [self.current])
+        found = look_at([*self.context.earlier, self.current], thing)
         rows = list(self.current.rows(thing))
         pointed, points = pointed_at(self.reading.text, self.book, thing, found)
         ids = [name for name in pointed if name in rows] if points else rows
@@ -108,7 +108,7 @@ class _Plan:
     def _remark(self, wish: Wish | Show) -> str:
         if isinstance(wish, Show):
             thing = self.offers.things[wish.thing]
-            return show(wish.ids, wish.word, thing, self.context.seen(thing), self.book)
+            return show(wish.ids, wish.word, thing, self.context.seen[wish.thing], self.book)
         if not wish.missing:
             return ""
         phrases, schema = self.offers.arguments(wish.tool)[wish.missing]

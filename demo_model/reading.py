@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import product
 from typing import Any
 
-from demo_model.conversation import Exchange, Seen, ids_in
+from demo_model.conversation import Exchange, Seen, ids_in, look_at
 from demo_model.offers import Offers
 from demo_model.phrasebook import Phrasebook, Phrases, compiled
 from demo_model.pointing import is_number, pointed_at
@@ -28,24 +29,27 @@ class Context:
     earlier: Sequence[Exchange]
     own_address: str = ""
 
-    def seen(self, thing: Phrases, also: Iterable[Exchange] = ()) -> Seen:
-        """Return what the conversation, and the exchange under way, told about such things."""
-        seen = Seen()
-        for exchange in (*self.earlier, *also):
-            seen.look(exchange, thing)
-        return seen
+    @cached_property
+    def seen(self) -> dict[str, Seen]:
+        """What the conversation told about things of each kind."""
+        return {name: look_at(self.earlier, kind) for name, kind in self.offers.things.items()}
 
+    @cached_property
     def past_calls(self) -> list[ToolCall]:
-        """Return the calls made for earlier questions, the last one first."""
+        """The calls made for earlier questions, the last one first."""
         return [o.call for exchange in self.earlier for o in exchange.outcomes][::-1]
+
+    def last_arguments(self, tool: str) -> Arguments:
+        """Return the arguments of the tool's last call."""
+        return next((call.arguments for call in self.past_calls if call.name == tool), {})
 
 
 @dataclass(frozen=True)
 class Wish:
     """A tool to call, once for each of `calls`.
 
-    `missing` is a required argument that nothing named. `thing` is what to take ids of from the
-    results of another wish, `first`, which has to be fulfilled before.
+    `missing` is a required argument that nothing named. `argument` takes the ids from the results
+    of another wish, `first`, which has to be fulfilled before.
     """
 
     tool: str
@@ -81,13 +85,17 @@ class Reading:
         there = self.book.pattern("there")
         self.text = there.sub(f"in {places}", text) if places else text
 
-    def wishes(self) -> list[Wish | Show]:
+    def wishes(self) -> Sequence[Wish | Show]:
         """Return what is wanted, in the order of the words; empty if nothing was understood."""
         if continued := self._continued():
             return continued
-        if asked := self._asked("ask"):
-            return [self._wish(tool, self._base(tool)) for tool in asked]
-        return self._pointed() or self._weakly_asked() or self._followed() or self._limited()
+        return (
+            self._direct()
+            or self._pointed()
+            or self._direct("weak")[:1]
+            or self._followed()
+            or self._limited()
+        )
 
     def _asked(self, strength: str) -> list[str]:
         """The tools whose phrases the text has, without those that others are meant over."""
@@ -106,51 +114,52 @@ class Reading:
 
     def _base(self, tool: str) -> Arguments:
         """The arguments of the tool's last call, if the question goes on from it."""
-        if not (self._refining and self.offers.tools[tool].get("refines")):
-            return {}
-        return next((c.arguments for c in self.context.past_calls() if c.name == tool), {})
+        goes_on = self._refining and self.offers.tools[tool].get("refines")
+        return self.context.last_arguments(tool) if goes_on else {}
 
-    def _continued(self) -> list[Wish | Show]:
+    def _continued(self) -> Sequence[Wish | Show]:
         """The wish of the question before, with what was missing of it."""
         if not self.context.earlier or self.context.earlier[-1].outcomes:
             return []
-        if any(isinstance(wish, Wish) and not wish.missing for wish in self._direct()):
+        if any(not wish.missing for wish in self._direct()):
             return []
         *earlier, last = self.context.earlier
         before = Reading(last.question, replace(self.context, earlier=earlier))
-        open_wish = next((w for w in before._direct() if isinstance(w, Wish) and w.missing), None)
+        open_wish = next((wish for wish in before._direct() if wish.missing), None)
         if not open_wish:
             return []
         said, _ = self.offers.arguments(open_wish.tool)[open_wish.missing]
         joint = said.get("joint", " ")
         both = Reading(f"{last.question.rstrip(' ?.!')}{joint}{self.question}", before.context)
         wishes = both._direct()
-        return wishes if not any(isinstance(w, Wish) and w.missing for w in wishes) else []
+        return [] if any(wish.missing for wish in wishes) else wishes
 
-    def _direct(self) -> list[Wish | Show]:
-        return [self._wish(tool, self._base(tool)) for tool in self._asked("ask")]
+    def _direct(self, strength: str = "ask") -> list[Wish]:
+        return [self._wish(tool, self._base(tool)) for tool in self._asked(strength)]
 
-    def _pointed(self) -> list[Wish | Show]:
+    def _pointed(self) -> Sequence[Wish | Show]:
         """What was asked last, about other things; or the things themselves."""
         for name, thing in self.offers.things.items():
             said = ids_in(self.text, thing)
-            ids, points = self._by_place(thing, self.context.seen(thing))
-            ids = said or ids
-            if not (ids or (points and self.context.earlier)) or (not said and self._limits(thing)):
-                continue
-            for call in self.context.past_calls():
-                if self._about(call.name, name) and self.offers.tools[call.name].get("again", True):
-                    return [self._wish(call.name, {})]
-                break
-            return [self._show(name, ids)]
+            ids, points = pointed_at(self.text, self.book, thing, self.context.seen[name])
+            points = bool(said or ids or (points and self.context.earlier))
+            if points and (said or not self._limits(thing)):
+                return [self._again_or_show(name, said or ids)]
         return []
 
-    def _show(self, thing: str, ids: Sequence[str]) -> Wish | Show:
-        known = self.context.seen(self.offers.things[thing]).known
+    def _again_or_show(self, thing: str, ids: Sequence[str]) -> Wish | Show:
+        """The last call for other things, if it was about such things; or else the things."""
+        for call in self.context.past_calls[:1]:
+            if self._repeats(call.name) and self._about(call.name, thing):
+                return self._wish(call.name, {})
+        known = self.context.seen[thing].known
         detail = self.offers.things[thing].get("detail", "")
         if known.keys() >= set(ids) or detail not in self.offers.tools:
             return Show(thing, tuple(ids), self.text)
         return self._wish(detail, {})
+
+    def _repeats(self, tool: str) -> bool:
+        return tool in self.offers.tools and bool(self.offers.tools[tool].get("again", True))
 
     def _about(self, tool: str, thing: str) -> bool:
         arguments = self.offers.arguments(tool)
@@ -162,23 +171,19 @@ class Reading:
         ordering = {n for n, (a, _) in self.offers.arguments(find).items() if a.get("order")}
         return any(call.keys() - ordering for call in self._calls(find, {})[0])
 
-    def _weakly_asked(self) -> list[Wish | Show]:
-        return [self._wish(tool, self._base(tool)) for tool in self._asked("weak")[:1]]
-
-    def _followed(self) -> list[Wish | Show]:
+    def _followed(self) -> Sequence[Wish | Show]:
         """An earlier tool again, with other arguments; or what "them" stands for."""
-        for call in self.context.past_calls():
-            if call.name in self.offers.tools and self.offers.tools[call.name].get("again", True):
+        for call in self.context.past_calls:
+            if self._repeats(call.name):
                 calls, _ = self._calls(call.name, call.arguments, only_changes=True)
                 if any(calls):
                     return [self._wish(call.name, self._kept(call, calls[0]))]
-        for name, thing in self.offers.things.items():
-            if ids := self._by_pronoun(self.context.seen(thing)):
-                last = next(iter(self.context.past_calls()), None)
-                again = last and self._about(last.name, name)
-                if last and again and self.offers.tools[last.name].get("again", True):
-                    return [self._wish(last.name, {})]
-                return [self._show(name, ids)]
+        if self.book.pattern("pronoun").search(self.text):
+            return [
+                self._again_or_show(name, seen.focus)
+                for name, seen in self.context.seen.items()
+                if seen.focus
+            ]
         return []
 
     def _kept(self, call: ToolCall, new: Arguments) -> Arguments:
@@ -187,7 +192,7 @@ class Reading:
         whole = new.keys() & named and new.keys() - named and not self._refining
         return {} if whole else call.arguments
 
-    def _limited(self) -> list[Wish | Show]:
+    def _limited(self) -> Sequence[Wish | Show]:
         """A search, by a text that says nothing but what to search for."""
         for thing in self.offers.things.values():
             if (find := thing["find"]) not in self.offers.tools:
@@ -231,7 +236,7 @@ class Reading:
         for name, (argument, schema) in self.offers.arguments(tool).items():
             if "shift" in argument and (value := self._shifted(tool, name, argument)) is not None:
                 values[name] = [value]
-            elif "thing" in argument:
+            elif argument.get("thing") in self.offers.things:
                 ids, find = self._ids(argument, bare=not only_changes)
                 first = (find, name) if find else first
                 values[name] = [ids] if schema.get("type", "array") == "array" else ids
@@ -260,9 +265,9 @@ class Reading:
 
     def _qualified(self, name: Name) -> Name:
         """The name with what tells it apart, when something seen before has both."""
-        rows = [r for t in self.offers.things.values() for r in self.context.seen(t).known.values()]
+        rows = [row for seen in self.context.seen.values() for row in seen.known.values()]
         for kind in self.book.table("names").values():
-            first, second = kind["fields"]
+            first, second = kind.get("fields", ("", ""))
             found = (r[second] for r in rows if r.get(first) == name.name and r.get(second))
             name = replace(name, qualifier=name.qualifier or next(found, ""))
         return name
@@ -287,7 +292,7 @@ class Reading:
         for shift in argument["shift"]:
             if not compiled(shift["words"]).search(self.text):
                 continue
-            last = next((c.arguments for c in self.context.past_calls() if c.name == tool), {})
+            last = self.context.last_arguments(tool)
             rows = self._rows(shift["by"])
             value = last.get(name) or (max if shift["pick"] == "max" else min)(rows, default=None)
             if is_number(value):
@@ -296,17 +301,17 @@ class Reading:
         return None
 
     def _rows(self, field_name: str) -> list[float]:
-        seen = [self.context.seen(thing) for thing in self.offers.things.values()]
+        seen = self.context.seen.values()
         rows = [each.known[name] for each in seen for name in each.listed]
         return [row[field_name] for row in rows if is_number(row.get(field_name))]
 
     def _ids(self, argument: Phrases, bare: bool) -> tuple[list[str], Wish | None]:
         """The things meant, or else the search that finds them, or neither."""
         thing = self.offers.things[argument["thing"]]
-        seen = self.context.seen(thing)
+        seen = self.context.seen[argument["thing"]]
         if said := ids_in(self.text, thing):
             return said, None
-        pointed, points = self._by_place(thing, seen)
+        pointed, points = pointed_at(self.text, self.book, thing, seen)
         limits = self._limits(thing)
         if points and not limits:
             return pointed, None
@@ -315,13 +320,6 @@ class Reading:
         pronoun = self.book.pattern("pronoun").search(self.text)
         short = len(self.text.split()) <= 4 or argument.get("last", False)
         return (seen.focus if bare and (pronoun or short) else []), None
-
-    def _by_pronoun(self, seen: Seen) -> list[str]:
-        return seen.focus if self.book.pattern("pronoun").search(self.text) else []
-
-    def _by_place(self, thing: Phrases, seen: Seen) -> tuple[list[str], bool]:
-        """The things meant by their place in the last list, and whether any are meant so."""
-        return pointed_at(self.text, self.book, thing, seen)
 
 
 def _whole(call: ToolCall, arguments: dict[str, tuple[Phrases, Any]]) -> str:

@@ -138,8 +138,9 @@ def read_names(text: str, kind: Phrases, after: str, book: Phrasebook) -> list[N
         for known in re.finditer(rf"\b(?:{'|'.join(book.names) or '(?!)'})\b.*", text, re.I):
             found += _list_of_names(known[0][:_LONGEST_NAMES], kind, book)
     if not found:
-        codes = [c for c in re.findall(r"\b[A-Z]{2}\b", text) if c in kind["qualifiers"]]
-        said = [c for c, name in kind["qualifiers"].items() if compiled(name).search(text)]
+        qualifiers = kind.get("qualifiers", {})
+        codes = [code for code in re.findall(r"\b[A-Z]{2}\b", text) if code in qualifiers]
+        said = [code for code, name in qualifiers.items() if compiled(name).search(text)]
         found = [Name(qualifier=code) for code in codes or said]
     return list(dict.fromkeys(found))
 
@@ -189,8 +190,8 @@ def _title(words: list[str]) -> str:
 
 def _qualifier(text: str, kind: Phrases, behind_comma: bool = False) -> str:
     """Return the code at the beginning of the text, or of the name that it begins with."""
-    word = re.match(r"[A-Za-z]+", text)
-    if word and word[0].upper() in kind["qualifiers"] and (word[0].isupper() or behind_comma):
+    word, qualifiers = re.match(r"[A-Za-z]+", text), kind.get("qualifiers", {})
+    if word and word[0].upper() in qualifiers and (word[0].isupper() or behind_comma):
         return word[0].upper()
-    found = (c for c, name in kind["qualifiers"].items() if re.match(rf"(?:{name})\b", text, re.I))
+    found = (c for c, name in qualifiers.items() if re.match(rf"(?:{name})\b", text, re.I))
     return next(found, "")

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
 
+from scripts import ROOT
 from scripts.child_processes import start
 
 GRACE_SECONDS = 8.0
@@ -69,6 +70,12 @@ class _Running:
 
 # Lines to print, and signals that ask for the end.
 _Events = queue.SimpleQueue[bytes | signal.Signals]
+
+
+def program_env() -> dict[str, str]:
+    """Return this environment, with the checkout's modules on the path from any folder."""
+    paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def run_programs(

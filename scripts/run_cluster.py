@@ -16,14 +16,13 @@ from pathlib import Path
 from scripts import ROOT, StartError
 from scripts.local_servers import Postgres, Valkey
 from scripts.ports import LOOPBACK, free_port
-from scripts.programs import Program, run_programs
+from scripts.programs import Program, program_env, run_programs
 from scripts.run import run_command, wait_until_ready
 from scripts.services import (
     Service,
     check_ports,
     configured_services,
     make_secrets,
-    program_env,
     programs_of,
 )
 from scripts.set_up import migrate

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
 import sys
 from collections import Counter
@@ -81,12 +80,6 @@ def programs_of(services: Sequence[Service]) -> list[Program]:
     for service in services:
         shared.setdefault(service.application, []).append(service)
     return [_program(each[0].name if len(each) == 1 else "tools", each) for each in shared.values()]
-
-
-def program_env() -> dict[str, str]:
-    """Return this environment, with the checkout's modules on the path from any folder."""
-    paths = filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def make_secrets(folder: Path) -> None:

@@ -82,9 +82,9 @@ def product(checkout: Path, env: dict[str, str]) -> Iterator[str]:
     options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with start(["make", "run"], cwd=checkout, env=env, text=True, **options) as process:
         try:
-            said = []
+            said: list[str] = []
             while not said or "is ready" not in said[-1]:
-                said.append(process.stdout.readline())
+                said.append(process.stdout.readline() if process.stdout else "")
                 assert said[-1], "".join(said)
             yield f"http://127.0.0.1:{env['WEB_PORT']}"
         finally:
@@ -121,7 +121,7 @@ class Reader:
 
 
 def test_the_tutorial_works_as_it_is_written(checkout: Path, env: dict[str, str]) -> None:
-    pages = []
+    pages: list[str] = []
     for block in blocks():
         if block.file:
             (checkout / block.file).parent.mkdir(parents=True, exist_ok=True)

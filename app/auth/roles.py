@@ -69,13 +69,15 @@ def change(user_id: str, role: str) -> bool:
 def is_not_last(user_id: str) -> ColumnElement[bool]:
     """Whether the person of an updated row is no admin, or another one is there to stay.
 
-    The admins' rows are locked: two who go at the same moment wait for each other on PostgreSQL.
-    SQLite has one writer.
+    The rows of all admins are locked, in one order: two who go at the same moment wait for each
+    other on PostgreSQL. SQLite has one writer.
     """
     admin = aliased(User)
     locked = select(admin.id, admin.delete_at).where(admin.role == ADMIN).order_by(admin.id)
     admins = locked.with_for_update().subquery()
-    staying = select(func.count()).where(admins.c.id != user_id, admins.c.delete_at.is_(None))
+    stays = (admins.c.id != user_id) & admins.c.delete_at.is_(None)
+    # By FILTER, since PostgreSQL would lock only the rows that fit a WHERE: a deadlock.
+    staying = select(func.count().filter(stays)).select_from(admins)
     return or_(User.role != ADMIN, staying.scalar_subquery() > 0)
 
 

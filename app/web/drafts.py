@@ -21,12 +21,16 @@ def typed_question() -> str:
 def keep_draft() -> None:
     """Keep the question for the person whose page it was typed on.
 
-    The page says who that is, since nobody may be signed in any more. It is encrypted, since others
-    may use the browser meanwhile, and compressed, since a cookie is short.
+    The page says who that is, since nobody may be signed in any more.
     """
     if request.method == "POST":
-        draft = json.dumps([_field("person"), typed_question()[:_LONGEST]])
-        session["draft"] = seal_bytes(zlib.compress(draft.encode()))
+        session["draft"] = seal_draft(_field("person"), typed_question()[:_LONGEST])
+
+
+def seal_draft(user_id: str, typed: str) -> str:
+    """Return a draft as the cookie has it: encrypted, since others may use the browser meanwhile,
+    and compressed, since a cookie is short."""
+    return seal_bytes(zlib.compress(json.dumps([user_id, typed]).encode()))
 
 
 def take_draft(user_id: str) -> str:

@@ -27,15 +27,24 @@ def test_settings_come_from_the_environment_or_the_env_file(
     assert create_app().config[PACE] == 0
 
 
-def test_a_file_of_phrases_that_cant_be_read_stops_the_start_with_its_name(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("phrases", "words"),
+    [
+        ("[tool", "lamps/phrases.toml can't be read"),
+        ("tool.light.ask = ['(on']", "The pattern '(on' in the phrases is wrong"),
+        ("tool.light.ask = ['on {lamp}']", "The pattern 'on {lamp}' in the phrases is wrong"),
+        ("thing.lamp.id = 'lampId'", "thing 'lamp' lack find, list, pattern, told"),
+    ],
+)
+def test_phrases_that_cant_be_used_stop_the_start_with_a_sentence(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, phrases: str, words: str
 ) -> None:
     (tmp_path / "lamps").mkdir()
-    (tmp_path / "lamps/phrases.toml").write_text("[tool")
+    (tmp_path / "lamps/phrases.toml").write_text(phrases)
     with pytest.raises(SystemExit) as ended:
         create_app(Settings(tool_services_folder=tmp_path))
     assert ended.value.code == CANNOT_LOAD
-    assert "lamps/phrases.toml can't be read" in capsys.readouterr().err
+    assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ def test_a_question_leads_to_its_calls(question: str, calls: list[Call]) -> None
         ([f"send L001 to {ANN}", "send L008 to me"], [send(ANN, "L008")]),
         (["the cheapest one"], []),
         (["homes in Nowhere", f"send them to {ANN}"], []),
+        (["which of these converts best?"], [metrics("L001", "L008")]),
     ],
 )
 def test_a_follow_up_leans_on_the_homes_that_were_found(

@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 
 from scripts import ROOT
+from scripts.evals.cases import read_cases
 from scripts.new_service import write_service
 from tests.support.product import Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
@@ -61,7 +62,7 @@ def test_its_own_tests_pass_and_its_style_is_ours(
 def test_a_person_looks_approves_and_sees_the_card(
     domain: Path, start: Callable[..., Product], model: ScriptedModel
 ) -> None:
-    write_service("tickets")
+    assert read_cases(write_service("tickets") / "evals.toml")
     service = all_services.service("tickets")
 
     def create(settings: dict[str, Any]) -> Flask:

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from scripts import ROOT, StartError
+from scripts.programs import program_env
 from scripts.services import (
     Service,
     check_ports,
     configured_services,
     make_secrets,
-    program_env,
     programs_of,
 )
 

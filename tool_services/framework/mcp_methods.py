@@ -17,6 +17,7 @@ from tool_services.framework.error_responses import database_away
 from tool_services.framework.errors import ServiceError
 from tool_services.framework.mcp_messages import LONGEST_QUOTE, SUPPORTED_VERSIONS, Message
 from tool_services.framework.schemas import JsonObject, ToolResult
+from tool_services.framework.scopes import SUGGESTIONS_META_KEY
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import Tool
 
@@ -123,7 +124,10 @@ class McpServer:
         parts = [part.content_block(self.name) for part in output.shown()]
         if parts:
             text["annotations"] = {"audience": ["assistant"]}
-        return {"content": [text, *parts], "structuredContent": result, "isError": False}
+        told = {"content": [text, *parts], "structuredContent": result, "isError": False}
+        if questions := output.suggested():
+            told["_meta"] = {SUGGESTIONS_META_KEY: list(questions)}
+        return told
 
 
 def _cacheable() -> JsonObject:

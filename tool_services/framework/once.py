@@ -104,14 +104,15 @@ def do_once(database: SQLAlchemy, call: Call, act: Callable[[], Any]) -> Any:
 
 
 def make_ledger(database: SQLAlchemy) -> None:
-    """Create the ledger's table if it is missing. Only one process does so."""
+    """Create the ledger's table if it is missing, by one process, and forget what is old."""
     session = database.session
     is_there = inspect(session.connection()).has_table(LEDGER.name)
     session.rollback()
     if not is_there:
         begin_exclusive(session.connection())
         LEDGER.create(session.connection(), checkfirst=True)
-        session.commit()
+    _forget_old_ones(database)
+    session.commit()
 
 
 def _claim(database: SQLAlchemy, call: Call, claim: str) -> bool:
@@ -124,12 +125,16 @@ def _claim(database: SQLAlchemy, call: Call, claim: str) -> bool:
     }
     try:
         session.execute(insert(LEDGER).values(row))
-        session.execute(delete(LEDGER).where(LEDGER.c.ClaimedAt < now - KEPT))
+        _forget_old_ones(database)
         session.commit()
     except IntegrityError:
         session.rollback()
         return False
     return True
+
+
+def _forget_old_ones(database: SQLAlchemy) -> None:
+    database.session.execute(delete(LEDGER).where(LEDGER.c.ClaimedAt < utc_now() - KEPT))
 
 
 def _wait_for_result(database: SQLAlchemy, call: Call, claim: str) -> Any:

@@ -57,6 +57,10 @@ class ToolResult(BaseModel):
         """Return what people see of it. Called only where people will see it."""
         return ()
 
+    def suggested(self) -> Sequence[str]:
+        """Return questions that the person may ask next, which the app shows as buttons."""
+        return ()
+
 
 class NotNull:
     """Refuses null for an argument that may be left out."""

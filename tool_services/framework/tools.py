@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Self, TypedDict, Unpack
 
 from pydantic.alias_generators import to_camel
 
@@ -27,7 +27,7 @@ Preview = Callable[..., Sequence[DisplayPart]]
 
 @dataclass(eq=False)
 class Tool:
-    """A function as a tool. Made by the decorator `tool`, which explains the fields.
+    """A function as a tool, made by the decorator `tool`. `Options` explains most of the fields.
 
     `name` is what models call it, `title` what people see. `scope` is filled in by the service
     that offers the tool, unless it names one.
@@ -44,10 +44,10 @@ class Tool:
     repeatable: bool = False
     reaches_out: bool = False
     destroys: bool = False
-    examples: tuple[str, ...] = ()
+    examples: Sequence[str] = ()
     scope: str = ""
-    peer_scopes: tuple[str, ...] = ()
-    client_capabilities: tuple[str, ...] = ()
+    peer_scopes: Sequence[str] = ()
+    client_capabilities: Sequence[str] = ()
     previewer: tuple[Preview, Signature] | None = None
 
     def preview(self, function: Preview) -> Preview:
@@ -116,19 +116,30 @@ class Tool:
         return function(**signature.values(checked, caller))
 
 
+class Options(TypedDict, total=False):
+    """What a tool says of itself, beside what follows from its function."""
+
+    reads_only: bool
+    """Without it, a call waits for its person's approval."""
+    once_per_key: bool
+    """A repeated call returns the first one's result. The function must not commit."""
+    repeatable: bool
+    """The function itself recognises a repeated call, by `caller.idempotency_key`."""
+    reaches_out: bool
+    """It does what no transaction undoes, such as sending something."""
+    destroys: bool
+    examples: Sequence[str]
+    """Questions for which a model calls it."""
+    scope: str
+    """What a call's token needs, if not `<service>:read` or `<service>:<tool>`."""
+    peer_scopes: Sequence[str]
+    """What it needs at other services."""
+    client_capabilities: Sequence[str]
+    """What a client must have, of the Model Context Protocol."""
+
+
 def tool(
-    *,
-    title: str = "",
-    reads_only: bool = False,
-    ask_first: bool | None = None,
-    once_per_key: bool = False,
-    repeatable: bool = False,
-    reaches_out: bool = False,
-    destroys: bool = False,
-    examples: Sequence[str] = (),
-    scope: str = "",
-    peer_scopes: Sequence[str] = (),
-    client_capabilities: Sequence[str] = (),
+    *, title: str = "", ask_first: bool | None = None, **options: Unpack[Options]
 ) -> Callable[[Function], Tool]:
     """Make a tool of a function.
 
@@ -136,18 +147,10 @@ def tool(
     and a text or a pydantic Field in `Annotated` what they mean. One parameter may be a
     ToolArguments with all of them instead. A parameter of the type Caller is given who calls. It
     returns a ToolResult. The first paragraph of its docstring is for the model. People see `title`,
-    or the function's name as words.
-
-    A tool that doesn't say `reads_only` waits for its person's approval; `ask_first=True` says so
-    to readers of the code. With `once_per_key` a repeated call returns the first one's result; then
-    the function must not commit. `repeatable` is for a function that recognises a repeated call by
-    `caller.idempotency_key` itself. `reaches_out` says that it does what no transaction undoes,
-    such as sending something, and `destroys` that it deletes. `examples` are questions for which a
-    model calls it. `scope` is what a call's token needs, if not `<service>:read` or
-    `<service>:<tool>`; `peer_scopes` are needed at other services. A client must have all
-    `client_capabilities` of the Model Context Protocol.
+    or the function's name as words. `ask_first=True` says to readers of the code what is so anyway.
     """
-    if reads_only and (ask_first or once_per_key):
+    reads_only = options.get("reads_only", False)
+    if reads_only and (ask_first or options.get("once_per_key")):
         raise TypeError("A tool that only reads is neither asked first nor done once per key.")
     if not reads_only and ask_first is False:
         raise TypeError("A tool that changes something is asked first. See the setting APPROVALS.")
@@ -161,15 +164,7 @@ def tool(
             description=_description(function),
             signature=read_signature(function),
             result_type=result_type(function),
-            reads_only=reads_only,
-            once_per_key=once_per_key,
-            repeatable=repeatable,
-            reaches_out=reaches_out,
-            destroys=destroys,
-            examples=tuple(examples),
-            scope=scope,
-            peer_scopes=tuple(peer_scopes),
-            client_capabilities=tuple(client_capabilities),
+            **options,
         )
 
     return make

@@ -49,6 +49,9 @@ class TicketDetails(Ticket):
     def shown(self) -> Sequence[DisplayPart]:
         return [card("ticket.html", ticket=self)]
 
+    def suggested(self) -> Sequence[str]:
+        return [] if self.status == "closed" else [f"Close {self.ticket_id}"]
+
 
 @tool(reads_only=True, examples=["Which tickets are open?", "Show me the urgent tickets"])
 def find_tickets(

@@ -9,6 +9,7 @@ import pytest
 from itsdangerous import BadData, Signer, URLSafeTimedSerializer
 
 from app.auth.signed_texts import plain_signer, timed_signer
+from app.web.drafts import seal_draft
 from tests.support.product import Person, Product
 
 
@@ -17,7 +18,8 @@ def draft_cookie(product: Product, person: Person, digest: Any) -> str:
     kwargs = {"key_derivation": "hmac", "digest_method": digest}
     key = product.app.config["SECRET_KEY"]
     signer = URLSafeTimedSerializer(key, salt="cookie-session", signer_kwargs=kwargs)
-    return str(signer.dumps({"draft": [person.id, "A kept question"]}))
+    with product.app.app_context():
+        return str(signer.dumps({"draft": seal_draft(person.id, "A kept question")}))
 
 
 @pytest.mark.parametrize(("digest", "kept"), [(sha1, False), (sha256, True)])

@@ -262,6 +262,16 @@ def test_only_the_services_that_are_named_may_exchange(product: Product, alice: 
     assert exchange(product, token).json()["error"] == "invalid_target"
 
 
+def test_a_service_may_act_at_each_of_those_that_are_named(start: Callable[..., Product]) -> None:
+    services = {name: notes_service(name) for name in ("notes", "copies", "third", "fourth")}
+    product = start(services, tool_exchanges={"copies": "third,notes"})
+    token = mint(product, product.sign_up("Alice"), "copies")
+    urls = product.settings.tool_services
+    answers = [exchange(product, token, audience=urls[name]) for name in ("third", "fourth")]
+    assert [answer.status_code for answer in answers] == [200, 400]
+    assert exchange(product, token, audience=urls["notes"]).status_code == 200
+
+
 def test_only_a_good_service_token_can_be_exchanged(product: Product, alice: Person) -> None:
     copies = product.settings.tool_services["copies"]
     now = int(time.time())

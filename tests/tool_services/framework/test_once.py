@@ -143,6 +143,10 @@ def test_calls_are_forgotten_after_a_day(notes: Service) -> None:
         age(KEPT.total_seconds() + 1)
     send(notes)
     assert count(notes, LEDGER) == 1
+    with notes.app.app_context():
+        age(KEPT.total_seconds() + 1)
+    notes.restart()
+    assert count(notes, LEDGER) == 0
 
 
 def test_the_same_key_of_another_person_is_another_call(notes: Service) -> None:
