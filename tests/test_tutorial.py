@@ -22,6 +22,7 @@ import requests
 
 from scripts import ROOT
 from scripts.child_processes import start
+from scripts.evals.cases import read_cases
 from scripts.ports import free_port
 from tests.support.product import Stream, text_of
 
@@ -139,4 +140,5 @@ def test_the_tutorial_works_as_it_is_written(checkout: Path, env: dict[str, str]
                     continue
                 assert "2 books" in reader.asks("Which books about a garden are in?")
                 assert "**A Garden on the Roof** is yours" in reader.asks("borrow the first one")
+    assert read_cases(checkout / "library" / "books" / "evals.toml")
     assert ["Homestream" in page for page in pages] == [True, False]
