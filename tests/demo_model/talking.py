@@ -1,10 +1,10 @@
-"""A conversation with the demo model, with tools that answer from a few homes or tickets."""
+"""A conversation with the demo model, with tools that answer from a few homes."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,6 @@ HOMES: list[tuple[Any, ...]] = [
 ]
 FIELDS = ("listingId", "address", "city", "state", "price", "bedrooms", "bathrooms", "status")
 LISTINGS: list[dict[str, Any]] = [dict(zip(FIELDS, home, strict=True)) for home in HOMES]
-TICKETS = [
-    {"ticketId": "T-101", "title": "Printer is jammed", "openedOn": "2026-03-02"},
-    {"ticketId": "T-102", "title": "No wifi", "openedOn": "2026-03-09"},
-    {"ticketId": "T-103", "title": "New badge", "openedOn": "2026-02-11"},
-]
 
 Call = tuple[str, dict[str, Any]]
 Tool = Callable[[dict[str, Any]], Any]
@@ -112,46 +107,28 @@ def send_report(arguments: dict[str, Any]) -> Any:
     return {"sent": False, **arguments, "delivery": "outbox"}
 
 
-def find_tickets(arguments: dict[str, Any]) -> Any:
-    tickets = [{**ticket, "status": arguments.get("status", "open")} for ticket in TICKETS]
-    return {"total": len(tickets), "tickets": tickets}
-
-
-def open_ticket(arguments: dict[str, Any]) -> Any:
-    return {"ticketId": "T-200", "title": arguments["title"], "status": "open"}
-
-
-def close_ticket(arguments: dict[str, Any]) -> Any:
-    return {"ticketId": arguments["ticketId"], "status": "closed"}
-
-
 ANSWERS: dict[str, Tool] = {
     "findListings": find_listings,
     "sendListingReport": send_report,
     "getListingMetrics": listing_metrics,
     "getMarketAnalysis": market_analysis,
     "generatePerformanceReport": performance_report,
-    "findTickets": find_tickets,
-    "openTicket": open_ticket,
-    "closeTicket": close_ticket,
 }
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What a demo model knows: the phrases of some services, and the tools on offer."""
+    """What a demo model knows: the phrases of some services, the tools on offer, their answers."""
 
     library: Library
     functions: tuple[Function, ...]
+    answers: Mapping[str, Tool] = field(default_factory=dict)
 
 
-def domain(folder: Path, tools: str) -> Domain:
-    definitions = json.loads((Path(__file__).parent / tools).read_text())
-    return Domain(load_library(folder), tuple(Function(**each) for each in definitions))
-
-
-HOMES_DOMAIN = domain(TOOL_SERVICES, "homes_tools.json")
-TICKETS_DOMAIN = domain(Path(__file__).parent / "services", "tickets_tools.json")
+_DEFINITIONS = json.loads((Path(__file__).parent / "homes_tools.json").read_text())
+HOMES_DOMAIN = Domain(
+    load_library(TOOL_SERVICES), tuple(Function(**each) for each in _DEFINITIONS), ANSWERS
+)
 TOOLS = tuple(function.name for function in HOMES_DOMAIN.functions)
 
 
@@ -201,7 +178,7 @@ class Talk:
             self.calls.append((each.name, each.arguments))
         self.messages.append({"role": "assistant", "content": text, "tool_calls": made})
         for one, each in zip(made, calls, strict=True):
-            result = self.answers.get(each.name) or ANSWERS[each.name](each.arguments)
+            result = self.answers.get(each.name) or self.domain.answers[each.name](each.arguments)
             content = result if isinstance(result, str) else json.dumps(result)
             self.messages.append({"role": "tool", "tool_call_id": one["id"], "content": content})
 
