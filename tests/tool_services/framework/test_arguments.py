@@ -151,7 +151,7 @@ def test_what_json_has_no_type_for_is_read_from_text() -> None:
     visit = read_arguments(Visit, {"day": "2027-01-12", "kind": "long"})
     assert (visit.day, visit.kind) == (date(2027, 1, 12), Kind.LONG)
     assert Visit.json_schema()["properties"]["day"] == {"type": "string", "format": "date"}
-    with pytest.raises(InvalidArgumentsError, match='day must be a valid date.*not "soon"'):
+    with pytest.raises(InvalidArgumentsError, match=r'day must be a valid date.*not "soon"'):
         read_arguments(Visit, {"day": "soon"})
     with pytest.raises(InvalidArgumentsError, match="day must be"):
         read_arguments(Visit, {"day": 5})
