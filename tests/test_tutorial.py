@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "tutorial.md").read_text()
 COPIED = ("app", "brand", "demo_model", "migrations", "scripts", "tool_services")
+NAMED = ("BRAND", "INSTANCE_DIR", "TOOL_SERVICES_FOLDER")  # by the page itself, or by nobody
 LINKED = (".venv", "node_modules")
 BLOCK = re.compile(r"(?:`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)```", re.S)
 
@@ -60,8 +61,7 @@ def checkout(tmp_path: Path) -> Path:
 @pytest.fixture
 def env() -> dict[str, str]:
     ports = {f"{name}_PORT": str(free_port()) for name in ("WEB", "DEMO_MODEL", "BOOKS")}
-    # The settings of the page are in .env.
-    inherited = {k: v for k, v in os.environ.items() if k not in ("INSTANCE_DIR", "BRAND")}
+    inherited = {k: v for k, v in os.environ.items() if k not in NAMED}
     return inherited | ports | {"FIND_LOCAL_MODEL": "false", "DEMO_MODEL_PACE": "0"}
 
 
@@ -140,5 +140,6 @@ def test_the_tutorial_works_as_it_is_written(checkout: Path, env: dict[str, str]
                     continue
                 assert "2 books" in reader.asks("Which books about a garden are in?")
                 assert "**A Garden on the Roof** is yours" in reader.asks("borrow the first one")
+    run(".venv/bin/ruff check library && .venv/bin/ruff format --check library", checkout, env)
     assert read_cases(checkout / "library" / "books" / "evals.toml")
     assert ["Homestream" in page for page in pages] == [True, False]

@@ -79,5 +79,6 @@ HELD_OUT = (
         "answer T-104: please restart the client",
         [call("answerTicket", ticketId="T-104", text="please restart the client")],
     ),
+    Case("What is Maria working on?", [find(assignee="Maria")], "assigned to Maria"),
     Case("urgent tickets of Maria that are open", [MARIA], "1 without status open"),
 )
