@@ -120,6 +120,18 @@ def test_a_call_that_changes_something_is_not_guessed_at() -> None:
     assert writes.read_arguments({"status": "Pendign"})[1]
 
 
+@pytest.mark.parametrize(
+    "meant", [{"status": "all"}, {"minPrice": 0}, {"unheardOf": "0"}, {"place": []}]
+)
+def test_a_bound_that_a_call_which_changes_something_doesnt_take_is_not_dropped(
+    meant: dict[str, Any],
+) -> None:
+    """Without it the call might change more than the model meant."""
+    read, mistakes = tool(reads=False).read_arguments(meant)
+    assert read == meant
+    assert mistakes
+
+
 def test_what_a_tool_needs_is_never_left_out() -> None:
     needs_city = tool(SCHEMA | {"required": ["city", "minPrice"]})
     assert needs_city.read_arguments({"city": "Any", "minPrice": 1})[0]["city"] == "Any"
