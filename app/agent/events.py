@@ -205,8 +205,8 @@ def media_type(part: DisplayPart) -> str:
 def to_text(event: Event) -> str:
     """Write the event as text that `from_text` reads, in any version that knows what is not left
     as it is by default."""
-    told = ((one, getattr(event, one.name)) for one in fields(event))
-    data = {one.name: value for one, value in told if value != one.default}
+    values = ((one, getattr(event, one.name)) for one in fields(event))
+    data = {one.name: value for one, value in values if value != one.default}
     return json.dumps([event.name, data], ensure_ascii=False, separators=(",", ":"), default=asdict)
 
 
