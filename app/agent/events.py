@@ -155,6 +155,11 @@ _EVENTS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (RunStarted, Thinking, ToolCallUpdate, ApprovalRequested, Content, Failed, Done)
 }
+_FIELDS = {
+    name: [(one.name, one.default) for one in fields(kind)] for name, kind in _EVENTS.items()
+}
+"""The fields of each event with their default values. To look them up takes longer than to write
+an event, and each piece of an answer is one."""
 _WIRE_NAMES = {
     "run_id": "runId",
     "conversation_id": "conversationId",
@@ -205,8 +210,11 @@ def media_type(part: DisplayPart) -> str:
 def to_text(event: Event) -> str:
     """Write the event as text that `from_text` reads, in any version that knows what is not left
     as it is by default."""
-    values = ((one, getattr(event, one.name)) for one in fields(event))
-    data = {one.name: value for one, value in values if value != one.default}
+    data = {
+        name: value
+        for name, default in _FIELDS[event.name]
+        if (value := getattr(event, name)) != default
+    }
     return json.dumps([event.name, data], ensure_ascii=False, separators=(",", ":"), default=asdict)
 
 
