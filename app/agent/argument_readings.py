@@ -22,13 +22,13 @@ def describe_readings(written: Mapping[str, Any], read: Mapping[str, Any]) -> tu
 
 
 def _phrases(written: Mapping[str, Any], read: Mapping[str, Any]) -> Iterator[str]:
-    added = [name for name in read if name not in written]
+    added = {_plain(name): name for name in read if name not in written}
     for name, value in written.items():
         if name in read:
             if read[name] != value:
                 yield f"{_short(name)}: read {_quote(value)} as {_quote(read[name])}"
             continue
-        known = next((one for one in added if _plain(one) == _plain(name)), None)
+        known = added.get(_plain(name))
         if known is None:
             yield f"{_short(name)}: read {_quote(value)} as left out"
             continue

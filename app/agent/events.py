@@ -155,6 +155,11 @@ _EVENTS: dict[str, type[Event]] = {
     kind.name: kind
     for kind in (RunStarted, Thinking, ToolCallUpdate, ApprovalRequested, Content, Failed, Done)
 }
+_FIELDS = {
+    name: [(one.name, one.default) for one in fields(kind)] for name, kind in _EVENTS.items()
+}
+"""The fields of each event with their default values. To look them up takes longer than to write
+an event, and each piece of an answer is one."""
 _WIRE_NAMES = {
     "run_id": "runId",
     "conversation_id": "conversationId",
@@ -203,13 +208,18 @@ def media_type(part: DisplayPart) -> str:
 
 
 def to_text(event: Event) -> str:
-    """Write the event as text that `from_text` reads."""
-    data = {one.name: getattr(event, one.name) for one in fields(event)}
+    """Write the event as text that `from_text` reads, in any version that knows what is not left
+    as it is by default."""
+    data = {
+        name: value
+        for name, default in _FIELDS[event.name]
+        if (value := getattr(event, name)) != default
+    }
     return json.dumps([event.name, data], ensure_ascii=False, separators=(",", ":"), default=asdict)
 
 
 def from_text(text: str) -> Event:
-    """Read an event that `to_text` wrote."""
+    """Read an event that `to_text` wrote, maybe that of a later version with more fields."""
     name, data = json.loads(text)
     for key in ("display", "preview"):
         if key in data:
@@ -218,7 +228,8 @@ def from_text(text: str) -> Event:
         data["repairs"] = tuple(data["repairs"])
     if data.get("usage"):
         data["usage"] = Usage.from_json(data["usage"])
-    return _EVENTS[name](**data)
+    kind = _EVENTS[name]
+    return kind(**{key: value for key, value in data.items() if key in kind.__slots__})
 
 
 def display_parts_from_json(stored: Iterable[dict[str, Any]] | None) -> tuple[DisplayPart, ...]:

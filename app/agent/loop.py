@@ -28,7 +28,7 @@ class Model(Protocol):
     ) -> Generator[Content, None, Turn]:
         """Yield the text as it comes, and return the finished turn. Raises ModelError.
 
-        Unless it `may_call`, the model is asked not to call the tools. Not every endpoint heeds it.
+        Unless it `may_call`, the model is asked not to call the tools, which some endpoints ignore.
         """
 
 

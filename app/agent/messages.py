@@ -113,16 +113,20 @@ def _result_text(call: ToolRequest, update: ToolCallUpdate | None) -> str:
         return render_for_model({"error": "The call was stopped before it had a result."})
     result = {"error": update.error} if update.status == "failed" else update.result
     server, named, _ = call.name.partition(SERVER_SEPARATOR)
+    source = server if named else ""
     if update.refused:
-        return render_refusal(update.error or "", source=server if named else "")
-    return render_for_model(result, _notes(call, update), source=server if named else "")
+        return render_refusal(update.error or "", source=source)
+    return render_for_model(result, _notes(call, update, source), source=source)
 
 
-def _notes(call: ToolRequest, update: ToolCallUpdate) -> list[str]:
+def _notes(call: ToolRequest, update: ToolCallUpdate, source: str) -> list[str]:
     """Say so when the call was made with other arguments than the model asked for, or not again."""
     notes = []
     made_with = json.dumps(update.arguments, ensure_ascii=False)
-    if update.repairs:
+    if update.repairs and source:
+        # Names and choices are another party's words, which no note of this program may quote.
+        notes.append("Your arguments were corrected by the tool's schema.")
+    elif update.repairs:
         notes.append(f"Your arguments were corrected to {made_with}: {'; '.join(update.repairs)}.")
     elif update.arguments != (parse_arguments(call.arguments) or {}):
         notes.append(f"The person changed the arguments to {made_with}.")

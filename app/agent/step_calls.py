@@ -64,7 +64,8 @@ def call_all(
     read = read_calls(due, tools)
     for one in read:
         yield ToolCallUpdate(one.id, one.name, "started", one.arguments, repairs=one.repairs)
-    yield from _make_each_once(read, tools, past, ended, earlier)
+    known = {**earlier, **_by_key(ended.values()), **_as_asked(calls, ended, due, tools)}
+    yield from _make_each_once(read, tools, past, ended, known)
     return {call.id: ended[call.id] for call in calls}
 
 
@@ -73,12 +74,11 @@ def _make_each_once(
     tools: Toolbox,
     past: dict[str, ToolCallUpdate],
     ended: dict[str, ToolCallUpdate],
-    earlier: Mapping[str, ToolCallUpdate],
+    known: dict[str, ToolCallUpdate],
 ) -> Iterator[Event]:
-    """Make the calls that are `due`, but none that is the same as another. Add their ends to
-    `ended`. Raises ApprovalPending."""
+    """Make the calls that are `due`, but none that is the same as another or whose end is `known`,
+    by `call_key`. Add their ends to `ended`. Raises ApprovalPending."""
     firsts: dict[str, ReadCall] = {}
-    known = {**earlier, **_by_key(ended.values())}
     for call in due:
         if call.refusal is not None:
             ended[call.id] = _refused(call, call.refusal, again=call.id in past)
@@ -95,6 +95,21 @@ def _make_each_once(
 
 def _by_key(ends: Iterable[ToolCallUpdate]) -> dict[str, ToolCallUpdate]:
     return {call_key(end.tool, end.arguments): end for end in ends if not end.refused}
+
+
+def _as_asked(
+    calls: Sequence[ToolRequest],
+    ended: dict[str, ToolCallUpdate],
+    due: Sequence[ToolRequest],
+    tools: Toolbox,
+) -> dict[str, ToolCallUpdate]:
+    """The ends of earlier attempts by the arguments that the model asked for, which the person may
+    have changed. Only those of a tool that is still `due` are wanted."""
+    names = {call.name for call in due}
+    wanted = [call for call in calls[:MAX_CALLS] if call.id in ended and call.name in names]
+    return {
+        one.key: ended[one.id] for one in read_calls(wanted, tools) if not ended[one.id].refused
+    }
 
 
 def _make(

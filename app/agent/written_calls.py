@@ -83,10 +83,11 @@ def _read_call(text: str, names: Collection[str]) -> ToolRequest | None:
         return None
     if isinstance(call.get("function"), dict):
         call = call["function"]
-    if not call.keys() <= _KEYS or call.get("name") not in names:
+    name = call.get("name")
+    if not call.keys() <= _KEYS or not isinstance(name, str) or name not in names:
         return None
     arguments: Any = next((call[key] for key in _ARGUMENTS if key in call), {})
-    return ToolRequest(f"call_{uuid.uuid4().hex}", call["name"], _as_text(arguments))
+    return ToolRequest(f"call_{uuid.uuid4().hex}", name, _as_text(arguments))
 
 
 def _as_text(arguments: Any) -> str:

@@ -5,6 +5,7 @@ Only this module, chat_completions_chunks and chat_completions_reply know the pr
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -55,9 +56,12 @@ def _message_json(message: Message) -> dict[str, Any]:
 
 
 def _call_json(call: ToolRequest) -> dict[str, Any]:
-    # Endpoints refuse arguments that are no JSON object, though a model may have written them. What
-    # it wrote otherwise is sent back as it is, so that the request begins as the one before it.
-    arguments = "{}" if parse_arguments(call.arguments) is None else call.arguments
+    # Endpoints refuse arguments that are no JSON object, though a model may have written them, or
+    # an object encoded twice. What it wrote otherwise is sent back as it is, so that the request
+    # begins as the one before it.
+    arguments = call.arguments
+    if not arguments.lstrip().startswith("{") or parse_arguments(arguments) is None:
+        arguments = json.dumps(parse_arguments(arguments) or {})
     return {
         "id": call.id,
         "type": "function",

@@ -22,7 +22,7 @@ from app.agent.events import (
 from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import to_html
 from app.rendering.streamed_markdown import Patch, StreamedMarkdown
-from app.rendering.suggestions import QuestionsApart, choose, text_apart
+from app.rendering.suggestions import SuggestionFilter, choose, without_suggestions
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class TextPart:
 
     target: LinkTarget = direct
     markdown: StreamedMarkdown = field(init=False)
-    apart: QuestionsApart = field(default_factory=QuestionsApart)
+    suggestions: SuggestionFilter = field(default_factory=SuggestionFilter)
     # A string would be copied as a whole for each chunk.
     _source: bytearray = field(default_factory=bytearray)
 
@@ -46,17 +46,17 @@ class TextPart:
 
     @property
     def html(self) -> str:
-        return to_html(text_apart(self.source), self.target)
+        return to_html(without_suggestions(self.source), self.target)
 
     def write(self, chunk: str) -> Patch | None:
         """Add text. Return how the page changes, or None if it doesn't."""
         self._source += chunk.encode()
-        text = self.apart.feed(chunk)
+        text = self.suggestions.feed(chunk)
         return self.markdown.feed(text) if text else None
 
     def close(self) -> list[Patch]:
         """Finish the text. Return how the page changes."""
-        held = self.apart.close()
+        held = self.suggestions.close()
         patches = (held and self.markdown.feed(held), self.markdown.close())
         return [patch for patch in patches if patch]
 
@@ -142,7 +142,7 @@ class AnswerView:
         if self.status != "completed":
             return []
         last = self.parts[-1] if self.parts else None
-        own = last.apart.questions if isinstance(last, TextPart) else []
+        own = last.suggestions.questions if isinstance(last, TextPart) else []
         return choose([*own, *(question for call in self.calls for question in call.suggestions)])
 
     @property

@@ -21,8 +21,8 @@ _MOST_LINES = 20
 _LONGEST_LINE = 2 * LONGEST
 
 
-class QuestionsApart:
-    """Tells the text of an answer from the suggested questions in it, as it comes."""
+class SuggestionFilter:
+    """A filter that takes the suggested questions out of an answer's text, as it comes."""
 
     def __init__(self) -> None:
         self.questions: list[str] = []
@@ -75,10 +75,10 @@ class QuestionsApart:
             self.questions.append(line[:_LONGEST_LINE])
 
 
-def text_apart(source: str) -> str:
+def without_suggestions(source: str) -> str:
     """Return a whole answer's text, without suggested questions."""
-    apart = QuestionsApart()
-    return apart.feed(source) + apart.close()
+    suggestions = SuggestionFilter()
+    return suggestions.feed(source) + suggestions.close()
 
 
 def choose(suggested: Iterable[object]) -> list[str]:

@@ -6,7 +6,7 @@ examples, and must not find anybody's id or address in them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from app.tools.argument_schema import (
@@ -21,6 +21,8 @@ from app.tools.argument_schema import (
 )
 
 MAX_FIELDS = 20
+MAX_VALUES = 100
+"""Values in one example. A schema whose parts hold each other could have millions."""
 
 _TEXTS = {
     "email": "name@example.com",
@@ -35,10 +37,12 @@ def example_arguments(schema: JsonObject, given: JsonObject) -> JsonObject:
 
     They are right as far as a glance at the schema tells; the caller validates them.
     """
-    return _object(schema, schema, given, 0)
+    return _object(schema, schema, given, 0, iter(range(MAX_VALUES)))
 
 
-def _object(root: JsonObject, schema: JsonObject, given: JsonObject, depth: int) -> JsonObject:
+def _object(
+    root: JsonObject, schema: JsonObject, given: JsonObject, depth: int, left: Iterator[int]
+) -> JsonObject:
     needed = required_names(schema)
     fields = {
         name: field for name, field in properties(schema).items() if name in needed or name in given
@@ -46,12 +50,15 @@ def _object(root: JsonObject, schema: JsonObject, given: JsonObject, depth: int)
     return {
         name: given[name]
         if name in given and fits(root, field, given[name])
-        else _value(root, field, depth)
+        else _value(root, field, depth, left)
         for name, field in list(fields.items())[:MAX_FIELDS]
     }
 
 
-def _value(root: JsonObject, schema: Any, depth: int) -> Any:
+def _value(root: JsonObject, schema: Any, depth: int, left: Iterator[int]) -> Any:
+    """Return a placeholder; None where there is none, or no more values are `left`."""
+    if next(left, None) is None:
+        return None
     branch = next(branches_of(root, schema))
     for keyword in ("const", "default"):
         if keyword in branch:
@@ -62,8 +69,8 @@ def _value(root: JsonObject, schema: Any, depth: int) -> Any:
     if depth >= MAX_DEPTH:
         return None
     makers: dict[str, Callable[[], Any]] = {
-        "object": lambda: _object(root, branch, {}, depth + 1),
-        "array": lambda: [_value(root, branch.get("items", {}), depth + 1)],
+        "object": lambda: _object(root, branch, {}, depth + 1, left),
+        "array": lambda: [_value(root, branch.get("items", {}), depth + 1, left)],
         "integer": lambda: lowest_number(branch),
         "number": lambda: lowest_number(branch),
         "boolean": lambda: True,

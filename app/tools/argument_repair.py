@@ -66,7 +66,7 @@ def repair(schema: JsonObject, arguments: JsonObject, *, guess: bool) -> JsonObj
     """Return the arguments as they were probably meant, as far as the schema tells.
 
     With `guess`, a misspelt choice stands for the nearest one, and what says nothing is left out
-    although it is valid. That is for calls that change nothing.
+    although it is valid, or may be a bound. That is for calls that change nothing.
     """
     if not _is_small(arguments):
         return arguments
@@ -113,10 +113,11 @@ def _read_object(
             name = written
         field = fields.get(name)
         if field is None:
-            if not (refuses_others(schema) and _is_refused_nothing(value)):
+            if not (refuses_others(schema) and _is_refused_nothing(value, guess)):
                 read[name] = value
             continue
-        if name not in required and _is_refused_nothing(value) and not fits(root, field, value):
+        says_nothing = name not in required and _is_refused_nothing(value, guess)
+        if says_nothing and not fits(root, field, value):
             continue
         read[name] = _read(root, field, value, guess, depth)
     return read
@@ -247,10 +248,14 @@ def _holds_words(root: JsonObject, branch: JsonObject) -> bool:
     return bool(kinds & {"string", "integer", "number"})
 
 
-def _is_refused_nothing(value: Any) -> bool:
+def _is_refused_nothing(value: Any, guess: bool) -> bool:
+    """Whether a value that isn't taken says nothing. "All", 0 and an empty list may be a bound, so
+    those are left out with `guess` alone."""
     if isinstance(value, str):
-        return value.strip().casefold() in _REFUSED_NOTHING
-    return value is None or value in ([], {}) or (value == 0 and not isinstance(value, bool))
+        return value.strip().casefold() in (_REFUSED_NOTHING if guess else _NOTHING)
+    if value is None or not guess:
+        return value is None
+    return value in ([], {}) or (value == 0 and not isinstance(value, bool))
 
 
 def _is_meaningless(root: JsonObject, name: str, value: Any) -> bool:

@@ -137,6 +137,15 @@ def test_a_call_whose_twin_ended_before_a_take_over_is_not_made() -> None:
     assert (ends["c1"].result, ends["c1"].repeated) == ({"sent": 1}, True)
 
 
+def test_a_call_whose_twin_was_changed_by_the_person_is_not_made() -> None:
+    twins = [ToolRequest(id, "act", '{"to": "Ann"}') for id in ("c0", "c1")]
+    end = ToolCallUpdate("c0", "act", "completed", {"to": "Anne"}, {"sent": 1}, duration_ms=1)
+    tools = Tools()
+    ends = run(twins, tools, {"c0": end, "c1": ToolCallUpdate("c1", "act", "started", {})})
+    assert tools.made == []
+    assert (ends["c1"].result, ends["c1"].repeated) == ({"sent": 1}, True)
+
+
 def test_only_a_call_that_may_have_been_made_before_is_made_again() -> None:
     """One that still waited for its person can't have been."""
     begun = {id: ToolCallUpdate(id, "act", "started", {}) for id in ("c0", "c1")}

@@ -34,6 +34,8 @@ ANSWERS = [
     f"{CALL}\n{CALL}",
     '{"name": "dropTables", "arguments": {}}',
     '{"name": "Ann", "age": 3}',
+    '{"name": {"first": "Ann"}}',
+    '{"function": {"name": ["findNotes"]}}',
     '{"name": "findNotes", "arguments": {"text": "first"}',
     '{"city": "Anytown"}',
     "```python\nprint()\n```",

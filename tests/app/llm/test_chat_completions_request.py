@@ -27,7 +27,11 @@ def test_a_conversation_is_sent_as_the_protocol_has_it(model: ScriptedModel, ask
 
 
 def test_calls_are_sent_as_they_were_written_if_their_arguments_are_an_object() -> None:
-    calls = (ToolRequest("c1", "find", '{"city":"Bergen"}'), ToolRequest("c2", "find", "{broken"))
+    calls = (
+        ToolRequest("c1", "find", '{"city":"Bergen"}'),
+        ToolRequest("c2", "find", "{broken"),
+        ToolRequest("c3", "find", r'"{\"city\": \"Bergen\"}"'),
+    )
     messages = [
         Message("assistant", "", calls),
         Message("tool", "{}", call_id="c1"),
@@ -38,6 +42,7 @@ def test_calls_are_sent_as_they_were_written_if_their_arguments_are_an_object() 
     assert [one["function"]["arguments"] for one in turn["tool_calls"]] == [
         '{"city":"Bergen"}',
         "{}",
+        '{"city": "Bergen"}',
     ]
     assert result == {"role": "tool", "tool_call_id": "c1", "content": "{}"}
     assert answer == {"role": "assistant", "content": "Done."}

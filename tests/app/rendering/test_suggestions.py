@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app.agent.events import Content, DisplayPart, Done, Event, RunStarted, ToolCallUpdate
 from app.rendering.answer import AnswerView
-from app.rendering.suggestions import LONGEST, QuestionsApart, choose, text_apart
+from app.rendering.suggestions import LONGEST, SuggestionFilter, choose, without_suggestions
 
 BLOCK = "```next-questions\nWhat else?\nAnd there?\n```"
 CUTS = st.lists(st.sampled_from(["\n", "`", "``", "```", "next", "-questions", " ", "a", "b\n"]))
@@ -22,26 +22,26 @@ def asked(*events: Event) -> AnswerView:
 @given(st.integers(1, 40))
 def test_a_block_is_never_seen_however_the_answer_is_cut(size: int) -> None:
     source = f"Found **2**.\n\n{BLOCK}\n"
-    apart, seen = QuestionsApart(), ""
+    suggestions, seen = SuggestionFilter(), ""
     for start in range(0, len(source), size):
-        seen += apart.feed(source[start : start + size])
+        seen += suggestions.feed(source[start : start + size])
         assert "```" not in seen
-    assert (seen + apart.close()).strip() == "Found **2**."
-    assert choose(apart.questions) == ["What else?", "And there?"]
+    assert (seen + suggestions.close()).strip() == "Found **2**."
+    assert choose(suggestions.questions) == ["What else?", "And there?"]
 
 
 @given(CUTS)
 def test_what_is_streamed_is_what_the_whole_text_gives(pieces: list[str]) -> None:
-    apart = QuestionsApart()
-    streamed = "".join(apart.feed(piece) for piece in pieces) + apart.close()
-    assert streamed == text_apart("".join(pieces))
+    suggestions = SuggestionFilter()
+    streamed = "".join(suggestions.feed(piece) for piece in pieces) + suggestions.close()
+    assert streamed == without_suggestions("".join(pieces))
 
 
 @pytest.mark.parametrize(
     "text", ["```python\nx\n```", "```", "a ```next-questions\n", "```next-question\n", "`x`\n`"]
 )
 def test_other_text_stays_as_it_is(text: str) -> None:
-    assert text_apart(text) == text
+    assert without_suggestions(text) == text
 
 
 def test_a_block_that_was_cut_off_shows_nothing_and_offers_no_half_question() -> None:
@@ -69,12 +69,12 @@ def test_few_short_questions_are_chosen_each_once() -> None:
 
 
 def test_an_endless_block_is_not_kept() -> None:
-    apart = QuestionsApart()
-    apart.feed("```next-questions\n")
+    suggestions = SuggestionFilter()
+    suggestions.feed("```next-questions\n")
     for _ in range(1000):
-        assert apart.feed("x" * 1000) == ""
-    apart.feed("\n" * 1000)
-    assert len("".join(apart.questions)) < 1000
+        assert suggestions.feed("x" * 1000) == ""
+    suggestions.feed("\n" * 1000)
+    assert len("".join(suggestions.questions)) < 1000
 
 
 def test_only_a_complete_answer_suggests_the_models_questions_before_the_tools() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.agent.argument_readings import describe_readings
+from app.tools.argument_example import example_arguments
 from app.tools.argument_schema import MAX_DEPTH
 from app.tools.tool import Tool, make_tool
 from app.tools.untrusted import checks
@@ -118,6 +119,18 @@ def test_a_call_that_changes_something_is_not_guessed_at() -> None:
         "maxRooms": 0,
     }
     assert writes.read_arguments({"status": "Pendign"})[1]
+
+
+@pytest.mark.parametrize(
+    "meant", [{"status": "all"}, {"minPrice": 0}, {"unheardOf": "0"}, {"place": []}]
+)
+def test_a_bound_that_a_call_which_changes_something_doesnt_take_is_not_dropped(
+    meant: dict[str, Any],
+) -> None:
+    """Without it the call might change more than the model meant."""
+    read, mistakes = tool(reads=False).read_arguments(meant)
+    assert read == meant
+    assert mistakes
 
 
 def test_what_a_tool_needs_is_never_left_out() -> None:
@@ -242,3 +255,19 @@ def test_what_is_too_deep_or_too_large_is_left_alone() -> None:
     for value in (deep, ["3"] * 5_000):
         for written in ({"sizes": value}, {"arguments": json.dumps({"sizes": value})}):
             assert tool().read_arguments(written)[0] is written
+
+
+def test_the_example_of_a_schema_whose_parts_hold_each_other_is_small() -> None:
+    fields = [f"field{number}" for number in range(8)]
+    part = {
+        "type": "object",
+        "required": fields,
+        "properties": {field: {"$ref": "#/$defs/part"} for field in fields},
+    }
+    schema = {
+        "type": "object",
+        "$defs": {"part": part},
+        "required": ["whole"],
+        "properties": {"whole": {"$ref": "#/$defs/part"}},
+    }
+    assert len(json.dumps(example_arguments(schema, {}))) < 20_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -251,6 +252,20 @@ def test_an_event_says_where_it_is_and_comes_back_whole_from_the_log() -> None:
     preview = (DisplayPart("text", "Dear Ann"),)
     approval = ApprovalRequested("c", "t", {"a": 1}, "/approvals/x", "", "T", {"a": "A"}, preview)
     assert from_text(to_text(approval)) == approval
+
+
+def test_workers_of_two_versions_read_each_others_events() -> None:
+    """While they run side by side, one may not know a field that the other has added."""
+    plain = ToolCallUpdate("call_1", "t", "completed", {}, 1)
+    name, data = json.loads(to_text(plain))
+    assert data == {
+        "id": "call_1",
+        "tool": "t",
+        "status": "completed",
+        "arguments": {},
+        "result": 1,
+    }
+    assert from_text(json.dumps([name, data | {"added_later": 1}])) == plain
 
 
 @pytest.fixture
