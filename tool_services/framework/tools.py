@@ -126,7 +126,8 @@ class Options(TypedDict, total=False):
     repeatable: bool
     """The function itself recognises a repeated call, by `caller.idempotency_key`."""
     reaches_out: bool
-    """It does what no transaction undoes, such as sending something."""
+    """It does what no transaction undoes, such as sending something. With `once_per_key`, it raises
+    a ServiceError only if it has done nothing; after another failure it isn't done again."""
     destroys: bool
     examples: Sequence[str]
     """Questions for which a model calls it."""
