@@ -13,6 +13,7 @@ from werkzeug.test import Client
 from app.config import SettingsError, load_settings
 from scripts import ROOT
 from scripts.services import configured_services
+from tests.support.notes.service import SERVICE as NOTES
 from tool_services import all_services
 from tool_services.app import create_all
 from tool_services.framework.service import port_for
@@ -170,3 +171,12 @@ def test_one_process_for_all_says_what_is_wrong_with_a_port_that_no_service_has(
     assert answer.status_code == 421
     assert "8124" in answer.text
     assert "TICKETS_PORT=8123" in answer.text
+
+
+def test_a_services_own_tests_never_use_the_database_that_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTES_DATABASE_URL", f"sqlite:///{tmp_path}/in_use.db")
+    with call_tools(NOTES, tmp_path / "instance") as notes:
+        assert notes.call("findNotes")
+    assert not (tmp_path / "in_use.db").exists()
