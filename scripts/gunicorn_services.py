@@ -8,6 +8,8 @@ import gc  # noqa: E402
 from typing import Any  # noqa: E402
 
 worker_class = "gevent"
+# All services would share one socket in the home folder, which under systemd is read-only.
+control_socket_disable = True
 
 gc.disable()  # as in gunicorn.conf.py
 

@@ -6,8 +6,10 @@ The service keeps things that people open and look for. Change it into what you 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+from keyword import iskeyword
 from pathlib import Path
 from string import Template
 
@@ -27,10 +29,12 @@ def write_service(name: str) -> Path:
     `name` is what the service keeps, in the plural. Stops with a sentence if it can't be used.
     """
     check_name(name)
+    words = _words(name)
+    if iskeyword(name) or words["Class"] in _class_names():
+        sys.exit(f"{name} can't be the name: the code has another use for it. Choose another name.")
     folder = all_services.root() / name
     if folder.exists():
         sys.exit(f"{folder} is there already. Choose another name.")
-    words = _words(name)
     for file in sorted(_TEMPLATE.rglob("*.txt")):
         place = folder / file.relative_to(_TEMPLATE).with_suffix("")
         if place.name == "samples.csv":
@@ -42,6 +46,12 @@ def write_service(name: str) -> Path:
         ruff = (sys.executable, "-m", "ruff", *command, "--quiet", str(folder))
         subprocess.run(ruff, cwd=ROOT, check=True)  # noqa: S603
     return folder
+
+
+def _class_names() -> frozenset[str]:
+    """Return what begins with a capital letter in the template's tools."""
+    tools = (_TEMPLATE / "tools.py.txt").read_text("utf-8")
+    return frozenset(re.findall(r"\b[A-Z]\w+", tools))
 
 
 def _words(plural: str) -> dict[str, str]:

@@ -47,7 +47,8 @@ def evaluate(url: str, cases: list[Case], model: str) -> Iterator[Outcome]:
 
 def product_env(settings: Settings, ports: list[str], folder: Path) -> dict[str, str]:
     """Return an environment with the settings of the model alone; all else is kept in `folder`."""
-    env = {name: value for name, value in os.environ.items() if name not in all_settings()}
+    ours = all_settings().union(name.upper() for name in all_services.setting_names())
+    env = {name: value for name, value in os.environ.items() if name.upper() not in ours}
     for name in _ABOUT_THE_MODEL:
         value = getattr(settings, name, None)
         plain = value.get_secret_value() if isinstance(value, SecretStr) else value
@@ -56,7 +57,7 @@ def product_env(settings: Settings, ports: list[str], folder: Path) -> dict[str,
     env |= {name: str(free_port()) for name in ports}
     # A relative path starts at the current folder, which is another one there.
     services = all_services.root()
-    env |= {"TOOL_SERVICES_FOLDER": str(services)}
+    env |= {"TOOL_SERVICES_FOLDER": str(services), "FIND_LOCAL_MODEL": "false"}
     return env | {"INSTANCE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
 
 

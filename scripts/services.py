@@ -24,8 +24,6 @@ from tool_services import all_services
 _OPENABLE = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
 _GUNICORN = (
     *(sys.executable, "-m", "gunicorn"),
-    # All services would share one socket in the home folder.
-    "--no-control-socket",
     # Ctrl-C must not wait for open streams as long as a deployment does.
     *("--graceful-timeout", "2"),
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask
+from werkzeug import Response
 
 from tool_services import all_services
 from tool_services.framework import app_factory
@@ -25,12 +26,18 @@ def create_all() -> WSGIApplication:
     Nothing else about them changes: each has its URL, its database, and tokens of its own.
     """
     settings = all_services.load_settings()
+    services = all_services.services()
     by_port: dict[str, WSGIApplication] = {
         str(service.port_in(settings)): app_factory.create_app(service, settings)
-        for service in all_services.services()
+        for service in services
     }
+    ports = " ".join(f"{each.name.upper()}_PORT={each.port_in(settings)}" for each in services)
 
     def dispatch(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        return by_port[environ["SERVER_PORT"]](environ, start_response)
+        port = environ["SERVER_PORT"]
+        served = by_port.get(port)
+        if served is None:
+            served = Response(f"No tool service has port {port}. The settings say {ports}.\n", 421)
+        return served(environ, start_response)
 
     return dispatch

@@ -89,3 +89,10 @@ def test_a_service_that_is_there_is_not_written_over(domain: Path) -> None:
     write_service("tickets")
     with pytest.raises(SystemExit, match="is there already"):
         write_service("tickets")
+
+
+@pytest.mark.parametrize("name", ["class", "titles", "callers"])
+def test_a_name_that_would_not_work_writes_nothing(domain: Path, name: str) -> None:
+    with pytest.raises(SystemExit, match=f"{name} can't be the name"):
+        write_service(name)
+    assert not (domain / name).exists()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -186,3 +188,13 @@ def test_an_instance_folder_that_cannot_be_made_stops_the_start(tmp_path: Path) 
     (tmp_path / "file").write_text("")
     with pytest.raises(StartError, match=r"INSTANCE_DIR is .*file/instance"):
         make_secrets(tmp_path / "file" / "instance")
+
+
+@pytest.mark.parametrize("config", ["gunicorn.conf.py", "scripts/gunicorn_services.py"])
+def test_no_program_opens_the_socket_that_gunicorn_would_share_in_the_home_folder(
+    config: str,
+) -> None:
+    command = [sys.executable, "-m", "gunicorn", "--print-config", "-c", str(ROOT / config), "x:y"]
+    printed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60).stdout
+    [line] = [line for line in printed.splitlines() if line.startswith("control_socket_disable")]
+    assert line.endswith("= True")

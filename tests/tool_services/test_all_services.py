@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from werkzeug.test import Client
 
 from app.config import SettingsError, load_settings
 from scripts import ROOT
 from scripts.services import configured_services
+from tests.support.notes.service import SERVICE as NOTES
 from tool_services import all_services
+from tool_services.app import create_all
 from tool_services.framework.service import port_for
 from tool_services.framework.testing import call_tools
 
@@ -155,3 +158,25 @@ def test_the_shortest_service_is_one_file(add: Add, tmp_path: Path) -> None:
     with call_tools(all_services.service("doors"), tmp_path) as doors:
         assert doors.call("findDoors", text="gard") == {"names": ["garden"]}
         assert doors.tools["findDoors"].scope == "doors:read"
+
+
+def test_one_process_for_all_says_what_is_wrong_with_a_port_that_no_service_has(
+    add: Add, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add("tickets")
+    monkeypatch.setenv("TICKETS_PORT", "8123")
+    server = Client(create_all())
+    assert server.get("/health", base_url="http://127.0.0.1:8123").status_code == 200
+    answer = server.get("/health", base_url="http://127.0.0.1:8124")
+    assert answer.status_code == 421
+    assert "8124" in answer.text
+    assert "TICKETS_PORT=8123" in answer.text
+
+
+def test_a_services_own_tests_never_use_the_database_that_is_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTES_DATABASE_URL", f"sqlite:///{tmp_path}/in_use.db")
+    with call_tools(NOTES, tmp_path / "instance") as notes:
+        assert notes.call("findNotes")
+    assert not (tmp_path / "in_use.db").exists()

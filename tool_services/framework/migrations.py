@@ -13,13 +13,15 @@ from typing import Any
 
 from alembic import command, context
 from alembic.config import Config
+from alembic.operations.ops import AddColumnOp, ModifyTableOps
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Column, Connection, func, select
 
 from tool_services.framework.service import Service
+from tool_services.framework.settings import stop
 
 logger = logging.getLogger("tool_services.database")
 
@@ -77,7 +79,8 @@ def upgrade_schema(database: SQLAlchemy, folder: Path) -> None:
 def write_migration(service: Service, message: str) -> Path | None:
     """Write a migration for what the service's models have and its migrations have not.
 
-    Return its file, or None if there is nothing to change.
+    Return its file, or None if there is nothing to change. Stops the program with a sentence for a
+    new column that has no value in the rows that are there.
     """
     database: SQLAlchemy = service.load(service.database)
     versions = _versions(service.folder)
@@ -94,15 +97,28 @@ def write_migration(service: Service, message: str) -> Path | None:
                 *(config, message),
                 autogenerate=True,
                 rev_id=f"{number:04}",
-                process_revision_directives=_write_no_empty_one,
+                process_revision_directives=_write_what_can_run,
             )
             database.engine.dispose()
     return Path(written.path) if written else None
 
 
-def _write_no_empty_one(_context: Any, _revision: Any, directives: list[Any]) -> None:
-    if directives[0].upgrade_ops.is_empty():
+def _write_what_can_run(_context: Any, _revision: Any, directives: list[Any]) -> None:
+    changes = directives[0].upgrade_ops
+    for table in changes.ops:
+        for change in table.ops if isinstance(table, ModifyTableOps) else ():
+            if isinstance(change, AddColumnOp):
+                _check_new_column(table.table_name, change.column)
+    if changes.is_empty():
         directives.clear()
+
+
+def _check_new_column(table: str, column: Column[Any]) -> None:
+    if not column.nullable and column.server_default is None:
+        stop(
+            f"{table}.{column.name} needs a server_default, or has to be nullable: the rows that"
+            " are there have no value for it, and the version before this one writes none."
+        )
 
 
 def run_migrations() -> None:

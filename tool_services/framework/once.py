@@ -7,6 +7,7 @@ table that the framework makes, and go after a day.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,10 +32,17 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
-from tool_services.framework.errors import CallUnknownError, IdempotencyConflictError
+from tool_services.framework.errors import (
+    CallUnknownError,
+    IdempotencyConflictError,
+    ServiceError,
+)
 from tool_services.framework.migrations import begin_exclusive
 from tool_services.framework.timestamps import utc_now
+
+logger = logging.getLogger("tool_services.once")
 
 LEDGER = Table(
     "calls_done_once",
@@ -59,7 +67,7 @@ class Call:
     """A call of a tool: whose, under which key, with the digest of which arguments.
 
     `seconds` is how long it may take. `reaches_out` says that it may do what no transaction
-    undoes, so it isn't done again by itself if its process dies.
+    undoes, so it isn't done again by itself if its process dies or its result can't be stored.
     """
 
     user_id: str
@@ -84,7 +92,8 @@ def do_once(database: SQLAlchemy, call: Call, act: Callable[[], Any]) -> Any:
 
     `act` must not commit: its writes are committed with its result. Raises what `act` raises, and
     then nothing of the call is left; IdempotencyConflictError if the key was used with other
-    arguments; CallUnknownError if the call may have been done by a process that died.
+    arguments; CallUnknownError if the call may have been done. That is so after a process died, and
+    after anything but a ServiceError, if the call reaches out.
     """
     while True:
         claim = uuid.uuid4().hex
@@ -97,8 +106,8 @@ def do_once(database: SQLAlchemy, call: Call, act: Callable[[], Any]) -> Any:
                 result = act()
             if _store(database, call, claim, result):
                 return result
-        except BaseException:
-            _give_up(database, call, claim)
+        except BaseException as error:
+            _fail(database, call, claim, error)
             raise
         # This call took so long that another one has begun in its place.
 
@@ -184,8 +193,17 @@ def _change(database: SQLAlchemy, call: Call, claim: str, values: dict[str, Any]
     return changed
 
 
-def _give_up(database: SQLAlchemy, call: Call, claim: str) -> None:
+def _fail(database: SQLAlchemy, call: Call, claim: str, error: BaseException) -> None:
+    """Undo what the tool wrote, and give up the claim unless the call may have reached out."""
     database.session.rollback()
+    if not call.reaches_out or isinstance(error, ServiceError):
+        _give_up(database, call, claim)
+    elif isinstance(error, Exception):
+        logger.exception("%s may have been done, and is not done again by itself", call.tool)
+        raise CallUnknownError from error
+
+
+def _give_up(database: SQLAlchemy, call: Call, claim: str) -> None:
     database.session.execute(delete(LEDGER).where(*call.conditions, LEDGER.c.Claim == claim))
     database.session.commit()
 
@@ -202,5 +220,8 @@ def _no_commit(database: SQLAlchemy) -> Iterator[None]:
         event.remove(session, "before_commit", _refuse)
 
 
-def _refuse(_session: Any) -> None:
+def _refuse(session: Session) -> None:
+    # Also called at the end of a savepoint, which commits nothing.
+    if session.in_nested_transaction():
+        return
     raise RuntimeError("A tool that is done once per key must not commit: the framework does.")

@@ -50,7 +50,11 @@ class ToolCaller:
 @contextmanager
 def call_tools(service: Service, folder: Path, **settings: Any) -> Iterator[ToolCaller]:
     """Start the service with its sample rows, and its database in a folder."""
-    values = settings_type([service])(_env_file=None, instance_dir=folder, **settings)
+    own: dict[str, Any] = {"instance_dir": folder}
+    if service.database is not None:
+        # Wins over the environment, which may name a database that is in use.
+        own[service.database_setting().lower()] = f"sqlite:///{folder / service.name}.db"
+    values = settings_type([service])(_env_file=None, **(own | settings))
     app = create_app(service, values)
     yield ToolCaller(app, {each.name: each for each in offered_tools(service, values)})
     if service.database is not None:

@@ -122,11 +122,13 @@ class Options(TypedDict, total=False):
     reads_only: bool
     """Without it, a call waits for its person's approval."""
     once_per_key: bool
-    """A repeated call returns the first one's result. The function must not commit."""
+    """A repeated call returns the first one's result. The function must not commit, and does what
+    takes long before it writes: SQLite has one writer at a time, and the others wait for it."""
     repeatable: bool
     """The function itself recognises a repeated call, by `caller.idempotency_key`."""
     reaches_out: bool
-    """It does what no transaction undoes, such as sending something."""
+    """It does what no transaction undoes, such as sending something. With `once_per_key`, it raises
+    a ServiceError only if it has done nothing; after another failure it isn't done again."""
     destroys: bool
     examples: Sequence[str]
     """Questions for which a model calls it."""

@@ -87,6 +87,17 @@ def test_tables_are_made_and_changed_by_one_command(tickets: Path) -> None:
     assert start(tickets) == ""
 
 
+@pytest.mark.slow
+def test_a_column_without_a_value_for_the_rows_that_are_there_is_not_written(
+    tickets: Path,
+) -> None:
+    run(tickets, "scripts.migration")
+    models = tickets / "models.py"
+    models.write_text(models.read_text() + "    Body: Mapped[str]\n")
+    assert "tickets.Body needs a server_default" in run(tickets, "scripts.migration")
+    assert len(list((tickets / "migrations" / "versions").glob("*.py"))) == 1
+
+
 @pytest.mark.parametrize("service", all_services.services(), ids=lambda service: service.name)
 def test_the_migrations_have_all_that_the_models_have(service: Service) -> None:
     written = write_migration(service, "Must not be needed")

@@ -156,3 +156,48 @@ def test_the_same_key_of_another_person_is_another_call(notes: Service) -> None:
         assert do_once(db, bobs, lambda: {"for": "bob"}) == {"for": "bob"}
         with pytest.raises(IdempotencyConflictError):
             do_once(db, Call("alice", "addNote", "key", "other", 1, False), lambda: {})
+
+
+def test_a_call_that_reached_out_is_not_done_again_if_its_result_was_not_kept(
+    notes: Service,
+) -> None:
+    call = Call("alice", "send", "key", "digest", seconds=1, reaches_out=True)
+    sent = []
+
+    def send_and_break() -> dict[str, str]:
+        sent.append("letter")
+        db.session.add(Note(Id=1, Text="taken"))
+        return {}
+
+    with notes.app.app_context():
+        for _ in range(2):
+            with pytest.raises(CallUnknownError):
+                do_once(db, call, send_and_break)
+            age(call.seconds + GRACE_SECONDS + 1)
+    assert sent == ["letter"]
+
+
+def test_a_call_that_is_ended_from_outside_may_have_reached_out(notes: Service) -> None:
+    call = Call("alice", "send", "key", "digest", seconds=1, reaches_out=True)
+
+    def ended() -> dict[str, str]:
+        raise gevent.GreenletExit
+
+    with notes.app.app_context():
+        with pytest.raises(gevent.GreenletExit):
+            do_once(db, call, ended)
+        assert count(notes, LEDGER) == 1
+        age(call.seconds + GRACE_SECONDS + 1)
+        with pytest.raises(CallUnknownError):
+            do_once(db, call, add_note)
+
+
+def test_a_tool_may_use_savepoints(notes: Service) -> None:
+    def tries() -> dict[str, str]:
+        with db.session.begin_nested():
+            return add_note()
+
+    before = count(notes, Note)
+    with notes.app.app_context():
+        assert do_once(db, CALL, tries) == {"said": "done"}
+    assert count(notes, Note) == before + 1

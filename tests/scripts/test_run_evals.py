@@ -1,0 +1,34 @@
+"""What of the environment reaches the product that answers the questions of `make eval`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.config import load_settings
+from scripts import ROOT
+from scripts.run_evals import product_env
+from scripts.services import configured_services
+
+
+def test_no_setting_but_the_models_reaches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TOOL_SERVICES_FOLDER", str(ROOT / "tests" / "support"))
+    monkeypatch.setenv("MODEL", "small")
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    others = {
+        "NOTES_URL": "http://notes.in.use",
+        "NOTES_DATABASE_URL": "postgresql://in.use/notes",
+        "SMTP_URL": "smtps://mail.in.use",
+        "smtp_from": "Homes <homes@in.use>",
+    }
+    for name, value in others.items():
+        monkeypatch.setenv(name, value)
+    configured_services()
+    env = product_env(load_settings(), ["NOTES_PORT"], tmp_path / "new")
+    assert not env.keys() & others.keys()
+    assert (env["MODEL"], env["OPENAI_BASE_URL"]) == ("small", "http://127.0.0.1:9/v1")
+    assert env["FIND_LOCAL_MODEL"] == "false"
