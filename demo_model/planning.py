@@ -88,18 +88,10 @@ class _Plan:
 
     def _answer(self, wishes: Sequence[Wish | Show], missing: Sequence[str]) -> str:
         question = self.reading.text
-        told = [tell(o, self.offers, self.book, question) for o in self.current.outcomes]
-        parts = [said for said, _ in told]
+        parts = [tell(o, self.offers, self.book, question) for o in self.current.outcomes]
         parts += [self._unavailable(name) for name in dict.fromkeys(missing)]
         parts += [self._remark(wish) for wish in wishes]
-        answer = "\n\n".join(filter(None, parts)) or self.book.say("done")
-        return answer + self._next(told[-1][1] if told else [])
-
-    def _next(self, questions: Sequence[str]) -> str:
-        """Suggest questions, in the block that the app shows as buttons, but none just asked."""
-        asked = self.current.question.strip(" ?!.").lower()
-        new = [each for each in questions if each and each.strip(" ?!.").lower() != asked]
-        return "\n\n```next-questions\n" + "\n".join(new) + "\n```" if new else ""
+        return "\n\n".join(filter(None, parts)) or self.book.say("done")
 
     def _unavailable(self, tool: str) -> str:
         doing = self.offers.tools[tool].get("doing", f"`{tool}`")

@@ -163,21 +163,17 @@ class Talk:
     answers: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    next: list[str] = field(default_factory=list)
     domain: Domain = HOMES_DOMAIN
 
     def ask(self, question: str) -> str:
-        """The answer to the question, once all tools were called; `calls` are those it made, and
-        `next` are the questions that it suggests."""
+        """The answer to the question, once all tools were called; `calls` are those it made."""
         self.messages.append({"role": "user", "content": question})
         self.calls = []
         for _ in range(8):
             turn = self.turn()
             if not turn.calls:
                 self.messages.append({"role": "assistant", "content": turn.text})
-                said, _, block = turn.text.partition("\n\n```next-questions\n")
-                self.next = block.removesuffix("```").splitlines()
-                return said
+                return turn.text
             self._answer(turn.text, turn.calls)
         raise AssertionError(f"no end to the calls: {self.calls}")
 

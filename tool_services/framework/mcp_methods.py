@@ -13,6 +13,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 from sqlalchemy.exc import OperationalError
 
 from tool_services.framework.call_log import begin_call
+from tool_services.framework.display import suggestions_meta
 from tool_services.framework.error_responses import database_away
 from tool_services.framework.errors import ServiceError
 from tool_services.framework.mcp_messages import LONGEST_QUOTE, SUPPORTED_VERSIONS, Message
@@ -123,7 +124,12 @@ class McpServer:
         parts = [part.content_block(self.name) for part in output.shown()]
         if parts:
             text["annotations"] = {"audience": ["assistant"]}
-        return {"content": [text, *parts], "structuredContent": result, "isError": False}
+        return {
+            "content": [text, *parts],
+            "structuredContent": result,
+            "isError": False,
+            **suggestions_meta(output.suggestions()),
+        }
 
 
 def _cacheable() -> JsonObject:
