@@ -65,7 +65,9 @@ QUESTIONS = (
     ),
     Case("which homes have a view of the bay?", [find(query="view of the bay")]),
     Case("how are they doing?", [metrics("L001", "L008")], after=(SEARCH,)),
-    Case("tell me more about the second one", [report("L008")], after=(SEARCH,)),
+    Case(
+        "tell me more about the second one", [call("getListing", listingId="L008")], after=(SEARCH,)
+    ),
     Case("email L001 and L002 to bob@example.com", [send("bob@example.com", "L001", "L002")]),
     Case("is seattle or portland more expensive?", [market("Seattle"), market("Portland")]),
     Case("what can you do?", [], "Find me 3-bedroom homes"),

@@ -13,6 +13,10 @@ from demo_model.config import TOOL_SERVICES
 from demo_model.phrasebook import Library, load_library
 from demo_model.planning import next_turn
 from demo_model.protocol import Function, Message, ToolCall, Turn
+from tool_services import all_services
+from tool_services.framework.app_factory import offered_tools
+from tool_services.framework.service import Service, settings_type
+from tool_services.framework.tools import Tool
 
 ANN = "ann@example.com"
 TOLD = f"You speak with Ann (e-mail address: {ANN}). Send only when asked."
@@ -32,7 +36,7 @@ TICKETS = [
 ]
 
 Call = tuple[str, dict[str, Any]]
-Tool = Callable[[dict[str, Any]], Any]
+Answer = Callable[[dict[str, Any]], Any]
 
 
 def call(name: str, **arguments: Any) -> Call:
@@ -60,6 +64,16 @@ def find_listings(arguments: dict[str, Any]) -> Any:
         and arguments.get("maxPrice", home["price"]) >= home["price"]
     ]
     return {"total": len(found), "listings": found}
+
+
+def get_listing(arguments: dict[str, Any]) -> Any:
+    home = next((each for each in LISTINGS if each["listingId"] == arguments["listingId"]), {})
+    return {
+        **home,
+        **arguments,
+        "description": "A porch and a pear tree.",
+        "onMarketDate": "2026-01-31",
+    }
 
 
 def figures(listing_id: str) -> dict[str, Any]:
@@ -125,8 +139,9 @@ def close_ticket(arguments: dict[str, Any]) -> Any:
     return {"ticketId": arguments["ticketId"], "status": "closed"}
 
 
-ANSWERS: dict[str, Tool] = {
+ANSWERS: dict[str, Answer] = {
     "findListings": find_listings,
+    "getListing": get_listing,
     "sendListingReport": send_report,
     "getListingMetrics": listing_metrics,
     "getMarketAnalysis": market_analysis,
@@ -145,13 +160,31 @@ class Domain:
     functions: tuple[Function, ...]
 
 
-def domain(folder: Path, tools: str) -> Domain:
-    definitions = json.loads((Path(__file__).parent / tools).read_text())
-    return Domain(load_library(folder), tuple(Function(**each) for each in definitions))
+def tools_of(service: Service) -> list[Tool]:
+    """The tools that a service offers when nothing is set."""
+    return offered_tools(service, settings_type([service])(_env_file=None))
 
 
-HOMES_DOMAIN = domain(TOOL_SERVICES, "homes_tools.json")
-TICKETS_DOMAIN = domain(Path(__file__).parent / "services", "tickets_tools.json")
+def homes() -> Domain:
+    tools = [tool for service in all_services.services() for tool in tools_of(service)]
+    return Domain(load_library(TOOL_SERVICES), tuple(function_of(tool) for tool in tools))
+
+
+def function_of(tool: Tool) -> Function:
+    """The tool as the app offers it to a model."""
+    schema = tool.definition["inputSchema"]
+    return Function(name=tool.name, description=tool.description, parameters=schema)
+
+
+def tickets() -> Domain:
+    here = Path(__file__).parent
+    definitions = json.loads((here / "tickets_tools.json").read_text())
+    functions = tuple(Function(**each) for each in definitions)
+    return Domain(load_library(here / "services"), functions)
+
+
+HOMES_DOMAIN = homes()
+TICKETS_DOMAIN = tickets()
 TOOLS = tuple(function.name for function in HOMES_DOMAIN.functions)
 
 

@@ -95,6 +95,13 @@ def test_a_market_is_told_in_a_sentence() -> None:
     )
 
 
+def test_one_home_is_told_with_what_its_seller_says() -> None:
+    assert ask("tell me about L001") == (
+        "**L001** (123 Oak Street, Portland) costs **$825,000** and is Active, for sale since "
+        "2026-01-31. Its seller says: A porch and a pear tree."
+    )
+
+
 def test_a_report_is_told_by_its_best_and_its_first_advice() -> None:
     assert Talk().ask("performance report for L001 and L004") == (
         "**L001** (123 Oak St) does best, converting at **9.6 %**. "

@@ -26,6 +26,10 @@ def report(*ids: str) -> Call:
     return ("generatePerformanceReport", {"listingIds": list(ids)})
 
 
+def details(listing_id: str) -> Call:
+    return ("getListing", {"listingId": listing_id})
+
+
 def market(area: str) -> Call:
     return ("getMarketAnalysis", {"area": area})
 
@@ -65,7 +69,8 @@ def send(recipient: str, *ids: str) -> Call:
         ("What is the average price in Seattle?", [market("Seattle")]),
         ("how is L001 doing and the market in Bend?", [metrics("L001"), market("Bend")]),
         ("performance report for L001, L002", [report("L001", "L002")]),
-        ("tell me about L002", [report("L002")]),
+        ("tell me about L002", [details("L002")]),
+        ("details of L002", [details("L002")]),
         (f"send L001 and L002 to {ANN}", [send(ANN, "L001", "L002")]),
         (f"email a report about L001 to {ANN}", [send(ANN, "L001")]),
         (f"homes in Seattle, email them to {ANN}", [find(city="Seattle"), send(ANN, "L005")]),
@@ -147,7 +152,7 @@ def test_a_follow_up_leans_on_the_homes_that_were_found(
             ["homes in Seattle", "how is L005 doing?", "What about Portland?"],
             [find(city="Portland")],
         ),
-        (["tell me about L002", "and L004?"], [report("L004")]),
+        (["tell me about L002", "and L004?"], [details("L004")]),
     ],
 )
 def test_a_follow_up_leans_on_the_questions_before_it(
@@ -182,7 +187,7 @@ def test_to_me_is_the_address_that_the_instructions_name(
 def test_what_is_to_be_shown_is_not_sent_again() -> None:
     told = "You speak with Ann (e-mail address: ann@example.com)."
     talk = Talk(messages=[{"role": "system", "content": told}])
-    assert talk.after("send L001 to me", "now show it to me") == [report("L001")]
+    assert talk.after("send L001 to me", "now show it to me") == [details("L001")]
 
 
 def test_a_name_is_no_address_and_to_me_means_nobody_when_no_address_is_known() -> None:
