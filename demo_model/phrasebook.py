@@ -36,16 +36,18 @@ SENTENCES = frozenset(
     ]
 )
 NO_PATTERNS = frozenset(
-    ["spell", "ends", "language", "units", "by", "pick", "id", "name", "list", "find"]
+    ["spell", "ends", "language", "units", "by", "pick", "id", "name", "list", "find", "rewrite"]
 )
 SLOTS = {
     "n": r"(?P<n>\d{1,3}(?:\.\d{1,2})?|[a-z]{2,10})",
     "amount": (
         r"(?P<sign>(?:US)?\$\s*)?(?P<amount>(?<![\d,])\d[\d,]{0,14}(?:\.\d{1,6})?)"
-        r"\s*(?P<unit>[kK]|mm?|mil|mio|thousand|million|grand|mil|millones)?"
-        r"(?P<usd>\s*(?:dollars|usd|dólares))?(?![\w,.]*\d)"
+        r"\s*(?P<unit>UNITS)?(?P<usd>\s*(?:\$|dollars?|usd|dólares))?(?![\w,.]*\d)"
     ),
-    "words": r"(?:an? |the |some |una? |el |la )?(?P<words>[^\W\d_][\w'-]*(?: [\w'-]+){0,5})",
+    "words": (
+        r"(?:an? |the |some |una? |el |la |eine[mnr]? )?"
+        r"(?P<words>[^\W\d_][\w'-]*(?: [\w'-]+){0,5})"
+    ),
     "name": r"(?P<name>[^\W\d_][\w'-]*)",
     "text": r"(?P<text>\S.*)",
 }
@@ -78,7 +80,8 @@ class Phrasebook:
 
     def value_pattern(self, pattern: str) -> re.Pattern[str]:
         """Compile a pattern with a slot such as `{n}` in it."""
-        return compiled(re.sub(r"\{([a-z]+)\}", lambda slot: SLOTS[slot[1]], pattern))
+        filled = re.sub(r"\{([a-z]+)\}", lambda slot: SLOTS[slot[1]], pattern)
+        return compiled(filled.replace("UNITS", "|".join(self.table("units"))))
 
     @cached_property
     def names(self) -> dict[str, str]:

@@ -148,7 +148,7 @@ def read_names(text: str, kind: Phrases, after: str, book: Phrasebook) -> list[N
 def _list_of_names(text: str, kind: Phrases, book: Phrasebook) -> list[Name]:
     """Read `Portland, OR or Seattle` from the beginning of the text."""
     found: list[Name] = []
-    for part in re.split(r"\s+(?:or|and|o|y|vs|versus)\s+|\s*[/&]\s*", text):
+    for part in re.split(rf"\s+(?:{book.table('patterns')['between']})\s+|\s*[/&]\s*", text):
         pieces = re.split(r"\s*,\s*", part)
         run = _RUN.match(pieces[0])
         words = _without_ends(run[0].split(), book) if run else []

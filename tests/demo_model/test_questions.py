@@ -15,10 +15,11 @@ from tests.demo_model.talking import HOMES_DOMAIN, TICKETS_DOMAIN, Case, Domain,
     [
         (HOMES_DOMAIN, homes_questions.QUESTIONS, 6),
         (HOMES_DOMAIN, homes_questions.HELD_OUT, 3),
+        (HOMES_DOMAIN, homes_questions.GERMAN, 1),
         (TICKETS_DOMAIN, tickets_questions.QUESTIONS, 6),
         (TICKETS_DOMAIN, tickets_questions.HELD_OUT, 3),
     ],
-    ids=["homes", "homes-held-out", "tickets", "tickets-held-out"],
+    ids=["homes", "homes-held-out", "homes-german", "tickets", "tickets-held-out"],
 )
 def test_most_natural_questions_are_answered_well(
     about: Domain, cases: Sequence[Case], wrong_at_most: int
