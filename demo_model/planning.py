@@ -109,16 +109,16 @@ class _Plan:
         return filled(asked, {**(wish.calls or ({},))[0], "what": what}, self.book)
 
     def _declined(self) -> str:
-        declined = self.book.table("declined")
-        text = self.reading.text
-        topic = next((t for t, words in declined.items() if compiled(words).search(text)), "")
+        topic = self._topic("declined")
         return self._with_examples(self.book.say("declined").format(topic=topic)) if topic else ""
 
     def _talked(self, kind: str) -> str:
-        topics = self.book.table(kind)
-        text = self.reading.text
-        topic = next((t for t, words in topics.items() if compiled(words).search(text)), "")
+        topic = self._topic(kind)
         return self.talk(topic) if topic else ""
+
+    def _topic(self, kind: str) -> str:
+        topics, text = self.book.table(kind).items(), self.reading.text
+        return next((topic for topic, words in topics if compiled(words).search(text)), "")
 
     def talk(self, topic: str) -> str:
         """Small talk on a topic; some of it says what can be asked."""

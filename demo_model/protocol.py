@@ -176,17 +176,21 @@ def deltas(turn: Turn, limit: int | None = None) -> Iterator[Delta]:
 
 
 def _call_deltas(index: int, call: ToolCall) -> Iterator[Delta]:
-    head = {
-        "index": index,
-        "id": f"call_{secrets.token_hex(12)}",
-        "type": "function",
-        "function": {"name": call.name, "arguments": ""},
-    }
-    yield {"tool_calls": [head]}
-    arguments = json.dumps(call.arguments)
+    whole = _call_json(call)
+    arguments = whole["function"]["arguments"]
+    whole["function"]["arguments"] = ""
+    yield {"tool_calls": [{"index": index, **whole}]}
     for start in range(0, len(arguments), ARGUMENT_PIECE):
         piece = {"arguments": arguments[start : start + ARGUMENT_PIECE]}
         yield {"tool_calls": [{"index": index, "function": piece}]}
+
+
+def _call_json(call: ToolCall) -> dict[str, Any]:
+    return {
+        "id": f"call_{secrets.token_hex(12)}",
+        "type": "function",
+        "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
+    }
 
 
 def finish_reason(turn: Turn, limit: int | None) -> str:
@@ -224,35 +228,16 @@ def completion(request: ChatRequest, turn: Turn) -> dict[str, Any]:
     message: Delta = {"role": "assistant", "content": text or None, "refusal": None}
     reason = finish_reason(turn, request.token_limit)
     if reason == "tool_calls":
-        message["tool_calls"] = _whole_calls(said)
+        message["tool_calls"] = [_call_json(call) for call in turn.calls]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
     counts = usage(request, len(said))
     return {**envelope("chat.completion"), "choices": [choice], "usage": counts}
 
 
-def _whole_calls(said: list[Delta]) -> list[dict[str, Any]]:
-    calls: list[dict[str, Any]] = []
-    for delta in said:
-        for piece in delta.get("tool_calls", ()):
-            if "id" in piece:
-                calls.append({key: piece[key] for key in ("id", "type", "function")})
-            else:
-                calls[piece["index"]]["function"]["arguments"] += piece["function"]["arguments"]
-    return calls
-
-
-def chunk(
-    head: dict[str, Any], delta: Delta, reason: str | None = None, wants_usage: bool = False
-) -> dict[str, Any]:
+def chunk(head: dict[str, Any], delta: Delta, reason: str | None = None) -> dict[str, Any]:
     """One chunk of a streamed answer."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-    body = {**head, "choices": [choice]}
-    return {**body, "usage": None} if wants_usage else body
-
-
-def usage_chunk(head: dict[str, Any], counts: Usage) -> dict[str, Any]:
-    """The last chunk of a stream that was asked for token counts: no choices."""
-    return {**head, "choices": [], "usage": counts}
+    return {**head, "choices": [choice]}
 
 
 def error_body(

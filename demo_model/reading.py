@@ -87,10 +87,9 @@ class Reading:
 
     def wishes(self) -> Sequence[Wish | Show]:
         """Return what is wanted, in the order of the words; empty if nothing was understood."""
-        if continued := self._continued():
-            return continued
         return (
-            self._direct()
+            self._continued()
+            or self._direct()
             or self._pointed()
             or self._direct("weak")[:1]
             or self._followed()

@@ -60,6 +60,8 @@ def send(recipient: str, *ids: str) -> Call:
         ("how is L001 doing?", [metrics("L001")]),
         ("metrics for L001 and L003", [metrics("L001", "L003")]),
         ("page views of l005", [metrics("L005")]),
+        ("compare L001 with L004", [metrics("L001", "L004")]),
+        ("is L001 doing worse than L004?", [metrics("L001", "L004")]),
         ("how are the homes in Seattle doing?", [find(city="Seattle"), metrics("L005")]),
         ("How is the market in Portland?", [market("Portland")]),
         ("market analysis for Seattle, WA", [market("Seattle, WA")]),
