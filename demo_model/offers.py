@@ -50,11 +50,6 @@ class Offers:
         required: list[str] = self._schema(tool).get("required", [])
         return [name for name in required if name in self.arguments(tool)]
 
-    def ordered(self, tool: str, names: Iterable[str]) -> list[str]:
-        """Return the arguments of these names in the order of the schema."""
-        order = list(self._schema(tool).get("properties", self.arguments(tool)))
-        return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
-
     def named(self, tool: str) -> set[str]:
         """Return the arguments that are proper names."""
         return {name for name, (said, _) in self.arguments(tool).items() if "name" in said}

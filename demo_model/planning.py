@@ -67,8 +67,7 @@ class _Plan:
         pointed, points = pointed_at(self.reading.text, self.book, thing, found)
         ids = [name for name in pointed if name in rows] if points else rows
         lists = [ids] if schema.get("type", "array") == "array" else ids
-        calls = [{**call, wish.argument: each} for each in lists if each for call in wish.calls]
-        return [{n: call[n] for n in self.offers.ordered(wish.tool, call)} for call in calls]
+        return [{**call, wish.argument: each} for each in lists if each for call in wish.calls]
 
     def _fresh(self, calls: Iterable[ToolCall]) -> list[ToolCall]:
         """The calls not made yet, each once: a call that failed is not made again."""
@@ -94,8 +93,8 @@ class _Plan:
         return "\n\n".join(filter(None, parts)) or self.book.say("done")
 
     def _unavailable(self, tool: str) -> str:
-        doing = self.offers.tools[tool].get("doing", f"`{tool}`")
-        return self.book.say("unavailable").format(doing=doing, tool=tool)
+        task = self.offers.tools[tool].get("task", self.book.say("task"))
+        return self.book.say("unavailable").format(task=task, tool=tool)
 
     def _remark(self, wish: Wish | Show) -> str:
         if isinstance(wish, Show):

@@ -247,8 +247,7 @@ class Reading:
         kept = {} if only_changes else base
         if any(named):
             kept = {k: v for k, v in kept.items() if k not in self.offers.named(tool)}
-        calls = [{**kept, **names, **call} for call in combined for names in named]
-        return [{n: c[n] for n in self.offers.ordered(tool, c)} for c in calls], first
+        return [{**kept, **names, **call} for call in combined for names in named], first
 
     def _named(self, tool: str) -> list[Arguments]:
         """The arguments that are proper names, a set for each of the names."""

@@ -38,9 +38,8 @@ def _values(outcome: Outcome, offers: Offers, book: Phrasebook, question: str) -
     arguments = outcome.call.arguments
     values: dict[str, Any] = {**result, "arguments": arguments, "rows": _count(outcome.result)}
     phrases = offers.arguments(outcome.call.name)
-    told = {name: said["told"] for name, (said, _) in phrases.items() if "told" in said}
-    names = [name for name in offers.ordered(outcome.call.name, told) if name in arguments]
-    words = [filled(told[name], {"": arguments[name]}, book) for name in names]
+    told = [(phrases.get(name, ({}, {}))[0].get("told"), arguments[name]) for name in arguments]
+    words = [filled(said, {"": value}, book) for said, value in told if said]
     values["criteria"] = "".join(f" {each}" for each in words)
     if best := offers.tools.get(outcome.call.name, {}).get("best"):
         rows = [row for row in _rows(result, best["of"]) if is_number(row.get(best["by"]))]
