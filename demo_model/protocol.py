@@ -122,26 +122,22 @@ class ChatRequest(BaseModel):
         """Every tool call has its result right behind it, and every result its call."""
         waiting: set[str] = set()
         for message in self.messages:
-            waiting = _still_waiting(waiting, message)
+            if message.role == "tool":
+                _check_known(message.tool_call_id, waiting)
+                waiting.discard(message.tool_call_id or "")
+            elif waiting:
+                break
+            else:
+                waiting = {call.id for call in message.tool_calls or ()}
         if waiting:
-            raise ValueError(_unanswered(waiting))
+            missing = ", ".join(sorted(waiting))
+            raise ValueError(f"every tool call needs a tool message; missing for {missing}")
         return self
 
 
-def _still_waiting(waiting: set[str], message: Message) -> set[str]:
-    if message.role == "tool":
-        if message.tool_call_id not in waiting:
-            raise ValueError(
-                f"tool_call_id '{message.tool_call_id}' answers no tool call before this message"
-            )
-        return waiting - {message.tool_call_id}
-    if waiting:
-        raise ValueError(_unanswered(waiting))
-    return {call.id for call in message.tool_calls or ()}
-
-
-def _unanswered(waiting: set[str]) -> str:
-    return f"every tool call needs a tool message; missing for {', '.join(sorted(waiting))}"
+def _check_known(call_id: str | None, waiting: set[str]) -> None:
+    if call_id not in waiting:
+        raise ValueError(f"tool_call_id '{call_id}' answers no tool call before this message")
 
 
 @dataclass(frozen=True)
@@ -165,14 +161,23 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\s*\S+\s*|\s+", text)
 
 
-def deltas(turn: Turn, limit: int | None = None) -> Iterator[Delta]:
-    """The turn in pieces of a token each. A limit cuts the text, and then the calls too."""
+def cut(turn: Turn, limit: int | None) -> tuple[Turn, str]:
+    """Return as much of the turn as a limit in tokens allows, and why it ends.
+
+    The reason is `length`, `tool_calls` or `stop`. Calls are made whole or not at all.
+    """
     words = tokens(turn.text)
-    for word in words[:limit]:
+    if limit is not None and (len(words) > limit or (turn.calls and len(words) == limit)):
+        return Turn("".join(words[:limit])), "length"
+    return turn, "tool_calls" if turn.calls else "stop"
+
+
+def deltas(turn: Turn) -> Iterator[Delta]:
+    """Return the turn in pieces of a token each."""
+    for word in tokens(turn.text):
         yield {"content": word}
-    if limit is None or len(words) < limit:
-        for index, call in enumerate(turn.calls):
-            yield from _call_deltas(index, call)
+    for index, call in enumerate(turn.calls):
+        yield from _call_deltas(index, call)
 
 
 def _call_deltas(index: int, call: ToolCall) -> Iterator[Delta]:
@@ -191,14 +196,6 @@ def _call_json(call: ToolCall) -> dict[str, Any]:
         "type": "function",
         "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
     }
-
-
-def finish_reason(turn: Turn, limit: int | None) -> str:
-    """Why the turn ends: `length`, `tool_calls` or `stop`."""
-    size = len(tokens(turn.text))
-    if limit is not None and (size > limit or (turn.calls and size == limit)):
-        return "length"
-    return "tool_calls" if turn.calls else "stop"
 
 
 def usage(request: ChatRequest, completion_tokens: int) -> Usage:
@@ -222,15 +219,13 @@ def envelope(kind: str) -> dict[str, Any]:
 
 
 def completion(request: ChatRequest, turn: Turn) -> dict[str, Any]:
-    """The whole answer as one JSON object."""
-    said = list(deltas(turn, request.token_limit))
-    text = "".join(delta.get("content", "") for delta in said)
-    message: Delta = {"role": "assistant", "content": text or None, "refusal": None}
-    reason = finish_reason(turn, request.token_limit)
-    if reason == "tool_calls":
+    """Return the whole answer as one JSON object."""
+    turn, reason = cut(turn, request.token_limit)
+    message: Delta = {"role": "assistant", "content": turn.text or None, "refusal": None}
+    if turn.calls:
         message["tool_calls"] = [_call_json(call) for call in turn.calls]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-    counts = usage(request, len(said))
+    counts = usage(request, len(list(deltas(turn))))
     return {**envelope("chat.completion"), "choices": [choice], "usage": counts}
 
 

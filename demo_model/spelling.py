@@ -11,7 +11,6 @@ from demo_model.phrasebook import Phrasebook
 
 # Shorter words are too much alike.
 SHORTEST = 4
-LONGEST = 20
 _WORD = re.compile(r"(?<![\w@.'-])[^\W\d_]{4,20}(?![\w@]|[.-]\w)")
 
 
