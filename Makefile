@@ -75,11 +75,11 @@ lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
-	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/evals|scripts/install_test_programs|tool_services/\w+/tests'
+	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/evals|scripts/install_test_programs|(\w+/)+tests'
 	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
 	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive \
-		app demo_model scripts tool_services gunicorn.conf.py wsgi.py
+		app demo_model examples scripts tool_services gunicorn.conf.py wsgi.py
 
 audit: dev ## Look up the pinned packages in the public lists of vulnerabilities (needs the internet)
 	@$(PY) -m pip_audit --requirement requirements.txt --require-hashes --disable-pip --strict

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import NoDecode
 
 _FOLDER = Path(__file__).parent.parent / "brand"
 _PAGES = {"accent": "#ffffff", "accent_on_dark": "#161716"}
@@ -109,6 +110,6 @@ def _read_if_named(value: object) -> object:
     return read_brand(value) if isinstance(value, str | Path) else value
 
 
-BrandFolder = Annotated[Brand, BeforeValidator(_read_if_named)]
+BrandFolder = Annotated[Brand, NoDecode, BeforeValidator(_read_if_named)]
 """A setting that names a folder, and whose value is the brand in it."""
 DEFAULT_FOLDER = str(_FOLDER)

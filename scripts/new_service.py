@@ -79,6 +79,7 @@ def main() -> None:
         sys.exit("Name what the service keeps, in the plural: make new-service NAME=tickets")
     folder = write_service(name)
     print(f"{folder} works already: make run")
+    print("To change it into what you need: docs/tutorial.md")
     print(f"Its tests: {Path(sys.executable)} -m pytest {folder}")
 
 

@@ -36,12 +36,9 @@ _APP: tuple[Arguments, ...] = (
     ("tests/app/runs", "tests/app/agent", "tests/app/llm"),
     ("tests/app", *(f"--ignore=tests/app/{name}" for name in ("agent", "llm", "runs", "web"))),
 )
-# Each service may have tests of its own in its folder.
-_SERVICES = tuple(
-    (str(tests),)
-    for folder in all_services.folders().values()
-    if (tests := folder / "tests").is_dir()
-)
+# Each service may have tests of its own in its folder, and so may those of each example.
+_FOLDERS = {*all_services.folders().values(), *ROOT.glob("examples/*/*")}
+_SERVICES = tuple((str(tests),) for each in sorted(_FOLDERS) if (tests := each / "tests").is_dir())
 FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST, *_SERVICES))
 # The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (

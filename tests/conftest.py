@@ -14,12 +14,16 @@ from gevent import monkey
 monkey.patch_all()
 
 import gc  # noqa: E402
+import os  # noqa: E402
+from pathlib import Path  # noqa: E402
+
+# Whatever domain the checkout's own `.env` names, these tests are about the product and its homes.
+os.environ["TOOL_SERVICES_FOLDER"] = str(Path(__file__).parent.parent / "tool_services")
 
 # Until all is imported and collected, which takes a quarter less CPU so.
 gc.disable()
 
 from collections.abc import Callable, Iterator, Mapping  # noqa: E402
-from pathlib import Path  # noqa: E402
 from uuid import uuid4  # noqa: E402
 
 import hypothesis  # noqa: E402
@@ -56,14 +60,9 @@ def model(request: pytest.FixtureRequest) -> Iterator[ScriptedModel]:
 
 def shares_product(request: pytest.FixtureRequest) -> bool:
     """Whether the test changes nothing but what belongs to its own people. Then it has the same
-    product as all such tests of its file: to start one takes longer than most tests.
-
-    The real engines are emptied for each test.
-    """
+    product as all such tests of its file: to start one takes longer than most tests."""
     marked = request.node.get_closest_marker
-    if request.config.getoption("engines") or marked("own_product"):
-        return False
-    return marked("shares_product") is not None
+    return marked("shares_product") is not None and marked("own_product") is None
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +89,12 @@ def shared_product(
     shared_model: ScriptedModel,
     product_settings: dict[str, object],
     product_services: Mapping[str, ServiceFactory],
+    engines: Engines | None,
 ) -> Iterator[Product]:
+    real = engines.emptied("shared") if engines is not None else {}
     # Each test counts for the same address.
     names = ("sign_up_limit", "sign_in_limit", "reset_limit")
-    settings = dict.fromkeys(names, "100000 per hour") | product_settings
+    settings = real | dict.fromkeys(names, "100000 per hour") | product_settings
     folder = tmp_path_factory.mktemp("shared")
     product = Product(folder, shared_model.base_url, settings, product_services)
     yield product
@@ -145,7 +146,7 @@ def start(
 ) -> Iterator[Callable[..., Product]]:
     """Start the product with settings of the test's own (keyword arguments of Settings)."""
     started: list[Product] = []
-    real = engines.emptied() if engines is not None else {}
+    real = engines.emptied("own") if engines is not None else {}
 
     def begin(services: Mapping[str, ServiceFactory] = NOTES, **settings: object) -> Product:
         product = Product(tmp_path, model.base_url, {**real, **settings}, services)

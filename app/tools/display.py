@@ -28,8 +28,8 @@ from mcp_types import (
 from app.agent.events import DisplayPart
 from app.errors import ToolFailure
 from app.tools.untrusted.checks import is_picture, sanitise_html
+from tool_services.framework.scopes import SUGGESTIONS_META_KEY
 
-SUGGESTIONS_META_KEY = "homestream/suggestions"
 MAX_SUGGESTIONS = 4
 MAX_SUGGESTION_CHARS = 80
 MAX_PARTS = 8

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from app.auth.key_files import ensure_secrets
 from app.brand import DEFAULT_FOLDER, contrast, read_brand
+from app.config import SettingsError, load_settings
 
 GOOD = """
 name = "Clinic"
@@ -30,6 +32,16 @@ def test_a_folder_of_ones_own_is_taken(tmp_path: Path) -> None:
     assert (brand.name, brand.greeting, brand.icon) == ("Clinic", "How can we help?", b"<svg/>")
     assert "--accent: light-dark(#7a1fa2, #e0b0ff)" in brand.stylesheet
     assert "--on-accent: light-dark(#ffffff, #0c1f1c)" in brand.stylesheet
+
+
+def test_the_setting_names_the_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("BRAND", str(folder_with(tmp_path)))
+    monkeypatch.setenv("INSTANCE_DIR", str(tmp_path))
+    ensure_secrets(tmp_path)
+    assert load_settings().brand.name == "Clinic"
+    monkeypatch.setenv("BRAND", str(tmp_path / "gone"))
+    with pytest.raises(SettingsError, match="BRAND"):
+        load_settings()
 
 
 def test_text_on_the_accent_colours_of_this_product_can_be_read() -> None:

@@ -1,12 +1,11 @@
-"""A conversation with the demo model, with tools that answer from a few homes or tickets."""
+"""A conversation with the demo model, with tools that answer from a few homes."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from demo_model.config import TOOL_SERVICES
@@ -29,11 +28,6 @@ HOMES: list[tuple[Any, ...]] = [
 ]
 FIELDS = ("listingId", "address", "city", "state", "price", "bedrooms", "bathrooms", "status")
 LISTINGS: list[dict[str, Any]] = [dict(zip(FIELDS, home, strict=True)) for home in HOMES]
-TICKETS = [
-    {"ticketId": "T-101", "title": "Printer is jammed", "openedOn": "2026-03-02"},
-    {"ticketId": "T-102", "title": "No wifi", "openedOn": "2026-03-09"},
-    {"ticketId": "T-103", "title": "New badge", "openedOn": "2026-02-11"},
-]
 
 Call = tuple[str, dict[str, Any]]
 Answer = Callable[[dict[str, Any]], Any]
@@ -126,19 +120,6 @@ def send_report(arguments: dict[str, Any]) -> Any:
     return {"sent": False, **arguments, "delivery": "outbox"}
 
 
-def find_tickets(arguments: dict[str, Any]) -> Any:
-    tickets = [{**ticket, "status": arguments.get("status", "open")} for ticket in TICKETS]
-    return {"total": len(tickets), "tickets": tickets}
-
-
-def open_ticket(arguments: dict[str, Any]) -> Any:
-    return {"ticketId": "T-200", "title": arguments["title"], "status": "open"}
-
-
-def close_ticket(arguments: dict[str, Any]) -> Any:
-    return {"ticketId": arguments["ticketId"], "status": "closed"}
-
-
 ANSWERS: dict[str, Answer] = {
     "findListings": find_listings,
     "getListing": get_listing,
@@ -146,28 +127,21 @@ ANSWERS: dict[str, Answer] = {
     "getListingMetrics": listing_metrics,
     "getMarketAnalysis": market_analysis,
     "generatePerformanceReport": performance_report,
-    "findTickets": find_tickets,
-    "openTicket": open_ticket,
-    "closeTicket": close_ticket,
 }
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What a demo model knows: the phrases of some services, and the tools on offer."""
+    """What a demo model knows: the phrases of some services, the tools on offer, their answers."""
 
     library: Library
     functions: tuple[Function, ...]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
 
 def tools_of(service: Service) -> list[Tool]:
     """The tools that a service offers when nothing is set."""
     return offered_tools(service, settings_type([service])(_env_file=None))
-
-
-def homes() -> Domain:
-    tools = [tool for service in all_services.services() for tool in tools_of(service)]
-    return Domain(load_library(TOOL_SERVICES), tuple(function_of(tool) for tool in tools))
 
 
 def function_of(tool: Tool) -> Function:
@@ -176,15 +150,8 @@ def function_of(tool: Tool) -> Function:
     return Function(name=tool.name, description=tool.description, parameters=schema)
 
 
-def tickets() -> Domain:
-    here = Path(__file__).parent
-    definitions = json.loads((here / "tickets_tools.json").read_text())
-    functions = tuple(Function(**each) for each in definitions)
-    return Domain(load_library(here / "services"), functions)
-
-
-HOMES_DOMAIN = homes()
-TICKETS_DOMAIN = tickets()
+HOMES_TOOLS = [tool for service in all_services.services() for tool in tools_of(service)]
+HOMES_DOMAIN = Domain(load_library(TOOL_SERVICES), tuple(map(function_of, HOMES_TOOLS)), ANSWERS)
 TOOLS = tuple(function.name for function in HOMES_DOMAIN.functions)
 
 
@@ -230,7 +197,7 @@ class Talk:
             self.calls.append((each.name, each.arguments))
         self.messages.append({"role": "assistant", "content": text, "tool_calls": made})
         for one, each in zip(made, calls, strict=True):
-            result = self.answers.get(each.name) or ANSWERS[each.name](each.arguments)
+            result = self.answers.get(each.name) or self.domain.answers[each.name](each.arguments)
             content = result if isinstance(result, str) else json.dumps(result)
             self.messages.append({"role": "tool", "tool_call_id": one["id"], "content": content})
 

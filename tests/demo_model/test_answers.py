@@ -144,11 +144,11 @@ def test_a_report_is_said_to_be_sent_only_if_it_was() -> None:
 def test_what_the_services_suggest_is_understood(question: str, result: ToolResult) -> None:
     talk = Talk(messages=[{"role": "system", "content": TOLD}])
     talk.ask(question)
-    assert result.suggestions()
-    for suggested in result.suggestions():
+    assert result.suggested()
+    for question in result.suggested():
         after = Talk(messages=list(talk.messages))
-        assert "didn't understand" not in after.ask(suggested)
-        assert after.calls, suggested
+        assert "didn't understand" not in after.ask(question)
+        assert after.calls, question
 
 
 def test_an_answer_is_in_the_language_of_the_question_as_far_as_phrases_go() -> None:

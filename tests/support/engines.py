@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Literal, get_args
 
 import psycopg
 import redis
@@ -16,10 +17,14 @@ from scripts.local_servers import Postgres, Valkey
 from scripts.ports import free_port
 from tests.support.seeded_databases import migrate
 
+Whose = Literal["own", "shared"]
 _Connection = psycopg.Connection[tuple[object, ...]]
 _Rows = list[tuple[object, ...]]
-_COLUMNS = """SELECT table_name, column_name, data_type FROM information_schema.columns
-    WHERE table_schema = 'public' ORDER BY 1, 2"""
+# From where information_schema.columns takes it, in a third of the CPU.
+_COLUMNS = """SELECT relname, attname, format_type(atttypid, atttypmod) FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = attrelid
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+    AND attnum > 0 AND NOT attisdropped ORDER BY 1, 2"""
 _SEQUENCES = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'"
 
 
@@ -56,12 +61,14 @@ class Engines:
         own = self.postgres.url.rpartition("/")[2]
         return {"database_url": self._create(f"TEMPLATE {own}"), "redis_url": self.valkey.url}
 
-    def emptied(self) -> dict[str, str]:
-        """As `fresh`, for a test that needs one database at most; the next test gets it emptied."""
-        database = self._reused("app", lambda: self.fresh()["database_url"])
-        with redis.Redis.from_url(self.valkey.url) as client:
-            client.flushall()
-        return {"database_url": database, "redis_url": self.valkey.url}
+    def emptied(self, whose: Whose) -> dict[str, str]:
+        """As `fresh`, but the next of the same kind gets both emptied. The product of one test and
+        the one that a file's tests share run side by side, so each has its own."""
+        database = self._reused(whose, lambda: self.fresh()["database_url"])
+        redis_url = f"{self.valkey.url.rpartition('/')[0]}/{get_args(Whose).index(whose)}"
+        with redis.Redis.from_url(redis_url) as client:
+            client.flushdb()
+        return {"database_url": database, "redis_url": redis_url}
 
     def filled(self, name: str, fill: Callable[[str], None]) -> str:
         """Return the URL of a database with what `fill` puts there, once for all tests."""

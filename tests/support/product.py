@@ -130,6 +130,7 @@ class Product:
     ) -> None:
         self.folder = folder
         self.opened: list[requests.Session | requests.Response] = []
+        self._apps: list[Flask] = []
         self.web = Served()
         self.url = self.web.url
         own = {} if "tool_services" in settings else services
@@ -163,6 +164,7 @@ class Product:
 
     def start_web(self) -> Flask:
         app = create_app(self.settings)
+        self._apps.append(app)
         # As strong as they are, the real ones would take most of the tests' time.
         passwords.init_app(app, QUICK_HASHER)
         app.jinja_env.bytecode_cache = TEMPLATES
@@ -178,15 +180,14 @@ class Product:
         self.services.stop()
         if self.settings.redis_url:
             with redis.Redis.from_url(self.settings.redis_url) as client:
-                client.flushall()
+                client.flushdb()
         self.restart_web()
 
     def restart_web(self) -> None:
         """End this process of the app, if it still runs, and start another in its place."""
         self.services.stop()
         self.web.stop()
-        with self.app.app_context():
-            db.engine.dispose()
+        self._close_connections()
         self.web.reopen()
         self.app = self.start_web()
 
@@ -196,8 +197,19 @@ class Product:
             resource.close()
         for served in (self.web, *self.tool_services.values()):
             served.stop()
-        with self.app.app_context():
-            db.engine.dispose()
+        self._close_connections()
+
+    def _close_connections(self) -> None:
+        """Close those of all apps, once no greenlet that is just ending uses one: it would put it
+        back into a pool that is gone, and leave it open."""
+        for app in self._apps:
+            with app.app_context():
+                pool: Any = db.engine.pool
+                for _ in range(200):
+                    if not pool.checkedout():
+                        break
+                    sleep(0.01)
+                db.engine.dispose()
 
     def become_idle(self) -> None:
         """Close what tests have left open, and wait until no answer is written any more."""

@@ -28,7 +28,7 @@ def nodes(start: Start, real_engines: Engines) -> Nodes:
 
 
 def of_two(start: Start, engines: Engines, **settings: object) -> Nodes:
-    shared = {**engines.emptied(), "ping_interval": 0.2, "lease_seconds": 1.5, **settings}
+    shared = {**engines.emptied("own"), "ping_interval": 0.2, "lease_seconds": 1.5, **settings}
     return start(**shared), start(**shared)
 
 

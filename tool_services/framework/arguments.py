@@ -28,7 +28,10 @@ def read_arguments(model: type[Arguments], arguments: object) -> Arguments:
     if _contains_nul(arguments):
         raise InvalidArgumentsError("The arguments must not contain the character NUL.")
     try:
-        return model.model_validate(arguments)
+        # As JSON, in which a date or a UUID is a string: of Python's values only a date is a date.
+        return model.model_validate_json(json.dumps(arguments, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        raise InvalidArgumentsError("The arguments must be valid Unicode.") from None
     except ValidationError as error:
         raise InvalidArgumentsError(_explain(model, error)) from None
 

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from flask import render_template
 
-SUGGESTIONS_META_KEY = "homestream/suggestions"
+from tool_services.framework.scopes import SUGGESTIONS_META_KEY
+
 MOST_SUGGESTIONS = 4
 LONGEST_SUGGESTION = 80
 """Characters of one question. The app ignores a longer one."""

@@ -128,7 +128,7 @@ class McpServer:
             "content": [text, *parts],
             "structuredContent": result,
             "isError": False,
-            **suggestions_meta(output.suggestions()),
+            **suggestions_meta(output.suggested()),
         }
 
 

@@ -57,7 +57,7 @@ class ToolResult(BaseModel):
         """Return what people see of it. Called only where people will see it."""
         return ()
 
-    def suggestions(self) -> Sequence[str]:
+    def suggested(self) -> Sequence[str]:
         """Return up to four questions to ask next, which name only what is in the result.
 
         People see those of at most 80 characters as buttons.

@@ -14,6 +14,8 @@ SCOPE_META_KEY = "homestream/scope"
 
 EXAMPLES_META_KEY = "homestream/examples"
 """Where a tool's definition has questions for which a model calls it."""
+SUGGESTIONS_META_KEY = "homestream/suggestions"
+"""Where a result has questions to ask next."""
 
 
 def may_only_read(scope: str) -> bool:

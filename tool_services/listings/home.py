@@ -25,7 +25,7 @@ class Home(ToolResult):
     status: Status
     property_type: PropertyType
 
-    def suggestions(self) -> Sequence[str]:
+    def suggested(self) -> Sequence[str]:
         market = f"How is the market in {self.city}, {self.state}?"
         return ("How is it doing?", market, "Send it to me")
 

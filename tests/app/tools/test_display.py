@@ -23,7 +23,8 @@ from app.agent.events import (
     to_text,
 )
 from app.tools.display import MAX_PART_CHARS, MAX_PARTS, display_parts
-from app.tools.untrusted.checks import sanitise_html
+from app.tools.untrusted.checks import CLASSES, sanitise_html
+from scripts import ROOT
 from tests.app.agent.test_loop import data, results, told
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
@@ -342,3 +343,10 @@ def test_what_a_tool_says_reaches_the_model_marked_as_data(
         alice.ask("Read").until("done")
     assert results(model) == [{"remarks": hostile, "note": hostile}]
     assert "untrusted_data" in told(model)[0]["content"]
+
+
+def test_the_docs_show_every_class_that_tools_may_use() -> None:
+    page = (ROOT / "docs" / "tools.md").read_text()
+    assert set(re.findall("`(show-[a-z]+)`", page)) == CLASSES
+    pictures = {file.stem for file in (ROOT / "docs" / "classes").glob("*.png")}
+    assert pictures == set(re.findall(r"classes/([\w-]+)\.png", page)) <= CLASSES

@@ -30,6 +30,9 @@ class Notes(ToolResult):
 class Greeting(ToolResult):
     greeting: str
 
+    def suggested(self) -> Sequence[str]:
+        return ["Greet again"]
+
 
 def _parts(notes: list[str]) -> Sequence[DisplayPart]:
     card = Markup('<section class="show-card"><p>{}</p></section>')

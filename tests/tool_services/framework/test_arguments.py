@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from enum import Enum
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -21,6 +23,11 @@ from tool_services.framework.schemas import (
 )
 
 Count = Annotated[int, Field(ge=0, le=100), ACCEPT_ZERO_FRACTION]
+
+
+class Kind(Enum):
+    SHORT = "short"
+    LONG = "long"
 
 
 class Order(ToolArguments):
@@ -69,7 +76,7 @@ def test_the_schema_says_all_that_is_checked_and_nothing_else() -> None:
         (IDS | {"howMany": 1.5}, "howMany must be a valid integer, not 1.5."),
         (IDS | {"howMany": True}, "howMany must be a valid integer, not true."),
         (IDS | {"size": "Small"}, "size must be 'small' or 'large', not \"Small\"."),
-        ({"itemIds": "a"}, 'itemIds must be a valid list, not "a".'),
+        ({"itemIds": "a"}, 'itemIds must be a valid array, not "a".'),
         ({"itemIds": ["a", 2]}, "itemIds[1] must be a valid string, not 2."),
         ({"itemIds": ["a", "a"]}, 'itemIds must not contain anything twice, not ["a", "a"].'),
         ({}, "missing: itemIds."),
@@ -133,3 +140,20 @@ def test_what_is_accepted_is_exactly_what_the_schema_allows(arguments: Any) -> N
         assert not allowed
     else:
         assert allowed
+
+
+class Visit(ToolArguments):
+    day: date
+    kind: Kind = Kind.SHORT
+
+
+def test_what_json_has_no_type_for_is_read_from_text() -> None:
+    visit = read_arguments(Visit, {"day": "2027-01-12", "kind": "long"})
+    assert (visit.day, visit.kind) == (date(2027, 1, 12), Kind.LONG)
+    assert Visit.json_schema()["properties"]["day"] == {"type": "string", "format": "date"}
+    with pytest.raises(InvalidArgumentsError, match=r'day must be a valid date.*not "soon"'):
+        read_arguments(Visit, {"day": "soon"})
+    with pytest.raises(InvalidArgumentsError, match="day must be"):
+        read_arguments(Visit, {"day": 5})
+    with pytest.raises(InvalidArgumentsError, match="Unicode"):
+        read_arguments(Visit, {"day": "\ud800"})

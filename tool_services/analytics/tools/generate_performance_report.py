@@ -21,7 +21,7 @@ class ShownReport(PerformanceReport):
     def shown(self) -> Sequence[DisplayPart]:
         return [report_page(self), report_table(self)]
 
-    def suggestions(self) -> Sequence[str]:
+    def suggested(self) -> Sequence[str]:
         return ("Send it to me" if len(self.listings) == 1 else "Send these to me",)
 
 

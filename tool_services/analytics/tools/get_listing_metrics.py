@@ -23,7 +23,7 @@ class FoundMetrics(ToolResult):
     def shown(self) -> Sequence[DisplayPart]:
         return [metrics_page(self.metrics)]
 
-    def suggestions(self) -> Sequence[str]:
+    def suggested(self) -> Sequence[str]:
         if len(self.metrics) == 1:
             return ("Make a performance report", "Send it to me")
         return ("Make a performance report for these", "Send these to me")

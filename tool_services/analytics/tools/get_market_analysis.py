@@ -28,7 +28,7 @@ class AnalysedMarket(MarketAnalysis):
     def shown(self) -> Sequence[DisplayPart]:
         return [market_page(self, self._market)]
 
-    def suggestions(self) -> Sequence[str]:
+    def suggested(self) -> Sequence[str]:
         return (f"Find homes in {self.area}", f"Find condos in {self.area}")
 
 

@@ -101,12 +101,12 @@ class FoundListings(ToolResult):
     def shown(self) -> Sequence[DisplayPart]:
         return [home_cards(self.listings, self.heading)] if self.listings else ()
 
-    def suggestions(self) -> Sequence[str]:
+    def suggested(self) -> Sequence[str]:
         match self.listings:
             case []:
                 return ()
             case [home]:
-                return home.suggestions()
+                return home.suggested()
         return ("How are those doing?", "Anything cheaper?", "Send these to me")
 
 

@@ -1,4 +1,4 @@
-"""Natural questions about tickets, written before the phrases, and what each should lead to."""
+"""Natural questions about tickets, and what each should lead to."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ def close(ticket: str, **arguments: object) -> tuple[str, dict[str, object]]:
     return call("closeTicket", ticketId=ticket, **arguments)
 
 
+MARIA = find(status="open", priority="urgent", assignee="Maria")
+
 QUESTIONS = (
-    Case(OPEN, [find(status="open")], "**3 tickets**"),
+    Case(OPEN, [find(status="open")], "**4 tickets**"),
     Case("hi there", [], "demo model"),
     Case(URGENT, [find(priority="urgent")]),
     Case("list closed tickts", [find(status="closed")]),
@@ -40,11 +42,11 @@ QUESTIONS = (
     Case("only the urgent ones", [find(status="open", priority="urgent")], after=(OPEN,)),
     Case("and closed?", [find(status="closed")], after=(OPEN,)),
     Case("newest first", [find(priority="urgent", sort="newest")], after=(URGENT,)),
-    Case("close the first one", [close("T-101")], after=(OPEN,)),
+    Case("close the first one", [close("T-102")], after=(OPEN,)),
     Case("close the oldest", [close("T-103")], after=(OPEN,)),
     Case('tickets mentioning "vpn"', [find(text="vpn")]),
     Case("do we have anything waiting for the customer?", [find(status="waiting")]),
-    Case("how many tickets are open", [find(status="open")], "**3 tickets**"),
+    Case("how many tickets are open", [find(status="open")], "**4 tickets**"),
     Case("whats assigned to bob", [find(assignee="Bob")]),
     Case("show me the low priority stuff", [find(priority="low")]),
     Case("Thanks!", [], "welcome"),
@@ -58,7 +60,7 @@ QUESTIONS = (
     Case("urgnet tickets pls", [find(priority="urgent")]),
     Case("close it", [], "Which ticket"),
     Case("close T-101 and T-103", [close("T-101"), close("T-103")], after=(OPEN,)),
-    Case("ist der Drucker kaputt?", [], "what you can ask"),
+    Case("ist der Drucker kaputt?", [], "zum Beispiel"),
 )
 
 HELD_OUT = (
@@ -71,5 +73,12 @@ HELD_OUT = (
     Case("tickets that are still waiting", [find(status="waiting")]),
     Case("whats the newest ticket", [find(sort="newest")]),
     Case("whats the capital of France", [], "can't"),
-    Case("close the second one", [close("T-102")], after=(OPEN,)),
+    Case("close the second one", [close("T-108")], after=(OPEN,)),
+    Case("what happened to T-102?", [call("getTicket", ticketId="T-102")], "Bob works on it"),
+    Case(
+        "answer T-104: please restart the client",
+        [call("answerTicket", ticketId="T-104", text="please restart the client")],
+    ),
+    Case("What is Maria working on?", [find(assignee="Maria")], "assigned to Maria"),
+    Case("urgent tickets of Maria that are open", [MARIA], "1 without status open"),
 )
