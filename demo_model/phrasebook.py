@@ -2,7 +2,7 @@
 
 `phrases.toml` beside this file has what every domain needs; each service's folder has its own. A
 table named like a language (`[es]`) adds patterns to the others and replaces sentences. Patterns
-are regular expressions, in which `{n}`, `{amount}`, `{email}`, `{words}` and `{text}` stand for a
+are regular expressions, in which `{n}`, `{amount}`, `{words}`, `{name}` and `{text}` stand for a
 value. docs/demo-model.md describes the tables.
 """
 

@@ -123,8 +123,11 @@ class ChatRequest(BaseModel):
         waiting: set[str] = set()
         for message in self.messages:
             if message.role == "tool":
-                _check_known(message.tool_call_id, waiting)
-                waiting.discard(message.tool_call_id or "")
+                if message.tool_call_id not in waiting:
+                    raise ValueError(
+                        f"tool_call_id '{message.tool_call_id}' answers no tool call before it"
+                    )
+                waiting.remove(message.tool_call_id)
             elif waiting:
                 break
             else:
@@ -133,11 +136,6 @@ class ChatRequest(BaseModel):
             missing = ", ".join(sorted(waiting))
             raise ValueError(f"every tool call needs a tool message; missing for {missing}")
         return self
-
-
-def _check_known(call_id: str | None, waiting: set[str]) -> None:
-    if call_id not in waiting:
-        raise ValueError(f"tool_call_id '{call_id}' answers no tool call before this message")
 
 
 @dataclass(frozen=True)
