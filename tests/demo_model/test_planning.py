@@ -43,6 +43,7 @@ def send(recipient: str, *ids: str) -> Call:
     [
         (SEARCH, [find(city="Portland", minBedrooms=3, maxPrice=900000)]),
         ("three bedrooms in WA", [find(state="WA", minBedrooms=3)]),
+        ("homes with three bedroms and 2 bathroms", [find(minBedrooms=3, minBathrooms=2)]),
         ("what homes do you have?", [find()]),
         ("pending homes in Oregon", [find(state="OR", status="Pending")]),
         ("at least 4 bedrooms below 1.2m", [find(minBedrooms=4, maxPrice=1200000)]),
