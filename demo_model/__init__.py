@@ -14,34 +14,23 @@ from flask import Flask
 
 from demo_model.api import LIBRARY, PACE, api
 from demo_model.config import Settings, SettingsError, load_settings
-from demo_model.phrasebook import Library, PhrasesError, load_library
+from demo_model.phrasebook import PhrasesError, load_library
 
 # To gunicorn this means that the app can't load: it stops instead of starting the worker again.
 CANNOT_LOAD = 4
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The service as a WSGI app. A bad setting ends the process with a sentence on stderr."""
-    settings = settings or _settings()
+    """The service as a WSGI app. Wrong settings or phrases end the process with a sentence."""
+    try:
+        settings = settings or load_settings()
+        library = load_library(settings.tool_services_folder)
+    except (SettingsError, PhrasesError) as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(CANNOT_LOAD) from None
     app = Flask(__name__)
     app.config[PACE] = settings.pace
-    app.config[LIBRARY] = _library(settings)
+    app.config[LIBRARY] = library
     app.logger.setLevel(logging.INFO)
     app.register_blueprint(api)
     return app
-
-
-def _settings() -> Settings:
-    try:
-        return load_settings()
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(CANNOT_LOAD) from None
-
-
-def _library(settings: Settings) -> Library:
-    try:
-        return load_library(settings.tool_services_folder)
-    except PhrasesError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(CANNOT_LOAD) from None

@@ -18,13 +18,12 @@ from demo_model.protocol import (
     Turn,
     chunk,
     completion,
+    cut,
     deltas,
     envelope,
     error_body,
-    finish_reason,
     model_list,
     usage,
-    usage_chunk,
 )
 
 api = Blueprint("api", __name__)
@@ -82,15 +81,17 @@ def http_error(error: HTTPException) -> tuple[Response, int]:
 def _events(chat: ChatRequest, turn: Turn, pace: float) -> Iterator[str]:
     """The answer as server-sent events. Closing it early, as a lost client does, is logged."""
     head, sent = envelope("chat.completion.chunk"), 0
+    turn, reason = cut(turn, chat.token_limit)
+    if chat.wants_usage:
+        head["usage"] = None
     try:
-        yield _event(chunk(head, {"role": "assistant", "content": ""}, None, chat.wants_usage))
-        for delta in _paced(deltas(turn, chat.token_limit), pace):
-            yield _event(chunk(head, delta, None, chat.wants_usage))
+        yield _event(chunk(head, {"role": "assistant", "content": ""}))
+        for delta in _paced(deltas(turn), pace):
+            yield _event(chunk(head, delta))
             sent += 1
-        reason = finish_reason(turn, chat.token_limit)
-        yield _event(chunk(head, {}, reason, chat.wants_usage))
+        yield _event(chunk(head, {}, reason))
         if chat.wants_usage:
-            yield _event(usage_chunk(head, usage(chat, sent)))
+            yield _event({**head, "choices": [], "usage": usage(chat, sent)})
         yield "data: [DONE]\n\n"
     except GeneratorExit:
         log.info("the client left after %d tokens", sent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 from demo_model.phrasebook import Phrases, compiled
 from demo_model.protocol import FunctionCall, Message, ToolCall
@@ -33,16 +33,16 @@ class Exchange:
     answer: str = ""
 
     def rows(self, thing: Phrases, under: str = "") -> dict[str, Row]:
-        """Return the things that the results list, or else tell about, by their ids.
+        """Return the things that the results tell about, by their ids.
 
         With `under`, only those in lists of that name.
         """
         results = [outcome.result for outcome in self.outcomes if outcome.error is None]
-        key = thing["id"]
-        found = [row for result in results for row in _listed(result, under) if key in row]
-        if not found and not under:
-            found = [row for result in results for row in _objects(result) if key in row]
-        return {str(row[key]): row for row in found}
+        if under:
+            objects = (each for result in results for each in _objects(result))
+            results = [each[under] for each in objects if isinstance(each.get(under), list)]
+        found = [row for each in results for row in _objects(each) if thing["id"] in row]
+        return {str(row[thing["id"]]): row for row in found}
 
     def ids(self, thing: Phrases) -> list[str]:
         """Return the ids that the calls were about, or else those of the rows."""
@@ -145,25 +145,11 @@ def _json(text: str) -> Any:
         return None
 
 
-def _listed(value: Any, under: str) -> Iterator[Row]:
-    for item in _objects(value):
-        lists = [each for name, each in item.items() if name == under or not under]
-        for rows in lists:
-            yield from (row for row in rows if isinstance(row, dict)) if _is_list(rows) else ()
-
-
-def _is_list(value: Any) -> TypeGuard[list[Any]]:
-    return isinstance(value, list)
-
-
-def _objects(value: Any) -> Iterator[Row]:
-    return (item for item in _values(value) if isinstance(item, dict))
-
-
-def _values(value: Any, depth: int = 0) -> Iterator[Any]:
-    """Yield the value and what is in it, down to a depth that results have."""
-    yield value
+def _objects(value: Any, depth: int = 0) -> Iterator[Row]:
+    """Yield the objects in a value, down to a depth that results have."""
+    if isinstance(value, dict):
+        yield value
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     if depth < 4:
         for item in inner:
-            yield from _values(item, depth + 1)
+            yield from _objects(item, depth + 1)

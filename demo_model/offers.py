@@ -41,20 +41,14 @@ class Offers:
         schema = self._schema(tool)
         known: dict[str, Any] = schema.get("properties", {})
         if not known:
-            return {name: (phrases, phrases.get("schema", {})) for name, phrases in said.items()}
+            return {name: (phrases, {}) for name, phrases in said.items()}
         names = [name for name in said if name in known] + [n for n in known if n not in said]
         return {name: (said.get(name, {}), known[name]) for name in names}
 
     def required(self, tool: str) -> list[str]:
         """Return the arguments that a call can't do without."""
-        required = self._schema(tool).get("required")
-        needs: list[str] = self.tools[tool].get("needs", []) if required is None else required
-        return [name for name in needs if name in self.arguments(tool)]
-
-    def ordered(self, tool: str, names: Iterable[str]) -> list[str]:
-        """Return the arguments of these names in the order of the schema."""
-        order = list(self._schema(tool).get("properties", self.arguments(tool)))
-        return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+        required: list[str] = self._schema(tool).get("required", [])
+        return [name for name in required if name in self.arguments(tool)]
 
     def named(self, tool: str) -> set[str]:
         """Return the arguments that are proper names."""

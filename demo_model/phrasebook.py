@@ -2,7 +2,7 @@
 
 `phrases.toml` beside this file has what every domain needs; each service's folder has its own. A
 table named like a language (`[es]`) adds patterns to the others and replaces sentences. Patterns
-are regular expressions, in which `{n}`, `{amount}`, `{email}`, `{words}` and `{text}` stand for a
+are regular expressions, in which `{n}`, `{amount}`, `{words}`, `{name}` and `{text}` stand for a
 value. docs/demo-model.md describes the tables.
 """
 
@@ -20,33 +20,20 @@ LANGUAGES = ("en", "es", "de", "fr")
 Phrases = dict[str, Any]
 
 _OWN = Path(__file__).with_name("phrases.toml")
-SENTENCES = frozenset(
-    [
-        "sentences",
-        "say",
-        "told",
-        "task",
-        "doing",
-        "before",
-        "missing",
-        "one",
-        "many",
-        "tell",
-        "next",
-        "examples",
-    ]
-)
+SENTENCES = frozenset(["sentences", "say", "told", "task", "before", "missing", "tell", "examples"])
 NO_PATTERNS = frozenset(
-    ["spell", "ends", "language", "units", "by", "pick", "id", "name", "list", "find"]
+    ["spell", "ends", "language", "units", "by", "pick", "id", "name", "list", "find", "rewrite"]
 )
 SLOTS = {
     "n": r"(?P<n>\d{1,3}(?:\.\d{1,2})?|[a-z]{2,10})",
     "amount": (
         r"(?P<sign>(?:US)?\$\s*)?(?P<amount>(?<![\d,])\d[\d,]{0,14}(?:\.\d{1,6})?)"
-        r"\s*(?P<unit>[kK]|mm?|mil|mio|thousand|million|grand|mil|millones)?"
-        r"(?P<usd>\s*(?:dollars|usd|dólares))?(?![\w,.]*\d)"
+        r"\s*(?P<unit>UNITS)?(?P<usd>\s*(?:\$|dollars?|usd|dólares))?(?![\w,.]*\d)"
     ),
-    "words": r"(?:an? |the |some |una? |el |la )?(?P<words>[^\W\d_][\w'-]*(?: [\w'-]+){0,5})",
+    "words": (
+        r"(?:an? |the |some |una? |el |la |eine[mnr]? )?"
+        r"(?P<words>[^\W\d_][\w'-]*(?: [\w'-]+){0,5})"
+    ),
     "name": r"(?P<name>[^\W\d_][\w'-]*)",
     "text": r"(?P<text>\S.*)",
 }
@@ -79,7 +66,8 @@ class Phrasebook:
 
     def value_pattern(self, pattern: str) -> re.Pattern[str]:
         """Compile a pattern with a slot such as `{n}` in it."""
-        return compiled(re.sub(r"\{([a-z]+)\}", lambda slot: SLOTS[slot[1]], pattern))
+        filled = re.sub(r"\{([a-z]+)\}", lambda slot: SLOTS[slot[1]], pattern)
+        return compiled(filled.replace("UNITS", "|".join(self.table("units"))))
 
     @cached_property
     def names(self) -> dict[str, str]:

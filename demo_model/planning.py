@@ -67,8 +67,7 @@ class _Plan:
         pointed, points = pointed_at(self.reading.text, self.book, thing, found)
         ids = [name for name in pointed if name in rows] if points else rows
         lists = [ids] if schema.get("type", "array") == "array" else ids
-        calls = [{**call, wish.argument: each} for each in lists if each for call in wish.calls]
-        return [{n: call[n] for n in self.offers.ordered(wish.tool, call)} for call in calls]
+        return [{**call, wish.argument: each} for each in lists if each for call in wish.calls]
 
     def _fresh(self, calls: Iterable[ToolCall]) -> list[ToolCall]:
         """The calls not made yet, each once: a call that failed is not made again."""
@@ -88,22 +87,14 @@ class _Plan:
 
     def _answer(self, wishes: Sequence[Wish | Show], missing: Sequence[str]) -> str:
         question = self.reading.text
-        told = [tell(o, self.offers, self.book, question) for o in self.current.outcomes]
-        parts = [said for said, _ in told]
+        parts = [tell(o, self.offers, self.book, question) for o in self.current.outcomes]
         parts += [self._unavailable(name) for name in dict.fromkeys(missing)]
         parts += [self._remark(wish) for wish in wishes]
-        answer = "\n\n".join(filter(None, parts)) or self.book.say("done")
-        return answer + self._next(told[-1][1] if told else [])
-
-    def _next(self, questions: Sequence[str]) -> str:
-        """Suggest questions, in the block that the app shows as buttons, but none just asked."""
-        asked = self.current.question.strip(" ?!.").lower()
-        new = [each for each in questions if each and each.strip(" ?!.").lower() != asked]
-        return "\n\n```next-questions\n" + "\n".join(new) + "\n```" if new else ""
+        return "\n\n".join(filter(None, parts)) or self.book.say("done")
 
     def _unavailable(self, tool: str) -> str:
-        doing = self.offers.tools[tool].get("doing", f"`{tool}`")
-        return self.book.say("unavailable").format(doing=doing, tool=tool)
+        task = self.offers.tools[tool].get("task", self.book.say("task"))
+        return self.book.say("unavailable").format(task=task, tool=tool)
 
     def _remark(self, wish: Wish | Show) -> str:
         if isinstance(wish, Show):
@@ -117,16 +108,16 @@ class _Plan:
         return filled(asked, {**(wish.calls or ({},))[0], "what": what}, self.book)
 
     def _declined(self) -> str:
-        declined = self.book.table("declined")
-        text = self.reading.text
-        topic = next((t for t, words in declined.items() if compiled(words).search(text)), "")
+        topic = self._topic("declined")
         return self._with_examples(self.book.say("declined").format(topic=topic)) if topic else ""
 
     def _talked(self, kind: str) -> str:
-        topics = self.book.table(kind)
-        text = self.reading.text
-        topic = next((t for t, words in topics.items() if compiled(words).search(text)), "")
+        topic = self._topic(kind)
         return self.talk(topic) if topic else ""
+
+    def _topic(self, kind: str) -> str:
+        topics, text = self.book.table(kind).items(), self.reading.text
+        return next((topic for topic, words in topics if compiled(words).search(text)), "")
 
     def talk(self, topic: str) -> str:
         """Small talk on a topic; some of it says what can be asked."""

@@ -122,26 +122,20 @@ class ChatRequest(BaseModel):
         """Every tool call has its result right behind it, and every result its call."""
         waiting: set[str] = set()
         for message in self.messages:
-            waiting = _still_waiting(waiting, message)
+            if message.role == "tool":
+                if message.tool_call_id not in waiting:
+                    raise ValueError(
+                        f"tool_call_id '{message.tool_call_id}' answers no tool call before it"
+                    )
+                waiting.remove(message.tool_call_id)
+            elif waiting:
+                break
+            else:
+                waiting = {call.id for call in message.tool_calls or ()}
         if waiting:
-            raise ValueError(_unanswered(waiting))
+            missing = ", ".join(sorted(waiting))
+            raise ValueError(f"every tool call needs a tool message; missing for {missing}")
         return self
-
-
-def _still_waiting(waiting: set[str], message: Message) -> set[str]:
-    if message.role == "tool":
-        if message.tool_call_id not in waiting:
-            raise ValueError(
-                f"tool_call_id '{message.tool_call_id}' answers no tool call before this message"
-            )
-        return waiting - {message.tool_call_id}
-    if waiting:
-        raise ValueError(_unanswered(waiting))
-    return {call.id for call in message.tool_calls or ()}
-
-
-def _unanswered(waiting: set[str]) -> str:
-    return f"every tool call needs a tool message; missing for {', '.join(sorted(waiting))}"
 
 
 @dataclass(frozen=True)
@@ -165,36 +159,41 @@ def tokens(text: str) -> list[str]:
     return re.findall(r"\s*\S+\s*|\s+", text)
 
 
-def deltas(turn: Turn, limit: int | None = None) -> Iterator[Delta]:
-    """The turn in pieces of a token each. A limit cuts the text, and then the calls too."""
+def cut(turn: Turn, limit: int | None) -> tuple[Turn, str]:
+    """Return as much of the turn as a limit in tokens allows, and why it ends.
+
+    The reason is `length`, `tool_calls` or `stop`. Calls are made whole or not at all.
+    """
     words = tokens(turn.text)
-    for word in words[:limit]:
+    if limit is not None and (len(words) > limit or (turn.calls and len(words) == limit)):
+        return Turn("".join(words[:limit])), "length"
+    return turn, "tool_calls" if turn.calls else "stop"
+
+
+def deltas(turn: Turn) -> Iterator[Delta]:
+    """Return the turn in pieces of a token each."""
+    for word in tokens(turn.text):
         yield {"content": word}
-    if limit is None or len(words) < limit:
-        for index, call in enumerate(turn.calls):
-            yield from _call_deltas(index, call)
+    for index, call in enumerate(turn.calls):
+        yield from _call_deltas(index, call)
 
 
 def _call_deltas(index: int, call: ToolCall) -> Iterator[Delta]:
-    head = {
-        "index": index,
-        "id": f"call_{secrets.token_hex(12)}",
-        "type": "function",
-        "function": {"name": call.name, "arguments": ""},
-    }
-    yield {"tool_calls": [head]}
-    arguments = json.dumps(call.arguments)
+    whole = _call_json(call)
+    arguments = whole["function"]["arguments"]
+    whole["function"]["arguments"] = ""
+    yield {"tool_calls": [{"index": index, **whole}]}
     for start in range(0, len(arguments), ARGUMENT_PIECE):
         piece = {"arguments": arguments[start : start + ARGUMENT_PIECE]}
         yield {"tool_calls": [{"index": index, "function": piece}]}
 
 
-def finish_reason(turn: Turn, limit: int | None) -> str:
-    """Why the turn ends: `length`, `tool_calls` or `stop`."""
-    size = len(tokens(turn.text))
-    if limit is not None and (size > limit or (turn.calls and size == limit)):
-        return "length"
-    return "tool_calls" if turn.calls else "stop"
+def _call_json(call: ToolCall) -> dict[str, Any]:
+    return {
+        "id": f"call_{secrets.token_hex(12)}",
+        "type": "function",
+        "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
+    }
 
 
 def usage(request: ChatRequest, completion_tokens: int) -> Usage:
@@ -218,41 +217,20 @@ def envelope(kind: str) -> dict[str, Any]:
 
 
 def completion(request: ChatRequest, turn: Turn) -> dict[str, Any]:
-    """The whole answer as one JSON object."""
-    said = list(deltas(turn, request.token_limit))
-    text = "".join(delta.get("content", "") for delta in said)
-    message: Delta = {"role": "assistant", "content": text or None, "refusal": None}
-    reason = finish_reason(turn, request.token_limit)
-    if reason == "tool_calls":
-        message["tool_calls"] = _whole_calls(said)
+    """Return the whole answer as one JSON object."""
+    turn, reason = cut(turn, request.token_limit)
+    message: Delta = {"role": "assistant", "content": turn.text or None, "refusal": None}
+    if turn.calls:
+        message["tool_calls"] = [_call_json(call) for call in turn.calls]
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-    counts = usage(request, len(said))
+    counts = usage(request, len(list(deltas(turn))))
     return {**envelope("chat.completion"), "choices": [choice], "usage": counts}
 
 
-def _whole_calls(said: list[Delta]) -> list[dict[str, Any]]:
-    calls: list[dict[str, Any]] = []
-    for delta in said:
-        for piece in delta.get("tool_calls", ()):
-            if "id" in piece:
-                calls.append({key: piece[key] for key in ("id", "type", "function")})
-            else:
-                calls[piece["index"]]["function"]["arguments"] += piece["function"]["arguments"]
-    return calls
-
-
-def chunk(
-    head: dict[str, Any], delta: Delta, reason: str | None = None, wants_usage: bool = False
-) -> dict[str, Any]:
+def chunk(head: dict[str, Any], delta: Delta, reason: str | None = None) -> dict[str, Any]:
     """One chunk of a streamed answer."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-    body = {**head, "choices": [choice]}
-    return {**body, "usage": None} if wants_usage else body
-
-
-def usage_chunk(head: dict[str, Any], counts: Usage) -> dict[str, Any]:
-    """The last chunk of a stream that was asked for token counts: no choices."""
-    return {**head, "choices": [], "usage": counts}
+    return {**head, "choices": [choice]}
 
 
 def error_body(

@@ -87,10 +87,9 @@ class Reading:
 
     def wishes(self) -> Sequence[Wish | Show]:
         """Return what is wanted, in the order of the words; empty if nothing was understood."""
-        if continued := self._continued():
-            return continued
         return (
-            self._direct()
+            self._continued()
+            or self._direct()
             or self._pointed()
             or self._direct("weak")[:1]
             or self._followed()
@@ -248,8 +247,7 @@ class Reading:
         kept = {} if only_changes else base
         if any(named):
             kept = {k: v for k, v in kept.items() if k not in self.offers.named(tool)}
-        calls = [{**kept, **names, **call} for call in combined for names in named]
-        return [{n: c[n] for n in self.offers.ordered(tool, c)} for c in calls], first
+        return [{**kept, **names, **call} for call in combined for names in named], first
 
     def _named(self, tool: str) -> list[Arguments]:
         """The arguments that are proper names, a set for each of the names."""

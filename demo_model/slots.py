@@ -61,11 +61,22 @@ def _chosen(text: Text, choices: dict[str, str], several: bool) -> list[Any]:
 
 
 def _value(found: re.Match[str], argument: Phrases, book: Phrasebook) -> Any:
-    kind, written = next((k, v) for k, v in found.groupdict().items() if v and k in _READERS)
-    return _READERS[kind](written, found, argument, book)
+    """Return the value in the pattern's slot; None if it is none after all."""
+    slots = found.groupdict(default="")
+    match slots:
+        case {"n": str(written)}:
+            return _number(written, book)
+        case {"amount": str(written)}:
+            return _amount(float(written.replace(",", "")), slots, argument, book)
+        case {"words": str(written)}:
+            return _wish(written.split(), book)
+        case {"name": str(written)}:
+            known = written.lower() in book.vocabulary
+            return None if known else written[0].upper() + written[1:]
+    return slots["text"].replace(READ, " ").strip(" ~.,;:!?\"'") or None
 
 
-def _number(written: str, _found: Any, _argument: Any, book: Phrasebook) -> float | None:
+def _number(written: str, book: Phrasebook) -> float | None:
     value = book.table("numbers").get(written.lower())
     if value is None and written[0].isdigit():
         value = float(written)
@@ -73,19 +84,17 @@ def _number(written: str, _found: Any, _argument: Any, book: Phrasebook) -> floa
 
 
 def _amount(
-    written: str, found: re.Match[str], argument: Phrases, book: Phrasebook
+    figure: float, slots: dict[str, str], argument: Phrases, book: Phrasebook
 ) -> float | None:
-    unit = (found["unit"] or "").lower()
-    value = float(written.replace(",", "")) * float(book.table("units").get(unit, 1))
+    value = figure * float(book.table("units").get(slots["unit"].lower(), 1))
     small = argument.get("small")
-    if small and not (unit or found["sign"] or found["usd"]) and value < small["below"]:
+    if small and not (slots["unit"] or slots["sign"] or slots["usd"]) and value < small["below"]:
         # "Under 900" for a home means thousands. Smaller figures are no price at all.
         return round(value * small["times"]) if value >= small["least"] else None
     return round(value)
 
 
-def _wish(written: str, _found: Any, _argument: Any, book: Phrasebook) -> str | None:
-    words = written.split()
+def _wish(words: list[str], book: Phrasebook) -> str | None:
     within = {"of", "the", "a", "to"}
     size = next((i for i, w in enumerate(words) if w.lower() in book.ends - within), len(words))
     words = words[:size]
@@ -94,19 +103,6 @@ def _wish(written: str, _found: Any, _argument: Any, book: Phrasebook) -> str | 
     while words and words[-1].lower() in book.ends:
         words.pop()
     return " ".join(words) or None
-
-
-def _name(written: str, _found: Any, _argument: Any, book: Phrasebook) -> str | None:
-    return None if written.lower() in book.vocabulary else written[0].upper() + written[1:]
-
-
-def _text(written: str, _found: Any, _argument: Any, _book: Any) -> str | None:
-    return written.replace(READ, " ").strip(" ~.,;:!?\"'") or None
-
-
-_READERS: dict[str, Any] = {
-    "n": _number, "amount": _amount, "words": _wish, "name": _name, "text": _text,
-}  # fmt: skip
 
 
 def _allowed(value: Any, schema: dict[str, Any]) -> bool:
@@ -148,7 +144,7 @@ def read_names(text: str, kind: Phrases, after: str, book: Phrasebook) -> list[N
 def _list_of_names(text: str, kind: Phrases, book: Phrasebook) -> list[Name]:
     """Read `Portland, OR or Seattle` from the beginning of the text."""
     found: list[Name] = []
-    for part in re.split(r"\s+(?:or|and|o|y|vs|versus)\s+|\s*[/&]\s*", text):
+    for part in re.split(rf"\s+(?:{book.table('patterns')['between']})\s+|\s*[/&]\s*", text):
         pieces = re.split(r"\s*,\s*", part)
         run = _RUN.match(pieces[0])
         words = _without_ends(run[0].split(), book) if run else []

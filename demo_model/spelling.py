@@ -11,7 +11,6 @@ from demo_model.phrasebook import Phrasebook
 
 # Shorter words are too much alike.
 SHORTEST = 4
-LONGEST = 20
 _WORD = re.compile(r"(?<![\w@.'-])[^\W\d_]{4,20}(?![\w@]|[.-]\w)")
 
 
@@ -28,14 +27,13 @@ def _meant(word: str, book: Phrasebook, known: frozenset[str]) -> str | None:
     lower = word.lower()
     if {lower, f"{lower}s", lower.removesuffix("s")} & (known | book.names.keys()):
         return None
-    names = [name for name in book.names if _alike(lower, name)]
     # A capital letter makes it a name, which is nothing else mistyped.
-    others = () if word.istitle() else [w for w in known if _alike(lower, w)]
-    found = process.extractOne(lower, sorted(names) or sorted(others), scorer=OSA.distance)
-    if not found or found[1] > (1 if len(word) < 8 else 2):
-        return None
-    meant: str = found[0]
-    return book.names.get(meant, meant)
+    for words in (book.names, () if word.istitle() else known):
+        alike = sorted(other for other in words if _alike(lower, other))
+        found = process.extractOne(lower, alike, scorer=OSA.distance)
+        if found and found[1] <= (1 if len(word) < 8 else 2):
+            return book.names.get(found[0], found[0])
+    return None
 
 
 def _alike(word: str, other: str) -> bool:

@@ -19,20 +19,17 @@ _SLOT = re.compile(r"\{([\w.]*)(?:\|([^{}]*))?\}")
 _TOKEN = re.compile(r"[\[\]]|\{[^{}]*\}|[^\[\]{}]+")
 
 
-def tell(
-    outcome: Outcome, offers: Offers, book: Phrasebook, question: str
-) -> tuple[str, list[str]]:
-    """Tell how a call went, and what could be asked next."""
+def tell(outcome: Outcome, offers: Offers, book: Phrasebook, question: str) -> str:
+    """Tell how a call went."""
     phrases = offers.tools.get(outcome.call.name, {})
     if outcome.error:
         task = phrases.get("task", book.say("task"))
-        return book.say("failed").format(task=task, error=inline(outcome.error)), []
+        return book.say("failed").format(task=task, error=inline(outcome.error))
     values = _values(outcome, offers, book, question)
     for rule in phrases.get("tell") or book.table("sentences")["tell"]:
         if _applies(rule.get("when", {}), values) and (said := filled(rule["say"], values, book)):
-            following = rule.get("next", phrases.get("next", ()))
-            return said, [filled(each, values, book) for each in following]
-    return "", []
+            return said
+    return ""
 
 
 def _values(outcome: Outcome, offers: Offers, book: Phrasebook, question: str) -> dict[str, Any]:
@@ -41,9 +38,8 @@ def _values(outcome: Outcome, offers: Offers, book: Phrasebook, question: str) -
     arguments = outcome.call.arguments
     values: dict[str, Any] = {**result, "arguments": arguments, "rows": _count(outcome.result)}
     phrases = offers.arguments(outcome.call.name)
-    told = {name: said["told"] for name, (said, _) in phrases.items() if "told" in said}
-    names = [name for name in offers.ordered(outcome.call.name, told) if name in arguments]
-    words = [filled(told[name], {"": arguments[name]}, book) for name in names]
+    told = [(phrases.get(name, ({}, {}))[0].get("told"), arguments[name]) for name in arguments]
+    words = [filled(said, {"": value}, book) for said, value in told if said]
     values["criteria"] = "".join(f" {each}" for each in words)
     if best := offers.tools.get(outcome.call.name, {}).get("best"):
         rows = [row for row in _rows(result, best["of"]) if is_number(row.get(best["by"]))]

@@ -65,7 +65,9 @@ QUESTIONS = (
     ),
     Case("which homes have a view of the bay?", [find(query="view of the bay")]),
     Case("how are they doing?", [metrics("L001", "L008")], after=(SEARCH,)),
-    Case("tell me more about the second one", [report("L008")], after=(SEARCH,)),
+    Case(
+        "tell me more about the second one", [call("getListing", listingId="L008")], after=(SEARCH,)
+    ),
     Case("email L001 and L002 to bob@example.com", [send("bob@example.com", "L001", "L002")]),
     Case("is seattle or portland more expensive?", [market("Seattle"), market("Portland")]),
     Case("what can you do?", [], "Find me 3-bedroom homes"),
@@ -101,4 +103,29 @@ HELD_OUT = (
     Case("good morning", [], "demo model"),
     Case("write me a poem", [], "can't"),
     Case("¿Cómo está el mercado en Seattle?", [market("Seattle")], "mercado"),
+)
+
+GERMAN_SEARCH = "Finde Häuser in Portland mit 3 Zimmern unter 900.000 $"
+GERMAN = (
+    Case(GERMAN_SEARCH, [find(**FOUND)], "**2 Häuser** in Portland mit mindestens 3 Zimmern"),
+    Case("Zeig mir Wohnungen in Seattle", [find(city="Seattle", propertyType="Condo")]),
+    Case(
+        "Was ist das günstigste Haus in Portland?",
+        [find(city="Portland", sort="cheapest")],
+        "Das günstigste: **L008**",
+    ),
+    Case(
+        "Ich suche ein Haus in Redmond mit mindestens vier Zimmern und zwei Bädern",
+        [find(city="Redmond", minBedrooms=4, minBathrooms=2)],
+        "**kein Haus**",
+    ),
+    Case("Und in Seattle?", [find(**{**FOUND, "city": "Seattle"})], after=(GERMAN_SEARCH,)),
+    Case("günstiger bitte", [find(**{**FOUND, "maxPrice": 720000})], after=(GERMAN_SEARCH,)),
+    Case("Wie laufen diese?", [metrics("L001", "L008")], "am besten", after=(GERMAN_SEARCH,)),
+    Case("Erzähl mir mehr über L001", [call("getListing", listingId="L001")], "Oak Street"),
+    Case("Wie ist der Markt in Bellevue?", [market("Bellevue")], "kosten im Durchschnitt"),
+    Case("Bericht über L001 und L003", [report("L001", "L003")]),
+    Case("Schick mir diese", [send(ANN, "L001", "L008")], "Postausgang", after=(GERMAN_SEARCH,)),
+    Case("Danke!", [], "Gern"),
+    Case("Was kannst du?", [], "zum Beispiel"),
 )

@@ -6,13 +6,16 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from demo_model.config import TOOL_SERVICES
 from demo_model.phrasebook import Library, load_library
 from demo_model.planning import next_turn
 from demo_model.protocol import Function, Message, ToolCall, Turn
+from tool_services import all_services
+from tool_services.framework.app_factory import offered_tools
+from tool_services.framework.service import Service, settings_type
+from tool_services.framework.tools import Tool
 
 ANN = "ann@example.com"
 TOLD = f"You speak with Ann (e-mail address: {ANN}). Send only when asked."
@@ -27,7 +30,7 @@ FIELDS = ("listingId", "address", "city", "state", "price", "bedrooms", "bathroo
 LISTINGS: list[dict[str, Any]] = [dict(zip(FIELDS, home, strict=True)) for home in HOMES]
 
 Call = tuple[str, dict[str, Any]]
-Tool = Callable[[dict[str, Any]], Any]
+Answer = Callable[[dict[str, Any]], Any]
 
 
 def call(name: str, **arguments: Any) -> Call:
@@ -55,6 +58,16 @@ def find_listings(arguments: dict[str, Any]) -> Any:
         and arguments.get("maxPrice", home["price"]) >= home["price"]
     ]
     return {"total": len(found), "listings": found}
+
+
+def get_listing(arguments: dict[str, Any]) -> Any:
+    home = next((each for each in LISTINGS if each["listingId"] == arguments["listingId"]), {})
+    return {
+        **home,
+        **arguments,
+        "description": "A porch and a pear tree.",
+        "onMarketDate": "2026-01-31",
+    }
 
 
 def figures(listing_id: str) -> dict[str, Any]:
@@ -107,8 +120,9 @@ def send_report(arguments: dict[str, Any]) -> Any:
     return {"sent": False, **arguments, "delivery": "outbox"}
 
 
-ANSWERS: dict[str, Tool] = {
+ANSWERS: dict[str, Answer] = {
     "findListings": find_listings,
+    "getListing": get_listing,
     "sendListingReport": send_report,
     "getListingMetrics": listing_metrics,
     "getMarketAnalysis": market_analysis,
@@ -122,13 +136,22 @@ class Domain:
 
     library: Library
     functions: tuple[Function, ...]
-    answers: Mapping[str, Tool] = field(default_factory=dict)
+    answers: Mapping[str, Answer] = field(default_factory=dict)
 
 
-_DEFINITIONS = json.loads((Path(__file__).parent / "homes_tools.json").read_text())
-HOMES_DOMAIN = Domain(
-    load_library(TOOL_SERVICES), tuple(Function(**each) for each in _DEFINITIONS), ANSWERS
-)
+def tools_of(service: Service) -> list[Tool]:
+    """The tools that a service offers when nothing is set."""
+    return offered_tools(service, settings_type([service])(_env_file=None))
+
+
+def function_of(tool: Tool) -> Function:
+    """The tool as the app offers it to a model."""
+    schema = tool.definition["inputSchema"]
+    return Function(name=tool.name, description=tool.description, parameters=schema)
+
+
+HOMES_TOOLS = [tool for service in all_services.services() for tool in tools_of(service)]
+HOMES_DOMAIN = Domain(load_library(TOOL_SERVICES), tuple(map(function_of, HOMES_TOOLS)), ANSWERS)
 TOOLS = tuple(function.name for function in HOMES_DOMAIN.functions)
 
 
@@ -140,21 +163,17 @@ class Talk:
     answers: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    next: list[str] = field(default_factory=list)
     domain: Domain = HOMES_DOMAIN
 
     def ask(self, question: str) -> str:
-        """The answer to the question, once all tools were called; `calls` are those it made, and
-        `next` are the questions that it suggests."""
+        """The answer to the question, once all tools were called; `calls` are those it made."""
         self.messages.append({"role": "user", "content": question})
         self.calls = []
         for _ in range(8):
             turn = self.turn()
             if not turn.calls:
                 self.messages.append({"role": "assistant", "content": turn.text})
-                said, _, block = turn.text.partition("\n\n```next-questions\n")
-                self.next = block.removesuffix("```").splitlines()
-                return said
+                return turn.text
             self._answer(turn.text, turn.calls)
         raise AssertionError(f"no end to the calls: {self.calls}")
 

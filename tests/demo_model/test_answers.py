@@ -14,6 +14,12 @@ from hypothesis.strategies import SearchStrategy
 from demo_model.planning import next_turn
 from demo_model.protocol import Function, Message
 from tests.demo_model.talking import HOMES_DOMAIN, LISTINGS, TOLD, Domain, Talk
+from tool_services.analytics.tools.generate_performance_report import ShownReport
+from tool_services.analytics.tools.get_listing_metrics import FoundMetrics
+from tool_services.analytics.tools.get_market_analysis import AnalysedMarket
+from tool_services.framework.schemas import ToolResult
+from tool_services.listings.home import Home
+from tool_services.listings.tools.find_listings import FoundListings
 
 SEARCH = "Find me 3-bedroom homes in Portland under $900,000"
 COUNTS = st.integers(0, 10_000_000)
@@ -23,6 +29,14 @@ RATES = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
 def ask(question: str, **answers: Any) -> str:
     """The answer to one question; `answers` replaces what single tools say."""
     return Talk(answers=answers).ask(question)
+
+
+def part_of(kind: type[ToolResult], **values: Any) -> ToolResult:
+    """A result of a tool with some of its fields."""
+    return kind.model_construct(**values)
+
+
+HOME = part_of(Home, city="Portland", state="OR")
 
 
 def test_a_search_is_answered_in_a_sentence_with_count_and_criteria() -> None:
@@ -81,6 +95,13 @@ def test_a_market_is_told_in_a_sentence() -> None:
     )
 
 
+def test_one_home_is_told_with_what_its_seller_says() -> None:
+    assert ask("tell me about L001") == (
+        "**L001** (123 Oak Street, Portland) costs **$825,000** and is Active, for sale since "
+        "2026-01-31. Its seller says: A porch and a pear tree."
+    )
+
+
 def test_a_report_is_told_by_its_best_and_its_first_advice() -> None:
     assert Talk().ask("performance report for L001 and L004") == (
         "**L001** (123 Oak St) does best, converting at **9.6 %**. "
@@ -108,24 +129,32 @@ def test_a_report_is_said_to_be_sent_only_if_it_was() -> None:
     assert "**not** sent" in ask(question, sendListingReport={**mailed, "sent": False})
 
 
-def test_an_answer_suggests_questions_that_it_can_answer() -> None:
-    for question in (SEARCH, "how is L001 doing?", "market in Portland, OR", "homes in Bend"):
-        talk = Talk(messages=[{"role": "system", "content": TOLD}])
-        talk.ask(question)
-        assert 2 <= len(talk.next) <= 4
-        assert question not in talk.next
-        for suggested in talk.next:
-            after = Talk(messages=list(talk.messages))
-            assert "didn't understand" not in after.ask(suggested)
-            assert after.calls
-    talk.ask("hello")
-    assert talk.next == []
+@pytest.mark.parametrize(
+    ("question", "result"),
+    [
+        ("homes in Seattle", part_of(FoundListings, listings=[HOME])),
+        (SEARCH, part_of(FoundListings, listings=[HOME, HOME])),
+        ("details of L001", HOME),
+        ("how is L001 doing?", part_of(FoundMetrics, metrics=[None])),
+        ("how are L001 and L004 doing?", part_of(FoundMetrics, metrics=[None, None])),
+        ("market in Portland, OR", part_of(AnalysedMarket, area="Portland, OR")),
+        ("report on L001", part_of(ShownReport, listings=[None])),
+    ],
+)
+def test_what_the_services_suggest_is_understood(question: str, result: ToolResult) -> None:
+    talk = Talk(messages=[{"role": "system", "content": TOLD}])
+    talk.ask(question)
+    assert result.suggested()
+    for question in result.suggested():
+        after = Talk(messages=list(talk.messages))
+        assert "didn't understand" not in after.ask(question)
+        assert after.calls, question
 
 
 def test_an_answer_is_in_the_language_of_the_question_as_far_as_phrases_go() -> None:
     assert ask("busca casas en Portland con 3 habitaciones").startswith("He encontrado **3 casas**")
     assert "Puedes preguntarme" in ask("¿qué puedes hacer?")
-    assert "Here is what you can ask" in ask("Zeig mir bitte etwas Schönes")
+    assert "Here is what you can ask" in ask("Montre-moi quelque chose")
 
 
 def test_a_tool_without_phrases_is_asked_for_by_its_name_and_told_by_its_rows() -> None:

@@ -26,6 +26,10 @@ def report(*ids: str) -> Call:
     return ("generatePerformanceReport", {"listingIds": list(ids)})
 
 
+def details(listing_id: str) -> Call:
+    return ("getListing", {"listingId": listing_id})
+
+
 def market(area: str) -> Call:
     return ("getMarketAnalysis", {"area": area})
 
@@ -39,6 +43,7 @@ def send(recipient: str, *ids: str) -> Call:
     [
         (SEARCH, [find(city="Portland", minBedrooms=3, maxPrice=900000)]),
         ("three bedrooms in WA", [find(state="WA", minBedrooms=3)]),
+        ("homes with three bedroms and 2 bathroms", [find(minBedrooms=3, minBathrooms=2)]),
         ("what homes do you have?", [find()]),
         ("pending homes in Oregon", [find(state="OR", status="Pending")]),
         ("at least 4 bedrooms below 1.2m", [find(minBedrooms=4, maxPrice=1200000)]),
@@ -56,6 +61,8 @@ def send(recipient: str, *ids: str) -> Call:
         ("how is L001 doing?", [metrics("L001")]),
         ("metrics for L001 and L003", [metrics("L001", "L003")]),
         ("page views of l005", [metrics("L005")]),
+        ("compare L001 with L004", [metrics("L001", "L004")]),
+        ("is L001 doing worse than L004?", [metrics("L001", "L004")]),
         ("how are the homes in Seattle doing?", [find(city="Seattle"), metrics("L005")]),
         ("How is the market in Portland?", [market("Portland")]),
         ("market analysis for Seattle, WA", [market("Seattle, WA")]),
@@ -65,7 +72,8 @@ def send(recipient: str, *ids: str) -> Call:
         ("What is the average price in Seattle?", [market("Seattle")]),
         ("how is L001 doing and the market in Bend?", [metrics("L001"), market("Bend")]),
         ("performance report for L001, L002", [report("L001", "L002")]),
-        ("tell me about L002", [report("L002")]),
+        ("tell me about L002", [details("L002")]),
+        ("details of L002", [details("L002")]),
         (f"send L001 and L002 to {ANN}", [send(ANN, "L001", "L002")]),
         (f"email a report about L001 to {ANN}", [send(ANN, "L001")]),
         (f"homes in Seattle, email them to {ANN}", [find(city="Seattle"), send(ANN, "L005")]),
@@ -147,7 +155,7 @@ def test_a_follow_up_leans_on_the_homes_that_were_found(
             ["homes in Seattle", "how is L005 doing?", "What about Portland?"],
             [find(city="Portland")],
         ),
-        (["tell me about L002", "and L004?"], [report("L004")]),
+        (["tell me about L002", "and L004?"], [details("L004")]),
     ],
 )
 def test_a_follow_up_leans_on_the_questions_before_it(
@@ -182,7 +190,7 @@ def test_to_me_is_the_address_that_the_instructions_name(
 def test_what_is_to_be_shown_is_not_sent_again() -> None:
     told = "You speak with Ann (e-mail address: ann@example.com)."
     talk = Talk(messages=[{"role": "system", "content": told}])
-    assert talk.after("send L001 to me", "now show it to me") == [report("L001")]
+    assert talk.after("send L001 to me", "now show it to me") == [details("L001")]
 
 
 def test_a_name_is_no_address_and_to_me_means_nobody_when_no_address_is_known() -> None:
@@ -225,17 +233,17 @@ def test_what_needs_no_tool_is_answered_plainly(question: str, words: str) -> No
 @pytest.mark.parametrize(
     ("question", "task"),
     [
-        (SEARCH, "Searching for homes"),
-        ("how is L001 doing?", "Looking up listing figures"),
-        ("how is the market in Portland?", "Looking up a market"),
-        ("performance report for L001", "Making a performance report"),
-        ("send L001 to ann@example.com", "Sending listings by e-mail"),
-        ("find homes in Seattle and send them to ann@example.com", "Searching for homes"),
+        (SEARCH, "search for homes"),
+        ("how is L001 doing?", "look up the figures"),
+        ("how is the market in Portland?", "look up the market"),
+        ("performance report for L001", "make the report"),
+        ("send L001 to ann@example.com", "send the listings"),
+        ("find homes in Seattle and send them to ann@example.com", "search for homes"),
     ],
 )
 def test_a_tool_that_is_not_offered_is_never_called(question: str, task: str) -> None:
     talk = Talk(tools=())
-    assert f"{task} isn't available right now" in talk.ask(question)
+    assert f"I can't {task} right now" in talk.ask(question)
     assert talk.calls == []
 
 
@@ -244,7 +252,7 @@ def test_what_can_be_done_is_done_when_another_tool_is_missing() -> None:
     answer = talk.ask("find homes in Seattle and send them to ann@example.com")
     assert talk.calls == [find(city="Seattle")]
     assert "654 Birch Way" in answer
-    assert "Sending listings by e-mail isn't available" in answer
+    assert "I can't send the listings right now" in answer
 
 
 def test_a_failed_call_is_not_made_again() -> None:

@@ -12,8 +12,12 @@ from tests.demo_model.talking import HOMES_DOMAIN, Case, wrong_in
 
 @pytest.mark.parametrize(
     ("cases", "wrong_at_most"),
-    [(homes_questions.QUESTIONS, 6), (homes_questions.HELD_OUT, 3)],
-    ids=["homes", "homes-held-out"],
+    [
+        (homes_questions.QUESTIONS, 6),
+        (homes_questions.HELD_OUT, 3),
+        (homes_questions.GERMAN, 1),
+    ],
+    ids=["homes", "homes-held-out", "homes-german"],
 )
 def test_most_natural_questions_are_answered_well(
     cases: Sequence[Case], wrong_at_most: int

@@ -1,11 +1,18 @@
-"""What a tool shows people, while its result is for the model."""
+"""What a tool shows people and suggests to them, while its result is for the model."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from flask import render_template
+
+from tool_services.framework.scopes import SUGGESTIONS_META_KEY
+
+MOST_SUGGESTIONS = 4
+LONGEST_SUGGESTION = 80
+"""Characters of one question. The app ignores a longer one."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +43,9 @@ class DisplayPart:
 def card(template: str, **values: Any) -> DisplayPart:
     """Return one of the service's templates as HTML. Needs the service's app context."""
     return DisplayPart(template, "text/html", render_template(template, **values))
+
+
+def suggestions_meta(questions: Iterable[str]) -> dict[str, Any]:
+    """Return what a result says of the questions that it suggests; empty if there are none."""
+    short = [question for question in questions if 0 < len(question) <= LONGEST_SUGGESTION]
+    return {"_meta": {SUGGESTIONS_META_KEY: short[:MOST_SUGGESTIONS]}} if short else {}

@@ -13,11 +13,11 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 from sqlalchemy.exc import OperationalError
 
 from tool_services.framework.call_log import begin_call
+from tool_services.framework.display import suggestions_meta
 from tool_services.framework.error_responses import database_away
 from tool_services.framework.errors import ServiceError
 from tool_services.framework.mcp_messages import LONGEST_QUOTE, SUPPORTED_VERSIONS, Message
 from tool_services.framework.schemas import JsonObject, ToolResult
-from tool_services.framework.scopes import SUGGESTIONS_META_KEY
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import Tool
 
@@ -124,10 +124,12 @@ class McpServer:
         parts = [part.content_block(self.name) for part in output.shown()]
         if parts:
             text["annotations"] = {"audience": ["assistant"]}
-        told = {"content": [text, *parts], "structuredContent": result, "isError": False}
-        if questions := output.suggested():
-            told["_meta"] = {SUGGESTIONS_META_KEY: list(questions)}
-        return told
+        return {
+            "content": [text, *parts],
+            "structuredContent": result,
+            "isError": False,
+            **suggestions_meta(output.suggested()),
+        }
 
 
 def _cacheable() -> JsonObject:

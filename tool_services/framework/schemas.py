@@ -58,7 +58,10 @@ class ToolResult(BaseModel):
         return ()
 
     def suggested(self) -> Sequence[str]:
-        """Return questions that the person may ask next, which the app shows as buttons."""
+        """Return up to four questions to ask next, which name only what is in the result.
+
+        People see those of at most 80 characters as buttons.
+        """
         return ()
 
 

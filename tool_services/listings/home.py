@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 from pydantic import Field
@@ -23,6 +24,10 @@ class Home(ToolResult):
     bathrooms: Annotated[int | float, Field(description="A half bathroom counts as 0.5")]
     status: Status
     property_type: PropertyType
+
+    def suggested(self) -> Sequence[str]:
+        market = f"How is the market in {self.city}, {self.state}?"
+        return ("How is it doing?", market, "Send it to me")
 
     @classmethod
     def of(cls, listing: Listing) -> Self:

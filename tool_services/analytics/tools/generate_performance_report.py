@@ -21,6 +21,9 @@ class ShownReport(PerformanceReport):
     def shown(self) -> Sequence[DisplayPart]:
         return [report_page(self), report_table(self)]
 
+    def suggested(self) -> Sequence[str]:
+        return ("Send it to me" if len(self.listings) == 1 else "Send these to me",)
+
 
 @tool(
     title="Generate a performance report",

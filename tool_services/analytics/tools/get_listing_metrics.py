@@ -23,6 +23,11 @@ class FoundMetrics(ToolResult):
     def shown(self) -> Sequence[DisplayPart]:
         return [metrics_page(self.metrics)]
 
+    def suggested(self) -> Sequence[str]:
+        if len(self.metrics) == 1:
+            return ("Make a performance report", "Send it to me")
+        return ("Make a performance report for these", "Send these to me")
+
 
 @tool(reads_only=True, peer_scopes=(LISTINGS_SCOPE,), examples=["How is L001 doing?"])
 def get_listing_metrics(listing_ids: ListingIds, caller: Caller) -> FoundMetrics:

@@ -28,6 +28,9 @@ class AnalysedMarket(MarketAnalysis):
     def shown(self) -> Sequence[DisplayPart]:
         return [market_page(self, self._market)]
 
+    def suggested(self) -> Sequence[str]:
+        return (f"Find homes in {self.area}", f"Find condos in {self.area}")
+
 
 @tool(
     reads_only=True,

@@ -101,6 +101,14 @@ class FoundListings(ToolResult):
     def shown(self) -> Sequence[DisplayPart]:
         return [home_cards(self.listings, self.heading)] if self.listings else ()
 
+    def suggested(self) -> Sequence[str]:
+        match self.listings:
+            case []:
+                return ()
+            case [home]:
+                return home.suggested()
+        return ("How are those doing?", "Anything cheaper?", "Send these to me")
+
 
 @tool(reads_only=True, examples=["Find me 3-bedroom homes in Portland under $900,000"])
 def find_listings(arguments: Search) -> FoundListings:

@@ -60,7 +60,7 @@ QUESTIONS = (
     Case("urgnet tickets pls", [find(priority="urgent")]),
     Case("close it", [], "Which ticket"),
     Case("close T-101 and T-103", [close("T-101"), close("T-103")], after=(OPEN,)),
-    Case("ist der Drucker kaputt?", [], "what you can ask"),
+    Case("ist der Drucker kaputt?", [], "zum Beispiel"),
 )
 
 HELD_OUT = (
