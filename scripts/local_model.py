@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any
 
 import requests
@@ -128,7 +130,23 @@ def _calls_tools(session: requests.Session, model: LocalModel) -> bool:
 def _ask(
     session: requests.Session, method: str, url: str, seconds: float, **options: Any
 ) -> dict[str, Any]:
-    """Return the JSON object that a server answers; an empty one for anything else."""
+    """Return the JSON object that a server answers in time; an empty one for anything else."""
+    answers: SimpleQueue[dict[str, Any]] = SimpleQueue()
+
+    def ask() -> None:
+        answers.put(_answer(session, method, url, seconds, **options))
+
+    # The time-out of requests is one for each read, and a head may come in many.
+    Thread(target=ask, daemon=True).start()
+    try:
+        return answers.get(timeout=seconds)
+    except Empty:
+        return {}
+
+
+def _answer(
+    session: requests.Session, method: str, url: str, seconds: float, **options: Any
+) -> dict[str, Any]:
     try:
         with session.request(
             method,

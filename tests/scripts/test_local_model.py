@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from flask import Response
@@ -82,3 +85,24 @@ def test_what_is_no_list_of_models_is_as_if_nothing_were_there(
     server.instead = instead
     assert find_local_model([server.port], own=()) is None
     assert server.asked == []
+
+
+def test_a_head_that_never_ends_is_not_waited_for() -> None:
+    over = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Drip: ")
+            while not over.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        dripping = threading.Thread(target=drip, args=(listener,))
+        dripping.start()
+        try:
+            assert find_local_model([listener.getsockname()[1]], own=()) is None
+            assert dripping.is_alive()
+        finally:
+            over.set()
+            dripping.join()
