@@ -138,12 +138,16 @@ class AnswerView:
 
     @property
     def suggestions(self) -> list[str]:
-        """The questions to ask next: of a complete answer, the model's and then its tools'."""
+        """The questions to ask next: of a complete answer, the model's and then a tool's.
+
+        The last call's that suggests any: a later call may have answered what an earlier one did.
+        """
         if self.status != "completed":
             return []
         last = self.parts[-1] if self.parts else None
         own = last.suggestions.questions if isinstance(last, TextPart) else []
-        return choose([*own, *(question for call in self.calls for question in call.suggestions)])
+        calls = (call.suggestions for call in reversed(self.calls) if call.suggestions)
+        return choose([*own, *next(calls, ())])
 
     @property
     def shown_as_written(self) -> bool:

@@ -17,7 +17,7 @@ Start = Callable[..., Product]
 
 ODD = 'What\'s <b>"next"</b> & last?'
 ANSWER = f"Found.\n\n```next-questions\nCheaper?\n{ODD}\n```\n"
-TOLD = {"homestream/suggestions": ["And there?", 7, "x" * 81, "cheaper?"]}
+TOLD = ("And there?", 7, "x" * 81, "cheaper?")
 
 
 def buttons(page: str) -> list[str]:
@@ -30,14 +30,20 @@ def buttons(page: str) -> list[str]:
     return [html.unescape(value) for value, _ in found]
 
 
-@pytest.fixture
-def service() -> Iterator[ToolService]:
+def suggesting(*questions: object) -> Callable[[object], Blocks]:
+    """A tool whose result suggests them."""
+
     def find(_arguments: object) -> Blocks:
         blocks = Blocks([{"type": "text", "text": "1 found"}])
-        blocks.meta = TOLD
+        blocks.meta = {"homestream/suggestions": [*questions]}
         return blocks
 
-    with ToolService(find=find) as running:
+    return find
+
+
+@pytest.fixture
+def service() -> Iterator[ToolService]:
+    with ToolService(find=suggesting(*TOLD), look=suggesting("And now?")) as running:
         yield running
 
 
@@ -74,6 +80,15 @@ def test_a_tool_of_ours_suggests_and_its_program_is_told(
     assert "shown" not in done
     assert alice.get(f"/calls/{done['id']}/shown/0").status_code == 404
     assert "".join(m.json["chunk"] for m in messages if m.event == "content") == ANSWER
+
+
+def test_what_an_earlier_call_suggested_is_left_out(
+    start: Start, model: ScriptedModel, service: ToolService
+) -> None:
+    alice = start(tool_services={"there": service.url}).sign_up("Alice")
+    model.script(tool_call("find", {}), tool_call("look", {}), text("Seen."))
+    path = f"/conversations/{alice.ask('Look').until('done')[0].json['conversationId']}"
+    assert buttons(alice.get(path).text) == ["And now?"]
 
 
 def test_another_partys_suggestions_are_ignored(
