@@ -34,7 +34,7 @@ def test_a_person_asks_approves_and_reads_a_card(
     page.wait_for_url("**/conversations/**")
     person.waits_for("completed")
     expect(person.answer.locator(".show-card")).to_have_count(3)
-    assert person.reads() == "There are 3 books that are open."
+    assert person.reads() == "I found 3 books that are open."
     person.asks("Open a book about the broken window")
     expect(person.answer.get_by_role("heading", name="the broken window")).to_be_visible()
     person.answer.get_by_role("button", name="Approve").click()
