@@ -23,7 +23,7 @@ from tool_services import all_services
 
 Arguments = tuple[str, ...]
 
-_AT_ONCE = 6
+_AT_ONCE = 8
 _REST = ("tests", *(f"--ignore=tests/{name}" for name in ("app", "bench", "faults", "workers")))
 # Greenlets may still have connections to PostgreSQL and Valkey when a test ends.
 _UNCLOSED = (
@@ -113,6 +113,8 @@ def run_covered() -> bool:
 
 def main() -> None:
     end_with_parent()
+    # Else each of two hundred processes would compile the whole program anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     if "--fast" in sys.argv:
