@@ -102,6 +102,17 @@ def wire(config: Settings | None = None) -> Flask:
     passkey_challenges.init_app(app, secure=settings.secure)
     csp_reports.init_app(app)
     oidc.init_app(app, settings)
+    _register_pages(app)
+    app.extensions["services"] = _services(app, settings, redis, counters)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
+    app.wsgi_app = respond_in_greenlet(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    return app
+
+
+def _register_pages(app: Flask) -> None:
+    """Register the URLs of pages, fragments, streams and the API."""
     for module in (
         *(conversations, questions, runs, run_events, approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
@@ -110,12 +121,6 @@ def wire(config: Settings | None = None) -> Flask:
         *(api, health, streaming_check, oauth, external_links, brand),
     ):
         app.register_blueprint(module.bp)
-    app.extensions["services"] = _services(app, settings, redis, counters)
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
-    app.wsgi_app = respond_in_greenlet(app.wsgi_app)  # type: ignore[assignment, method-assign]
-    return app
 
 
 def _services(

@@ -52,7 +52,7 @@ class Exchange:
 
 @dataclass
 class Seen:
-    """The things of a conversation: what is known of them, the last list, the last talked of."""
+    """The things in a conversation: their values, those listed last, those talked of last."""
 
     known: dict[str, Row] = field(default_factory=dict)
     listed: list[str] = field(default_factory=list)

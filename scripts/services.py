@@ -73,7 +73,7 @@ def _program(name: str, services: Sequence[Service]) -> Program:
 
 
 def programs_of(services: Sequence[Service]) -> list[Program]:
-    """Return the programs to run, of which one serves all services that share an application."""
+    """Return a program for each application. Services that share one run in the same process."""
     shared: dict[str, list[Service]] = {}
     for service in services:
         shared.setdefault(service.application, []).append(service)

@@ -75,7 +75,10 @@ class ToolCallUpdate:
 
     @property
     def shown(self) -> tuple[DisplayPart, ...]:
-        """What is shown beside the call. Suggestions come after these, so that places agree."""
+        """The parts to show beside the call.
+
+        In `display` they stand before the suggestions, so each has the same number in both.
+        """
         return tuple(part for part in self.display if part.kind != "suggestion")
 
     @property

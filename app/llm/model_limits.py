@@ -31,10 +31,11 @@ ONE_SYSTEM_MESSAGE = "model_one_system_message"
 
 @dataclass(slots=True)
 class ModelLimits:
-    """What is known of one model.
+    """The limits of one model, as far as they are known.
 
-    `window` counts the tokens of a request and its reply together; None while it is unknown.
-    `reply_tokens` of them are kept free. `tokens_per_byte` is of a request's JSON.
+    `window` is the most tokens that a request and its reply may have together, or None while that
+    is unknown. `reply_tokens` of them are kept free for the reply. `tokens_per_byte` is the number
+    of tokens for a byte of the request's JSON.
     """
 
     window: int | None = None

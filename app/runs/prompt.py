@@ -1,8 +1,8 @@
-"""What a model is asked: the rules, whom it speaks with, and as much of the conversation as fits.
+"""The messages that a model gets: rules, who asks, and as much of the conversation as fits.
 
-The rules come first, then what each service of ours tells models of its tools. That is the same
-bytes for everybody, as the tools are: endpoints keep what they have read of the beginning of a
-request, and needn't read it again for the next person.
+The rules come first, then the instructions of each tool service. These bytes are the same for
+everybody, and so are the tools: an endpoint that has read them once can use that for the next
+person's request.
 
 An exchange is a question with its answer. Neither is ever cut: exchanges are left out from the
 oldest on.

@@ -196,6 +196,15 @@ class Terminal:
         self.goes_on()
         self.press("\r")
 
+    def signs_up(self) -> None:
+        """Fill in and send the form for a new account, which is on the screen."""
+        self.sees("Sign up")
+        self.fills("Ann")
+        self.fills(f"w3m-{time.time_ns()}@example.com")
+        self.fills(PASSWORD)
+        self.press("\t\r")
+        self.sees("What would you like to know?")
+
     def close(self) -> None:
         self._child.close(force=True)
 
@@ -208,12 +217,7 @@ def terminal(demo: Site, tmp_path: Path) -> Iterator[Terminal]:
 
 
 def test_w3m_signs_up_asks_and_reads_the_answer(terminal: Terminal) -> None:
-    terminal.sees("Sign up")
-    terminal.fills("Ann")
-    terminal.fills(f"w3m-{time.time_ns()}@example.com")
-    terminal.fills(PASSWORD)
-    terminal.press("\t\r")
-    terminal.sees("What would you like to know?")
+    terminal.signs_up()
     terminal.writes("Find me 3-bedroom homes in Portland under $900,000")
     answer = terminal.sees_at_the_end("for up to $900,000.")
     assert "123 Oak Street" in answer
@@ -234,12 +238,7 @@ def test_w3m_goes_back_to_what_was_asked(terminal: Terminal) -> None:
 
 
 def test_w3m_looks_after_an_account(terminal: Terminal) -> None:
-    terminal.sees("Sign up")
-    terminal.fills("Ann")
-    terminal.fills(f"w3m-{time.time_ns()}@example.com")
-    terminal.fills(PASSWORD)
-    terminal.press("\t\r")
-    terminal.sees("What would you like to know?")
+    terminal.signs_up()
     terminal.goes_to("Account")
     terminal.press("\r")
     terminal.sees("Your account")
