@@ -148,7 +148,8 @@ def test_after_the_first_token_nothing_is_tried_again_and_what_was_written_stays
     model: ScriptedModel, build: Build, ending: Reply, code: str
 ) -> None:
     model.script(ending, text("never asked for"))
-    said, problem = failure(build(first_token_timeout=0.3))
+    # The first token has to come within that, on a busy machine too.
+    said, problem = failure(build(first_token_timeout=3))
     assert (said, problem.code, problem.retryable) == ("Half an ", code, True)
     assert len(model.requests) == 1
 
@@ -166,7 +167,7 @@ def test_silence_before_the_first_token_is_tried_again_and_then_reported(
     model: ScriptedModel, build: Build
 ) -> None:
     model.script(stall_before_first(None))
-    _, problem = failure(build(first_token_timeout=0.1, attempts=2))
+    _, problem = failure(build(first_token_timeout=0.5, attempts=2))
     assert isinstance(problem, ModelUnavailable)
     assert (problem.code, len(model.requests)) == ("model_timeout", 2)
     eventually(lambda: all(request.disconnected.is_set() for request in model.requests))
@@ -174,15 +175,15 @@ def test_silence_before_the_first_token_is_tried_again_and_then_reported(
 
 def test_a_first_chunk_without_a_word_is_a_sign_of_life(model: ScriptedModel, ask: Ask) -> None:
     role = event({"role": "assistant", "content": ""})
-    model.script(raw_bytes([*[role] * 4, event({"content": "Yes"}), event({}, "stop")], 0.5))
-    assert ask(attempts=1, first_token_timeout=1.5)[1].text == "Yes"
+    model.script(raw_bytes([*[role] * 4, event({"content": "Yes"}), event({}, "stop")], 1))
+    assert ask(attempts=1, first_token_timeout=3)[1].text == "Yes"
 
 
 def test_silence_after_a_first_chunk_without_a_word_is_tried_again(
     model: ScriptedModel, build: Build
 ) -> None:
     model.script(stall_after())
-    _, problem = failure(build(first_token_timeout=0.2, attempts=2))
+    _, problem = failure(build(first_token_timeout=0.5, attempts=2))
     assert (problem.code, len(model.requests)) == ("model_timeout", 2)
 
 
@@ -197,7 +198,7 @@ def test_the_fallback_model_answers_when_the_first_cannot(
     model: ScriptedModel, ask: Ask, trouble: Reply
 ) -> None:
     model.script(trouble, text("from the second"))
-    assert ask("first", "second", attempts=1, first_token_timeout=0.2)[1].text == "from the second"
+    assert ask("first", "second", attempts=1, first_token_timeout=2)[1].text == "from the second"
     assert [request.body["model"] for request in model.requests] == ["first", "second"]
 
 
