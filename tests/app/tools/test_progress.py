@@ -159,6 +159,19 @@ def test_what_is_no_progress_of_the_call_is_ignored_and_words_are_cut(
     assert list(messages)[-1].json["status"] == "completed"
 
 
+def test_a_call_that_is_stopped_leaves_no_progress(
+    start: Start, model: ScriptedModel, telling: Telling
+) -> None:
+    telling.tells = [{"progress": 1}]
+    alice = ask(start, model, telling)
+    messages = iter(alice.ask("x"))
+    run_id = next(messages).json["runId"]
+    until_told(messages)
+    assert alice.api("POST", f"/runs/{run_id}/stop").ok
+    [ended] = [one.json for one in messages if one.event == "tool" and "error" in one.json]
+    assert (ended["status"], "progress" in ended) == ("failed", False)
+
+
 def test_endless_progress_gives_a_call_no_more_time_and_a_run_few_events(
     start: Start, model: ScriptedModel, telling: Telling
 ) -> None:
