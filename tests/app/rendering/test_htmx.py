@@ -180,7 +180,13 @@ def test_however_an_answer_comes_its_page_is_the_one_that_is_loaded_later(
     html: AnswerHtml, data: st.DataObject
 ) -> None:
     texts: list[Event] = [Content(piece) for piece in data.draw(PIECES)]
-    called = ([], [CALL, ENDED], [CALL], [CALL, COMING], [CALL, COMING, ENDED])
+    called: tuple[list[Event], ...] = (
+        [],
+        [CALL, ENDED],
+        [CALL],
+        [CALL, COMING],
+        [CALL, COMING, ENDED],
+    )
     calls = data.draw(st.sampled_from(called))
     events = [*EVENTS[:4], *calls, *texts, EVENTS[-1]]
     entries = entries_of(events)

@@ -10,7 +10,7 @@ from typing import Any
 
 import gevent
 import pytest
-from flask import Response, request
+from flask import Flask, Response, request
 from gevent.event import Event
 
 from tests.app.agent.test_loop import results
@@ -18,6 +18,9 @@ from tests.app.tools.test_mcp_client import sdk_server, server, unasked
 from tests.support.product import Message, Person, Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import ToolService
+from tests.tool_services.framework.test_progress import TALKATIVE, Gate
+from tool_services.framework.app_factory import create_app
+from tool_services.framework.service import settings_type
 
 Start = Callable[..., Product]
 Json = dict[str, Any]
@@ -216,6 +219,24 @@ def test_a_servers_log_lines_are_in_the_log_one_line_each_and_not_many(
     assert [one.levelname for one in lines[:3]] == ["WARNING", "ERROR", "INFO"]
     assert len(lines[1].message) < 600
     assert not [one for one in caplog.records if "\n" in one.message]
+
+
+def test_a_service_of_ours_tells_and_logs_through_the_framework(
+    start: Start, model: ScriptedModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    def talkative(settings: Json) -> Flask:
+        return create_app(TALKATIVE, settings_type([TALKATIVE]).model_validate(settings))
+
+    Gate.close()
+    alice = start({"notes": talkative}).sign_up("Alice")
+    model.script(tool_call("countNotes", {}), text("Two."))
+    messages = iter(alice.ask("x"))
+    told = until_told(messages)["progress"]
+    assert (told["done"], told["total"], told["message"][:14]) == (1, 3, "Reading notes!")
+    Gate.goes_on.set()
+    assert list(messages)[-1].json["status"] == "completed"
+    assert results(model) == [{"count": 2}]
+    assert "notes says: countNotes: It begins. notes tool=forged" in caplog.messages
 
 
 @pytest.mark.slow
