@@ -58,6 +58,7 @@ from app.web import (
     second_step,
     security,
     signing_in,
+    static_files,
     streaming_check,
     tool_output,
     tools,
@@ -69,7 +70,7 @@ def wire(config: Settings | None = None) -> Flask:
     """Wire the web app. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
     redis = connect(settings.redis_url) if settings.redis_url else None
-    app = Flask("app", instance_path=str(settings.instance_dir))
+    app = Flask("app", static_folder=None, instance_path=str(settings.instance_dir))
     app.config.update(
         APP_NAME=settings.app_name or settings.brand.name,
         SECRET_KEY=settings.secret_key.get_secret_value(),
@@ -91,6 +92,7 @@ def wire(config: Settings | None = None) -> Flask:
         session_days=settings.session_days,
         secure=settings.secure,
     )
+    static_files.init_app(app)
     error_responses.init_app(app)
     queue.init_app(app, settings.mail_server, settings.app_url)
     security_log.init_app(app, settings.security_log_days)
