@@ -140,8 +140,11 @@ def test_a_second_question_meanwhile_waits_in_its_field(
 def test_htmx_is_given_the_question_and_the_live_answer(
     alice: Person, model: ScriptedModel
 ) -> None:
-    led = alice.post("/conversations", htmx=True, message="First")
-    path = led.headers["HX-Redirect"]
+    first = alice.post("/conversations", htmx=True, message="First")
+    path = first.headers["HX-Push-Url"]
+    assert (first.headers["HX-Retarget"], first.headers["HX-Reswap"]) == ("body", "innerHTML")
+    assert f'sse-connect="/runs/{run_of(first.text)}/events?pass=' in first.text
+    assert f'action="{path}/messages"' in first.text
     finished(alice, path)
     fragment = alice.post(f"{path}/messages", htmx=True, message="<b>Second</b>")
     assert "&lt;b&gt;Second&lt;/b&gt;" in fragment.text
