@@ -213,7 +213,8 @@ def make_tool(server: str, name: str, description: str, checks: Checks, *, ours:
 def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
     """The scopes that a service of ours wants for its tool. Raises ValueError.
 
-    A tool that says it only reads is called unasked, so it gets no scope to do more.
+    A tool that says it only reads is called unasked, so it gets no scope to do more. Any other
+    needs one that doesn't go with reading.
     """
     scopes = str((described.meta or {}).get(SCOPE_META_KEY, "")).split()
     reads = described.annotations and described.annotations.read_only_hint
@@ -222,6 +223,8 @@ def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
             raise ValueError(f"its scope {scope[:40]!r} is not of the form notes:read")
         if reads and not may_only_read(scope):
             raise ValueError(f"it says that it only reads, but wants the scope {scope}")
+    if scopes and not reads and may_only_read(scopes[0]):
+        raise ValueError(f"it does more than read, but wants the scope {scopes[0]}")
     return tuple(dict.fromkeys(scopes))
 
 
