@@ -130,7 +130,7 @@ def _at(path: str, values: Any) -> Any:
 
 
 def _written(value: Any, form: str, book: Phrasebook) -> str:
-    """Write a value in its format: money, rate, change, or words for one and for many."""
+    """Write a value in its format: money, percent, change, or words for one and for many."""
     if isinstance(value, list | tuple):
         return in_words([str(each) for each in value], book.say("and"))
     if not is_number(value):
@@ -138,10 +138,10 @@ def _written(value: Any, form: str, book: Phrasebook) -> str:
     match form.partition(" "):
         case ("money", _, _):
             return f"${value:,.0f}"
-        case ("rate", _, _):
-            return f"{_plain(round(value * 100, 2))} %"
+        case ("percent", _, _):
+            return f"{_plain(value)} %"
         case ("change", _, _):
-            return f"{'+' if value > 0 else ''}{_plain(round(value, 2))} %"
+            return f"{'+' if value > 0 else ''}{_plain(value)} %"
         case ("count", _, nouns):
             one, many = nouns.split("/")
             return f"{_plain(value)} {one if value == 1 else many}"

@@ -32,8 +32,8 @@ class ShownReport(PerformanceReport):
     examples=["Performance report for L001, L003 and L009"],
 )
 def generate_performance_report(listing_ids: ListingIds, caller: Caller) -> ShownReport:
-    """A report on how listings do: totals, top performer, recommendations, and each listing's
-    address, price, rooms, status and metrics."""
+    """A report on how listings do: totals, top performer, recommendations, and each one's home and
+    metrics."""
     listing_ids = normalize_ids(listing_ids)
     # Homes first: no database connection is held while waiting for the network.
     homes = listings_service().homes_by_id(listing_ids, caller)
