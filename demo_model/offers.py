@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
 
 from demo_model.phrasebook import Phrasebook, Phrases
 from demo_model.protocol import Function
@@ -18,44 +17,32 @@ class Offers:
 
     def __init__(self, book: Phrasebook, functions: Iterable[Function]) -> None:
         self.functions = {function.name: function for function in functions}
-        told = book.table("tool")
-        derived = {n: _derived(f) for n, f in self.functions.items() if n not in told}
-        self.tools: dict[str, Phrases] = {**told, **derived}
-        # Things that no tool on offer finds may still be meant by their ids.
-        self.things: dict[str, Phrases] = book.table("thing")
+        derived = {n: _derived(f) for n, f in self.functions.items() if n not in book["tool"]}
+        self.book, self.tools = book, {**book["tool"], **derived}
 
     @cached_property
     def values(self) -> frozenset[str]:
         """The words of the values that arguments on offer may have."""
-        enums = [
-            value
-            for function in self.functions.values()
-            for schema in function.parameters.get("properties", {}).values()
-            for value in schema.get("enum", ())
-        ]
-        return frozenset(re.findall(r"[a-z]+", " ".join(map(str, enums)).lower()))
+        arguments = (a for tool in self.functions for a in self.arguments(tool).values())
+        values = " ".join(str(value) for each in arguments for value in each.get("enum", ()))
+        return frozenset(re.findall(r"[a-z]+", values.lower()))
 
-    def arguments(self, tool: str) -> dict[str, tuple[Phrases, dict[str, Any]]]:
-        """Return the phrases and the schema of each argument of the tool, in reading order."""
+    def arguments(self, tool: str) -> dict[str, Phrases]:
+        """Return what the schema and the phrases say of each argument, in reading order.
+
+        `required` is true for those that a call can't do without.
+        """
         said: dict[str, Phrases] = self.tools.get(tool, {}).get("argument", {})
-        schema = self._schema(tool)
-        known: dict[str, Any] = schema.get("properties", {})
+        schema = self.functions[tool].parameters if tool in self.functions else {}
+        known, required = schema.get("properties"), schema.get("required", ())
         if not known:
-            return {name: (phrases, {}) for name, phrases in said.items()}
-        names = [name for name in said if name in known] + [n for n in known if n not in said]
-        return {name: (said.get(name, {}), known[name]) for name in names}
+            return said
+        names = [*(name for name in said if name in known), *(n for n in known if n not in said)]
+        return {n: {**known[n], **said.get(n, {}), "required": n in required} for n in names}
 
-    def required(self, tool: str) -> list[str]:
-        """Return the arguments that a call can't do without."""
-        required: list[str] = self._schema(tool).get("required", [])
-        return [name for name in required if name in self.arguments(tool)]
-
-    def named(self, tool: str) -> set[str]:
-        """Return the arguments that are proper names."""
-        return {name for name, (said, _) in self.arguments(tool).items() if "name" in said}
-
-    def _schema(self, tool: str) -> dict[str, Any]:
-        return self.functions[tool].parameters if tool in self.functions else {}
+    def named(self, tool: str) -> dict[str, str]:
+        """Return the arguments that are proper names, with the part of the name that each takes."""
+        return {name: a["name"] for name, a in self.arguments(tool).items() if "name" in a}
 
 
 def _derived(function: Function) -> Phrases:
