@@ -18,7 +18,6 @@ from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
 from app.db.connection import is_unavailable
 from app.db.models import db
-from app.db.server_watch import watch_server
 from app.mail import queue
 from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
@@ -125,7 +124,11 @@ class Services:
     def _watch_database(self) -> None:
         with self.subscriptions.app.app_context():
             database = db.engine
-        watch_server(database)
+        if database.dialect.name == "postgresql":
+            # Not above: SQLite can do without the driver, which takes 5 MB.
+            from app.db.server_watch import watch_server
+
+            watch_server(database)
 
     def _renew_streams(self) -> None:
         self._every(_RENEW_STREAMS_SECONDS, self.connections.renew)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Flask
-from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.auth import passkeys as site_passkeys
@@ -23,8 +24,6 @@ from app.runs.connections import Connections
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
 from app.runs.producer import Producer
-from app.runs.redis_connections import RedisConnections
-from app.runs.redis_event_log import RedisLog, connect
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
 from app.tools.registry import ToolRegistry
@@ -65,11 +64,16 @@ from app.web import (
     user_sessions,
 )
 
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from app.runs.connections import SharedConnections
+
 
 def wire(config: Settings | None = None) -> Flask:
     """Wire the web app. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
-    redis = connect(settings.redis_url) if settings.redis_url else None
+    redis = _connect_redis(settings.redis_url) if settings.redis_url else None
     app = Flask("app", static_folder=None, instance_path=str(settings.instance_dir))
     app.config.update(
         APP_NAME=settings.app_name or settings.brand.name,
@@ -144,11 +148,7 @@ def _services(
         own_port=settings.web_port,
         allow_private=settings.mcp_allow_private,
     )
-    log: EventLog = MemoryLog()
-    shared = None
-    if redis is not None:
-        log = RedisLog(settings.redis_url, redis, max_entries=settings.most_events)
-        shared = RedisConnections(redis, lambda: log.up)
+    log, shared = _shared_by_workers(settings, redis)
     connections = Connections(settings.max_streams, settings.max_streams_per_user, shared)
     limits = (settings.max_runs, settings.max_runs_per_user)
     leases = Leases(app, settings.lease_seconds, *limits)
@@ -166,3 +166,23 @@ def _services(
         service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
     )
+
+
+def _connect_redis(url: str) -> Redis:
+    # Not above, here and below: without REDIS_URL the app can do without its client (6 MB).
+    from app.runs.redis_event_log import connect
+
+    return connect(url)
+
+
+def _shared_by_workers(
+    settings: Settings, redis: Redis | None
+) -> tuple[EventLog, SharedConnections | None]:
+    """Return what all workers have in common: the event log, and the registry of open streams."""
+    if redis is None:
+        return MemoryLog(), None
+    from app.runs.redis_connections import RedisConnections
+    from app.runs.redis_event_log import RedisLog
+
+    log = RedisLog(settings.redis_url, redis, max_entries=settings.most_events)
+    return log, RedisConnections(redis, lambda: log.up)

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect
 
+from app.db.connection import add_migrations
 from app.db.models import db
 from tests.support.product import Person, Product, text_of
 from tests.support.scripted_model import ScriptedModel
@@ -23,6 +24,14 @@ from tests.support.scripted_replies import text
 from tests.support.seeded_databases import MIGRATIONS
 
 pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def product(product: Product) -> Product:
+    """The product as a command such as `flask db` has it."""
+    add_migrations(product.app)
+    return product
+
 
 ROOT = Path(__file__).resolve().parents[3]
 NEXT_REVISION = '''
