@@ -48,12 +48,35 @@ class DisplayPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a tool call is, as its server says: `done` of `total`, if that is known."""
+
+    done: float
+    total: float | None = None
+    message: str = ""
+
+    @property
+    def words(self) -> str:
+        """In one line, such as "3 of 10 · Reading sales"."""
+        amount = "" if self.message and self.total is None else _number(self.done)
+        if self.total is not None:
+            amount += f" of {_number(self.total)}"
+        return " · ".join(filter(None, (amount, self.message)))
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallUpdate:
-    """A tool call started or ended.
+    """A tool call started, came on or ended.
 
     `arguments` are those that it is called with; `repairs` says in words how they were read
     otherwise than the model wrote them. `result` is a JSON value. `duration_ms` comes with the end
     of a call that was made, and `tokens` with a result: about what it costs as the model reads it.
+
+    `progress` comes with a call that has started, again and again while it is made.
 
     `repeated`: the same call had been made before, and this is its end again. `refused`: nothing
     came of the call, and `error` is this program's own word.
@@ -72,6 +95,7 @@ class ToolCallUpdate:
     repairs: tuple[str, ...] = ()
     repeated: bool = False
     refused: bool = False
+    progress: Progress | None = None
 
     @property
     def shown(self) -> tuple[DisplayPart, ...]:
@@ -173,7 +197,7 @@ _WIRE_NAMES = {
 }
 # Left out of the API's JSON while they have this value; 0 and "" are results like any other.
 _LEFT_OUT = {
-    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage")),
+    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage", "progress")),
     "replace": False,
     "repeated": False,
     "display": (),
@@ -229,6 +253,8 @@ def from_text(text: str) -> Event:
             data[key] = display_parts_from_json(data[key])
     if "repairs" in data:
         data["repairs"] = tuple(data["repairs"])
+    if data.get("progress"):
+        data["progress"] = Progress(**data["progress"])
     if data.get("usage"):
         data["usage"] = Usage.from_json(data["usage"])
     kind = _EVENTS[name]

@@ -88,6 +88,13 @@ class ToolChange:
 
 
 @dataclass(frozen=True)
+class ProgressChange:
+    """A call that is being made has come on."""
+
+    part: ToolPart
+
+
+@dataclass(frozen=True)
 class ApprovalsChange:
     """The approvals that the run waits for, all of them."""
 
@@ -104,7 +111,15 @@ class StartedOver:
     """The answer is sent again from its start; readers drop what they have of it."""
 
 
-Change = TextChange | TextOpened | ToolChange | ApprovalsChange | StatusChange | StartedOver
+Change = (
+    TextChange
+    | TextOpened
+    | ToolChange
+    | ProgressChange
+    | ApprovalsChange
+    | StatusChange
+    | StartedOver
+)
 
 
 @dataclass(slots=True)
@@ -230,7 +245,7 @@ class AnswerView:
         for part in self.parts:
             if isinstance(part, ToolPart) and part.call.id == event.id:
                 part.call = event
-                return [ToolChange(part, new=False)]
+                return [ProgressChange(part) if event.progress else ToolChange(part, new=False)]
         changes = self.close_text()
         new = ToolPart(event)
         self.parts.append(new)

@@ -17,6 +17,7 @@ from app.rendering.answer import (
     AnswerView,
     ApprovalsChange,
     Change,
+    ProgressChange,
     StartedOver,
     StatusChange,
     TextChange,
@@ -130,6 +131,8 @@ def _event(run_id: str, change: Change, html: AnswerHtml) -> str:
             return sse("part", html.tool(part.call))
         case ToolChange(part=part):
             return sse("swap", partial(f"#c-{part.call.id}", "outerHTML", html.tool(part.call)))
+        case ProgressChange(part=part):
+            return sse("swap", partial(f"#t-{part.call.id}", "outerHTML", html.took(part.call)))
         case ApprovalsChange(approvals=approvals):
             return sse("waiting", html.approvals(approvals))
         case StartedOver():

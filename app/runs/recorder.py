@@ -124,7 +124,8 @@ class Recorder:
             log.exception("the end of run %s could not be stored", self.run_id)
             ending = _NOT_STORED
         last: list[Event] = [
-            replace(call, status="failed", error=_NO_RESULT) for call in self._started.values()
+            replace(call, status="failed", error=_NO_RESULT, progress=None)
+            for call in self._started.values()
         ]
         if ending.error is not None:
             error = ending.error

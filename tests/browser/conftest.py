@@ -142,7 +142,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             MODEL_ATTEMPTS="1",
             MCP_SERVERS=json.dumps({"hostile": {"url": f"http://127.0.0.1:{hostile_port}/mcp"}}),
             MCP_ALLOW_PRIVATE="hostile",
-            APPROVALS="hostile__show=never hostile__write=never",
+            APPROVALS="hostile__show=never hostile__write=never hostile__tell=never",
         ):
             site.model = url
             yield site

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gevent
 import pytest
+import requests
 from flask import Flask, jsonify
 
 from tests.tool_services.support.services import Service
@@ -54,6 +56,28 @@ def test_a_report_has_each_home_with_its_metrics_in_the_order_of_the_ids(
             "lastUpdated": "2024-01-15T10:30:00Z",
         },
     }
+
+
+def test_a_report_says_how_far_it_is(analytics: Service) -> None:
+    arguments = {"listingIds": ["L001"]}
+    params = {"name": "generatePerformanceReport", "arguments": arguments}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call"}
+    answer = requests.post(
+        f"{analytics.url}/mcp",
+        json=message | {"params": params | {"_meta": {"progressToken": 1}}},
+        headers={
+            "Authorization": f"Bearer {analytics.token()}",
+            "Accept": "application/json, text/event-stream",
+        },
+        timeout=30,
+    )
+    lines = [line for line in answer.text.splitlines() if line]
+    told = [json.loads(line.removeprefix("data: ")).get("params") for line in lines]
+    assert [one and (one["progress"], one["total"], one["message"]) for one in told] == [
+        (0, 2, "Reading the homes"),
+        (1, 2, "Counting views and inquiries"),
+        None,
+    ]
 
 
 def test_an_unknown_listing_is_named(analytics: Service) -> None:
