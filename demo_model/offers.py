@@ -1,48 +1,38 @@
-"""The tools on offer, each with its phrases; a tool without any gets some from its schema."""
+"""The phrases completed by the tools on offer: what their schemas say, and phrases for the rest."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cached_property
 
 from demo_model.phrasebook import Phrasebook, Phrases
 from demo_model.protocol import Function
 
+FROM_SCHEMA = ("enum", "format", "maximum", "minimum", "type")
 _PART = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
-class Offers:
-    """What may be asked for: every tool that is on offer or has phrases."""
+def with_offers(book: Phrasebook, functions: Iterable[Function]) -> Phrasebook:
+    """Return the book with the tools on offer, which are those with an `offer`."""
+    tools = book["tool"]
+    offered = {f.name: _offered(f, tools.get(f.name) or _derived(f)) for f in functions}
+    return Phrasebook({**book, "tool": {**offered, **tools, **offered}})
 
-    def __init__(self, book: Phrasebook, functions: Iterable[Function]) -> None:
-        self.functions = {function.name: function for function in functions}
-        derived = {n: _derived(f) for n, f in self.functions.items() if n not in book["tool"]}
-        self.book, self.tools = book, {**book["tool"], **derived}
 
-    @cached_property
-    def values(self) -> frozenset[str]:
-        """The words of the values that arguments on offer may have."""
-        arguments = (a for tool in self.functions for a in self.arguments(tool).values())
-        values = " ".join(str(value) for each in arguments for value in each.get("enum", ()))
-        return frozenset(re.findall(r"[a-z]+", values.lower()))
+def _offered(function: Function, tool: Phrases) -> Phrases:
+    """Return the tool with all that is known of each argument, in the order of the phrases."""
+    said, schema = tool.get("argument", {}), function.parameters
+    known = schema.get("properties") or {name: {} for name in said}
+    arguments = {name: _argument(name, known[name]) for name in [*said, *known] if name in known}
+    for name, argument in arguments.items():
+        argument |= {"required": name in schema.get("required", ()), **said.get(name, {})}
+    first = re.split(r"(?<=\.)\s", function.description)[0]
+    return {"examples": [first] if first else [], **tool, "argument": arguments, "offer": True}
 
-    def arguments(self, tool: str) -> dict[str, Phrases]:
-        """Return what the schema and the phrases say of each argument, in reading order.
 
-        `required` is true for those that a call can't do without.
-        """
-        said: dict[str, Phrases] = self.tools.get(tool, {}).get("argument", {})
-        schema = self.functions[tool].parameters if tool in self.functions else {}
-        known, required = schema.get("properties"), schema.get("required", ())
-        if not known:
-            return said
-        names = [*(name for name in said if name in known), *(n for n in known if n not in said)]
-        return {n: {**known[n], **said.get(n, {}), "required": n in required} for n in names}
-
-    def named(self, tool: str) -> dict[str, str]:
-        """Return the arguments that are proper names, with the part of the name that each takes."""
-        return {name: a["name"] for name, a in self.arguments(tool).items() if "name" in a}
+def _argument(name: str, schema: Phrases) -> Phrases:
+    what = schema.get("title") or schema.get("description") or name
+    return {"what": what, **{key: schema[key] for key in FROM_SCHEMA if key in schema}}
 
 
 def _derived(function: Function) -> Phrases:

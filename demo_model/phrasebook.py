@@ -10,35 +10,25 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, cached_property, reduce
 from pathlib import Path
 from typing import Any
+
+from demo_model.sentences import filled
 
 Phrases = dict[str, Any]
 Library = dict[str, "Phrasebook"]
 """The books by language; `en` is always there."""
 
 LANGUAGES = ("en", "es", "de", "fr")
-SENTENCES = frozenset(["sentences", "say", "told", "task", "before", "missing", "tell", "examples"])
-NO_PATTERNS = frozenset(
-    ["spell", "ends", "language", "units", "by", "pick", "id", "name", "list", "find", "rewrite"]
+SENTENCES = frozenset(
+    ["sentences", "say", "told", "task", "before", "missing", "tell", "examples", "what"]
 )
-SLOTS = {
-    "n": r"(?P<n>\d{1,3}(?:\.\d{1,2})?|[a-z]{2,10})",
-    "amount": (
-        r"(?P<sign>(?:US)?\$\s*)?(?P<amount>(?<![\d,])\d[\d,]{0,14}(?:\.\d{1,6})?)"
-        r"\s*(?P<unit>k|thousand|grand|mm?|mi[lo]|millions?|millones|tausend|millionen)?"
-        r"(?P<usd>\s*(?:\$|dollars?|usd|dólares))?(?![\w,.]*\d)"
-    ),
-    "words": (
-        r"(?:an? |the |some |una? |el |la |eine[mnr]? )?"
-        r"(?P<words>[^\W\d_][\w'-]*(?: [\w'-]+){0,5})"
-    ),
-    "name": r"(?P<name>[^\W\d_][\w'-]*)",
-    "text": r"(?P<text>\S.*)",
-}
-_OWN = Path(__file__).with_name("phrases.toml")
+NO_PATTERNS = frozenset(
+    ["spell", "ends", "language", "units", "slots", "rewrite", "by", "pick", "id", "name"]
+) | frozenset(["list", "find", "format", "type"])
+_OWN: Phrases = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
 # A letter behind a backslash is a part of the pattern, and what goes on in a group is half a word.
 _WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}(?!\w|\(\?:\w|\\w)")
 
@@ -50,9 +40,22 @@ class PhrasesError(Exception):
 class Phrasebook(Phrases):
     """All tables in one language."""
 
-    def say(self, name: str) -> str:
+    def say(self, name: str, **values: Any) -> str:
         """Return one of the sentences that every domain needs."""
-        return str(self["sentences"][name])
+        return self.fill(self["sentences"][name], values)
+
+    def fill(self, phrase: str, values: Mapping[str, Any]) -> str:
+        """Return the phrase with its values; empty if one is missing that isn't optional."""
+        return filled(phrase, values, self["sentences"]["and"])
+
+    def arguments(self, tool: str) -> dict[str, Phrases]:
+        """Return the arguments of a tool, in reading order."""
+        arguments: dict[str, Phrases] = self["tool"].get(tool, {}).get("argument", {})
+        return arguments
+
+    def named(self, tool: str) -> dict[str, str]:
+        """Return the arguments that are proper names, with the part of the name that each takes."""
+        return {name: a["name"] for name, a in self.arguments(tool).items() if "name" in a}
 
     def finds(self, name: str, text: str) -> re.Match[str] | None:
         """Search for one of the patterns that every domain needs."""
@@ -77,7 +80,7 @@ class Phrasebook(Phrases):
 
 def load_library(folder: Path) -> Library:
     """Read the phrases of this model and of every service in the folder. Raises PhrasesError."""
-    texts = [_read(file) for file in (_OWN, *sorted(folder.glob("*/phrases.toml")))]
+    texts = [_OWN, *map(_read, sorted(folder.glob("*/phrases.toml")))]
     plain = [{k: v for k, v in text.items() if k not in LANGUAGES} for text in texts]
     library = {"en": Phrasebook(reduce(_merged, plain))}
     for language in LANGUAGES:
@@ -107,7 +110,7 @@ def _score(text: str, language: str, library: Library) -> int:
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """Compile a pattern that stands between word boundaries, in any case, with its slots."""
-    filled = re.sub(r"\{([a-z]+)\}", lambda slot: SLOTS[slot[1]], pattern)
+    filled = re.sub(r"\{([a-z]+)\}", lambda slot: _OWN["slots"][slot[1]], pattern)
     return re.compile(rf"(?:(?<!\w)|(?=\W))(?:{filled})(?:(?!\w)|(?<!\w))", re.I)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from demo_model.conversation import Exchange, exchanges, own_address
-from demo_model.offers import Offers
-from demo_model.phrasebook import Library, book_for, compiled
-from demo_model.protocol import Function, Message, ToolCall, Turn
-from demo_model.reading import Context, Reading, Wish
-from demo_model.telling import filled, tell
+from demo_model.offers import with_offers
+from demo_model.phrasebook import Library, Phrasebook, book_for, compiled
+from demo_model.protocol import Function, Message, Turn
+from demo_model.reading import Reading, Wish
+from demo_model.telling import tell
 
 MOST_EXAMPLES = 6
 
@@ -18,68 +17,49 @@ MOST_EXAMPLES = 6
 def next_turn(messages: Sequence[Message], offered: Sequence[Function], library: Library) -> Turn:
     """Return what to say and call now, from the conversation and the tools on offer alone."""
     conversation = exchanges(messages)
-    book = book_for([each.question for each in conversation], library)
-    offers = Offers(book, offered)
+    book = with_offers(book_for([each.question for each in conversation], library), offered)
     if not conversation:
-        return Turn(_with_examples(book.say("greeting"), offers))
+        return Turn(_say("greeting", book))
     *earlier, current = conversation
-    reading = Reading(current.question, Context(offers, earlier, current, own_address(messages)))
-    if talk := _talk(reading.text, offers, ("declined", "about_me")):
-        return Turn(talk)
+    reading = Reading(current.question, book, earlier, current, own_address(messages))
+    if said := _talk("declined", reading.text, book) or _talk("about_me", reading.text, book):
+        return Turn(said)
     if wishes := reading.wishes():
-        return _turn(wishes, reading.text, current, offers)
-    talk = _talk(reading.text, offers, ("talk",))
-    return Turn(talk or _with_examples(book.say("unclear"), offers))
+        return _turn(wishes, reading.text, current, book)
+    return Turn(_talk("talk", reading.text, book) or _say("unclear", book))
 
 
-def _turn(wishes: Sequence[Wish], text: str, current: Exchange, offers: Offers) -> Turn:
+def _turn(wishes: Sequence[Wish], text: str, current: Exchange, book: Phrasebook) -> Turn:
     """Return the calls that are left to make, or the answer. A call that failed isn't repeated."""
-    book, made = offers.book, [outcome.call for outcome in current.outcomes]
-    wanted: list[ToolCall] = []
-    for call in (call for wish in wishes for call in wish.calls):
-        if call not in [*made, *wanted]:
-            wanted.append(call)
-    if calls := tuple(call for call in wanted if call.name in offers.functions):
-        return Turn(_before(calls[0], bool(made), offers), calls)
-    missing = dict.fromkeys(call.name for call in wanted)
-    parts = [tell(outcome, offers, text) for outcome in current.outcomes]
-    parts += [_unavailable(tool, offers) for tool in missing] + [wish.said for wish in wishes]
-    return Turn("\n\n".join(filter(None, parts)) or book.say("done"))
+    made, tools = [outcome.call for outcome in current.outcomes], book["tool"]
+    wanted = [call for wish in wishes for call in wish.calls if call not in made]
+    wanted = [call for at, call in enumerate(wanted) if call not in wanted[:at]]
+    if calls := tuple(call for call in wanted if "offer" in tools[call.name]):
+        before = tools[calls[0].name].get("before", "")
+        # An answer that is under way needs no other word, except one that names values.
+        goes_on = made and "{" not in before
+        return Turn("" if goes_on else book.fill(before, calls[0].arguments), calls)
+    said = [tell(outcome, book, text) for outcome in current.outcomes]
+    for tool in dict.fromkeys(call.name for call in wanted):
+        task = tools[tool].get("task", book.say("task"))
+        said.append(book.say("unavailable", task=task, tool=tool))
+    said += [wish.said for wish in wishes]
+    return Turn("\n\n".join(filter(None, said)) or book.say("done"))
 
 
-def _before(call: ToolCall, under_way: bool, offers: Offers) -> str:
-    """A word before the calls; none when the answer is under way, except if it names values."""
-    before = str(offers.tools[call.name].get("before", ""))
-    return "" if under_way and "{" not in before else filled(before, call.arguments, offers.book)
-
-
-def _unavailable(tool: str, offers: Offers) -> str:
-    task = offers.tools[tool].get("task", offers.book.say("task"))
-    return offers.book.say("unavailable").format(task=task, tool=tool)
-
-
-def _talk(text: str, offers: Offers, kinds: Sequence[str]) -> str:
-    """Small talk on a topic, or what can't be done; some of it says what can be asked."""
-    for kind in kinds:
-        for topic, words in offers.book[kind].items():
-            if compiled(words).search(text):
-                said = offers.book.say("declined" if kind == "declined" else topic)
-                said = said.format(topic=topic)
-                ends = kind != "declined" and topic not in ("greeting", "identity", "abilities")
-                return said if ends else _with_examples(said, offers)
+def _talk(kind: str, text: str, book: Phrasebook) -> str:
+    """Return what to say on the first topic of a kind that the text has; empty if it has none."""
+    for topic, words in book[kind].items():
+        if compiled(words).search(text):
+            return _say(kind if kind in book["sentences"] else topic, book, topic)
     return ""
 
 
-def _with_examples(said: str, offers: Offers) -> str:
-    """Return the sentence, and what can be asked of the tools on offer."""
-    examples = [
-        each for name in offers.functions or offers.tools for each in _examples(name, offers)
-    ]
-    lines = "\n".join(f"- {example}" for example in examples[:MOST_EXAMPLES])
-    return "\n\n".join([said, offers.book.say("examples"), lines]) if lines else said
-
-
-def _examples(name: str, offers: Offers) -> list[str]:
-    function = offers.functions.get(name)
-    first = re.split(r"(?<=\.)\s", function.description)[0] if function else ""
-    return list(offers.tools[name].get("examples", [first] if first else []))
+def _say(sentence: str, book: Phrasebook, topic: str = "") -> str:
+    """Return the sentence; some of them say what can be asked of the tools on offer."""
+    tools = book["tool"].values()
+    on_offer = [tool for tool in tools if "offer" in tool] or tools
+    examples = [f"- {each}" for tool in on_offer for each in tool.get("examples", ())]
+    lines = "\n".join(examples[:MOST_EXAMPLES])
+    told = book.say("examples", lines=lines) if lines else None
+    return book.say(sentence, topic=topic, examples=told)

@@ -73,12 +73,6 @@ class Tool(BaseModel):
     function: Function
 
 
-class StreamOptions(BaseModel):
-    """What a streamed answer carries besides its text."""
-
-    include_usage: bool | None = False
-
-
 class ChatRequest(BaseModel):
     """The body of `POST /v1/chat/completions`, as far as this model heeds it."""
 
@@ -86,7 +80,7 @@ class ChatRequest(BaseModel):
     tools: list[Tool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     stream: bool | None = False
-    stream_options: StreamOptions | None = None
+    stream_options: dict[str, bool | None] | None = None
     max_tokens: Annotated[int | None, Field(ge=1)] = None
     max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
     n: Literal[1] | None = None
@@ -163,7 +157,7 @@ def completion(chat: ChatRequest, turn: Turn) -> dict[str, Any]:
 def chunks(chat: ChatRequest, turn: Turn) -> Iterator[dict[str, Any]]:
     """Yield the answer in pieces of a token each, then why it ends, and the usage if asked for."""
     head = _head("chat.completion.chunk")
-    with_usage = bool(chat.stream_options and chat.stream_options.include_usage)
+    with_usage = (chat.stream_options or {}).get("include_usage")
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
     deltas += [{"content": word} for word in turn.words]
     deltas += [{"tool_calls": [{"index": i, **c.to_json()}]} for i, c in enumerate(turn.calls)]

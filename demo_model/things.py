@@ -6,10 +6,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import Any
 
 from demo_model.conversation import EMAIL, Exchange
 from demo_model.phrasebook import Phrasebook, Phrases, compiled
+from demo_model.sentences import is_number
 
 DEEPEST = 4
 Row = dict[str, Any]
@@ -88,11 +89,6 @@ def pick(rank: Phrases, seen: Seen) -> list[str]:
     sizes = sizes or {name: value for name, value in values.items() if isinstance(value, str)}
     best = (min if rank["pick"] == "min" else max)(sizes.values(), default=None)
     return [name for name, value in sizes.items() if value == best]
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    """Tell numbers from the rest, to which true and false belong."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _objects(value: Any, depth: int = 0) -> Iterator[Row]:
