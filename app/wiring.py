@@ -34,6 +34,7 @@ from app.web import (
     approvals,
     auth,
     brand,
+    conversation_changes,
     conversations,
     csp_reports,
     email_addresses,
@@ -120,7 +121,8 @@ def wire(config: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
-        *(conversations, questions, runs, run_events, approvals, tools, tool_output),
+        *(conversations, conversation_changes, questions, runs, run_events),
+        *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),

@@ -8,7 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_user, require_user, stream_pass
-from app.conversations import load_conversation
+from app.conversations.ownership import load_conversation
 from app.db.models import Run, db
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
