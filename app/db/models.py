@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     case,
     exists,
+    false,
     or_,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -143,15 +144,33 @@ class SecurityEvent(db.Model):  # type: ignore[name-defined, misc]
     detail: Mapped[str] = mapped_column(String(200))
 
 
+SHELVES = ("list", "archive", "trash", "temporary")
+"""Where a conversation is."""
+
+
 class Conversation(db.Model):  # type: ignore[name-defined, misc]
-    """A user's conversation. `updated_at` is when its last message was stored."""
+    """A user's conversation. `updated_at` is when its last message was stored.
+
+    `shelf` is one of SHELVES. `delete_at` is when it is to be deleted for good, which those in the
+    trash and temporary ones have. `titled_by` says where the title is from: the first question, the
+    model or the person.
+    """
 
     __tablename__ = "conversations"
-    __table_args__ = (Index("ix_conversations_user_updated", "user_id", "updated_at"),)
+    __table_args__ = (
+        Index("ix_conversations_user_updated", "user_id", "updated_at"),
+        Index("ix_conversations_shelf", "user_id", "shelf", "pinned", "updated_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(80))
+    titled_by: Mapped[str] = mapped_column(
+        String(10), default="question", server_default="question"
+    )
+    shelf: Mapped[str] = mapped_column(String(10), default="list", server_default="list")
+    pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
+    delete_at: Mapped[datetime | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.agent.events import Outcome
 from app.agent.usage import Usage
+from app.conversations.ownership import IS_THERE
 from app.db.clock import epoch
 from app.db.models import Run, db, new_id, utc_now
 from app.errors import HomestreamError
@@ -72,7 +73,7 @@ _SAVE_ANSWER = (
 )
 _TOUCH_CONVERSATION = (
     update(_CONVERSATIONS)
-    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
+    .where(_CONVERSATIONS.c.id == bindparam("conversation"), IS_THERE)
     .values(updated_at=bindparam("now"))
 )
 _ADD_CONVERSATION = insert(_CONVERSATIONS)
@@ -99,10 +100,14 @@ def add_conversation(user_id: str, title: str) -> str:
 
 def add_run(
     run: Run, position: int, worker: str, seconds: float, question: str | None = None
-) -> None:
+) -> bool:
     """Add the run, leased to a worker for so many seconds, and at `position` the message for its
-    answer; before that the `question`, if it is not stored yet."""
+    answer; before that the `question`, if it is not stored yet. False, and nothing is added, if the
+    conversation was deleted meanwhile."""
     at = utc_now()
+    touched = {"conversation": run.conversation_id, "now": at}
+    if not db.session.execute(_TOUCH_CONVERSATION, touched).rowcount:  # type: ignore[attr-defined]
+        return False
 
     def message(id: str, position: int, role: str, content: str) -> dict[str, Any]:
         return {
@@ -119,10 +124,10 @@ def add_run(
     if question is not None:
         messages.insert(0, message(new_id(), position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
-    db.session.execute(_TOUCH_CONVERSATION, {"conversation": run.conversation_id, "now": at})
     names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt")
     row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "seconds": seconds})
+    return True
 
 
 def lock_attempt(run_id: str, attempt: int, seq: int, usage: Usage | None) -> bool:

@@ -10,7 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from app.agent.events import Event, to_json
 from app.auth.sessions import current_reader, current_user, require_user
-from app.conversations import load_history, load_run, summarize_history
+from app.conversations.history import load_history, summarize_history
+from app.conversations.ownership import load_run
 from app.db.models import Message, Run, db
 from app.errors import InputError, Unavailable
 from app.lifecycle import services

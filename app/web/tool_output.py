@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.agent.events import DisplayPart, display_parts_from_json
 from app.auth.sessions import current_user, require_user
-from app.conversations import load_tool_call
+from app.conversations.ownership import load_tool_call
 from app.errors import NotFound
 from app.lifecycle import services
 

@@ -78,8 +78,8 @@ def figures(listing_id: str) -> dict[str, Any]:
         "saves": 45,
         "inquiries": 12,
         "daysOnMarket": 15,
-        "clickThroughRate": 0.034,
-        "conversionRate": round(0.09 + number / 1000, 3),
+        "clickThroughPercent": 3.4,
+        "conversionPercent": 9 + number / 10,
         "lastUpdated": "2024-01-15T10:30:00Z",
     }
 
@@ -109,7 +109,11 @@ def performance_report(arguments: dict[str, Any]) -> Any:
             "totalViews": 2140,
             "totalInquiries": 20,
             "averageDaysOnMarket": 19.5,
-            "topPerformer": {"listingId": "L001", "conversionRate": 0.096, "address": "123 Oak St"},
+            "topPerformer": {
+                "listingId": "L001",
+                "conversionPercent": 9.6,
+                "address": "123 Oak St",
+            },
             "recommendations": ["Lower the price of L004", "Add photographs"],
         },
         "listings": [{**home, "metrics": figures(home["listingId"])} for home in homes],

@@ -23,7 +23,7 @@ from tool_services.listings.tools.find_listings import FoundListings
 
 SEARCH = "Find me 3-bedroom homes in Portland under $900,000"
 COUNTS = st.integers(0, 10_000_000)
-RATES = st.integers(0, 1000).map(lambda thousandths: thousandths / 1000)
+PERCENTS = st.integers(0, 1000).map(lambda tenths: tenths / 10)
 
 
 def ask(question: str, **answers: Any) -> str:
@@ -219,8 +219,7 @@ def numbers(text: str) -> set[str]:
 
 
 def spellings(value: float) -> set[str]:
-    exact, in_percent = f"{value:,.2f}", f"{value * 100:,.2f}"
-    return {f"{value:,.0f}", exact.rstrip("0").rstrip("."), in_percent.rstrip("0").rstrip(".")}
+    return {f"{value:,.0f}", f"{value:,.2f}".rstrip("0").rstrip(".")}
 
 
 def figures_in(result: object) -> set[str]:
@@ -236,7 +235,7 @@ HOMES = st.fixed_dictionaries(
 METRICS = st.fixed_dictionaries(
     {
         **dict.fromkeys(("pageViews", "saves", "inquiries", "daysOnMarket"), COUNTS),
-        **dict.fromkeys(("clickThroughRate", "conversionRate"), RATES),
+        **dict.fromkeys(("clickThroughPercent", "conversionPercent"), PERCENTS),
     }
 ).map(lambda figures: {"metrics": [{"listingId": "L001", **figures}]})
 MARKETS = st.fixed_dictionaries(

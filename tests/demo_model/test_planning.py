@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -45,6 +46,7 @@ def send(recipient: str, *ids: str) -> Call:
         ("three bedrooms in WA", [find(state="WA", minBedrooms=3)]),
         ("homes with three bedroms and 2 bathroms", [find(minBedrooms=3, minBathrooms=2)]),
         ("what homes do you have?", [find()]),
+        ("do you have a home with a pool?", [find(query="pool")]),
         ("pending homes in Oregon", [find(state="OR", status="Pending")]),
         ("at least 4 bedrooms below 1.2m", [find(minBedrooms=4, maxPrice=1200000)]),
         ("houses for sale in Seattle", [find(city="Seattle", status="Active")]),
@@ -228,6 +230,11 @@ def test_what_needs_no_tool_is_answered_plainly(question: str, words: str) -> No
     talk = Talk()
     assert words in talk.ask(question)
     assert talk.calls == []
+
+
+@pytest.mark.parametrize("question", ["hello", "what will the mortgage rate be?", "asdf"])
+def test_what_can_be_asked_is_told_without_naming_a_home(question: str) -> None:
+    assert re.search(r"[LT]-?\d", Talk().ask(question)) is None
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,15 @@ def test_everything_starts_ends_at_ctrl_c_and_keeps_its_secrets(
     assert secrets(tmp_path) == before
 
 
-def test_one_process_serves_each_tool_service_at_its_own_port(
+def secrets(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (folder / "instance").glob("*key*")}
+
+
+def test_one_process_serves_all_tool_services_and_a_model_on_this_machine_answers(
     start: Start, settings: Settings, tmp_path: Path
 ) -> None:
+    """Two settings in one start: each service has its own port, and nothing stands in for the
+    model."""
     settings["TOOL_SERVICES_IN_ONE_PROCESS"] = "true"
     settings["TOOL_SERVICES_FOLDER"] = "domain"
     settings["PLACES_PORT"] = str(free_port())
@@ -123,21 +129,6 @@ def test_one_process_serves_each_tool_service_at_its_own_port(
         folder = tmp_path / "domain" / name
         folder.mkdir(parents=True)
         (folder / "service.py").write_text(SERVICE)
-    text = read_until_ready(start())
-    assert "tools" in {line.partition("|")[0].strip() for line in text.splitlines()}
-    for name in ("notes", "places"):
-        url = f"http://127.0.0.1:{settings[f'{name.upper()}_PORT']}"
-        about = requests.get(f"{url}/info", timeout=60).json()
-        assert (about["name"], about["audience"]) == (name, url)
-
-
-def secrets(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (folder / "instance").glob("*key*")}
-
-
-def test_a_model_on_this_machine_answers_in_the_demo_models_place(
-    start: Start, settings: Settings
-) -> None:
     with LocalServer(calls=True) as server:
         settings |= {"FIND_LOCAL_MODEL": "true", "LOCAL_MODEL_PORTS": str(server.port)}
         child = start()
@@ -146,8 +137,12 @@ def test_a_model_on_this_machine_answers_in_the_demo_models_place(
         which = child.stdout.readline()
         page = requests.get(f"http://127.0.0.1:{settings['WEB_PORT']}/auth/login", timeout=60)
     assert page.ok
-    assert "demo-model" not in text
     assert which.startswith(f"calls answers, which the server at port {server.port} serves at")
+    assert {line.partition("|")[0].strip() for line in text.splitlines()[:-1]} == {"web", "tools"}
+    for name in ("notes", "places"):
+        url = f"http://127.0.0.1:{settings[f'{name.upper()}_PORT']}"
+        about = requests.get(f"{url}/info", timeout=60).json()
+        assert (about["name"], about["audience"]) == (name, url)
 
 
 def test_nothing_starts_when_a_port_is_taken(

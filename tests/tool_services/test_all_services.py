@@ -103,10 +103,13 @@ def test_a_service_may_call_those_that_it_names_and_that_are_there(add: Add) -> 
 
 
 def test_the_prompt_in_the_folder_is_told_to_models(add: Add) -> None:
-    folder = add("tickets")
-    (folder / "prompt.md").write_text("A ticket is closed when its author says so.\n")
-    instructions = all_services.service("tickets").instructions
-    assert instructions == "For a test.\n\nA ticket is closed when its author says so."
+    (add("tickets") / "prompt.md").write_text("A ticket is closed when its author says so.\n")
+    add("plain")
+    told = {each.name: each.instructions for each in all_services.services()}
+    assert told == {
+        "tickets": "A ticket is closed when its author says so.",
+        "plain": "For a test.",
+    }
 
 
 @pytest.mark.parametrize(

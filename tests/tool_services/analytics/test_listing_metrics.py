@@ -36,8 +36,8 @@ def test_metrics_come_in_the_order_of_the_ids(analytics: Service) -> None:
         "saves": 45,
         "inquiries": 12,
         "daysOnMarket": 15,
-        "clickThroughRate": 0.034,
-        "conversionRate": 0.096,
+        "clickThroughPercent": 3.4,
+        "conversionPercent": 9.6,
         "lastUpdated": "2024-01-15T10:30:00Z",
     }
     [schema, *_] = [t["outputSchema"] for t in analytics.request("GET", "/tools").body["tools"]]
@@ -53,8 +53,10 @@ def test_the_samples_add_up_to_what_their_file_says(analytics: Service) -> None:
         assert found["saves"] == int(row["Saves"])
         assert found["inquiries"] == int(row["Inquiries"])
         assert found["daysOnMarket"] == int(row["DaysOnMarket"])
-        assert found["clickThroughRate"] == round(int(row["Views"]) / int(row["Impressions"]), 3)
-        assert found["conversionRate"] == round(int(row["Inquiries"]) / int(row["Visitors"]), 3)
+        clicks = 100 * int(row["Views"]) / int(row["Impressions"])
+        assert found["clickThroughPercent"] == round(clicks, 1)
+        conversion = 100 * int(row["Inquiries"]) / int(row["Visitors"])
+        assert found["conversionPercent"] == round(conversion, 1)
         assert found["lastUpdated"] == row["LastUpdated"]
 
 
@@ -68,7 +70,7 @@ def test_each_new_interaction_counts(analytics: Service) -> None:
     [after] = metrics(analytics, "L001")
     for name in ("pageViews", "saves", "inquiries"):
         assert after[name] == before[name] + 1
-    assert after["conversionRate"] == round(13 / 126, 3)
+    assert after["conversionPercent"] == round(100 * 13 / 126, 1)
     assert after["daysOnMarket"] == 20
     assert after["lastUpdated"] == "2024-01-20T12:00:00Z"
 
@@ -85,8 +87,8 @@ def test_a_listing_that_nobody_has_seen_has_zeros(analytics: Service) -> None:
             "saves": 0,
             "inquiries": 0,
             "daysOnMarket": 0,
-            "clickThroughRate": 0,
-            "conversionRate": 0,
+            "clickThroughPercent": 0,
+            "conversionPercent": 0,
             "lastUpdated": None,
         }
     ]

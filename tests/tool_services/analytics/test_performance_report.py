@@ -29,7 +29,7 @@ def test_a_report_sums_up_its_listings(analytics: Service) -> None:
     assert summary["averageDaysOnMarket"] == (15 + 45 + 6) / 3
     assert summary["topPerformer"] == {
         "listingId": "L009",
-        "conversionRate": 0.126,
+        "conversionPercent": 12.6,
         "address": "369 Ash Boulevard, Seattle, WA 98103",
     }
 
@@ -51,8 +51,8 @@ def test_a_report_has_each_home_with_its_metrics_in_the_order_of_the_ids(
             "saves": 45,
             "inquiries": 12,
             "daysOnMarket": 15,
-            "clickThroughRate": 0.034,
-            "conversionRate": 0.096,
+            "clickThroughPercent": 3.4,
+            "conversionPercent": 9.6,
             "lastUpdated": "2024-01-15T10:30:00Z",
         },
     }
@@ -121,7 +121,7 @@ def performance(listing_id: str, status: str = "Active", **metrics: Any) -> Perf
         "state": "OR",
     }
     home |= {"zipCode": "97701", "price": 1, "bedrooms": 1, "bathrooms": 1, "status": status}
-    usual = {"days_on_market": 10, "click_through_rate": 0.03, "conversion_rate": 0.1}
+    usual = {"days_on_market": 10, "click_through_percent": 3, "conversion_percent": 10}
     return Performance(
         Home.model_validate(home), NO_METRICS.model_copy(update={**usual, **metrics})
     )
@@ -131,9 +131,9 @@ def performance(listing_id: str, status: str = "Active", **metrics: Any) -> Perf
     ("metrics", "advice"),
     [
         ({"days_on_market": 31}, "asking price"),
-        ({"click_through_rate": 0.02}, "photos"),
-        ({"conversion_rate": 0.07}, "viewings"),
-        ({"conversion_rate": 0.11}, "inquiries"),
+        ({"click_through_percent": 2}, "photos"),
+        ({"conversion_percent": 7}, "viewings"),
+        ({"conversion_percent": 11}, "inquiries"),
     ],
 )
 def test_a_metric_out_of_its_range_is_advised_on(metrics: dict[str, Any], advice: str) -> None:

@@ -35,8 +35,8 @@ class ShownReport(PerformanceReport):
 def generate_performance_report(
     listing_ids: ListingIds, caller: Caller, progress: Progress
 ) -> ShownReport:
-    """A report on how listings do: totals, top performer, recommendations, and each listing's
-    address, price, rooms, status and metrics."""
+    """A report on how listings do: totals, top performer, recommendations, and each one's home and
+    metrics."""
     listing_ids = normalize_ids(listing_ids)
     # Homes first: no database connection is held while waiting for the network.
     progress.report(0, 2, "Reading the homes")

@@ -25,9 +25,7 @@ from tool_services.listings.report_limits import ReportLimits
 from tool_services.listings.scopes import SEND_SCOPE
 from tool_services.listings.settings import ListingsSettings
 
-Recipient = Annotated[
-    EmailAddress, Field(title="To", description="E-mail address of the recipient")
-]
+Recipient = Annotated[EmailAddress, Field(title="To", description="E-mail address")]
 
 
 class ReportOutcome(ToolResult):
@@ -80,8 +78,8 @@ def _kept(recipient: str) -> str:
 def send_listing_report(
     listing_ids: ListingIds, recipient_email: Recipient, caller: Caller
 ) -> ReportOutcome:
-    """Sends a report about the listings to one e-mail address. Only when the user has asked for it
-    and named the recipient."""
+    """Sends a report about listings to one e-mail address. Only when the user has asked for it and
+    named the recipient."""
     settings: ListingsSettings = running().settings
     server = settings.mail_server
     if server and not caller.email_verified:
@@ -120,8 +118,8 @@ def without_mail_server(sending: Tool) -> Tool:
         sending,
         title="Put a listing report in the outbox",
         description=(
-            "Writes a report about the listings to one e-mail address and puts it in the user's"
-            " outbox. It is not sent: no mail server is set up. Only when the user has asked for it"
-            " and named the recipient."
+            "Puts a report about listings for one e-mail address in the user's outbox. It is not"
+            " sent: no mail server is set up. Only when the user has asked for it and named the"
+            " recipient."
         ),
     )
