@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tool_services.framework.display import DisplayPart, card
+from tool_services.framework.progress import Progress
 from tool_services.framework.running import running
 from tool_services.framework.schemas import EmailAddress, Timestamp, ToolResult
 from tool_services.framework.timestamps import iso_utc
@@ -76,7 +77,7 @@ def _kept(recipient: str) -> str:
     scope=SEND_SCOPE,
 )
 def send_listing_report(
-    listing_ids: ListingIds, recipient_email: Recipient, caller: Caller
+    listing_ids: ListingIds, recipient_email: Recipient, caller: Caller, progress: Progress
 ) -> ReportOutcome:
     """Sends a report about listings to one e-mail address. Only when the user has asked for it and
     named the recipient."""
@@ -89,6 +90,7 @@ def send_listing_report(
     limits = ReportLimits(settings.reports_per_sender, settings.reports_per_recipient)
     stored = store_once(report, limits)
     if server and stored.Delivery != "kept":
+        progress.report(1, 2, "Handing the report to the mail server")
         stored = deliver(stored.Id, server)
     return ReportOutcome.of(stored)
 
