@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import gevent
@@ -14,7 +14,7 @@ from flask import Flask, Response, request
 from gevent.event import Event
 
 from tests.app.agent.test_loop import results
-from tests.app.tools.test_mcp_client import sdk_server, server, unasked
+from tests.app.tools.test_mcp_client import unasked
 from tests.support.product import Message, Person, Product
 from tests.support.scripted_model import ScriptedModel, text, tool_call
 from tests.support.tool_services import ToolService
@@ -33,13 +33,18 @@ class Telling(ToolService):
 
     def __init__(self) -> None:
         super().__init__(act=lambda _arguments: self._stream())
-        self.tells: list[Json] = []
-        self.meta: list[Json] = []
+        self.may_end = Event()
+        self.reset()
+
+    def reset(self) -> None:
+        self.may_end.set()
+        self.tells: Iterable[Json] = ()
+        self.meta: Json = {}
         self.may_end = Event()
 
     def _stream(self) -> Response:
         message = request.get_json()
-        self.meta.append(message["params"]["_meta"])
+        self.meta = message["params"]["_meta"]
         return Response(self._events(message), mimetype="text/event-stream")
 
     def _events(self, message: Json) -> Iterator[str]:
@@ -61,17 +66,28 @@ def event(**message: Any) -> str:
     return f"data: {json.dumps({'jsonrpc': '2.0'} | message)}\n\n"
 
 
-@pytest.fixture
-def telling() -> Iterator[Telling]:
+@pytest.fixture(scope="module")
+def shared_telling() -> Iterator[Telling]:
     with Telling() as service:
         yield service
 
 
-def ask(start: Start, model: ScriptedModel, telling: Telling, **settings: Any) -> Person:
-    servers = {"weather": {"url": f"{telling.url}/mcp", "token": TOKEN}}
-    usual: Json = {"mcp_servers": servers, **unasked("weather__act")}
+@pytest.fixture
+def telling(shared_telling: Telling) -> Telling:
+    shared_telling.reset()
+    return shared_telling
+
+
+@pytest.fixture(scope="module")
+def product_settings(shared_telling: Telling) -> Json:
+    servers = {"weather": {"url": f"{shared_telling.url}/mcp", "token": TOKEN}}
+    return {"mcp_servers": servers, **unasked("weather__act")}
+
+
+def ask(alice: Person, model: ScriptedModel) -> Iterator[Message]:
+    """Alice's question, for which the tool is called."""
     model.script(tool_call("weather__act", {"place": "Bend"}), text("Done."))
-    return start(**usual | settings).sign_up("Alice")
+    return iter(alice.ask("x"))
 
 
 def until_told(messages: Iterator[Message]) -> Json:
@@ -79,21 +95,20 @@ def until_told(messages: Iterator[Message]) -> Json:
     return next(one.json for one in messages if one.event == "tool" and "progress" in one.json)
 
 
+@pytest.mark.shares_product
 def test_progress_is_shown_while_the_call_is_made_and_gone_with_its_end(
-    start: Start, model: ScriptedModel, telling: Telling
+    alice: Person, model: ScriptedModel, telling: Telling
 ) -> None:
     telling.tells = [
         {"progress": 1, "total": 10, "message": "Beginning"},
         {"progress": 3, "total": 10, "message": "Reading <b>sales"},
     ]
-    alice = ask(start, model, telling)
-    stream = alice.ask("x")
-    messages = iter(stream)
+    messages = ask(alice, model)
     run_id = next(messages).json["runId"]
     told = until_told(messages)
     assert (told["status"], told["arguments"]) == ("started", {"place": "Bend"})
     assert told["progress"] == {"done": 3, "total": 10, "message": "Reading <b>sales"}
-    assert telling.meta[0]["io.modelcontextprotocol/logLevel"] == "warning"
+    assert telling.meta["io.modelcontextprotocol/logLevel"] == "warning"
 
     shown = alice.get(f"/runs/{run_id}").text
     assert '<progress value="3" max="10"' in shown
@@ -116,12 +131,12 @@ def _until(stream: Any, name: str) -> list[Message]:
     return messages
 
 
+@pytest.mark.shares_product
 def test_a_page_patches_the_line_alone_and_a_held_open_one_adds_to_it(
-    start: Start, model: ScriptedModel, telling: Telling
+    alice: Person, model: ScriptedModel, telling: Telling
 ) -> None:
     telling.tells = [{"progress": 2, "message": "Reading sales"}]
-    alice = ask(start, model, telling)
-    messages = iter(alice.ask("x"))
+    messages = ask(alice, model)
     begun = next(messages).json
     held = alice.get(f"/conversations/{begun['conversationId']}/live", stream=True)
     fragments = iter(alice.watch(begun["runId"]))
@@ -147,13 +162,13 @@ NO_PROGRESS: list[Json] = [
 ]
 
 
+@pytest.mark.shares_product
 def test_what_is_no_progress_of_the_call_is_ignored_and_words_are_cut(
-    start: Start, model: ScriptedModel, telling: Telling
+    alice: Person, model: ScriptedModel, telling: Telling
 ) -> None:
     good = {"progress": 0.5, "total": "many", "message": f"a\nb\u202e{TOKEN} " + "c" * 100_000}
     telling.tells = [good, *NO_PROGRESS]
-    alice = ask(start, model, telling)
-    messages = iter(alice.ask("x"))
+    messages = ask(alice, model)
     told = until_told(messages)["progress"]
     assert (told["done"], told["total"]) == (0.5, None)
     assert told["message"].startswith("a b *** c")
@@ -162,12 +177,12 @@ def test_what_is_no_progress_of_the_call_is_ignored_and_words_are_cut(
     assert list(messages)[-1].json["status"] == "completed"
 
 
+@pytest.mark.shares_product
 def test_a_call_that_is_stopped_leaves_no_progress(
-    start: Start, model: ScriptedModel, telling: Telling
+    alice: Person, model: ScriptedModel, telling: Telling
 ) -> None:
     telling.tells = [{"progress": 1}]
-    alice = ask(start, model, telling)
-    messages = iter(alice.ask("x"))
+    messages = ask(alice, model)
     run_id = next(messages).json["runId"]
     until_told(messages)
     assert alice.api("POST", f"/runs/{run_id}/stop").ok
@@ -176,34 +191,33 @@ def test_a_call_that_is_stopped_leaves_no_progress(
 
 
 def test_endless_progress_gives_a_call_no_more_time_and_a_run_few_events(
-    start: Start, model: ScriptedModel, telling: Telling
+    start: Start, model: ScriptedModel, telling: Telling, product_settings: Json
 ) -> None:
-    def endless(message: Json) -> Iterator[str]:
-        token = message["params"]["_meta"]["progressToken"]
+    def endless() -> Iterator[Json]:
         for number in range(10_000):
-            params = {"progressToken": token, "progress": number}
-            yield event(method="notifications/progress", params=params)
+            yield {"progress": number}
             gevent.sleep(0.01)
 
-    telling._events = endless  # type: ignore[method-assign]
-    alice = ask(start, model, telling, tool_timeout=1.5)
-    messages = alice.ask("x").until("done")
+    telling.tells = endless()
+    messages = list(ask(start(tool_timeout=1.5, **product_settings).sign_up("Alice"), model))
     assert results(model)[0]["error"] == "weather took over 1.5 seconds."
     told = [one for one in messages if one.event == "tool" and "progress" in one.json]
     assert 1 <= len(told) <= 3
 
 
+@pytest.mark.shares_product
 def test_too_many_messages_end_the_call(
-    start: Start, model: ScriptedModel, telling: Telling
+    alice: Person, model: ScriptedModel, telling: Telling
 ) -> None:
     telling.tells = [{"progress": number} for number in range(10_001)]
-    ask(start, model, telling, tool_timeout=60).ask("x").until("done")
+    list(ask(alice, model))
     error = results(model)[0]["error"]
     assert error == "weather sends more than 10000 messages beside its answer."
 
 
+@pytest.mark.shares_product
 def test_a_servers_log_lines_are_in_the_log_one_line_each_and_not_many(
-    start: Start, model: ScriptedModel, telling: Telling, caplog: pytest.LogCaptureFixture
+    alice: Person, model: ScriptedModel, telling: Telling, caplog: pytest.LogCaptureFixture
 ) -> None:
     telling.tells = [
         {"level": "warning", "data": f"a\nERROR app forged {TOKEN}", "logger": "rain\n1"},
@@ -212,7 +226,7 @@ def test_a_servers_log_lines_are_in_the_log_one_line_each_and_not_many(
     ]
     telling.may_end.set()
     caplog.set_level(logging.INFO, "app")
-    ask(start, model, telling).ask("x").until("done")
+    list(ask(alice, model))
     lines = [one for one in caplog.records if one.message.startswith("weather says: ")]
     assert len(lines) == 20
     assert lines[0].message == "weather says: rain 1: a ERROR app forged ***"
@@ -237,20 +251,3 @@ def test_a_service_of_ours_tells_and_logs_through_the_framework(
     assert list(messages)[-1].json["status"] == "completed"
     assert results(model) == [{"count": 2}]
     assert "notes says: countNotes: It begins. notes tool=forged" in caplog.messages
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("era", ["modern", "handshake"])
-def test_a_server_built_with_the_official_sdk_tells_its_progress(
-    start: Start, model: ScriptedModel, era: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.INFO, "app")
-    with sdk_server(era) as url:
-        alice = start(mcp_servers=server(url), **unasked("weather__survey")).sign_up("Alice")
-        model.script(tool_call("weather__survey", {}), text("Done."))
-        messages = alice.ask("x").until("done")
-    told = [one.json["progress"] for one in messages if "progress" in one.data]
-    assert told[0]["total"] == 20
-    assert told[0]["message"].startswith("Looking at ")
-    assert results(model) == ["seen"]
-    assert "It is cloudy." in caplog.text
