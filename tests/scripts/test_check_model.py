@@ -11,8 +11,8 @@ import pytest
 
 from app.llm.endpoint import Endpoint
 from app.llm.model_client import ModelClient
-from scripts import ROOT
-from scripts.check_model import Finding, check_model
+from scripts import ROOT, StartError
+from scripts.check_model import Finding, check_model, run
 from tests.app.llm.test_broken_endpoints import RawServer
 from tests.support.scripted_model import (
     RecordedRequest,
@@ -46,7 +46,7 @@ def works(request: RecordedRequest) -> Reply:
 
 
 def checked(base_url: str) -> list[Finding]:
-    client = ModelClient(Endpoint(base_url), ["m"], first_token_timeout=0.5)
+    client = ModelClient(Endpoint(base_url), ["m"], first_token_timeout=3)
     return list(check_model(client))
 
 
@@ -119,23 +119,44 @@ def test_nonsense_and_nobody_are_found_too() -> None:
     assert [finding.works for finding in checked(server.base_url)] == [False]
 
 
-def run(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
-    command = [sys.executable, "-m", "scripts.check_model"]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without a model, and a folder without `.env`."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
 
 
-def test_the_command_says_all_of_it_and_ends_with_its_verdict(
-    model: ScriptedModel, tmp_path: Path
-) -> None:
+def test_the_command_says_all_of_it_and_ends_well(model: ScriptedModel, tmp_path: Path) -> None:
     model.script(reply(works))
-    good = run(tmp_path, OPENAI_BASE_URL=model.base_url, MODEL="m")
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "scripts.check_model"]
+    good = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=env | {"OPENAI_BASE_URL": model.base_url, "MODEL": "m"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (good.returncode, good.stderr) == (0, "")
     assert [line[:5] for line in good.stdout.splitlines()[1:]] == ["ok   "] * 5
+
+
+def test_the_command_fails_and_says_what_is_wrong(
+    model: ScriptedModel, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.setenv("OPENAI_BASE_URL", model.base_url)
+    settings.setenv("MODEL", "m")
     model.script(text(*WORDS))
-    bad = run(tmp_path, OPENAI_BASE_URL=model.base_url, MODEL="m")
-    assert bad.returncode == 1
-    assert "WRONG Tool call: The model called no tool" in bad.stdout
-    none = run(tmp_path)
-    assert (none.returncode, none.stdout) == (1, "")
-    assert "OPENAI_BASE_URL" in none.stderr
+    assert run() == 1
+    assert "WRONG Tool call: The model called no tool" in capsys.readouterr().out
+
+
+def test_without_a_model_nothing_is_asked(
+    settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StartError, match="OPENAI_BASE_URL"):
+        run()
+    assert capsys.readouterr().out == ""
