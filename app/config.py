@@ -146,6 +146,7 @@ class Settings(BaseSettings):
     database_connections: Count = 10
     redis_url: RedisUrl = ""
     web_workers: Count = 1
+    one_process: bool = False
     lease_seconds: Annotated[Seconds, Field(ge=1)] = 6
 
     # The model
@@ -226,6 +227,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"WEB_WORKERS is {self.web_workers}, but workers share a Redis; set REDIS_URL too"
             )
+        if self.web_workers > 1 and self.one_process:
+            raise ValueError(f"ONE_PROCESS and WEB_WORKERS={self.web_workers}: unset one of them")
         if self.longest_flush_interval < self.flush_interval:
             raise ValueError("LONGEST_FLUSH_INTERVAL is less than FLUSH_INTERVAL; change one")
         return self

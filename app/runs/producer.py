@@ -166,6 +166,9 @@ class Producer:
                 attempt.recorder.resume(attempt.past)
             if attempt.ending is not None:
                 return attempt.ending
+            if attempt.past is not None:
+                # A worker takes runs over as soon as it starts.
+                self._registry.wait_until_asked()
             return Ending("cut_off" if self._run_agent(attempt) else "completed")
         except ApprovalPending:
             return Suspended()

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from sqlalchemy import Float, Table, bindparam, case, exists, insert, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.agent.events import Outcome
 from app.agent.usage import Usage
@@ -179,7 +179,7 @@ def _upsert_step(finished: bool, live: bool) -> Any:
 @cache
 def _build_upsert(dialect: str, finished: bool, live: bool) -> Any:
     """A finished step stays as it is, since an older text may be stored after it."""
-    insert_into: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    insert_into = import_module(f"sqlalchemy.dialects.{dialect}").insert
     of_attempt = select(
         _RUNS.c.id,
         bindparam("step", type_=_STEPS.c.number.type),

@@ -46,6 +46,7 @@ class ToolRegistry:
     servers: dict[str, ToolServer] = field(default_factory=dict)
     ours_have_listed: Event = field(default_factory=Event)
     """Set once every service of ours has listed its tools."""
+    _have_been_asked: Event = field(default_factory=Event)
 
     @classmethod
     def create(
@@ -80,8 +81,13 @@ class ToolRegistry:
     def refresh(self) -> None:
         """Ask all servers once, at the same time."""
         gevent.joinall([gevent.spawn(self._ask, name) for name in self.servers])
+        self._have_been_asked.set()
         if all(server.has_listed for server in self if server.ours):
             self.ours_have_listed.set()
+
+    def wait_until_asked(self) -> None:
+        """Wait until the servers have been asked once: before that, none seems to have a tool."""
+        self._have_been_asked.wait(self.timeout)
 
     def close(self) -> None:
         """End the processes that check what servers sent."""

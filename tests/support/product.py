@@ -162,7 +162,7 @@ class Product:
             **{f"{name}_url": served.url for name, served in self.tool_services.items()},
         }
 
-    def start_web(self) -> Flask:
+    def start_web(self, *, tools_listed: bool = True) -> Flask:
         app = create_app(self.settings)
         self._apps.append(app)
         # As strong as they are, the real ones would take most of the tests' time.
@@ -171,7 +171,8 @@ class Product:
         self.services: Services = app.extensions["services"]
         # The services fetch the keys of whoever asks for their tools.
         self.web.begin(app)
-        self.services.registry.refresh()
+        if tools_listed:
+            self.services.registry.refresh()
         self.services.start()
         return app
 
@@ -183,13 +184,14 @@ class Product:
                 client.flushdb()
         self.restart_web()
 
-    def restart_web(self) -> None:
-        """End this process of the app, if it still runs, and start another in its place."""
+    def restart_web(self, *, tools_listed: bool = True) -> None:
+        """End this process of the app, if it still runs, and start another in its place. It has
+        its tools at once, or asks the services for them as a real one does."""
         self.services.stop()
         self.web.stop()
         self._close_connections()
         self.web.reopen()
-        self.app = self.start_web()
+        self.app = self.start_web(tools_listed=tools_listed)
 
     def stop(self) -> None:
         self.services.stop()
