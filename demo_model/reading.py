@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
@@ -56,8 +56,7 @@ class Reading:
     @cached_property
     def seen(self) -> dict[str, Seen]:
         """What the conversation told about things of each kind."""
-        things = self.book["thing"].items()
-        return {name: look_at(self.earlier, thing) for name, thing in things}
+        return {name: look_at(self.earlier, thing) for name, thing in self.book["thing"].items()}
 
     @cached_property
     def past_calls(self) -> list[ToolCall]:
@@ -103,26 +102,30 @@ class Reading:
         found = sorted(
             (min(places), name)
             for name, tool in tools.items()
-            if (places := [m.start() for p in tool.get(strength, ()) if (m := self._find(p))])
+            if (places := self._places(tool.get(strength, ())))
         )
         over = {less for _, name in found for less in tools[name].get("over", ())}
         return [self._wish(name, self._base(name)) for _, name in found if name not in over]
 
-    def _find(self, pattern: str) -> Any:
-        return compiled(pattern).search(self.text)
+    def _places(self, patterns: Iterable[str]) -> list[int]:
+        """Where the text has the patterns."""
+        found = (compiled(pattern).search(self.text) for pattern in patterns)
+        return [match.start() for match in found if match]
 
     def _pointed(self) -> list[Wish]:
         """What was asked last, about other things; or the things themselves."""
         for name, thing in self.book["thing"].items():
-            said = ids_in(self.text, thing)
-            ids = pointed_at(self.text, self.book, thing, self.seen[name])
+            seen, said = self.seen[name], ids_in(self.text, thing)
+            ids = pointed_at(self.text, self.book, thing, seen)
+            if not ids and self.book.finds("pronoun", self.text):
+                ids = seen.focus or ids
             points = ids or (ids is not None and self.earlier)
             if said or (points and not self._limits(thing)):
                 return [self._again_or_show(name, said or ids or [])]
         return []
 
     def _followed(self) -> list[Wish]:
-        """An earlier tool again, with other arguments; or what "them" stands for."""
+        """An earlier tool again, with other arguments."""
         for call in filter(self._repeats, self.past_calls):
             changed, *_ = self._said(call.name, bare=False)
             if changed:
@@ -130,10 +133,7 @@ class Reading:
                 # The text says enough for a question of its own.
                 whole = changed.keys() & named and changed.keys() - named and not self._refining
                 return [self._wish(call.name, {} if whole else call.arguments)]
-        if not self.book.finds("pronoun", self.text):
-            return []
-        seen = self.seen.items()
-        return [self._again_or_show(name, each.focus) for name, each in seen if each.focus]
+        return []
 
     def _limited(self) -> list[Wish]:
         """A search, by a text that says nothing but what to search for."""
@@ -179,10 +179,6 @@ class Reading:
         order = {name for name, argument in arguments if argument.get("order")}
         return any(said.keys() - order for said in self._said(thing["find"]))
 
-    def _is_searched(self, thing: Phrases) -> bool:
-        """Whether a search has to find the things that the text is about."""
-        return thing["find"] in self.book["tool"] and self._limits(thing)
-
     def _wish(self, tool: str, base: Arguments) -> Wish:
         """The calls of a tool, or of the search for the things that it is about."""
         search = self._search_for(tool)
@@ -210,7 +206,7 @@ class Reading:
         """The search for the things that the tool is about, if the text describes them."""
         for argument in self.book.arguments(tool).values():
             thing = self.book["thing"].get(argument.get("thing"))
-            if thing and self._is_searched(thing) and not ids_in(self.text, thing):
+            if thing and self._limits(thing) and not ids_in(self.text, thing):
                 return self._wish(thing["find"], self._base(thing["find"]))
         return None
 
@@ -246,7 +242,7 @@ class Reading:
         seen = self.seen.values()
         rows = [each.known[name] for each in seen for name in each.listed]
         for shift in argument.get("shift", ()):
-            if self._find(shift["words"]):
+            if self._places([shift["words"]]):
                 sizes = [size for row in rows if is_number(size := row.get(shift["by"]))]
                 value = value or (max if shift["pick"] == "max" else min)(sizes, default=None)
                 if is_number(value):
@@ -259,13 +255,14 @@ class Reading:
         seen, current = self.seen[name], self.current
         if said := ids_in(self.text, thing):
             return said
-        if bare and self._is_searched(thing):
+        limits = self._limits(thing)
+        if bare and limits:
             found = list(rows_in([outcome.result for outcome in current.outcomes], thing))
             seen = look_at([*self.earlier, current], thing)
             pointed = pointed_at(self.text, self.book, thing, seen)
             return found if pointed is None else [name for name in pointed if name in found]
         pointed = pointed_at(self.text, self.book, thing, seen)
-        if pointed is not None and not self._limits(thing):
+        if pointed is not None and not limits:
             return pointed
         short = len(self.text.split()) <= 4 or argument.get("last")
         return seen.focus if bare and (short or self.book.finds("pronoun", self.text)) else []
