@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from demo_model.protocol import FunctionCall, Message, ToolCall
+from demo_model.protocol import Message, ToolCall, read_json
 
 EMAIL = re.compile(r"[\w.+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}", re.I)
 UNREADABLE = "The tool's answer came in a form that I can't read."
@@ -53,15 +52,14 @@ def own_address(messages: Sequence[Message]) -> str:
 
 def _exchange(question: str, replies: Sequence[Message]) -> Exchange:
     contents = {reply.tool_call_id: reply.text for reply in replies if reply.role == "tool"}
-    calls = [made for reply in replies for made in reply.tool_calls or ()]
-    outcomes = tuple(_outcome(made.function, contents[made.id]) for made in calls)
+    calls = [call for reply in replies for call in reply.tool_calls or ()]
+    outcomes = tuple(_outcome(call, contents[call.id]) for call in calls)
     said = " ".join(reply.text for reply in replies if reply.role == "assistant")
     return Exchange(question, outcomes, said)
 
 
-def _outcome(made: FunctionCall, content: str) -> Outcome:
-    arguments, result = _json(made.arguments), _json(content)
-    call = ToolCall(made.name, arguments if isinstance(arguments, dict) else {})
+def _outcome(call: ToolCall, content: str) -> Outcome:
+    result = read_json(content)
     if isinstance(result, dict) and result.keys() <= {"untrusted_data", "note", "from"}:
         result = result.get("untrusted_data", result)
     error = result.get("error") if isinstance(result, dict) else None
@@ -70,10 +68,3 @@ def _outcome(made: FunctionCall, content: str) -> Outcome:
     if result is None:
         error = UNREADABLE
     return Outcome(call, error=" ".join(str(error).split())) if error else Outcome(call, result)
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None

@@ -28,7 +28,7 @@ def read_names(text: str, book: Phrasebook, after: str = "") -> list[Name]:
     """Return the names that stand behind certain words, or that are known, in their order."""
     if not (kind := book["names"]):
         return []
-    leads = "|".join(filter(None, (kind["after"], after)))
+    leads = "|".join(filter(None, (kind.get("after"), after))) or "(?!)"
     # "The river" is no name, "the Dalles" is.
     behind = re.finditer(rf"\b(?:{leads})\s+(?:the\s+(?-i:(?=[A-Z])))?", text, re.I)
     known = re.finditer(rf"\b(?=(?:{'|'.join(book.names) or '(?!)'})\b)", text, re.I)
@@ -36,7 +36,7 @@ def read_names(text: str, book: Phrasebook, after: str = "") -> list[Name]:
         starts = [place.end() for place in places]
         if found := [n for at in starts for n in _names(text[at : at + LONGEST], book)]:
             return list(dict.fromkeys(found))
-    qualifiers = kind["qualifiers"]
+    qualifiers = kind.get("qualifiers", {})
     codes = [code for code in re.findall(r"\b[A-Z]{2}\b", text) if code in qualifiers]
     said = [c for c, name in qualifiers.items() if re.search(rf"\b{name}\b", text, re.I)]
     return [Name(qualifier=code) for code in dict.fromkeys(codes or said)]
@@ -68,7 +68,7 @@ def _in_name(word: str, book: Phrasebook) -> bool:
 
 def _name(words: list[str], behind: str, book: Phrasebook) -> Name:
     """Return the name with the qualifier that is behind its comma, or else at its own end."""
-    qualifiers = book["names"]["qualifiers"]
+    qualifiers = book["names"].get("qualifiers", {})
     codes = {said.lower(): code for code, name in qualifiers.items() for said in (code, name)}
     after = re.findall(r"[^\W\d_]+", behind.lower())
     qualifier = next((codes[q] for n in (3, 2, 1) if (q := " ".join(after[:n])) in codes), "")

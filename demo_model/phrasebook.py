@@ -22,12 +22,10 @@ Library = dict[str, "Phrasebook"]
 """The books by language; `en` is always there."""
 
 LANGUAGES = ("en", "es", "de", "fr")
-SENTENCES = frozenset(
-    ["sentences", "say", "told", "task", "before", "missing", "tell", "examples", "what"]
-)
-NO_PATTERNS = frozenset(
-    ["spell", "ends", "language", "units", "slots", "rewrite", "by", "pick", "id", "name"]
-) | frozenset(["list", "find", "format", "type"])
+# Keys of what is said, and of what is neither said nor a pattern.
+SENTENCES = {"sentences", "say", "told", "task", "before", "missing", "tell", "examples", "what"}
+NO_PATTERNS = SENTENCES | {"spell", "ends", "language", "units", "slots", "rewrite", "by", "pick"}
+NO_PATTERNS |= {"id", "name", "list", "find", "format", "type"}
 _OWN: Phrases = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
 # A letter behind a backslash is a part of the pattern, and what goes on in a group is half a word.
 _WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}(?!\w|\(\?:\w|\\w)")
@@ -110,8 +108,8 @@ def _score(text: str, language: str, library: Library) -> int:
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
     """Compile a pattern that stands between word boundaries, in any case, with its slots."""
-    filled = re.sub(r"\{([a-z]+)\}", lambda slot: _OWN["slots"][slot[1]], pattern)
-    return re.compile(rf"(?:(?<!\w)|(?=\W))(?:{filled})(?:(?!\w)|(?<!\w))", re.I)
+    whole = re.sub(r"\{([a-z]+)\}", lambda slot: _OWN["slots"][slot[1]], pattern)
+    return re.compile(rf"(?:(?<!\w)|(?=\W))(?:{whole})(?:(?!\w)|(?<!\w))", re.I)
 
 
 def _read(file: Path) -> Phrases:
@@ -150,7 +148,7 @@ def _patterns(phrases: Any) -> Iterator[str]:
     if isinstance(phrases, str):
         yield phrases
     elif isinstance(phrases, dict):
-        inner = [v for k, v in phrases.items() if k not in SENTENCES | NO_PATTERNS]
+        inner = [v for k, v in phrases.items() if k not in NO_PATTERNS]
         yield from _patterns(inner)
     elif isinstance(phrases, list):
         for phrase in phrases:

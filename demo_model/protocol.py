@@ -7,10 +7,12 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import from_json
 
 MODEL = "demo"
 
@@ -22,18 +24,34 @@ def _joined(content: Any) -> Any:
     return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
 
 
-class FunctionCall(BaseModel):
-    """A function's name and its arguments as JSON text."""
+def read_json(text: str) -> Any:
+    """Return what the text says; None if that can't be read."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
 
-    name: str
-    arguments: str = "{}"
+
+def _arguments(written: Any) -> Any:
+    """Read arguments in JSON; what another model wrote may be anything."""
+    arguments = read_json(written) if isinstance(written, str) else written
+    return arguments if isinstance(arguments, dict) else {}
 
 
-class RequestedCall(BaseModel):
-    """A tool call that an earlier assistant message made."""
+@dataclass(frozen=True, config={"validate_by_name": True})
+class ToolCall:
+    """A tool call, made or to make. Two are the same if they ask the same."""
 
-    id: str
-    function: FunctionCall
+    name: str = Field(validation_alias=AliasPath("function", "name"))
+    arguments: Annotated[dict[str, Any], BeforeValidator(_arguments)] = Field(
+        default={}, validation_alias=AliasPath("function", "arguments")
+    )
+    id: str = field(default_factory=lambda: f"call_{secrets.token_hex(12)}", compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the call as a message holds it."""
+        function = {"name": self.name, "arguments": json.dumps(self.arguments)}
+        return {"id": self.id, "type": "function", "function": function}
 
 
 class Message(BaseModel):
@@ -41,7 +59,7 @@ class Message(BaseModel):
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: Annotated[str | None, BeforeValidator(_joined)] = None
-    tool_calls: list[RequestedCall] | None = None
+    tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
 
     @property
@@ -105,19 +123,6 @@ class ChatRequest(BaseModel):
             elif message:
                 waiting = {call.id for call in message.tool_calls or ()}
         return self
-
-
-@dataclass(frozen=True)
-class ToolCall:
-    """A tool call to make."""
-
-    name: str
-    arguments: dict[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the call as a message holds it, under a new id."""
-        function = {"name": self.name, "arguments": json.dumps(self.arguments)}
-        return {"id": f"call_{secrets.token_hex(12)}", "type": "function", "function": function}
 
 
 @dataclass(frozen=True)

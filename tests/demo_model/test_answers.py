@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from demo_model.phrasebook import load_library
 from demo_model.planning import next_turn
 from demo_model.protocol import Function, Message
 from tests.demo_model.talking import HOMES_DOMAIN, LISTINGS, TOLD, Domain, Talk
@@ -168,6 +170,34 @@ def test_a_tool_without_phrases_is_asked_for_by_its_name_and_told_by_its_rows() 
     assert talk.ask("please list the doors on the north side") == "I found **2 results**."
     assert talk.calls == [("listDoors", {"side": "north"})]
     assert "- Lists the doors." in talk.ask("help")
+
+
+LAMPS = """
+names.after = "in"
+[thing.lamp]
+id = "lampId"
+pattern = 'l-\\d+'
+list = "lamps"
+find = "findLamps"
+told = "**{lampId}** is {state}."
+[tool.findLamps]
+ask = ['lamps?']
+argument.room = {name = "name", told = "in the {}"}
+"""
+
+
+def test_few_phrases_are_enough(tmp_path: Path) -> None:
+    (tmp_path / "lamps").mkdir()
+    (tmp_path / "lamps/phrases.toml").write_text(LAMPS)
+    find = Function(name="findLamps", parameters={"properties": {"room": {"type": "string"}}})
+    lamps = [{"lampId": "L-1", "state": "on"}]
+    talk = Talk(domain=Domain(load_library(tmp_path), (find,)), answers={"findLamps": lamps})
+    assert talk.ask("which lamps are in kitchen and hall?") == "\n\n".join(
+        ["I found **1 result**."] * 2
+    )
+    assert talk.calls == [("findLamps", {"room": "Kitchen"}), ("findLamps", {"room": "Hall"})]
+    assert talk.ask("l-1?") == "**L-1** is on."
+    assert talk.ask("l-2?").startswith("There is nothing")
 
 
 @pytest.mark.parametrize(

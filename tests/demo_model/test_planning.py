@@ -158,6 +158,14 @@ def test_a_follow_up_leans_on_the_homes_that_were_found(
             [find(city="Portland")],
         ),
         (["tell me about L002", "and L004?"], [details("L004")]),
+        (
+            ["tell me about the cheapest one", "homes in Portland or Seattle"],
+            [
+                find(city="Portland", sort="cheapest"),
+                find(city="Seattle", sort="cheapest"),
+                details("L008"),
+            ],
+        ),
     ],
 )
 def test_a_follow_up_leans_on_the_questions_before_it(
