@@ -174,7 +174,7 @@ def _says_little(key: str, value: Any) -> bool:
     A title is for people; what it has to say to a model is in the name and the description.
     """
     if key in _PLAIN_LOWEST:
-        return value == 0
+        return bool(value == 0)
     if key in _PLAIN_HIGHEST:
         return isinstance(value, int | float) and value >= _FAR
     if key == "additionalProperties":

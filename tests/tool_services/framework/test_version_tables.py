@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Column, Integer, MetaData, Table, column, inspect, select, text
+from sqlalchemy import Column, Integer, MetaData, String, Table, column, inspect, select, text
 from sqlalchemy import table as table_named
 
 from tests.support.notes.models import db
@@ -38,7 +38,7 @@ def run(notes: Service, statement: str, **values: str) -> None:
 
 def revision_in(notes: Service, table: str) -> str:
     with notes.app.app_context():
-        version = select(column("version_num")).select_from(table_named(table))
+        version = select(column("version_num", String)).select_from(table_named(table))
         return str(db.session.scalar(version))
 
 
