@@ -23,7 +23,7 @@ def test_no_setting_but_the_models_reaches_it(
         "NOTES_URL": "http://notes.in.use",
         "NOTES_DATABASE_URL": "postgresql://in.use/notes",
         "SMTP_URL": "smtps://mail.in.use",
-        "smtp_from": "Homes <homes@in.use>",
+        "smtp_from": "Notes <notes@in.use>",
     }
     for name, value in others.items():
         monkeypatch.setenv(name, value)

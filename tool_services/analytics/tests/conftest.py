@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.engines import Engines
-from tests.tool_services.support.homes import running_analytics, running_listings, settings_for
 from tests.tool_services.support.issuer import Issuer
+from tests.tool_services.support.own_services import running_service, settings_for
 from tests.tool_services.support.services import Service, running_issuer
 
 
@@ -27,11 +27,11 @@ def settings(issuer: Issuer, tmp_path: Path, engines: Engines | None) -> dict[st
 
 @pytest.fixture
 def listings(issuer: Issuer, settings: dict[str, Any]) -> Iterator[Service]:
-    with running_listings(issuer, settings) as service:
+    with running_service("listings", issuer, settings) as service:
         yield service
 
 
 @pytest.fixture
 def analytics(issuer: Issuer, settings: dict[str, Any], listings: Service) -> Iterator[Service]:
-    with running_analytics(issuer, settings, listings.url) as service:
+    with running_service("analytics", issuer, settings, listings_url=listings.url) as service:
         yield service

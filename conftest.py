@@ -1,4 +1,5 @@
-"""Fixtures for the tests that run in one process, patched by gevent like the real workers are.
+"""Fixtures for the tests that run in one process, patched by gevent like the real workers are:
+those in tests/ and those in the folders of tool services.
 
 The app runs in them for real with the notes service and a scripted model, each an HTTP server on
 loopback. Alice owns what a test is about; Mallory is signed in too, and an outsider.
@@ -17,8 +18,8 @@ import gc  # noqa: E402
 import os  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-# Whatever domain the checkout's own `.env` names, these tests are about the product and its homes.
-os.environ["TOOL_SERVICES_FOLDER"] = str(Path(__file__).parent.parent / "tool_services")
+# Whatever domain the checkout's own `.env` names, these tests are about the product as it comes.
+os.environ["TOOL_SERVICES_FOLDER"] = str(Path(__file__).parent / "tool_services")
 
 # Until all is imported and collected, which takes a quarter less CPU so.
 gc.disable()

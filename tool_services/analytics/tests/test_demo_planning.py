@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.demo_model.talking import Call, Talk
+from tests.demo_model.talking import Call
+
+from .homes import Talk
 
 SEARCH = "Find me 3-bedroom homes in Portland under $900,000"
 FOUND = {"city": "Portland", "minBedrooms": 3, "maxPrice": 900000}

@@ -1,8 +1,7 @@
-"""What the product is for, with its tool services: find homes, judge a market, send a report."""
+"""What the product is for, with homes: find them, and send a report about them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -10,34 +9,19 @@ import pytest
 
 from tests.support.product import Person, Product, text_of
 from tests.support.scripted_model import ScriptedModel, text, tool_call
-from tests.tool_services.support.homes import HOMES
+from tests.tool_services.support.own_services import OWN_SERVICES
 from tool_services import all_services
 
 
 @pytest.fixture
 def product(start: Callable[..., Product]) -> Product:
-    return start(HOMES, tool_exchanges={"analytics": "listings"})
+    return start({"listings": OWN_SERVICES["listings"]})
 
 
-def test_the_services_are_found_where_they_always_were(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LISTINGS_PORT", "ANALYTICS_PORT", "LISTINGS_URL", "ANALYTICS_URL"):
+def test_the_service_is_found_where_it_always_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LISTINGS_PORT", "LISTINGS_URL"):
         monkeypatch.delenv(name, raising=False)
-    assert set(all_services.folders()) >= {"listings", "analytics"}
-    urls = {"listings": "http://127.0.0.1:8001", "analytics": "http://127.0.0.1:8002"}
-    assert urls.items() <= all_services.default_urls().items()
-    assert all_services.default_exchanges()["analytics"] == "listings"
-
-
-def test_what_every_request_begins_with_stays_short(alice: Person, model: ScriptedModel) -> None:
-    """A model on a small machine reads 80 tokens a second.
-
-    Four bytes count as a token here. The tokenizers of OpenAI's models find a tenth fewer.
-    """
-    model.script(text("Hello."))
-    alice.ask("Hello").all()
-    body = model.requests[-1].body
-    fixed = json.dumps([body["messages"][0], body["tools"]], separators=(",", ":"))
-    assert len(fixed) / 4 <= 1_100
+    assert all_services.default_urls()["listings"] == "http://127.0.0.1:8001"
 
 
 def results(messages: list[Any]) -> list[Any]:
@@ -65,12 +49,6 @@ def test_an_answer_streams_in_with_its_tool_call_and_is_kept(
     path = f"/conversations/{messages[0].json['conversationId']}"
     assert "show-card" in alice.get(path).text
     assert mallory.get(path).status_code == 404
-
-
-def test_analytics_asks_listings_on_the_persons_behalf(alice: Person, model: ScriptedModel) -> None:
-    model.script(tool_call("getMarketAnalysis", {"area": "Seattle, WA"}), text("It rises."))
-    [market] = results(alice.ask("How is the market in Seattle, WA?").all())
-    assert market["area"] == "Seattle, WA"
 
 
 def test_a_report_is_in_the_outbox_once_it_is_approved(

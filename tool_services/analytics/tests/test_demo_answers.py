@@ -15,13 +15,15 @@ from hypothesis.strategies import SearchStrategy
 from demo_model.phrasebook import load_library
 from demo_model.planning import next_turn
 from demo_model.protocol import Function, Message
-from tests.demo_model.talking import HOMES_DOMAIN, LISTINGS, TOLD, Domain, Talk
+from tests.demo_model.talking import TOLD, Domain
 from tool_services.analytics.tools.generate_performance_report import ShownReport
 from tool_services.analytics.tools.get_listing_metrics import FoundMetrics
 from tool_services.analytics.tools.get_market_analysis import AnalysedMarket
 from tool_services.framework.schemas import ToolResult
 from tool_services.listings.home import Home
 from tool_services.listings.tools.find_listings import FoundListings
+
+from .homes import HOMES_DOMAIN, LISTINGS, Talk
 
 SEARCH = "Find me 3-bedroom homes in Portland under $900,000"
 COUNTS = st.integers(0, 10_000_000)

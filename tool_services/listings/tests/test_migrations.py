@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from tests.tool_services.support.homes import create_app
+from tests.tool_services.support.own_services import create_app
 from tool_services.listings.models import Listing, db
 from tool_services.listings.text_search import contains_words
 

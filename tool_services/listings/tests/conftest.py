@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import Engines
-from tests.tool_services.support.homes import running_listings, settings_for
+from tests.tool_services.support.own_services import running_service, settings_for
 from tests.tool_services.support.services import Service, running_issuer
 
 
@@ -16,5 +16,5 @@ from tests.tool_services.support.services import Service, running_issuer
 def listings(tmp_path: Path, engines: Engines | None) -> Iterator[Service]:
     with running_issuer() as issuer:
         settings = settings_for(issuer, tmp_path / "instance", engines, ("listings",))
-        with running_listings(issuer, settings) as service:
+        with running_service("listings", issuer, settings) as service:
             yield service
