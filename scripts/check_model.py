@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import gevent
+
 from app.agent.events import ToolCallUpdate
 from app.agent.messages import Message, ToolRequest, ToolSpec, Turn, parse_arguments, turn_messages
 from app.config import load_settings
@@ -50,9 +52,9 @@ class _Answer:
     pieces: int
 
 
-def check_model(client: ModelClient) -> Iterator[Finding]:
-    """Ask five questions, and yield what each shows. If the first one fails, so would the others,
-    and they are not asked."""
+def check_model(client: ModelClient, seconds: float) -> Iterator[Finding]:
+    """Ask five questions, and yield what each shows; an answer may take so many seconds. If the
+    first one fails, so would the others, and they are not asked."""
     client = replace(client, attempts=1, interval=BatchInterval(0, 0))
     checks: tuple[tuple[str, Callable[[ModelClient], Finding]], ...] = (
         ("Text", _check_text),
@@ -63,12 +65,22 @@ def check_model(client: ModelClient) -> Iterator[Finding]:
     )
     for subject, check in checks:
         try:
-            yield check(client)
+            # Small models may repeat a sentence without end.
+            with gevent.Timeout(seconds, _too_long(seconds)):
+                finding = check(client)
+            yield finding
         except ModelError as error:
             said = f" The endpoint said: {error.detail}" if error.detail else ""
             yield Finding(subject, False, f"{error.message}{said}")
             if check is _check_text:
                 return
+
+
+def _too_long(seconds: float) -> ModelError:
+    return ModelError(
+        f"The model was still writing after {seconds:g} seconds (RUN_TIMEOUT), where the app ends an"
+        " answer. Raise RUN_TIMEOUT for a slow machine; set MAX_TOKENS for a model that doesn't stop."
+    )
 
 
 def _check_text(client: ModelClient) -> Finding:
@@ -179,7 +191,7 @@ def run() -> int:
         raise StartError("No model is set: set OPENAI_BASE_URL or OPENAI_API_KEY, and MODEL.")
     print(f"Asking {settings.model} at {settings.model_base_url}:", flush=True)
     all_work = True
-    for finding in check_model(ModelClient.from_settings(settings)):
+    for finding in check_model(ModelClient.from_settings(settings), settings.run_timeout):
         print(
             f"{'ok   ' if finding.works else 'WRONG'} {finding.subject}: {finding.sentence}",
             flush=True,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -23,12 +24,13 @@ _TEMPERATURE = 0.2  # small models call tools more reliably when little is left 
 _PROGRAMS = {11434: "Ollama", 8080: "llama.cpp", 1234: "LM Studio", 8000: "vLLM"}
 _LIST_SECONDS = 1.0
 _PROBE_SECONDS = 60.0  # the first question makes many programs load the model
+_LOADING_PAUSE = 0.5
 _MOST_TRIED = 3
 _MOST_BYTES = 1_000_000
 _LONGEST_NAME = 200
 _NO_CHAT = ("embed", "rerank", "whisper", "tts")
-# What the window of a model is called in vLLM's list, and in others'.
-_WINDOW_FIELDS = ("max_model_len", "context_length", "loaded_context_length")
+# What the window of a model is called in vLLM's list, and in others'; llama.cpp has it in "meta".
+_WINDOW_FIELDS = ("max_model_len", "context_length", "loaded_context_length", "n_ctx")
 _MOST_CONTEXT = 10_000_000
 
 _PROBE_TOOL = {
@@ -87,11 +89,26 @@ def _models(session: requests.Session, port: int) -> Iterator[LocalModel]:
     """Yield the first few models that a port offers for conversations."""
     program = _PROGRAMS.get(port, f"the server at port {port}")
     base_url = f"http://{LOOPBACK}:{port}/v1"
-    answer = _ask(session, "GET", f"{base_url}/models", _LIST_SECONDS)
+    answer = _list(session, f"{base_url}/models")
     listed = answer.get("data")
     described = [one for one in listed if _is_for_chat(one)] if isinstance(listed, list) else []
     for one in described[:_MOST_TRIED]:
         yield LocalModel(program, base_url, one["id"], _window(one))
+
+
+def _list(session: requests.Session, url: str) -> dict[str, Any]:
+    """Ask for the list of models, again while the program still loads one, as llama.cpp says."""
+    deadline = time.monotonic() + _PROBE_SECONDS
+    while True:
+        answer = _ask(session, "GET", url, _LIST_SECONDS)
+        if not _is_loading(answer) or time.monotonic() > deadline:
+            return answer
+        time.sleep(_LOADING_PAUSE)
+
+
+def _is_loading(answer: dict[str, Any]) -> bool:
+    error = answer.get("error")
+    return isinstance(error, dict) and "loading" in str(error.get("message")).lower()
 
 
 def _is_for_chat(described: Any) -> bool:
@@ -105,7 +122,9 @@ def _is_for_chat(described: Any) -> bool:
 
 
 def _window(described: dict[str, Any]) -> int | None:
-    values = (described.get(name) for name in _WINDOW_FIELDS)
+    meta = described.get("meta")
+    known = described | meta if isinstance(meta, dict) else described
+    values = (known.get(name) for name in _WINDOW_FIELDS)
     sizes = (value for value in values if type(value) is int and 256 <= value <= _MOST_CONTEXT)
     return next(sizes, None)
 
@@ -157,7 +176,8 @@ def _answer(
             allow_redirects=False,
             **options,
         ) as response:
-            answer = parse_json(_read(response, seconds)) if response.ok else None
+            says = response.ok or response.status_code == HTTPStatus.SERVICE_UNAVAILABLE
+            answer = parse_json(_read(response, seconds)) if says else None
     except (requests.RequestException, HTTPError, OSError, ValueError):
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from flask import Response
@@ -34,10 +35,19 @@ def test_the_first_model_that_calls_a_tool_is_found(server: LocalServer) -> None
     }
 
 
+def test_a_model_that_is_being_loaded_is_waited_for(server: LocalServer) -> None:
+    server.loading = 2
+    assert find_local_model([server.port], own=()) is not None
+    assert server.loading == 0
+
+
+@pytest.mark.parametrize(
+    "described", [{"max_model_len": 8192}, {"meta": {"n_ctx": 8192, "n_ctx_train": 32768}}]
+)
 def test_a_window_that_is_listed_and_a_temperature_that_is_set_are_used(
-    server: LocalServer,
+    server: LocalServer, described: dict[str, Any]
 ) -> None:
-    server.described = {"max_model_len": 8192}
+    server.described = described
     found = find_local_model([server.port], own=(), temperature=0.9)
     assert found is not None
     assert found.settings()["CONTEXT_TOKENS"] == "8192"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, make_response, request
 
 from tests.support.product import Served
 
@@ -19,6 +19,7 @@ class LocalServer:
         self.described: dict[str, Any] = {}
         self.asked: list[Any] = []
         self.instead: Response | None = None
+        self.loading = 0  # how many more times it says that it is loading the model
         self.served = Served()
         self.port = self.served.port
         self._app = Flask("local")
@@ -28,6 +29,10 @@ class LocalServer:
     def _list(self) -> Response:
         if self.instead is not None:
             return self.instead
+        if self.loading:
+            self.loading -= 1
+            problem = {"message": "Loading model", "type": "unavailable_error", "code": 503}
+            return make_response(jsonify(error=problem), 503)
         return jsonify(data=[{"id": name} | self.described for name in self.models])
 
     def _answer(self) -> Response:
