@@ -12,6 +12,7 @@ import gevent
 
 from app.agent.events import ToolCallUpdate
 from app.agent.messages import Message, ToolRequest, ToolSpec, Turn, parse_arguments, turn_messages
+from app.agent.written_calls import take_written_call
 from app.config import load_settings
 from app.errors import ModelError
 from app.llm.batching import BatchInterval
@@ -78,8 +79,8 @@ def check_model(client: ModelClient, seconds: float) -> Iterator[Finding]:
 
 def _too_long(seconds: float) -> ModelError:
     return ModelError(
-        f"The model was still writing after {seconds:g} seconds (RUN_TIMEOUT), where the app ends an"
-        " answer. Raise RUN_TIMEOUT for a slow machine; set MAX_TOKENS for a model that doesn't stop."
+        f"The model hadn't finished after {seconds:g} seconds, when the app ends an answer. Raise"
+        " RUN_TIMEOUT for a slow machine; set MAX_TOKENS for a model that doesn't stop."
     )
 
 
@@ -169,7 +170,8 @@ def _ask(
     may_call: bool = True,
 ) -> _Answer:
     """Ask, and read the whole answer. Raises ModelError."""
-    stream, pieces = client.stream(messages, tools, may_call=may_call), 0
+    reply, pieces = client.stream(messages, tools, may_call=may_call), 0
+    stream = take_written_call(reply, {tool.name for tool in tools} if may_call else ())
     while True:
         try:
             next(stream)

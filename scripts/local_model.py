@@ -7,8 +7,9 @@ it is told to.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -17,10 +18,15 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
+from app.agent.written_calls import read_written_call
+from app.config import Settings
 from app.json_input import parse_json
 from scripts.ports import LOOPBACK
 
 _TEMPERATURE = 0.2  # small models call tools more reliably when little is left to chance
+SLOW: Mapping[str, float] = {"first_token_timeout": 600, "run_timeout": 900}
+"""Settings for a model on the processor of a small machine. Seen with 1.5 billion parameters on a
+busy one: 8 tokens a second read, so that the first answer began after 205 seconds."""
 _PROGRAMS = {11434: "Ollama", 8080: "llama.cpp", 1234: "LM Studio", 8000: "vLLM"}
 _LIST_SECONDS = 1.0
 _PROBE_SECONDS = 60.0  # the first question makes many programs load the model
@@ -56,6 +62,15 @@ class LocalModel:
     name: str
     context_tokens: int | None = None
     temperature: float = _TEMPERATURE
+    times: Mapping[str, float] = field(default_factory=lambda: SLOW)
+
+    def with_settings(self, settings: Settings) -> LocalModel:
+        """Return the model with what is set instead of what is usual here."""
+        chosen = {name: getattr(settings, name) for name in SLOW.keys() & settings.model_fields_set}
+        times = {**SLOW, **chosen}
+        if settings.temperature is None:
+            return replace(self, times=times)
+        return replace(self, times=times, temperature=settings.temperature)
 
     def settings(self) -> dict[str, str]:
         """Return the environment with which the web app uses the model."""
@@ -63,6 +78,7 @@ class LocalModel:
             "OPENAI_BASE_URL": self.base_url,
             "MODEL": self.name,
             "TEMPERATURE": str(self.temperature),
+            **{name.upper(): f"{seconds:g}" for name, seconds in self.times.items()},
         }
         if self.context_tokens is not None:
             settings["CONTEXT_TOKENS"] = str(self.context_tokens)
@@ -70,10 +86,12 @@ class LocalModel:
 
 
 def find_local_model(
-    ports: Sequence[int], own: Collection[int], temperature: float | None = None
+    ports: Sequence[int], own: Collection[int], tell: Callable[[str], object] = str
 ) -> LocalModel | None:
-    """Return the first model at these ports that calls a tool, to be used at this temperature or a
-    low one. Ports of our own are left out."""
+    """Return the first model at these ports that calls a tool. Ports of our own are left out.
+
+    `tell` gets a sentence for each model that is passed over.
+    """
     with requests.Session() as session:
         session.trust_env = False
         for port in ports:
@@ -81,7 +99,11 @@ def find_local_model(
                 continue
             for model in _models(session, port):
                 if _calls_tools(session, model):
-                    return model if temperature is None else replace(model, temperature=temperature)
+                    return model
+                tell(
+                    f"{model.name}, which {model.program} serves at {model.base_url}, called no"
+                    f" tool within {_PROBE_SECONDS:g} seconds when it was told to, and isn't used."
+                )
     return None
 
 
@@ -139,11 +161,18 @@ def _calls_tools(session: requests.Session, model: LocalModel) -> bool:
     }
     url = f"{model.base_url}/chat/completions"
     answer = _ask(session, "POST", url, _PROBE_SECONDS, json=body)
-    try:
-        called = answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"]
-    except (LookupError, TypeError):
-        return False
-    return bool(called == "add")
+    return "add" in _called(answer)
+
+
+def _called(answer: dict[str, Any]) -> Iterator[str]:
+    """Yield the name of the tool that an answer calls. Calls that a model writes as text count:
+    the app takes them, and Qwen2.5-Coder makes no others at llama.cpp."""
+    with suppress(LookupError, TypeError):
+        yield answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"]
+    with suppress(LookupError, TypeError, AttributeError):
+        written = read_written_call(answer["choices"][0]["message"]["content"], {"add"})
+        if written is not None:
+            yield written.name
 
 
 def _ask(

@@ -40,7 +40,7 @@ def take_written_call(
             held += next(reply).chunk
     except StopIteration as end:
         turn: Turn = end.value
-        written = None if turn.calls else _read_call(held, names)
+        written = None if turn.calls else read_written_call(held, names)
         if written is not None:
             return replace(turn, text="", calls=(written,))
         if held:
@@ -72,7 +72,7 @@ def _may_become_call(text: str) -> bool:
     return any(key.startswith(text) or text.startswith(key) for key in _FIRST_KEYS)
 
 
-def _read_call(text: str, names: Collection[str]) -> ToolRequest | None:
+def read_written_call(text: str, names: Collection[str]) -> ToolRequest | None:
     """Return the call that the text is, or None if it is anything else."""
     match = _WRITTEN.fullmatch(text.strip())
     if match is None:

@@ -59,6 +59,12 @@ def test_a_model_that_works_passes_five_checks(model: ScriptedModel) -> None:
     assert len(model.requests) == 5
 
 
+def test_a_call_that_is_written_as_text_counts_as_the_app_takes_it(model: ScriptedModel) -> None:
+    written = '```json\n{"name": "getWeather", "arguments": {"city": "Oslo"}}\n```'
+    model.script(text(*WORDS, pace=0.1), text(written), TOLD, text(*WORDS), CUT_OFF)
+    assert [finding.works for finding in checked(model.base_url)] == [True] * 5
+
+
 FAULTS: list[tuple[str, int, Reply, str]] = [
     ("whole", 0, text("one, two, three"), "in one piece"),
     ("no usage", 0, text(*WORDS, usage=False), "no usage"),
