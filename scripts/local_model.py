@@ -18,7 +18,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from app.agent.written_calls import read_written_call
+from app.agent.written_calls import read_written_calls
 from app.config import Settings
 from app.json_input import parse_json
 from scripts.ports import LOOPBACK
@@ -170,9 +170,8 @@ def _called(answer: dict[str, Any]) -> Iterator[str]:
     with suppress(LookupError, TypeError):
         yield answer["choices"][0]["message"]["tool_calls"][0]["function"]["name"]
     with suppress(LookupError, TypeError, AttributeError):
-        written = read_written_call(answer["choices"][0]["message"]["content"], {"add"})
-        if written is not None:
-            yield written.name
+        content = answer["choices"][0]["message"]["content"]
+        yield from (call.name for call in read_written_calls(content, {"add"}))
 
 
 def _ask(
