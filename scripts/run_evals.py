@@ -33,6 +33,7 @@ from tool_services.framework.env_names import all_settings
 _ABOUT_THE_MODEL = (
     *("openai_base_url", "openai_api_key", "model", "fallback_model"),
     *("temperature", "max_tokens", "context_tokens"),
+    *("first_token_timeout", "run_timeout"),  # a model on a small machine needs more
 )
 _READY = "Homestream is ready: "
 

@@ -31,6 +31,12 @@ pytestmark = pytest.mark.slow
 
 NAMES = ("web", "notes", "demo-model")
 
+SERVICE = """
+from tool_services.framework.service import Service
+
+SERVICE = Service(__name__, "For a test.", tools=())
+"""
+
 Settings = dict[str, str]
 Start = Callable[..., "subprocess.Popen[str]"]
 
