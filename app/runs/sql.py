@@ -7,7 +7,7 @@ which SQLAlchemy wants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from app.agent.usage import Usage
 from app.db.clock import epoch
 from app.db.models import Run, db, new_id, utc_now
 from app.errors import HomestreamError
+from app.grounding.figure import Figure, figures_to_json
 
 _TABLES = Run.metadata.tables
 _RUNS: Table = _TABLES["runs"]
@@ -39,6 +40,7 @@ _END = _LOCK_ATTEMPT.values(
     error_detail=bindparam("detail"),
     retryable=bindparam("can_retry"),
     finished_at=bindparam("now"),
+    figures=bindparam("new_figures"),
 )
 _WAS_DECIDED = exists().where(
     _APPROVALS.c.run_id == _RUNS.c.id,
@@ -205,6 +207,7 @@ def end(
     usage: Usage | None,
     outcome: Outcome,
     error: HomestreamError | None,
+    figures: Iterable[Figure] = (),
 ) -> bool:
     """Store how the run ended. False, and nothing is changed, where `lock_attempt` is False."""
     row = {
@@ -218,6 +221,7 @@ def end(
         "detail": error.detail if error else None,
         "can_retry": error is not None and error.retryable,
         "now": utc_now(),
+        "new_figures": figures_to_json(figures) or None,
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
 
