@@ -174,6 +174,7 @@ class Settings(BaseSettings):
     max_runs_per_worker: Count = 500
     max_runs_per_user: Count = 5
     max_message_chars: Count = 8_000
+    grounded_figures: bool = True
 
     # Streaming
     ping_interval: Seconds = 15

@@ -214,6 +214,7 @@ ROUTES = {
     "static": Route(gives=((200, "*/*"), (206, "*/*"), (304, None)), errors=(404, 416)),
     "streaming_check.events": _page("", EVENTS),
     "streaming_check.page": _page(),
+    "tool_output.find": Route(gives=((303, None),)),
     "tool_output.result": _page("", JSON),
     "tool_output.show": _page("", HTML, CSV),
     "tools.outbox": _page("", HTML, JSON),

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from app.agent.usage import Usage
+from app.grounding.figure import Figure, figures_from_json
 
 ToolStatus = Literal["started", "completed", "failed"]
 Outcome = Literal["completed", "cut_off", "failed", "stopped"]
@@ -168,12 +169,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Always the last event. `usage` is that of all the run's turns together."""
+    """Always the last event. `usage` is that of all the run's turns together; `figures` says where
+    those in the answer's text are from."""
 
     name: ClassVar[str] = "done"
     status: Outcome
     message_id: str
     usage: Usage | None = None
+    figures: tuple[Figure, ...] = ()
 
 
 Event = RunStarted | Thinking | ToolCallUpdate | ApprovalRequested | Content | Failed | Done
@@ -202,6 +205,7 @@ _LEFT_OUT = {
     "repeated": False,
     "display": (),
     "repairs": (),
+    "figures": (),
 }
 _NOT_IN_API = {"detail", "title", "labels", "preview", "refused"}
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
@@ -255,6 +259,8 @@ def from_text(text: str) -> Event:
         data["repairs"] = tuple(data["repairs"])
     if data.get("progress"):
         data["progress"] = Progress(**data["progress"])
+    if "figures" in data:
+        data["figures"] = figures_from_json(data["figures"])
     if data.get("usage"):
         data["usage"] = Usage.from_json(data["usage"])
     kind = _EVENTS[name]

@@ -199,7 +199,7 @@ _LIVE = ("queued", "running", "waiting")
 
 
 class Run(db.Model):  # type: ignore[name-defined, misc]
-    """The production of one answer.
+    """The production of one answer. `figures` is a list of grounding.figure.Figure as JSON.
 
     `status` is queued, running, waiting (for a person to decide on an approval), completed, cut_off
     (the model's reply reached its limit), failed or stopped. `seq` is the number of the last event
@@ -233,6 +233,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     error_detail: Mapped[str | None] = mapped_column(Text)
     retryable: Mapped[bool] = mapped_column(default=False)
     usage: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    figures: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     finished_at: Mapped[datetime | None]
     answer: Mapped[Message] = relationship(back_populates="run")

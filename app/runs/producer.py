@@ -117,7 +117,7 @@ class Producer:
 
     def start(self, run: Run, place: AnswerPlace, messages: Messages) -> None:
         """Produce a new run; `messages` is its first prompt."""
-        recorder = Recorder(self._app, self._log, run)
+        recorder = self._recorder(run)
         self._spawn(Attempt(recorder, place, self._prompts(place, messages)))
 
     def resume(
@@ -128,7 +128,7 @@ class Producer:
         ending: Ending | None = None,
     ) -> None:
         """Go on with a run of another attempt, or only record how it ends."""
-        recorder = Recorder(self._app, self._log, run)
+        recorder = self._recorder(run)
         self._spawn(Attempt(recorder, place, self._prompts(place), past, ending))
 
     def stop(self, run_id: str) -> None:
@@ -150,6 +150,10 @@ class Producer:
         run = self.active.get(run_id)
         if run is not None:
             run.greenlet.kill(reason, block=False)
+
+    def _recorder(self, run: Run) -> Recorder:
+        looks_up = self._settings.grounded_figures
+        return Recorder(self._app, self._log, run, looks_up_figures=looks_up)
 
     def _spawn(self, attempt: Attempt) -> None:
         run = ActiveRun(attempt.recorder, gevent.spawn(self._produce, attempt))

@@ -7,7 +7,7 @@ which SQLAlchemy wants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
 from importlib import import_module
@@ -21,6 +21,7 @@ from app.conversations.ownership import IS_THERE
 from app.db.clock import epoch
 from app.db.models import Run, db, new_id, utc_now
 from app.errors import HomestreamError
+from app.grounding.figure import Figure, figures_to_json
 
 _TABLES = Run.metadata.tables
 _RUNS: Table = _TABLES["runs"]
@@ -40,6 +41,7 @@ _END = _LOCK_ATTEMPT.values(
     error_detail=bindparam("detail"),
     retryable=bindparam("can_retry"),
     finished_at=bindparam("now"),
+    figures=bindparam("new_figures"),
 )
 _WAS_DECIDED = exists().where(
     _APPROVALS.c.run_id == _RUNS.c.id,
@@ -210,6 +212,7 @@ def end(
     usage: Usage | None,
     outcome: Outcome,
     error: HomestreamError | None,
+    figures: Iterable[Figure] = (),
 ) -> bool:
     """Store how the run ended. False, and nothing is changed, where `lock_attempt` is False."""
     row = {
@@ -223,6 +226,7 @@ def end(
         "detail": error.detail if error else None,
         "can_retry": error is not None and error.retryable,
         "now": utc_now(),
+        "new_figures": figures_to_json(figures) or None,
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
 
