@@ -37,7 +37,12 @@ def init_app(app: Flask, database_url: str, connections: int) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, connections)
     db.init_app(app)
-    Migrate(app, db, str(MIGRATIONS), render_as_batch=True)
+    Migrate(app, db, str(MIGRATIONS), render_as_batch=True, include_name=_is_model)
+
+
+def _is_model(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether a table is described by a model. The search index has tables of its own."""
+    return kind != "table" or not (name or "").startswith("search_")
 
 
 def parse_url(setting: str) -> URL:
