@@ -26,6 +26,7 @@ from app.runs.event_log import EventLog
 from app.runs.producer import Producer
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
+from app.runs.titles import TitleWriter
 from app.tools.approval_rules import ApprovalRules
 from app.tools.registry import ToolRegistry
 
@@ -50,6 +51,7 @@ class Services:
     connections: Connections
     producer: Producer
     supervisor: Supervisor
+    titles: TitleWriter | None
     runs: Runs
     registry: ToolRegistry
     issuer: TokenIssuer
@@ -89,6 +91,8 @@ class Services:
         self.producer.is_closed = True
         self._end_streams()
         self.producer.hand_over_all()
+        if self.titles is not None:
+            self.titles.stop()
         with self.supervisor.updating:
             gevent.killall(self._loops)
         self.registry.close()

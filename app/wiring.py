@@ -26,6 +26,7 @@ from app.runs.leases import Leases
 from app.runs.producer import Producer
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
+from app.runs.titles import TitleWriter
 from app.tools.registry import ToolRegistry
 from app.web import (
     account,
@@ -154,7 +155,9 @@ def _services(
     connections = Connections(settings.max_streams, settings.max_streams_per_user, shared)
     limits = (settings.max_runs, settings.max_runs_per_user)
     leases = Leases(app, settings.lease_seconds, *limits)
-    producer = Producer(app, settings, log, ModelClient.from_settings(settings), registry, leases)
+    model = ModelClient.from_settings(settings)
+    titles = TitleWriter(app, model) if settings.writes_titles else None
+    producer = Producer(app, settings, log, model, registry, leases, titles)
     supervisor = Supervisor(app, settings, connections, producer, leases)
     return Services(
         settings=settings,
@@ -162,6 +165,7 @@ def _services(
         connections=connections,
         producer=producer,
         supervisor=supervisor,
+        titles=titles,
         runs=Runs(settings, log, producer, supervisor, leases, counters),
         registry=registry,
         issuer=issuer,

@@ -119,7 +119,7 @@ ROUTES = {
     "conversation_changes.delete": Route(query="forGood", gives=((200, JSON), (204, None))),
     "conversation_changes.end": Route(gives=((303, None), (204, None))),
     "conversations.list_all": _page(
-        "shelf:list|archive|trash after deleted", HTML, JSON, errors=(404, 422)
+        "q shelf:list|archive|trash after deleted", HTML, JSON, errors=(404, 422)
     ),
     "conversations.show": _page("before:integer", HTML, JSON, errors=(422,)),
     "conversations.start_page": _page(),

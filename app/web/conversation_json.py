@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.conversations.listing import ConversationPage, ListedConversation
+from app.conversations.search import FoundPage
 
 _STATUSES = {"": None, "waiting": "waiting"}
 
@@ -25,6 +26,17 @@ def conversation_as_json(conversation: ListedConversation) -> dict[str, Any]:
         "updatedAt": iso(conversation.updated_at),
         "deleteAt": conversation.delete_at and iso(conversation.delete_at),
     }
+
+
+def found_as_json(page: FoundPage) -> list[dict[str, Any]]:
+    return [
+        conversation_as_json(each.conversation)
+        | {
+            "position": each.position,
+            "snippet": [{"text": text, "match": match} for text, match in each.snippet],
+        }
+        for each in page.found
+    ]
 
 
 def iso(time: datetime) -> str:

@@ -139,6 +139,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             folder,
             OPENAI_BASE_URL=url,
             MODEL="scripted",
+            MODEL_TITLES="false",
             PING_INTERVAL="2",
             MODEL_ATTEMPTS="1",
             MCP_SERVERS=json.dumps({"hostile": {"url": f"http://127.0.0.1:{hostile_port}/mcp"}}),

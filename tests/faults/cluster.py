@@ -124,6 +124,7 @@ class Cluster:
             "REPORTS_PER_SENDER": "1000000",
             "REPORTS_PER_RECIPIENT": "1000000",
             "MODEL": "scripted",
+            "MODEL_TITLES": "false",
             "PING_INTERVAL": "1",
             "SERVICE_CHECK_INTERVAL": "1",
             "MAX_RUNS_PER_USER": "1000",

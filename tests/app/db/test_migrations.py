@@ -52,7 +52,10 @@ def upgrade():
 
 def test_the_migrations_make_what_the_models_say(product: Product) -> None:
     with product.app.app_context(), db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection,
+            opts={"compare_type": True} | product.app.extensions["migrate"].configure_args,
+        )
         assert compare_metadata(context, db.metadata) == []
 
 
