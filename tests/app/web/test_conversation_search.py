@@ -10,7 +10,7 @@ from sqlalchemy import text, update
 
 from app.conversations.search import _ON_POSTGRES, _ON_SQLITE, PAGE_LENGTH, parse_query, search
 from app.conversations.snippets import mark, snippet
-from app.db.models import Conversation, Message, db
+from app.db.models import Conversation, Message, Run, db
 from tests.app.web.test_conversations import Strict, begin, finished, run_of
 from tests.support.product import Person
 from tests.support.scripted_model import ScriptedModel, cut_after
@@ -28,8 +28,13 @@ def have(person: Person, title: str, *messages: str, **values: object) -> str:
         for position, content in enumerate(messages, 1):
             role = "user" if position % 2 else "assistant"
             place = {"conversation_id": made.id, "position": position}
-            db.session.add(Message(role=role, content=content, **place))
+            message = Message(role=role, content=content, **place)
+            db.session.add(message)
             db.session.flush()
+            if role == "assistant":
+                run = Run(status="completed", user_id=person.id, answer_id=message.id)
+                run.conversation_id = made.id
+                db.session.add(run)
         db.session.commit()
         return made.id
 
