@@ -26,7 +26,7 @@ HIDDEN = '<span class="sr"> (not from the tools)</span></span>'
 
 def marked(source: str, result: object = None) -> str:
     figures = ground(source, know(read_results([("call_1", "find", result)]), []))
-    return with_marks(source, to_html(source), figures, direct, CallLinks({"call_1": "find"}))
+    return with_marks(source, 0, to_html(source), figures, direct, CallLinks({"call_1": "find"}))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_link_has_no_link_within_it() -> None:
 def test_places_that_are_not_those_of_the_text_mark_nothing() -> None:
     source = "a **b 3,400** c"
     across = [Figure("b", 2, 9, "none")]
-    assert with_marks(source, to_html(source), across, direct, CallLinks({})) == to_html(source)
+    assert with_marks(source, 0, to_html(source), across, direct, CallLinks({})) == to_html(source)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
