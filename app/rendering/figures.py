@@ -40,7 +40,7 @@ def with_marks(
     noted = to_html(without_suggestions("".join(_noted(source, begin, marked))), target)
     if _unmark(noted) != html:
         return html
-    return Markup(_replace(noted, marked, link))  # noqa: S704 # nosec B704
+    return Markup(_replace(noted, marked, link))  # noqa: S704
 
 
 def _noted(source: str, begin: int, figures: Sequence[Figure]) -> Iterator[str]:
