@@ -80,12 +80,12 @@ def load_library(folder: Path) -> Library:
     """Read the phrases of this model and of every service in the folder. Raises PhrasesError."""
     texts = [_OWN, *map(_read, sorted(folder.glob("*/phrases.toml")))]
     plain = [{k: v for k, v in text.items() if k not in LANGUAGES} for text in texts]
-    library = {"en": Phrasebook(reduce(_merged, plain))}
+    library: Library = {}
     for language in LANGUAGES:
-        if others := [text[language] for text in texts if language in text]:
+        others = [text[language] for text in texts if language in text]
+        if others or language == "en":
             library[language] = Phrasebook(reduce(_merged, [*plain, *others]))
-    for book in library.values():
-        _check(book)
+            _check(library[language])
     return library
 
 
