@@ -51,7 +51,7 @@ def _value(found: re.Match[str], argument: Phrases, book: Phrasebook) -> Any:
         case {"n": written}:
             value = book["numbers"].get(written.lower(), written)
             number = float(value) if str(value)[0].isdigit() else None
-            return int(number) if number and number.is_integer() else number
+            return int(number) if number is not None and number.is_integer() else number
         case {"amount": _}:
             return _amount(slots, argument, book)
         case {"words": written}:
