@@ -59,8 +59,8 @@ def _written(value: Any, form: str, joint: str) -> str:
     match form.split(" ", 1):
         case ["money"]:
             return f"${value:,.0f}"
-        case ["rate"]:
-            return f"{_plain(value * 100)} %"
+        case ["percent"]:
+            return f"{_plain(value)} %"
         case ["change"]:
             return f"{'+' if value > 0 else ''}{_plain(value)} %"
         case ["count", nouns]:

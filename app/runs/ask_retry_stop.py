@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from app.auth.rate_limits import Limit, RateLimits
 from app.config import Settings
-from app.conversations import make_title
+from app.conversations.titles import make_title
 from app.db.models import Person, Run, db, new_id
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
 from app.runs import sql
@@ -134,7 +134,10 @@ class Runs:
         return load_admission(person.id, conversation_id, key)
 
     def _start(self, place: AnswerPlace, text: str | None = None, key: str | None = None) -> Run:
-        """Store the run, and the question's `text` unless that is stored, and start to produce."""
+        """Store the run, and the question's `text` unless that is stored, and start to produce.
+
+        Raises NotFound if the conversation was deleted since it was looked at.
+        """
         run = Run(
             id=new_id(),
             user_id=place.person.id,
@@ -145,7 +148,9 @@ class Runs:
             attempt=1,
         )
         leases = self._leases
-        sql.add_run(run, place.position, leases.worker, leases.seconds, text)
+        if not sql.add_run(run, place.position, leases.worker, leases.seconds, text):
+            db.session.rollback()
+            raise NotFound("There is no such conversation.")
         messages = self._producer.load_messages(place, text)
         db.session.commit()
         self._producer.start(run, place, messages)

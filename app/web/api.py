@@ -10,9 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from app.agent.events import Event, to_json
 from app.auth.sessions import current_reader, current_user, require_user
-from app.conversations import load_history, load_run, summarize_history
+from app.conversations.history import load_history, summarize_history
+from app.conversations.ownership import load_run
 from app.db.models import Message, Run, db
 from app.errors import InputError, Unavailable
+from app.grounding.figure import figures_to_json
 from app.lifecycle import services
 from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
@@ -74,6 +76,7 @@ def chat() -> ResponseReturnValue:
         "content": answer.text,
         "toolCalls": [to_json(call) for call in answer.calls],
         "usage": getattr(last, "usage", None),
+        "figures": figures_to_json(answer.figures),
     }
     if answer.failure is not None:
         body["error"] = to_json(answer.failure)
@@ -157,6 +160,7 @@ def _message(message: Message) -> dict[str, Any]:
         "status": message.run.status if message.run else "completed",
         "runId": message.run.id if message.run else None,
         "createdAt": _iso(message.created_at),
+        "figures": (message.run and message.run.figures) or [],
     }
 
 

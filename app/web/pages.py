@@ -6,7 +6,7 @@ from flask import current_app, render_template
 
 from app.auth.sessions import current_user
 from app.auth.stream_passes import Reader
-from app.conversations import list_conversations
+from app.conversations.listing import list_conversations
 from app.db.models import Conversation
 from app.lifecycle import services
 from app.rendering.displayed_messages import MessagePage, load_message_page
@@ -22,7 +22,7 @@ def render_page(template: str, **values: object) -> str:
     person = current_user()
     common = {
         "person": person,
-        "conversations": list_conversations(person.id),
+        "recent": list_conversations(person),
         "servers": tool_servers(),
         "draft": take_draft(person.id),
     }

@@ -80,6 +80,14 @@ def test_a_passing_failure_is_tried_again_and_keeps_the_endpoints_words(
     assert problem.detail.startswith(detail)
 
 
+def test_a_model_that_is_being_loaded_is_waited_for(model: ScriptedModel, build: Build) -> None:
+    model.script(recorded("llama-cpp-503.json"))
+    _, problem = failure(build(attempts=1))
+    assert "being loaded" in problem.message
+    assert isinstance(problem, ModelUnavailable)
+    assert problem.retry_after
+
+
 @pytest.mark.parametrize(
     ("trouble", "advice"),
     [
