@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-_SLOT = re.compile(r"\{([\w.]*)(?:\|([^{}]*))?\}")
+_SLOT = re.compile(r"\{([\w.-]*)(?:\|([^{}]*))?\}")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
