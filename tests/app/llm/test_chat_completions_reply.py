@@ -10,11 +10,12 @@ import pytest
 
 from app.agent.messages import Message, ToolRequest, Turn
 from app.agent.usage import Usage
+from app.agent.written_calls import take_written_call
 from app.errors import ModelError
 from app.llm.chat_completions_chunks import decode_chunk
 from app.llm.chat_completions_request import request_body
 from app.llm.reply_limits import ReplyLimits
-from tests.app.llm.asking import Ask, Build, failure
+from tests.app.llm.asking import MESSAGES, TOOL, Ask, Build, failure
 from tests.support.scripted_model import (
     DONE,
     ScriptedModel,
@@ -90,6 +91,18 @@ def test_each_endpoints_tool_calls_are_read(
     _, turn = ask()
     assert turn.text == ""
     assert [(call.name, decoded(call)) for call in turn.calls] == calls
+
+
+def test_a_call_that_llama_cpp_leaves_in_the_text_is_taken(
+    model: ScriptedModel, build: Build
+) -> None:
+    model.script(recorded("llama-cpp-written-call"))
+    stream = take_written_call(build().stream(MESSAGES, [TOOL]), {TOOL.name})
+    with pytest.raises(StopIteration) as end:
+        next(stream)
+    turn: Turn = end.value.value
+    assert [(call.name, decoded(call)) for call in turn.calls] == [("find", {"city": "Bergen"})]
+    assert turn.usage == Usage(171, 30, 201, cached_tokens=5)
 
 
 def decoded(call: ToolRequest) -> Any:
