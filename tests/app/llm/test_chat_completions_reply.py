@@ -93,16 +93,25 @@ def test_each_endpoints_tool_calls_are_read(
     assert [(call.name, decoded(call)) for call in turn.calls] == calls
 
 
-def test_a_call_that_llama_cpp_leaves_in_the_text_is_taken(
-    model: ScriptedModel, build: Build
+@pytest.mark.parametrize(
+    ("name", "cities", "usage"),
+    [
+        ("llama-cpp-written-call", ["Bergen"], Usage(171, 30, 201, cached_tokens=5)),
+        ("llama-cpp-written-calls", ["Bergen", "Oslo"], Usage(183, 54, 237, cached_tokens=165)),
+    ],
+)
+def test_calls_that_llama_cpp_leaves_in_the_text_are_taken(
+    model: ScriptedModel, build: Build, name: str, cities: list[str], usage: Usage
 ) -> None:
-    model.script(recorded("llama-cpp-written-call"))
+    model.script(recorded(name))
     stream = take_written_call(build().stream(MESSAGES, [TOOL]), {TOOL.name})
     with pytest.raises(StopIteration) as end:
         next(stream)
     turn: Turn = end.value.value
-    assert [(call.name, decoded(call)) for call in turn.calls] == [("find", {"city": "Bergen"})]
-    assert turn.usage == Usage(171, 30, 201, cached_tokens=5)
+    assert [(call.name, decoded(call)["city"]) for call in turn.calls] == [
+        ("find", city) for city in cities
+    ]
+    assert turn.usage == usage
 
 
 def decoded(call: ToolRequest) -> Any:
