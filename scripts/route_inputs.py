@@ -123,6 +123,7 @@ ROUTES = {
     ),
     "conversations.show": _page("before:integer", HTML, JSON, errors=(422,)),
     "conversations.start_page": _page("temporary"),
+    "conversations.title": _page(),
     "conversations.watch": _page("before:integer", errors=(422, 429)),
     "brand.colours": Route(gives=((200, "text/css"), (304, None))),
     "brand.icon": Route(gives=((200, "image/svg+xml"), (304, None))),
