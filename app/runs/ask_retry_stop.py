@@ -71,12 +71,14 @@ class Runs:
         text: object,
         conversation_id: str | None = None,
         key: str | None = None,
+        *,
+        temporary: bool = False,
     ) -> Run:
         """Store a question in the person's conversation, or in a new one, with a run, and start
         that. Raises InputError, NotFound, Conflict, TooMany and Unavailable.
 
         `text` is what the request has as the question, of any type. If the same was sent with the
-        same idempotency `key` before, that run is returned.
+        same idempotency `key` before, that run is returned. `temporary`: a new conversation is.
         """
         question = _validate_question(text, self._settings.max_message_chars)
         key = hash_key(key, question)
@@ -91,7 +93,9 @@ class Runs:
         check_conversation(admission)
         self._counters.count(self._questions, person.id)
         if not conversation_id:
-            conversation_id = sql.add_conversation(person.id, make_title(question))
+            conversation_id = sql.add_conversation(
+                person.id, make_title(question), temporary=temporary
+            )
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
         return self._start(place, question, key)

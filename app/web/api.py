@@ -116,7 +116,11 @@ def _ask() -> Run:
     if not (conversation_id is None or _is_id(conversation_id)):
         raise InputError("conversationId must be a conversation's id.", field="conversationId")
     key = request.headers.get("Idempotency-Key")
-    return services().runs.ask(current_user(), body.get("userMessage"), conversation_id, key)
+    temporary = body.get("temporary", False)
+    if not isinstance(temporary, bool):
+        raise InputError("temporary must be true or false.", field="temporary")
+    question = body.get("userMessage")
+    return services().runs.ask(current_user(), question, conversation_id, key, temporary=temporary)
 
 
 def _stream(run: Run, after: int) -> Response:

@@ -68,7 +68,8 @@ def _begin_in_place(run: Run) -> ResponseReturnValue:
 def _ask_by_form(conversation_id: str | None = None) -> Run:
     """Store the form's question with a run, and start that. Raises HomestreamError."""
     text, key = request.form.get("message"), request.form.get("key")
-    return services().runs.ask(current_user(), text, conversation_id, key)
+    temporary = request.form.get("temporary") == "true"
+    return services().runs.ask(current_user(), text, conversation_id, key, temporary=temporary)
 
 
 def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> ResponseReturnValue:

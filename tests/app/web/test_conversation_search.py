@@ -8,7 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from app.conversations.search import _ON_POSTGRES, _ON_SQLITE, PAGE_LENGTH, parse_query, search
+from app.conversations.search import (
+    _ON_POSTGRES,
+    _ON_SQLITE,
+    PAGE_LENGTH,
+    Term,
+    fts5_query,
+    parse_query,
+    search,
+)
 from app.conversations.snippets import mark, snippet
 from app.db.models import Conversation, Message, Run, db
 from tests.app.web.test_conversations import Strict, begin, finished, run_of
@@ -141,6 +149,7 @@ def test_the_index_follows_every_change(alice: Person) -> None:
                 "SELECT count(*) FROM search_words WHERE rowid NOT IN (SELECT id FROM search_texts)"
             )
             assert db.session.execute(text(orphans)).scalar() == 0
+            assert db.session.execute(text(orphans.replace("words", "titles"))).scalar() == 0
 
 
 @pytest.mark.engines
@@ -195,7 +204,7 @@ def test_a_search_reads_the_index_and_never_the_messages_of_others(alice: Person
     with alice.product.app.app_context():
         if db.engine.dialect.name == "sqlite":
             values = {
-                "words": f'owner : "{alice.id}" AND text : ("brook")',
+                "words": fts5_query([Term(("brook",), True)], alice.id),
                 "before": 9,
                 "known": [],
             }
