@@ -16,17 +16,18 @@ from alembic.config import Config
 from alembic.operations.ops import AddColumnOp, ModifyTableOps
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Column, Connection, func, select
+from sqlalchemy import Column
 
+from tool_services.framework.exclusive import begin_exclusive
+from tool_services.framework.revisions import UpgradeFailed, versions_of
 from tool_services.framework.service import Service
 from tool_services.framework.settings import stop
 
 logger = logging.getLogger("tool_services.database")
 
-# Any number does, as long as all processes use the same one.
-_ADVISORY_LOCK = 4_711_001
 _ENVIRONMENT = Path(__file__).parent / "migration_env"
 
 
@@ -35,7 +36,7 @@ def migrations_of(folder: Path, database: SQLAlchemy) -> Config:
     config = Config()
     options = {
         "script_location": str(_ENVIRONMENT),
-        "version_locations": str(_versions(folder)),
+        "version_locations": str(versions_of(folder)),
         "path_separator": "newline",
         "file_template": "%(rev)s_%(slug)s",
     }
@@ -45,22 +46,20 @@ def migrations_of(folder: Path, database: SQLAlchemy) -> Config:
     return config
 
 
-def _versions(folder: Path) -> Path:
-    return folder / "migrations" / "versions"
-
-
-def has_migrations(folder: Path) -> bool:
-    """Return whether the service in this folder has any migration."""
-    return any(_versions(folder).glob("*.py"))
-
-
 def upgrade_schema(database: SQLAlchemy, folder: Path) -> None:
     """Bring the tables to the newest revision that this version of the service knows.
 
     During an upgrade of many machines, another one may already have migrated the database. A
     revision that this version doesn't know is accepted, with a warning: a migration must leave
-    the tables usable for the version before it.
+    the tables usable for the version before it. Raises UpgradeFailed.
     """
+    try:
+        _upgrade(database, folder)
+    except CommandError as error:
+        raise UpgradeFailed(str(error)) from error
+
+
+def _upgrade(database: SQLAlchemy, folder: Path) -> None:
     config = migrations_of(folder, database)
     scripts = ScriptDirectory.from_config(config)
     with database.engine.connect() as connection:
@@ -83,7 +82,7 @@ def write_migration(service: Service, message: str) -> Path | None:
     new column that has no value in the rows that are there.
     """
     database: SQLAlchemy = service.load(service.database)
-    versions = _versions(service.folder)
+    versions = versions_of(service.folder)
     versions.mkdir(parents=True, exist_ok=True)
     number = 1 + sum(1 for _ in versions.glob("*.py"))
     config = migrations_of(service.folder, database)
@@ -150,11 +149,3 @@ def _differs(_context: Any, _found: Any, _model: Any, found_type: Any, model_typ
     """Return False for types that SQLite stores alike, and None to have Alembic compare them."""
     alike = found_type._type_affinity is model_type._type_affinity
     return False if alike else None
-
-
-def begin_exclusive(connection: Connection) -> None:
-    """Begin a transaction that excludes all others begun by this function, in any process."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))
