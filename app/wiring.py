@@ -45,6 +45,7 @@ from app.web import (
     identities,
     invitations,
     mailbox,
+    messages,
     oauth,
     oidc,
     passkey_challenges,
@@ -122,7 +123,7 @@ def wire(config: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
-        *(conversations, conversation_changes, questions, runs, run_events),
+        *(conversations, conversation_changes, questions, messages, runs, run_events),
         *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),

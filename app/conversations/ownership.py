@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import BindParameter, ColumnElement, DateTime, and_, bindparam, or_, select
 
-from app.db.models import Conversation, Run, ToolCall, db, utc_now
+from app.db.models import Conversation, Message, Run, ToolCall, db, utc_now
 from app.errors import NotFound
 
 _CONVERSATIONS, _RUNS = Conversation.__table__.c, Run.__table__.c
@@ -62,6 +62,17 @@ def check_run_owner(user_id: str, run_id: str) -> None:
 def live_run(conversation: Conversation) -> Run | None:
     """Load the conversation's live run, if there is one."""
     return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, Run.live))
+
+
+def load_message(user_id: str, message_id: str) -> Message:
+    """Load a message of the person's. Raises NotFound."""
+    query = select(Message).join(Conversation, Conversation.id == Message.conversation_id)
+    message: Message | None = db.session.scalar(
+        query.where(Message.id == message_id, Conversation.user_id == user_id, IS_THERE)
+    )
+    if message is None:
+        raise NotFound("There is no such message.")
+    return message
 
 
 def load_tool_call(user_id: str, call_id: str) -> tuple[ToolCall, Run]:

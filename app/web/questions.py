@@ -13,7 +13,7 @@ from app.db.models import Run, db
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
 from app.rendering.answer import just_begun
-from app.rendering.displayed_messages import DisplayedMessage
+from app.rendering.displayed_messages import question_of
 from app.web.drafts import typed_question
 from app.web.error_responses import error_headers
 from app.web.pages import render_conversation, render_start
@@ -49,7 +49,7 @@ def ask(conversation_id: str) -> ResponseReturnValue:
     if request.headers.get("HX-Request"):
         return render_template(
             "conversations/_exchange.html",
-            message=DisplayedMessage("user", request.form["message"].strip()),
+            message=question_of(run),
             answer=just_begun(run.id),
             stream_pass=stream_pass(run.id),
         )
