@@ -14,7 +14,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from tool_services.framework.once import make_ledger
 from tool_services.framework.private_files import keep_database_private, make_private_folder
-from tool_services.framework.revisions import UpgradeFailed, has_migrations, upgrade_if_needed
+from tool_services.framework.revisions import UpgradeFailed, has_migrations, is_newest
 from tool_services.framework.samples import Sample, add_seed_command, load_samples
 from tool_services.framework.settings import stop
 
@@ -107,7 +107,15 @@ def _prepare_tables(
     ):
         with attempt:
             database.session.rollback()
-            upgrade_if_needed(database, folder)
+            if not is_newest(database, folder):
+                _upgrade(database, folder)
             if has_ledger:
                 make_ledger(database)
             load_samples(database, samples)
+
+
+def _upgrade(database: SQLAlchemy, folder: Path) -> None:
+    # Not above: few starts upgrade anything, and Alembic takes 6 MB and 0.15 s.
+    from tool_services.framework.migrations import upgrade_schema
+
+    upgrade_schema(database, folder)
