@@ -9,7 +9,7 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup check-model rotate-keys invite role dev new-service migration check test coverage test-faults soak fuzz openapi eval bench lint audit format lock clean
+.PHONY: help run run-cluster setup check-model rotate-keys invite role dev new-service migration check test coverage test-faults soak fuzz openapi eval bench lint audit format lock clean system-programs
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -46,9 +46,14 @@ migration: dev ## Write the migration of a tool service after its models changed
 check: lint ## Check style and types, and run the fast tests (90 seconds)
 	@$(PY) -m scripts.run_tests --fast
 
-test: dev ## Run all tests, browsers and servers included
+test: ## Run all tests, browsers and servers included
+	@$(MAKE) -s --no-print-directory -j3 dev system-programs
 	@$(PY) -m scripts.install_test_programs
 	@$(PY) -m scripts.run_tests
+
+# Installed beside the packages, since both mostly wait for the network; needs none of them.
+system-programs: $(PY)
+	@$(PY) -m scripts.install_test_programs --system
 
 coverage: dev ## Measure how much of the code the tests run; fails below 95 %
 	@$(PY) -m scripts.run_tests --coverage
@@ -75,7 +80,7 @@ lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
-	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/evals|scripts/install_test_programs|(\w+/)+tests'
+	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/evals|scripts/install_test_programs|(\w+/)+tests|conftest.py'
 	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
 	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive \

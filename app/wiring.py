@@ -26,6 +26,7 @@ from app.runs.leases import Leases
 from app.runs.producer import Producer
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
+from app.runs.titles import TitleWriter
 from app.tools.registry import ToolRegistry
 from app.web import (
     account,
@@ -34,6 +35,7 @@ from app.web import (
     approvals,
     auth,
     brand,
+    conversation_changes,
     conversations,
     csp_reports,
     email_addresses,
@@ -57,6 +59,7 @@ from app.web import (
     second_step,
     security,
     signing_in,
+    static_files,
     streaming_check,
     tool_output,
     tools,
@@ -73,7 +76,7 @@ def wire(config: Settings | None = None) -> Flask:
     """Wire the web app. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
     redis = _connect_redis(settings.redis_url) if settings.redis_url else None
-    app = Flask("app", instance_path=str(settings.instance_dir))
+    app = Flask("app", static_folder=None, instance_path=str(settings.instance_dir))
     app.config.update(
         APP_NAME=settings.app_name or settings.brand.name,
         SECRET_KEY=settings.secret_key.get_secret_value(),
@@ -95,6 +98,7 @@ def wire(config: Settings | None = None) -> Flask:
         session_days=settings.session_days,
         secure=settings.secure,
     )
+    static_files.init_app(app)
     error_responses.init_app(app)
     queue.init_app(app, settings.mail_server, settings.app_url)
     security_log.init_app(app, settings.security_log_days)
@@ -118,7 +122,8 @@ def wire(config: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
-        *(conversations, questions, runs, run_events, approvals, tools, tool_output),
+        *(conversations, conversation_changes, questions, runs, run_events),
+        *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
@@ -150,7 +155,9 @@ def _services(
     connections = Connections(settings.max_streams, settings.max_streams_per_user, shared)
     limits = (settings.max_runs, settings.max_runs_per_user)
     leases = Leases(app, settings.lease_seconds, *limits)
-    producer = Producer(app, settings, log, ModelClient.from_settings(settings), registry, leases)
+    model = ModelClient.from_settings(settings)
+    titles = TitleWriter(app, model) if settings.writes_titles else None
+    producer = Producer(app, settings, log, model, registry, leases, titles)
     supervisor = Supervisor(app, settings, connections, producer, leases)
     return Services(
         settings=settings,
@@ -158,6 +165,7 @@ def _services(
         connections=connections,
         producer=producer,
         supervisor=supervisor,
+        titles=titles,
         runs=Runs(settings, log, producer, supervisor, leases, counters),
         registry=registry,
         issuer=issuer,

@@ -50,7 +50,7 @@ def missing_programs() -> list[str]:
     return [name for name, path in paths.items() if path is None]
 
 
-def install(name: str) -> None:
+def install(name: str, *, system_only: bool = False) -> None:
     """Try each way this machine has to install the program."""
     if shutil.which("apt-get"):
         package = "chromium-headless-shell" if name == "chromium" else name
@@ -58,13 +58,15 @@ def install(name: str) -> None:
     elif shutil.which("brew") and name != "chromium":
         _run(["brew", "install", "--quiet", name])
     # Ubuntu has no package of Chromium that can be used.
-    if name == "chromium" and chromium() is None:
+    if name == "chromium" and chromium() is None and not system_only:
         _run([sys.executable, "-m", "playwright", "install", "chromium"])
 
 
 def _playwright_chromium() -> str | None:
-    from playwright.sync_api import sync_playwright
-
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:  # it is not installed yet
+        return None
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
     return path if Path(path).exists() else None
@@ -88,16 +90,18 @@ def _run(command: list[str], folder: str | None = None) -> None:
     subprocess.run(command, cwd=folder, env=env, check=False)  # noqa: S603
 
 
-def main() -> None:
+def main(*, system_only: bool = False) -> None:
+    """Install what is missing. `system_only` does so as far as the system has packages, and leaves
+    the rest to the next call; no Python package need be there yet."""
     missing = missing_programs()
     if missing and shutil.which("apt-get"):
         _apt_get("update")
     for name in missing:
-        install(name)
-    if missing and (still := missing_programs()):
+        install(name, system_only=system_only)
+    if missing and not system_only and (still := missing_programs()):
         names = " and ".join(still)
         sys.exit(f"The tests need {names}: install with apt-get, dnf or brew, then run make again.")
 
 
 if __name__ == "__main__":
-    main()
+    main(system_only="--system" in sys.argv)

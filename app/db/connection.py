@@ -44,7 +44,12 @@ def add_migrations(app: Flask) -> None:
     # Not above: a serving process doesn't migrate, and can do without 6 MB.
     from flask_migrate import Migrate
 
-    Migrate(app, db, str(MIGRATIONS), render_as_batch=True)
+    Migrate(app, db, str(MIGRATIONS), render_as_batch=True, include_name=_is_model)
+
+
+def _is_model(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether a table is described by a model. The search index has tables of its own."""
+    return kind != "table" or not (name or "").startswith("search_")
 
 
 def parse_url(setting: str) -> URL:

@@ -11,14 +11,15 @@ import pytest
 
 from app.llm.endpoint import Endpoint
 from app.llm.model_client import ModelClient
-from scripts import ROOT
-from scripts.check_model import Finding, check_model
+from scripts import ROOT, StartError
+from scripts.check_model import Finding, check_model, run
 from tests.app.llm.test_broken_endpoints import RawServer
 from tests.support.scripted_model import (
     RecordedRequest,
     Reply,
     ScriptedModel,
     cut_after,
+    endless,
     error,
     reply,
     stall_after,
@@ -45,9 +46,9 @@ def works(request: RecordedRequest) -> Reply:
     return text(*WORDS, pace=0.1)
 
 
-def checked(base_url: str) -> list[Finding]:
-    client = ModelClient(Endpoint(base_url), ["m"], first_token_timeout=0.5)
-    return list(check_model(client))
+def checked(base_url: str, seconds: float = 60) -> list[Finding]:
+    client = ModelClient(Endpoint(base_url), ["m"], first_token_timeout=3)
+    return list(check_model(client, seconds))
 
 
 def test_a_model_that_works_passes_five_checks(model: ScriptedModel) -> None:
@@ -56,6 +57,12 @@ def test_a_model_that_works_passes_five_checks(model: ScriptedModel) -> None:
     assert [finding.works for finding in findings] == [True] * 5
     assert "scripted answers in 3 pieces, 12 tokens" in findings[0].sentence
     assert len(model.requests) == 5
+
+
+def test_a_call_that_is_written_as_text_counts_as_the_app_takes_it(model: ScriptedModel) -> None:
+    written = '```json\n{"name": "getWeather", "arguments": {"city": "Oslo"}}\n```'
+    model.script(text(*WORDS, pace=0.1), text(written), TOLD, text(*WORDS), CUT_OFF)
+    assert [finding.works for finding in checked(model.base_url)] == [True] * 5
 
 
 FAULTS: list[tuple[str, int, Reply, str]] = [
@@ -109,6 +116,13 @@ def test_an_endpoint_that_does_not_answer_is_asked_once(
     assert len(model.requests) == 1
 
 
+def test_a_model_that_does_not_stop_is_not_waited_for(model: ScriptedModel) -> None:
+    model.script(text(*WORDS), endless(), TOLD, text(*WORDS), CUT_OFF)
+    findings = checked(model.base_url, seconds=1)
+    assert [finding.works for finding in findings] == [True, False, True, True, True]
+    assert "RUN_TIMEOUT" in findings[1].sentence
+
+
 def test_nonsense_and_nobody_are_found_too() -> None:
     server = RawServer()
     server.response = (
@@ -119,23 +133,44 @@ def test_nonsense_and_nobody_are_found_too() -> None:
     assert [finding.works for finding in checked(server.base_url)] == [False]
 
 
-def run(folder: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **settings}
-    command = [sys.executable, "-m", "scripts.check_model"]
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without a model, and a folder without `.env`."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
 
 
-def test_the_command_says_all_of_it_and_ends_with_its_verdict(
-    model: ScriptedModel, tmp_path: Path
-) -> None:
+def test_the_command_says_all_of_it_and_ends_well(model: ScriptedModel, tmp_path: Path) -> None:
     model.script(reply(works))
-    good = run(tmp_path, OPENAI_BASE_URL=model.base_url, MODEL="m")
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "scripts.check_model"]
+    good = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=env | {"OPENAI_BASE_URL": model.base_url, "MODEL": "m"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (good.returncode, good.stderr) == (0, "")
     assert [line[:5] for line in good.stdout.splitlines()[1:]] == ["ok   "] * 5
+
+
+def test_the_command_fails_and_says_what_is_wrong(
+    model: ScriptedModel, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.setenv("OPENAI_BASE_URL", model.base_url)
+    settings.setenv("MODEL", "m")
     model.script(text(*WORDS))
-    bad = run(tmp_path, OPENAI_BASE_URL=model.base_url, MODEL="m")
-    assert bad.returncode == 1
-    assert "WRONG Tool call: The model called no tool" in bad.stdout
-    none = run(tmp_path)
-    assert (none.returncode, none.stdout) == (1, "")
-    assert "OPENAI_BASE_URL" in none.stderr
+    assert run() == 1
+    assert "WRONG Tool call: The model called no tool" in capsys.readouterr().out
+
+
+def test_without_a_model_nothing_is_asked(
+    settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(StartError, match="OPENAI_BASE_URL"):
+        run()
+    assert capsys.readouterr().out == ""

@@ -142,6 +142,8 @@ class Product:
             "web_port": self.web.port,
             "openai_base_url": model_url,
             "model": "scripted",
+            # Each would be one more request, of which most tests count theirs.
+            "model_titles": False,
             "tool_services": {name: served.url for name, served in self.tool_services.items()},
             "service_check_interval": 0.2,
             # Most tests wait for a whole answer, and this is what it takes longest.

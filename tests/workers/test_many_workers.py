@@ -28,7 +28,7 @@ def nodes(start: Start, real_engines: Engines) -> Nodes:
 
 
 def of_two(start: Start, engines: Engines, **settings: object) -> Nodes:
-    shared = {**engines.emptied("own"), "ping_interval": 0.2, "lease_seconds": 1.5, **settings}
+    shared = {**engines.emptied("own"), "ping_interval": 0.2, "lease_seconds": 60, **settings}
     return start(**shared), start(**shared)
 
 
@@ -170,7 +170,7 @@ def test_a_draining_worker_finishes_what_it_can_in_time(nodes: Nodes, model: Scr
     model.script(text(*WORDS, pace=0.05))
     stream = alice.ask("Hello")
     messages = stream.until("content")
-    gevent.spawn(nodes[0].services.drain, 20)
+    gevent.spawn(nodes[0].services.drain, 60)
     messages += stream.all()
     rest = at(nodes[1], alice).resume(messages[0].json["runId"], messages[-1].id)
     messages += rest.until("done")
@@ -181,9 +181,10 @@ def test_a_draining_worker_finishes_what_it_can_in_time(nodes: Nodes, model: Scr
 
 
 def test_a_worker_that_hangs_loses_its_run_and_does_no_harm(
-    nodes: Nodes, model: ScriptedModel
+    start: Start, real_engines: Engines, model: ScriptedModel
 ) -> None:
     """It writes on but doesn't renew its lease, so nothing that it stores or sends counts."""
+    nodes = of_two(start, real_engines, lease_seconds=1.5)
     alice = nodes[0].sign_up("Alice")
     model.script(endless(0.02, "unfinished "), text(*WORDS, pace=0.02))
     stream = alice.ask("Hello")

@@ -59,6 +59,15 @@ def check_tables(database: SQLAlchemy | None) -> None:
         database.session.scalar(select(literal(1)).select_from(table).limit(1))
 
 
+def _upgrade_if_needed(database: SQLAlchemy, folder: Path) -> None:
+    """Upgrade the tables unless they are at the newest revision. Raises UpgradeFailed."""
+    if not is_newest(database, folder):
+        # Not above: few starts upgrade anything, and Alembic takes 6 MB and 0.15 s.
+        from tool_services.framework.migrations import upgrade_schema
+
+        upgrade_schema(database, folder)
+
+
 def _connect(app: Flask, database: SQLAlchemy, url: URL) -> None:
     if url.drivername in ("postgres", "postgresql"):
         url = url.set(drivername="postgresql+psycopg")
@@ -107,15 +116,7 @@ def _prepare_tables(
     ):
         with attempt:
             database.session.rollback()
-            if not is_newest(database, folder):
-                _upgrade(database, folder)
+            _upgrade_if_needed(database, folder)
             if has_ledger:
                 make_ledger(database)
             load_samples(database, samples)
-
-
-def _upgrade(database: SQLAlchemy, folder: Path) -> None:
-    # Not above: few starts upgrade anything, and Alembic takes 6 MB and 0.15 s.
-    from tool_services.framework.migrations import upgrade_schema
-
-    upgrade_schema(database, folder)

@@ -1,7 +1,8 @@
 """A service's tables: upgraded when it starts, one process at a time, and changed by one command.
 
-Each service has its migrations in `migrations/versions/`. What Alembic needs beside them is in
-`migration_env/`, for all services.
+Each service has its migrations in `migrations/versions/`, and a table of its own in its database
+that says which of them it has. What Alembic needs beside them is in `migration_env/`, for all
+services.
 """
 
 from __future__ import annotations
@@ -19,10 +20,15 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Column
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect
 
 from tool_services.framework.exclusive import begin_exclusive
-from tool_services.framework.revisions import UpgradeFailed, versions_of
+from tool_services.framework.revisions import (
+    SHARED_VERSION_TABLE,
+    UpgradeFailed,
+    version_table_of,
+    versions_of,
+)
 from tool_services.framework.service import Service
 from tool_services.framework.settings import stop
 
@@ -43,6 +49,7 @@ def migrations_of(folder: Path, database: SQLAlchemy) -> Config:
     for name, value in options.items():
         config.set_main_option(name, value.replace("%", "%%"))
     config.attributes["database"] = database
+    config.attributes["version_table"] = version_table_of(folder)
     return config
 
 
@@ -63,7 +70,9 @@ def _upgrade(database: SQLAlchemy, folder: Path) -> None:
     config = migrations_of(folder, database)
     scripts = ScriptDirectory.from_config(config)
     with database.engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        current = _revision(connection, version_table_of(folder))
+    if current is None:
+        current = _take_over_version(database, version_table_of(folder))
     known = {script.revision for script in scripts.walk_revisions()}
     if current is not None and current not in known:
         logger.warning(
@@ -73,6 +82,34 @@ def _upgrade(database: SQLAlchemy, folder: Path) -> None:
         )
     elif current != scripts.get_current_head():
         command.upgrade(config, "head")
+
+
+def _revision(connection: Connection, version_table: str) -> str | None:
+    options = {"version_table": version_table}
+    return MigrationContext.configure(connection, opts=options).get_current_revision()
+
+
+def _take_over_version(database: SQLAlchemy, version_table: str) -> str | None:
+    """Give a service whose tables are there its own version table. Return the revision, if any.
+
+    Until this version all services had one such table, so no two could have the same database. It
+    is left as it is: during an upgrade, processes of the version before read it at their start.
+    """
+    with database.engine.connect() as connection:
+        begin_exclusive(connection)
+        tables = set(inspect(connection).get_table_names())
+        if version_table in tables:
+            return _revision(connection, version_table)
+        revision = _revision(connection, SHARED_VERSION_TABLE)
+        if revision is None or tables.isdisjoint(database.metadata.tables):
+            return None
+        versions = Table(
+            version_table, MetaData(), Column("version_num", String(32), primary_key=True)
+        )
+        versions.create(connection)
+        connection.execute(insert(versions).values(version_num=revision))
+        connection.commit()
+    return revision
 
 
 def write_migration(service: Service, message: str) -> Path | None:
@@ -133,6 +170,7 @@ def run_migrations() -> None:
             target_metadata=database.metadata,
             transactional_ddl=True,
             render_as_batch=True,
+            version_table=context.config.attributes["version_table"],
             include_object=_is_in_models,
             compare_type=_differs,
         )

@@ -157,12 +157,12 @@ def test_an_answer_is_finished_though_nobody_reads_it(alice: Person, model: Scri
 
 @pytest.mark.engines
 def test_a_setting_stops_runs_that_nobody_reads(start: Start, model: ScriptedModel) -> None:
-    product = start(abandoned_run_seconds=0.2, ping_interval=0.05)
+    product = start(abandoned_run_seconds=1, ping_interval=0.05)
     alice = product.sign_up("Alice")
     model.script(endless(pace=0.01))
     stream = alice.ask("Hello")
     stream.until("content")
-    gevent.sleep(0.5)
+    gevent.sleep(1.5)
     assert not model.requests[0].disconnected.is_set(), "it was cut short while being read"
     stream.close()
     eventually(model.requests[0].disconnected.is_set)
@@ -200,7 +200,7 @@ def test_an_invalid_cursor_means_the_beginning(alice: Person, place: str) -> Non
         (error(401, "x"), {}, "model_key", ""),
         (cut_after("Half "), {}, "model_connection", "Half "),
         (empty(), {"model_attempts": 1}, "model_empty", ""),
-        (endless(pace=0.01), {"run_timeout": 0.5}, "run_timeout", None),
+        (endless(pace=0.05), {"run_timeout": 2}, "run_timeout", None),
         (stall_before_first(None), {"first_token_timeout": 0.1, "model_attempts": 1}, None, ""),
     ],
     ids=["bad key", "cut off", "empty", "run time-out", "first-token time-out"],
@@ -234,7 +234,7 @@ def test_a_failed_answer_says_why_and_keeps_its_text(
     ("reply", "settings", "code"),
     [
         (error(401, "Wrong key\nERROR forged"), {}, "model_key"),
-        (endless(pace=0.01), {"run_timeout": 0.5}, "run_timeout"),
+        (endless(pace=0.05), {"run_timeout": 2}, "run_timeout"),
     ],
 )
 def test_a_failed_run_leaves_one_line_in_the_log(

@@ -50,7 +50,7 @@ def test_what_not_every_reader_could_read_is_no_result(
     start: Start, model: ScriptedModel, body: str | bytes
 ) -> None:
     with ToolService(act=answering(body)) as service:
-        alice = start(tool_services={"odd": service.url}, run_timeout=3).sign_up("Alice")
+        alice = start(tool_services={"odd": service.url}, run_timeout=30).sign_up("Alice")
         model.script(tool_call("act", {}), text("I could not."))
         messages = alice.ask("x").until("done")
     assert messages[-1].json["status"] == "completed"
@@ -67,7 +67,7 @@ def test_arguments_that_not_every_reader_could_read_go_back_to_the_model(
     start: Start, model: ScriptedModel, arguments: str
 ) -> None:
     with ToolService(act=lambda _: "never") as service:
-        product = start(tool_services={"odd": service.url}, run_timeout=3)
+        product = start(tool_services={"odd": service.url}, run_timeout=30)
         alice = product.sign_up("Alice")
         model.script(tool_call("act", arguments), text("Sorry."), text("Again."))
         messages = alice.ask("x").until("done")
@@ -91,7 +91,7 @@ def test_a_schema_that_cannot_be_used_costs_its_tool_and_not_the_answer(
     service = ToolService(act=lambda _: "never")
     service.schema = lambda _name: schema
     with service:
-        alice = start(tool_services={"odd": service.url}, run_timeout=3).sign_up("Alice")
+        alice = start(tool_services={"odd": service.url}, run_timeout=30).sign_up("Alice")
         model.script(tool_call("act", {"x": "y"}), text("I could not."))
         messages = alice.ask("x").until("done")
     assert messages[-1].json["status"] == "completed"

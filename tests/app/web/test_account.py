@@ -261,15 +261,15 @@ def test_a_log_in_waits_for_no_sign_ups(product: Product, alice: Person) -> None
         stored = db.session.get_one(User, alice.id)
         stored.password_hash = hash_password(PASSWORD)
         db.session.commit()
-    sign_ups = gevent.pool.Pool(24)
-    for number in range(24):
+    sign_ups = gevent.pool.Pool(14)
+    for number in range(14):
         sign_ups.spawn(sign_up, number)
     known = product.app.extensions["passwords"]
-    eventually(lambda: known.new.waiting > 12)
+    eventually(lambda: known.new.waiting > 8)
     assert log_in(product, alice.email, PASSWORD) == 200
     assert len(done) < 6, "the log-in waited for others"
     sign_ups.join()
-    assert done == [303] * 24
+    assert done == [303] * 14
 
 
 @pytest.mark.own_product

@@ -209,12 +209,12 @@ def test_an_answer_that_cant_be_trusted_signs_nobody_in_and_is_a_sentence(
 
 def test_an_answer_that_never_ends_is_waited_for_only_so_long(provider: OidcProvider) -> None:
     ours = (CLIENT_ID, "secret", "openid", "http://127.0.0.1/auth/oidc/callback")
-    client = Provider(provider.issuer, *ours, timeout=0.3)
+    client = Provider(provider.issuer, *ours, timeout=2)
     client.authorization_url("state", "nonce", "v" * 43, again=False)
     provider.mischief = "hanging"
     with pytest.raises(ProviderFailed) as failed:
         client.redeem("code", "v" * 43, "nonce")
-    assert "more than 0.3 seconds" in failed.value.detail
+    assert "more than 2 seconds" in failed.value.detail
 
 
 def test_an_answer_is_good_once_and_only_in_the_browser_that_asked(
