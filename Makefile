@@ -80,7 +80,7 @@ lint: dev ## Check style, types, dependencies and the direction of imports
 	@$(PY) -m ruff check
 	@$(PY) -m ruff format --check
 	@$(PY) -m mypy
-	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/evals|scripts/install_test_programs|(\w+/)+tests'
+	@$(VENV)/bin/deptry . --extend-exclude 'bench|node_modules|scripts/evals|scripts/install_test_programs|(\w+/)+tests|conftest.py'
 	@$(VENV)/bin/deptry bench scripts tests --exclude none --ignore DEP002,DEP004
 	@$(VENV)/bin/lint-imports --no-logo --no-cache
 	@$(PY) -m bandit --quiet --configfile pyproject.toml --recursive \

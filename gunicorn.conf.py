@@ -18,7 +18,6 @@ from typing import Any  # noqa: E402
 import gevent  # noqa: E402
 from dotenv import dotenv_values  # noqa: E402
 from gunicorn.workers.ggevent import GeventWorker  # noqa: E402
-from werkzeug.exceptions import RequestTimeout  # noqa: E402
 
 # Where each greenlet was spawned is only for debugging, and would be kept as long as it lives.
 gevent.config.track_greenlet_tree = False
@@ -109,6 +108,9 @@ class _BoundedReader:
             data: bytes = self._reader.read(size)
             self._left -= time.monotonic() - since
             return data
+        # Not above: only a worker needs it, and has it; its master can do without 2 MB.
+        from werkzeug.exceptions import RequestTimeout
+
         raise RequestTimeout
 
 

@@ -3,6 +3,8 @@
 import logging
 import sys
 
+import click
+
 from app import create_app
 from app.config import SettingsError
 
@@ -16,3 +18,9 @@ except SettingsError as error:
     print(error, file=sys.stderr)
     # gunicorn gives up on this exit code. With another one it would start workers without end.
     sys.exit(3)
+
+if click.get_current_context(silent=True):
+    # A command reads this, such as `flask --app wsgi db upgrade`.
+    from app.db.connection import add_migrations
+
+    add_migrations(app)

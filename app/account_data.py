@@ -112,6 +112,9 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
     return {
         "id": conversation.id,
         "title": conversation.title,
+        "shelf": conversation.shelf,
+        "pinned": conversation.pinned,
+        "deleteAt": conversation.delete_at and iso_utc(conversation.delete_at),
         "createdAt": iso_utc(conversation.created_at),
         "messages": [_message(message) for message in messages],
     }

@@ -146,6 +146,7 @@ class Settings(BaseSettings):
     database_connections: Count = 10
     redis_url: RedisUrl = ""
     web_workers: Count = 1
+    one_process: bool = False
     lease_seconds: Annotated[Seconds, Field(ge=1)] = 6
 
     # The model
@@ -158,6 +159,7 @@ class Settings(BaseSettings):
     model_attempts: Count = 3
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Count | None = None
+    model_titles: bool | None = None
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
     context_tokens: Annotated[int, Field(ge=256)] | None = None
@@ -173,6 +175,7 @@ class Settings(BaseSettings):
     max_runs_per_worker: Count = 500
     max_runs_per_user: Count = 5
     max_message_chars: Count = 8_000
+    grounded_figures: bool = True
 
     # Streaming
     ping_interval: Seconds = 15
@@ -226,6 +229,8 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"WEB_WORKERS is {self.web_workers}, but workers share a Redis; set REDIS_URL too"
             )
+        if self.web_workers > 1 and self.one_process:
+            raise ValueError(f"ONE_PROCESS and WEB_WORKERS={self.web_workers}: unset one of them")
         if self.longest_flush_interval < self.flush_interval:
             raise ValueError("LONGEST_FLUSH_INTERVAL is less than FLUSH_INTERVAL; change one")
         return self
@@ -257,6 +262,11 @@ class Settings(BaseSettings):
     def uses_demo_model(self) -> bool:
         """Whether the demo model answers, since neither an endpoint nor a key is set."""
         return not self.openai_base_url and not self.openai_api_key.get_secret_value()
+
+    @property
+    def writes_titles(self) -> bool:
+        """Whether the model writes titles; the demo model can't, and is asked only if told to."""
+        return not self.uses_demo_model if self.model_titles is None else self.model_titles
 
     @property
     def model_base_url(self) -> str:

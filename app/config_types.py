@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 import limits
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
-from redis.connection import parse_url
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -102,6 +101,9 @@ def _check_redis_url(value: str) -> str:
 
 
 def _is_redis_url(value: str) -> bool:
+    # Not above: without REDIS_URL the app can do without its client, which takes 6 MB.
+    from redis.connection import parse_url
+
     try:
         parse_url(value)  # type: ignore[no-untyped-call]
         # An @ behind the host means that a / or the like in the password has cut the host short.

@@ -16,9 +16,9 @@ from app.auth import pending_sign_ups, session_table
 from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
+from app.conversations import changes
 from app.db.connection import is_unavailable
 from app.db.models import db
-from app.db.server_watch import watch_server
 from app.mail import queue
 from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
@@ -26,6 +26,7 @@ from app.runs.event_log import EventLog
 from app.runs.producer import Producer
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
+from app.runs.titles import TitleWriter
 from app.tools.approval_rules import ApprovalRules
 from app.tools.registry import ToolRegistry
 
@@ -50,6 +51,7 @@ class Services:
     connections: Connections
     producer: Producer
     supervisor: Supervisor
+    titles: TitleWriter | None
     runs: Runs
     registry: ToolRegistry
     issuer: TokenIssuer
@@ -89,6 +91,8 @@ class Services:
         self.producer.is_closed = True
         self._end_streams()
         self.producer.hand_over_all()
+        if self.titles is not None:
+            self.titles.stop()
         with self.supervisor.updating:
             gevent.killall(self._loops)
         self.registry.close()
@@ -125,7 +129,11 @@ class Services:
     def _watch_database(self) -> None:
         with self.subscriptions.app.app_context():
             database = db.engine
-        watch_server(database)
+        if database.dialect.name == "postgresql":
+            # Not above: SQLite can do without the driver, which takes 5 MB.
+            from app.db.server_watch import watch_server
+
+            watch_server(database)
 
     def _renew_streams(self) -> None:
         self._every(_RENEW_STREAMS_SECONDS, self.connections.renew)
@@ -135,12 +143,13 @@ class Services:
         self._every(_CHECK_SESSIONS_SECONDS, self._end_streams_of_ended)
 
     def _delete_accounts(self) -> None:
-        """Delete the accounts that are due, old mails and old sign-ups. Several workers may do the
-        same; it is done once."""
+        """Delete the accounts and conversations that are due, old mails and old sign-ups. Several
+        workers may do the same; it is done once."""
         self._every(_DELETE_ACCOUNTS_SECONDS, self._delete_what_is_due)
 
     def _delete_what_is_due(self) -> None:
         account_data.delete_due_accounts(self.registry)
+        changes.delete_due_conversations()
         queue.forget_old_mails()
         pending_sign_ups.forget_old_sign_ups()
 

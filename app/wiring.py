@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import Flask
-from redis import Redis
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.auth import passkeys as site_passkeys
@@ -23,10 +24,9 @@ from app.runs.connections import Connections
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
 from app.runs.producer import Producer
-from app.runs.redis_connections import RedisConnections
-from app.runs.redis_event_log import RedisLog, connect
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
+from app.runs.titles import TitleWriter
 from app.tools.registry import ToolRegistry
 from app.web import (
     account,
@@ -35,6 +35,7 @@ from app.web import (
     approvals,
     auth,
     brand,
+    conversation_changes,
     conversations,
     csp_reports,
     email_addresses,
@@ -58,18 +59,24 @@ from app.web import (
     second_step,
     security,
     signing_in,
+    static_files,
     streaming_check,
     tool_output,
     tools,
     user_sessions,
 )
 
+if TYPE_CHECKING:
+    from redis import Redis
+
+    from app.runs.connections import SharedConnections
+
 
 def wire(config: Settings | None = None) -> Flask:
     """Wire the web app. Raises SettingsError with a sentence for each bad setting."""
     settings = config or load_settings()
-    redis = connect(settings.redis_url) if settings.redis_url else None
-    app = Flask("app", instance_path=str(settings.instance_dir))
+    redis = _connect_redis(settings.redis_url) if settings.redis_url else None
+    app = Flask("app", static_folder=None, instance_path=str(settings.instance_dir))
     app.config.update(
         APP_NAME=settings.app_name or settings.brand.name,
         SECRET_KEY=settings.secret_key.get_secret_value(),
@@ -91,6 +98,7 @@ def wire(config: Settings | None = None) -> Flask:
         session_days=settings.session_days,
         secure=settings.secure,
     )
+    static_files.init_app(app)
     error_responses.init_app(app)
     queue.init_app(app, settings.mail_server, settings.app_url)
     security_log.init_app(app, settings.security_log_days)
@@ -114,7 +122,8 @@ def wire(config: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
-        *(conversations, questions, runs, run_events, approvals, tools, tool_output),
+        *(conversations, conversation_changes, questions, runs, run_events),
+        *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
@@ -142,15 +151,13 @@ def _services(
         own_port=settings.web_port,
         allow_private=settings.mcp_allow_private,
     )
-    log: EventLog = MemoryLog()
-    shared = None
-    if redis is not None:
-        log = RedisLog(settings.redis_url, redis, max_entries=settings.most_events)
-        shared = RedisConnections(redis, lambda: log.up)
+    log, shared = _shared_by_workers(settings, redis)
     connections = Connections(settings.max_streams, settings.max_streams_per_user, shared)
     limits = (settings.max_runs, settings.max_runs_per_user)
     leases = Leases(app, settings.lease_seconds, *limits)
-    producer = Producer(app, settings, log, ModelClient.from_settings(settings), registry, leases)
+    model = ModelClient.from_settings(settings)
+    titles = TitleWriter(app, model) if settings.writes_titles else None
+    producer = Producer(app, settings, log, model, registry, leases, titles)
     supervisor = Supervisor(app, settings, connections, producer, leases)
     return Services(
         settings=settings,
@@ -158,9 +165,30 @@ def _services(
         connections=connections,
         producer=producer,
         supervisor=supervisor,
+        titles=titles,
         runs=Runs(settings, log, producer, supervisor, leases, counters),
         registry=registry,
         issuer=issuer,
         service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
     )
+
+
+def _connect_redis(url: str) -> Redis:
+    # Not above, here and below: without REDIS_URL the app can do without its client (6 MB).
+    from app.runs.redis_event_log import connect
+
+    return connect(url)
+
+
+def _shared_by_workers(
+    settings: Settings, redis: Redis | None
+) -> tuple[EventLog, SharedConnections | None]:
+    """Return what all workers have in common: the event log, and the registry of open streams."""
+    if redis is None:
+        return MemoryLog(), None
+    from app.runs.redis_connections import RedisConnections
+    from app.runs.redis_event_log import RedisLog
+
+    log = RedisLog(settings.redis_url, redis, max_entries=settings.most_events)
+    return log, RedisConnections(redis, lambda: log.up)

@@ -154,6 +154,7 @@ class Homestream(Contender):
         shutil.rmtree(working, ignore_errors=True)
         shutil.copytree(self.folder, working)
         env = {
+            "MODEL_TITLES": "false",  # each is a question of its own to the model
             "INSTANCE_DIR": str(working),
             "FIND_LOCAL_MODEL": "false",
             "DATABASE_URL": f"sqlite:///{working / 'homestream.db'}",

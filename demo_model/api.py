@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
@@ -13,18 +13,7 @@ from pydantic import ValidationError
 from werkzeug.exceptions import HTTPException
 
 from demo_model.planning import next_turn
-from demo_model.protocol import (
-    ChatRequest,
-    Turn,
-    chunk,
-    completion,
-    cut,
-    deltas,
-    envelope,
-    error_body,
-    model_list,
-    usage,
-)
+from demo_model.protocol import MODEL, ChatRequest, chunks, completion
 
 api = Blueprint("api", __name__)
 log = logging.getLogger("demo_model")
@@ -37,27 +26,29 @@ LIBRARY = "DEMO_MODEL_PHRASES"
 def chat_completions() -> Response:
     """Answer a conversation, as a stream of chunks when the request asks for one."""
     chat = ChatRequest.model_validate_json(request.get_data())
-    turn = next_turn(chat.messages, chat.offered, current_app.config[LIBRARY])
+    turn = next_turn(chat.messages, chat.offered, current_app.config[LIBRARY]).within(chat)
     pace = float(current_app.config[PACE])
-    if not chat.stream:
-        answer = completion(chat, turn)
-        if pace:
-            time.sleep(answer["usage"]["completion_tokens"] / pace)
-        return jsonify(answer)
-    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-    return Response(_events(chat, turn, pace), mimetype="text/event-stream", headers=headers)
+    if chat.stream:
+        headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+        events = _events(chunks(chat, turn), pace)
+        return Response(events, mimetype="text/event-stream", headers=headers)
+    answer = completion(chat, turn)
+    if pace:
+        time.sleep(answer["usage"]["completion_tokens"] / pace)
+    return jsonify(answer)
 
 
 @api.get("/v1/models")
 def models() -> Response:
     """The one model there is."""
-    return jsonify(model_list())
+    card = {"id": MODEL, "object": "model", "created": 1_767_225_600, "owned_by": "homestream"}
+    return jsonify(object="list", data=[card])
 
 
 @api.get("/health")
 def health() -> Response:
     """Say that the service is up."""
-    return jsonify(status="ok", model="demo")
+    return jsonify(status="ok", model=MODEL)
 
 
 @api.app_errorhandler(ValidationError)
@@ -66,46 +57,37 @@ def bad_body(error: ValidationError) -> tuple[Response, int]:
     first = error.errors()[0]
     param = ".".join(map(str, first["loc"])) or None
     message = first["msg"].removeprefix("Value error, ")
-    return jsonify(error_body(f"{param}: {message}" if param else message, param=param)), 400
+    return _refused(f"{param}: {message}" if param else message, 400, param=param)
 
 
 @api.app_errorhandler(HTTPException)
 def http_error(error: HTTPException) -> tuple[Response, int]:
     """Any other HTTP error in OpenAI's shape: unknown path, wrong method, our own failure."""
-    status = error.code or 500
-    kind = "server_error" if status >= 500 else "invalid_request_error"
+    code = error.name.lower().replace(" ", "_")
     message = f"{request.method} {request.path}: {error.description}"
-    return jsonify(error_body(message, kind, code=error.name.lower().replace(" ", "_"))), status
+    return _refused(message, error.code or 500, code=code)
 
 
-def _events(chat: ChatRequest, turn: Turn, pace: float) -> Iterator[str]:
-    """The answer as server-sent events. Closing it early, as a lost client does, is logged."""
-    head, sent = envelope("chat.completion.chunk"), 0
-    turn, reason = cut(turn, chat.token_limit)
-    if chat.wants_usage:
-        head["usage"] = None
+def _refused(
+    message: str, status: int, param: str | None = None, code: str | None = None
+) -> tuple[Response, int]:
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    return jsonify(error={"message": message, "type": kind, "param": param, "code": code}), status
+
+
+def _events(pieces: Iterable[dict[str, Any]], pace: float) -> Iterator[str]:
+    """Yield server-sent events, `pace` a second. Closing early, as a lost client does, is logged.
+
+    They are paced by deadline, so that the work in between costs no time. The first one, which
+    holds no word yet, and the second go at once.
+    """
+    start, sent = time.monotonic(), 0
     try:
-        yield _event(chunk(head, {"role": "assistant", "content": ""}))
-        for delta in _paced(deltas(turn), pace):
-            yield _event(chunk(head, delta))
-            sent += 1
-        yield _event(chunk(head, {}, reason))
-        if chat.wants_usage:
-            yield _event({**head, "choices": [], "usage": usage(chat, sent)})
+        for sent, piece in enumerate(pieces):
+            if pace:
+                time.sleep(max(0.0, start + (sent - 1) / pace - time.monotonic()))
+            yield f"data: {json.dumps(piece)}\n\n"
         yield "data: [DONE]\n\n"
     except GeneratorExit:
         log.info("the client left after %d tokens", sent)
         raise
-
-
-def _paced(pieces: Iterator[dict[str, Any]], pace: float) -> Iterator[dict[str, Any]]:
-    """Let `pace` pieces a second through, by deadline: the work in between costs no time."""
-    start = time.monotonic()
-    for index, piece in enumerate(pieces):
-        if pace:
-            time.sleep(max(0.0, start + index / pace - time.monotonic()))
-        yield piece
-
-
-def _event(body: dict[str, Any]) -> str:
-    return f"data: {json.dumps(body)}\n\n"

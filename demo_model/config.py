@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import DirectoryPath, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,19 +21,16 @@ class Settings(BaseSettings):
     where the folders of the tool services are, whose phrases it reads."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
-        env_ignore_empty=True,
-        env_prefix="DEMO_MODEL_",
-        extra="ignore",
-        frozen=True,
-        populate_by_name=True,
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
     )
 
-    port: Annotated[int, Field(ge=1, le=65535)] = 8003
+    port: Annotated[int, Field(validation_alias="DEMO_MODEL_PORT", ge=1, le=65535)] = 8003
+    pace: Annotated[float, Field(validation_alias="DEMO_MODEL_PACE", ge=0, allow_inf_nan=False)] = (
+        40.0
+    )
     tool_services_folder: Annotated[
         DirectoryPath, Field(validation_alias="TOOL_SERVICES_FOLDER")
     ] = TOOL_SERVICES
-    pace: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 40.0
 
 
 def load_settings() -> Settings:
@@ -41,12 +38,5 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError("\n".join(map(_sentence, error.errors()))) from None
-
-
-def _sentence(detail: Any) -> str:
-    field = str(detail["loc"][0])
-    name = field if field.isupper() else f"DEMO_MODEL_{field}".upper()
-    return (
-        f"{name} is {detail['input']!r}, but: {detail['msg']}. Mend it in .env or the environment."
-    )
+        wrong = [f"{e['loc'][0]} is {e['input']!r}, but: {e['msg']}." for e in error.errors()]
+        raise SettingsError("\n".join([*wrong, "Mend it in .env or the environment."])) from None

@@ -7,53 +7,64 @@ import re
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import field
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AliasPath, BaseModel, BeforeValidator, Field, model_validator
+from pydantic.dataclasses import dataclass
+from pydantic_core import from_json
 
 MODEL = "demo"
-FIRST_MADE = 1_767_225_600
-ARGUMENT_PIECE = 12
-
-Usage = dict[str, int]
-Delta = dict[str, Any]
 
 
-class Part(BaseModel):
-    """One part of a message's content; only text is read."""
-
-    type: str
-    text: str = ""
-
-
-class FunctionCall(BaseModel):
-    """A function's name and its arguments as JSON text."""
-
-    name: str
-    arguments: str = "{}"
+def _joined(content: Any) -> Any:
+    """Join the texts of a content that comes in parts."""
+    if not isinstance(content, list):
+        return content
+    return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
 
 
-class RequestedCall(BaseModel):
-    """A tool call that an earlier assistant message made."""
+def read_json(text: str) -> Any:
+    """Return what the text says; None if that can't be read."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return None
 
-    id: str
-    function: FunctionCall
+
+def _arguments(written: Any) -> Any:
+    """Read arguments in JSON; what another model wrote may be anything."""
+    arguments = read_json(written) if isinstance(written, str) else written
+    return arguments if isinstance(arguments, dict) else {}
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A tool call, made or to make. Two are the same if they ask the same."""
+
+    name: str = Field(validation_alias=AliasPath("function", "name"))
+    arguments: Annotated[dict[str, Any], BeforeValidator(_arguments)] = Field(
+        default={}, validation_alias=AliasPath("function", "arguments")
+    )
+    id: str = field(default_factory=lambda: f"call_{secrets.token_hex(12)}", compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the call as a message holds it."""
+        function = {"name": self.name, "arguments": json.dumps(self.arguments)}
+        return {"id": self.id, "type": "function", "function": function}
 
 
 class Message(BaseModel):
     """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[Part] | None = None
-    tool_calls: list[RequestedCall] | None = None
+    content: Annotated[str | None, BeforeValidator(_joined)] = None
+    tool_calls: list[ToolCall] | None = None
     tool_call_id: str | None = None
 
     @property
     def text(self) -> str:
-        """The content as one string, whichever of its forms it came in."""
-        if isinstance(self.content, list):
-            return " ".join(part.text for part in self.content)
+        """The content, empty if there is none."""
         return self.content or ""
 
     @model_validator(mode="after")
@@ -80,15 +91,6 @@ class Tool(BaseModel):
     function: Function
 
 
-class StreamOptions(BaseModel):
-    """What a streamed answer carries besides its text."""
-
-    include_usage: bool | None = False
-
-
-Limit = Annotated[int, Field(ge=1)]
-
-
 class ChatRequest(BaseModel):
     """The body of `POST /v1/chat/completions`, as far as this model heeds it."""
 
@@ -96,54 +98,31 @@ class ChatRequest(BaseModel):
     tools: list[Tool] | None = None
     tool_choice: str | dict[str, Any] | None = None
     stream: bool | None = False
-    stream_options: StreamOptions | None = None
-    max_tokens: Limit | None = None
-    max_completion_tokens: Limit | None = None
+    stream_options: dict[str, bool | None] | None = None
+    max_tokens: Annotated[int | None, Field(ge=1)] = None
+    max_completion_tokens: Annotated[int | None, Field(ge=1)] = None
     n: Literal[1] | None = None
 
     @property
     def offered(self) -> list[Function]:
         """The functions that may be called in this turn."""
-        offered = self.tools if self.tools and self.tool_choice != "none" else []
-        return [tool.function for tool in offered]
-
-    @property
-    def token_limit(self) -> int | None:
-        """The longest answer wanted, in tokens."""
-        return self.max_completion_tokens or self.max_tokens
-
-    @property
-    def wants_usage(self) -> bool:
-        """Whether the stream shall end with a chunk of token counts."""
-        return bool(self.stream_options and self.stream_options.include_usage)
+        return [tool.function for tool in self.tools or () if self.tool_choice != "none"]
 
     @model_validator(mode="after")
     def _answered(self) -> ChatRequest:
         """Every tool call has its result right behind it, and every result its call."""
         waiting: set[str] = set()
-        for message in self.messages:
-            if message.role == "tool":
+        for message in [*self.messages, None]:
+            if message and message.role == "tool":
                 if message.tool_call_id not in waiting:
-                    raise ValueError(
-                        f"tool_call_id '{message.tool_call_id}' answers no tool call before it"
-                    )
+                    raise ValueError(f"tool_call_id '{message.tool_call_id}' answers no tool call")
                 waiting.remove(message.tool_call_id)
             elif waiting:
-                break
-            else:
+                missing = ", ".join(sorted(waiting))
+                raise ValueError(f"every tool call needs a tool message; missing for {missing}")
+            elif message:
                 waiting = {call.id for call in message.tool_calls or ()}
-        if waiting:
-            missing = ", ".join(sorted(waiting))
-            raise ValueError(f"every tool call needs a tool message; missing for {missing}")
         return self
-
-
-@dataclass(frozen=True)
-class ToolCall:
-    """A tool call to make."""
-
-    name: str
-    arguments: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -152,98 +131,61 @@ class Turn:
 
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
+    cut_off: bool = False
+
+    @property
+    def words(self) -> list[str]:
+        """The tokens of the text: words, each with the white space behind it."""
+        return _words(self.text)
+
+    @property
+    def reason(self) -> str:
+        """Why the turn ends: `length`, `tool_calls` or `stop`."""
+        return "length" if self.cut_off else "tool_calls" if self.calls else "stop"
+
+    def within(self, chat: ChatRequest) -> Turn:
+        """Return as much of the turn as the request's limit allows. Calls are whole or left out."""
+        limit = chat.max_completion_tokens or chat.max_tokens
+        if limit and len(self.words) + bool(self.calls) > limit:
+            return Turn("".join(self.words[:limit]), cut_off=True)
+        return self
 
 
-def tokens(text: str) -> list[str]:
-    """The text in words, each with the white space behind it; joined they are the text again."""
-    return re.findall(r"\s*\S+\s*|\s+", text)
-
-
-def cut(turn: Turn, limit: int | None) -> tuple[Turn, str]:
-    """Return as much of the turn as a limit in tokens allows, and why it ends.
-
-    The reason is `length`, `tool_calls` or `stop`. Calls are made whole or not at all.
-    """
-    words = tokens(turn.text)
-    if limit is not None and (len(words) > limit or (turn.calls and len(words) == limit)):
-        return Turn("".join(words[:limit])), "length"
-    return turn, "tool_calls" if turn.calls else "stop"
-
-
-def deltas(turn: Turn) -> Iterator[Delta]:
-    """Return the turn in pieces of a token each."""
-    for word in tokens(turn.text):
-        yield {"content": word}
-    for index, call in enumerate(turn.calls):
-        yield from _call_deltas(index, call)
-
-
-def _call_deltas(index: int, call: ToolCall) -> Iterator[Delta]:
-    whole = _call_json(call)
-    arguments = whole["function"]["arguments"]
-    whole["function"]["arguments"] = ""
-    yield {"tool_calls": [{"index": index, **whole}]}
-    for start in range(0, len(arguments), ARGUMENT_PIECE):
-        piece = {"arguments": arguments[start : start + ARGUMENT_PIECE]}
-        yield {"tool_calls": [{"index": index, "function": piece}]}
-
-
-def _call_json(call: ToolCall) -> dict[str, Any]:
-    return {
-        "id": f"call_{secrets.token_hex(12)}",
-        "type": "function",
-        "function": {"name": call.name, "arguments": json.dumps(call.arguments)},
-    }
-
-
-def usage(request: ChatRequest, completion_tokens: int) -> Usage:
-    """Token counts; this model's tokens are words."""
-    prompt_tokens = sum(len(tokens(message.text)) for message in request.messages)
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-    }
-
-
-def envelope(kind: str) -> dict[str, Any]:
-    """What a completion, or every chunk of one, begins with."""
-    return {
-        "id": f"chatcmpl-{secrets.token_hex(12)}",
-        "object": kind,
-        "created": int(time.time()),
-        "model": MODEL,
-    }
-
-
-def completion(request: ChatRequest, turn: Turn) -> dict[str, Any]:
+def completion(chat: ChatRequest, turn: Turn) -> dict[str, Any]:
     """Return the whole answer as one JSON object."""
-    turn, reason = cut(turn, request.token_limit)
-    message: Delta = {"role": "assistant", "content": turn.text or None, "refusal": None}
-    if turn.calls:
-        message["tool_calls"] = [_call_json(call) for call in turn.calls]
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-    counts = usage(request, len(list(deltas(turn))))
-    return {**envelope("chat.completion"), "choices": [choice], "usage": counts}
+    calls = [call.to_json() for call in turn.calls]
+    message = {"role": "assistant", "content": turn.text or None, "tool_calls": calls or None}
+    choice = {"index": 0, "message": message, "finish_reason": turn.reason}
+    return {**_head("chat.completion"), "choices": [choice], "usage": _usage(chat, turn)}
 
 
-def chunk(head: dict[str, Any], delta: Delta, reason: str | None = None) -> dict[str, Any]:
-    """One chunk of a streamed answer."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
-    return {**head, "choices": [choice]}
+def chunks(chat: ChatRequest, turn: Turn) -> Iterator[dict[str, Any]]:
+    """Yield the answer in pieces of a token each, then why it ends, and the usage if asked for."""
+    head = _head("chat.completion.chunk")
+    with_usage = (chat.stream_options or {}).get("include_usage")
+    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
+    deltas += [{"content": word} for word in turn.words]
+    deltas += [{"tool_calls": [{"index": i, **c.to_json()}]} for i, c in enumerate(turn.calls)]
+    for delta in [*deltas, {}]:
+        reason = None if delta else turn.reason
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        yield {**head, "choices": [choice], **({"usage": None} if with_usage else {})}
+    if with_usage:
+        yield {**head, "choices": [], "usage": _usage(chat, turn)}
 
 
-def error_body(
-    message: str,
-    kind: str = "invalid_request_error",
-    param: str | None = None,
-    code: str | None = None,
-) -> dict[str, Any]:
-    """An error as OpenAI's clients expect it."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
+def _head(kind: str) -> dict[str, Any]:
+    """Return what a completion, or every chunk of one, begins with."""
+    made = {"created": int(time.time()), "model": MODEL}
+    return {"id": f"chatcmpl-{secrets.token_hex(12)}", "object": kind, **made}
 
 
-def model_list() -> dict[str, Any]:
-    """The one model there is."""
-    card = {"id": MODEL, "object": "model", "created": FIRST_MADE, "owned_by": "homestream"}
-    return {"object": "list", "data": [card]}
+def _usage(chat: ChatRequest, turn: Turn) -> dict[str, int]:
+    """Count tokens: words, and calls."""
+    asked = sum(len(_words(message.text)) for message in chat.messages)
+    said = len(turn.words) + len(turn.calls)
+    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\s*\S+\s*|\s+", text)

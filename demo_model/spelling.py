@@ -14,26 +14,22 @@ SHORTEST = 4
 _WORD = re.compile(r"(?<![\w@.'-])[^\W\d_]{4,20}(?![\w@]|[.-]\w)")
 
 
-def corrected(text: str, book: Phrasebook, values: frozenset[str]) -> str:
-    """Replace each mistyped word by the one that it was meant to be.
-
-    That is a word of the phrases, or of `values`, those that arguments may have.
-    """
-    known = book.vocabulary | values
-    return _WORD.sub(lambda word: _meant(word[0], book, known) or word[0], text)
+def corrected(text: str, book: Phrasebook) -> str:
+    """Replace each mistyped word by the one of the phrases that it was meant to be."""
+    return _WORD.sub(lambda word: _meant(word[0], book), text)
 
 
-def _meant(word: str, book: Phrasebook, known: frozenset[str]) -> str | None:
-    lower = word.lower()
-    if {lower, f"{lower}s", lower.removesuffix("s")} & (known | book.names.keys()):
-        return None
+def _meant(word: str, book: Phrasebook) -> str:
+    lower, farthest = word.lower(), 1 if len(word) < 8 else 2
+    if {lower, f"{lower}s", lower.removesuffix("s")} & (book.vocabulary | book.names.keys()):
+        return word
     # A capital letter makes it a name, which is nothing else mistyped.
-    for words in (book.names, () if word.istitle() else known):
+    for words in (book.names, () if word.istitle() else book.vocabulary):
         alike = sorted(other for other in words if _alike(lower, other))
-        found = process.extractOne(lower, alike, scorer=OSA.distance)
-        if found and found[1] <= (1 if len(word) < 8 else 2):
+        found = process.extractOne(lower, alike, scorer=OSA.distance, score_cutoff=farthest)
+        if found:
             return book.names.get(found[0], found[0])
-    return None
+    return word
 
 
 def _alike(word: str, other: str) -> bool:

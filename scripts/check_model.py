@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import gevent
+
 from app.agent.events import ToolCallUpdate
 from app.agent.messages import Message, ToolRequest, ToolSpec, Turn, parse_arguments, turn_messages
+from app.agent.written_calls import take_written_call
 from app.config import load_settings
 from app.errors import ModelError
 from app.llm.batching import BatchInterval
@@ -50,9 +53,9 @@ class _Answer:
     pieces: int
 
 
-def check_model(client: ModelClient) -> Iterator[Finding]:
-    """Ask five questions, and yield what each shows. If the first one fails, so would the others,
-    and they are not asked."""
+def check_model(client: ModelClient, seconds: float) -> Iterator[Finding]:
+    """Ask five questions, and yield what each shows; an answer may take so many seconds. If the
+    first one fails, so would the others, and they are not asked."""
     client = replace(client, attempts=1, interval=BatchInterval(0, 0))
     checks: tuple[tuple[str, Callable[[ModelClient], Finding]], ...] = (
         ("Text", _check_text),
@@ -63,12 +66,22 @@ def check_model(client: ModelClient) -> Iterator[Finding]:
     )
     for subject, check in checks:
         try:
-            yield check(client)
+            # Small models may repeat a sentence without end.
+            with gevent.Timeout(seconds, _too_long(seconds)):
+                finding = check(client)
+            yield finding
         except ModelError as error:
             said = f" The endpoint said: {error.detail}" if error.detail else ""
             yield Finding(subject, False, f"{error.message}{said}")
             if check is _check_text:
                 return
+
+
+def _too_long(seconds: float) -> ModelError:
+    return ModelError(
+        f"The model hadn't finished after {seconds:g} seconds, when the app ends an answer. Raise"
+        " RUN_TIMEOUT for a slow machine; set MAX_TOKENS for a model that doesn't stop."
+    )
 
 
 def _check_text(client: ModelClient) -> Finding:
@@ -157,7 +170,8 @@ def _ask(
     may_call: bool = True,
 ) -> _Answer:
     """Ask, and read the whole answer. Raises ModelError."""
-    stream, pieces = client.stream(messages, tools, may_call=may_call), 0
+    reply, pieces = client.stream(messages, tools, may_call=may_call), 0
+    stream = take_written_call(reply, {tool.name for tool in tools} if may_call else ())
     while True:
         try:
             next(stream)
@@ -179,7 +193,7 @@ def run() -> int:
         raise StartError("No model is set: set OPENAI_BASE_URL or OPENAI_API_KEY, and MODEL.")
     print(f"Asking {settings.model} at {settings.model_base_url}:", flush=True)
     all_work = True
-    for finding in check_model(ModelClient.from_settings(settings)):
+    for finding in check_model(ModelClient.from_settings(settings), settings.run_timeout):
         print(
             f"{'ok   ' if finding.works else 'WRONG'} {finding.subject}: {finding.sentence}",
             flush=True,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
@@ -31,7 +31,8 @@ def make_plan() -> dict[str, Any]:
     check_ports(services)
     migrate()
     settings = load_settings()
-    model = _look_for_model(settings, services)
+    passed_over: list[str] = []
+    model = _look_for_model(settings, services, passed_over.append)
     if model is not None:
         services = [service for service in services if service.name != DEMO_MODEL]
     return {
@@ -40,16 +41,19 @@ def make_plan() -> dict[str, Any]:
         ],
         "services": [{"name": service.name, "url": service.url} for service in services],
         "env": model.settings() if model else {},
-        "lines": _lines(settings, services[0].url, model),
+        "lines": [*passed_over, *_lines(settings, services[0].url, model)],
     }
 
 
-def _look_for_model(settings: Settings, services: Sequence[Service]) -> LocalModel | None:
+def _look_for_model(
+    settings: Settings, services: Sequence[Service], tell: Callable[[str], None]
+) -> LocalModel | None:
     """Return a model on this machine to use, if the settings name none and want it so."""
     if not (settings.uses_demo_model and settings.find_local_model):
         return None
     own = {service.port for service in services}
-    return find_local_model(settings.local_model_ports, own, settings.temperature)
+    model = find_local_model(settings.local_model_ports, own, tell)
+    return model.with_settings(settings) if model else None
 
 
 def _lines(settings: Settings, url: str, model: LocalModel | None) -> list[str]:

@@ -57,7 +57,7 @@ def _told(fields: str, query: str) -> Route:
 
 
 _OPTIONS = Route(gives=((200, JSON),), errors=(422, 429))
-_ASK_API = "userMessage! conversationId"
+_ASK_API = "userMessage! conversationId temporary:boolean"
 _LOG_IN = (401, 422, 429)
 
 ROUTES = {
@@ -111,9 +111,19 @@ ROUTES = {
     "auth.refresh": Route(gives=((200, JSON),), errors=(401,)),
     "auth.signup": _both("email! password! name! invitation next", 201, errors=(409, 422, 429)),
     "auth.signup_form": _page("next"),
-    "conversations.list_all": _page(),
-    "conversations.show": _page("before:integer", errors=(422,)),
-    "conversations.start_page": _page(),
+    "conversation_changes.change": Route(
+        "title pinned:boolean shelf:list|archive|trash",
+        gives=((303, None), (200, HTML), (200, JSON)),
+        errors=(422,),
+    ),
+    "conversation_changes.delete": Route(query="forGood", gives=((200, JSON), (204, None))),
+    "conversation_changes.end": Route(gives=((303, None), (204, None))),
+    "conversations.list_all": _page(
+        "q shelf:list|archive|trash after deleted", HTML, JSON, errors=(404, 422)
+    ),
+    "conversations.show": _page("before:integer", HTML, JSON, errors=(422,)),
+    "conversations.start_page": _page("temporary"),
+    "conversations.title": _page(),
     "conversations.watch": _page("before:integer", errors=(422, 429)),
     "brand.colours": Route(gives=((200, "text/css"), (304, None))),
     "brand.icon": Route(gives=((200, "image/svg+xml"), (304, None))),
@@ -184,7 +194,10 @@ ROUTES = {
         "message! key", body=(FORM,), gives=((303, None), (200, HTML)), errors=(409, 422, 429)
     ),
     "questions.ask_first": Route(
-        "message! key", body=(FORM,), gives=((303, None), (204, None)), errors=(409, 422, 429)
+        "message! key temporary",
+        body=(FORM,),
+        gives=((303, None), (204, None)),
+        errors=(409, 422, 429),
     ),
     "run_events.stream": Route(
         query="pass", headers="Last-Event-ID", gives=((200, EVENTS),), errors=(204, 429)
@@ -205,6 +218,7 @@ ROUTES = {
     "static": Route(gives=((200, "*/*"), (206, "*/*"), (304, None)), errors=(404, 416)),
     "streaming_check.events": _page("", EVENTS),
     "streaming_check.page": _page(),
+    "tool_output.find": Route(gives=((303, None),)),
     "tool_output.result": _page("", JSON),
     "tool_output.show": _page("", HTML, CSV),
     "tools.outbox": _page("", HTML, JSON),

@@ -12,9 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from typing import Protocol
-
-import requests
+from urllib.parse import urlsplit
 
 from scripts import StartError
 from scripts.child_processes import end_with_parent
@@ -55,13 +55,16 @@ def wait_until_ready(services: Sequence[Reachable], seconds: float = READY_SECON
 
 
 def _is_healthy(service: Reachable) -> bool:
-    with requests.Session() as session:
-        # Don't go through a proxy that the environment names: the service is on this machine.
-        session.trust_env = False
-        try:
-            return session.get(f"{service.url}/health", timeout=_HEALTH_SECONDS).ok
-        except requests.RequestException:
-            return False
+    # Not by `requests`, which takes 6 MB. The service is on this machine, so no proxy is asked.
+    address = urlsplit(service.url)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=_HEALTH_SECONDS)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status < 400
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def run() -> int:

@@ -33,6 +33,7 @@ from tool_services.framework.env_names import all_settings
 _ABOUT_THE_MODEL = (
     *("openai_base_url", "openai_api_key", "model", "fallback_model"),
     *("temperature", "max_tokens", "context_tokens"),
+    *("first_token_timeout", "run_timeout"),  # a model on a small machine needs more
 )
 _READY = "Homestream is ready: "
 
@@ -58,6 +59,7 @@ def product_env(settings: Settings, ports: list[str], folder: Path) -> dict[str,
     # A relative path starts at the current folder, which is another one there.
     services = all_services.root()
     env |= {"TOOL_SERVICES_FOLDER": str(services), "FIND_LOCAL_MODEL": "false"}
+    env["MODEL_TITLES"] = "false"  # nobody reads them
     return env | {"INSTANCE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
 
 

@@ -38,14 +38,15 @@ _APP: tuple[Arguments, ...] = (
 )
 # Each service may have tests of its own in its folder, and so may those of each example.
 _FOLDERS = {*all_services.folders().values(), *ROOT.glob("examples/*/*")}
-_SERVICES = tuple((str(tests),) for each in sorted(_FOLDERS) if (tests := each / "tests").is_dir())
+_TESTS = tuple(str(tests) for each in sorted(_FOLDERS) if (tests := each / "tests").is_dir())
+_SERVICES: tuple[Arguments, ...] = tuple((tests,) for tests in _TESTS)
 FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST, *_SERVICES))
 # The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (
     ("-c", "tests/browser/pytest.ini", "-n", "2", "--dist", "loadgroup", "tests/browser"),
     ("tests/faults",),
     _APP[-1],
-    (*_UNCLOSED, "tests/app", "tests/tool_services", "--engines"),
+    (*_UNCLOSED, "tests/app", "tests/tool_services", *_TESTS, "--engines"),
     _APP[0],
     _REST,
     (*_UNCLOSED, "tests/workers"),

@@ -10,7 +10,7 @@ import socket
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import app.config
@@ -27,14 +27,13 @@ _GUNICORN = (
     # Ctrl-C must not wait for open streams as long as a deployment does.
     *("--graceful-timeout", "2"),
 )
-
-
+_WEB_CONFIG = "gunicorn.conf.py"
 DEMO_MODEL = "demo-model"
 
 
 @dataclass(frozen=True)
 class Service:
-    """One server process: what gunicorn loads, where it listens, and its settings file."""
+    """One server: what gunicorn loads, where it listens, and its settings file."""
 
     name: str
     application: str
@@ -77,7 +76,7 @@ def programs_of(services: Sequence[Service]) -> list[Program]:
     shared: dict[str, list[Service]] = {}
     for service in services:
         shared.setdefault(service.application, []).append(service)
-    return [_program(each[0].name if len(each) == 1 else "tools", each) for each in shared.values()]
+    return [_program(each[0].name if len(each) == 1 else "all", each) for each in shared.values()]
 
 
 def make_secrets(folder: Path) -> None:
@@ -103,22 +102,20 @@ def configured_services() -> list[Service]:
     except app.config.SettingsError as error:
         raise StartError(str(error)) from None
     services = [
-        Service("web", "wsgi:app", web.web_port, web.web_host, "gunicorn.conf.py"),
+        Service("web", "wsgi:app", web.web_port, web.web_host, _WEB_CONFIG),
         *(
-            Service(each.name, _application(each.name), each.port_in(tools))
+            Service(each.name, f"tool_services.app:create_app({each.name!r})", each.port_in(tools))
             for each in all_services.services()
         ),
     ]
     if web.uses_demo_model:
         services.append(Service(DEMO_MODEL, "demo_model:create_app()", web.demo_model_port))
+    if web.one_process:
+        return [
+            replace(service, application="scripts.one_process:app", config=_WEB_CONFIG)
+            for service in services
+        ]
     return services
-
-
-def _application(service: str) -> str:
-    """Return what gunicorn loads for a tool service, alone or with all others."""
-    if all_services.CommonSettings().tool_services_in_one_process:
-        return "tool_services.app:create_all()"
-    return f"tool_services.app:create_app({service!r})"
 
 
 def check_ports(services: Sequence[Service]) -> None:

@@ -24,6 +24,7 @@ def migrate() -> None:
     # Not the whole app: to import it would add a second to each start.
     app = Flask("app", instance_path=str(settings.instance_dir))
     connection.init_app(app, settings.database_url, settings.database_connections)
+    connection.add_migrations(app)
     try:
         with app.app_context():
             flask_migrate.upgrade(directory=str(ROOT / "migrations"))

@@ -24,6 +24,8 @@ FILE = ROOT / "docs/openapi.json"
 _OPENAPI = "3.1.0"
 _OWN_METHODS = {"HEAD", "OPTIONS"}
 """Those that Flask adds to each rule."""
+_WITH_BODY = {"PATCH", "POST"}
+_CHANGING = {"DELETE", *_WITH_BODY}
 _TEXT = {"type": "string"}
 _PATH_TYPES = {"IntegerConverter": "integer"}
 _WITHOUT_BODY = (204, 303)
@@ -113,7 +115,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     route, signed_in = ROUTES[rule.endpoint], _needs_user(app, rule.endpoint)
     summary = (app.view_functions[rule.endpoint].__doc__ or "").strip().split("\n")[0]
     parameters = list(_parameters(rule, route))
-    if signed_in and method == "POST":
+    if signed_in and method in _CHANGING:
         parameters.append({"$ref": "#/components/parameters/csrf"})
     operation = {
         "summary": summary or rule.endpoint.rpartition(".")[2].replace("_", " ").capitalize(),
@@ -121,7 +123,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "responses": _responses(rule, route, method, signed_in),
         "security": _security(rule.endpoint, signed_in),
     }
-    if method == "POST":
+    if method in _WITH_BODY:
         operation["requestBody"] = {"content": _bodies(route, signed_in)}
     return operation
 
@@ -186,7 +188,7 @@ def _responses(rule: Rule, route: Route, method: str, signed_in: bool) -> dict[s
     errors = {400, 413, 503, *route.errors}
     errors |= {404} if rule.arguments else set()
     errors |= {303, 401} if signed_in else set()
-    errors |= {403} if method == "POST" else set()
+    errors |= {403} if method in _CHANGING else set()
     for status in errors:
         responses.setdefault(str(status), {"$ref": f"#/components/responses/{status}"})
     return dict(sorted(responses.items()))

@@ -24,15 +24,11 @@ _DECLARATION = "service.py"
 
 
 class CommonSettings(BaseSettings):
-    """The settings of all services together: where their folders are, and how many processes run.
-
-    A relative path starts at the current folder.
-    """
+    """Where the services' folders are. A relative path starts at the current folder."""
 
     model_config = SettingsConfigDict(env_file=".env", env_ignore_empty=True, extra="ignore")
 
     tool_services_folder: Path = _HERE
-    tool_services_in_one_process: bool = False
 
 
 def root() -> Path:

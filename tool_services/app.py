@@ -20,22 +20,29 @@ def create_app(name: str) -> Flask:
     return app_factory.create_app(all_services.service(name), all_services.load_settings())
 
 
+def create_by_port() -> dict[int, WSGIApplication]:
+    """Create all services; return each by the port that its setting says."""
+    settings = all_services.load_settings()
+    return {
+        service.port_in(settings): app_factory.create_app(service, settings)
+        for service in all_services.services()
+    }
+
+
 def create_all() -> WSGIApplication:
     """Create all services for one process, which has to listen at the port of each.
 
     Nothing else about them changes: each has its URL, its database, and tokens of its own.
     """
+    by_port = create_by_port()
     settings = all_services.load_settings()
-    services = all_services.services()
-    by_port: dict[str, WSGIApplication] = {
-        str(service.port_in(settings)): app_factory.create_app(service, settings)
-        for service in services
-    }
-    ports = " ".join(f"{each.name.upper()}_PORT={each.port_in(settings)}" for each in services)
+    ports = " ".join(
+        f"{each.name.upper()}_PORT={each.port_in(settings)}" for each in all_services.services()
+    )
 
     def dispatch(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         port = environ["SERVER_PORT"]
-        served = by_port.get(port)
+        served = by_port.get(int(port))
         if served is None:
             served = Response(f"No tool service has port {port}. The settings say {ports}.\n", 421)
         return served(environ, start_response)

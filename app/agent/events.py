@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 from app.agent.usage import Usage
+from app.grounding.figure import Figure, figures_from_json
 
 ToolStatus = Literal["started", "completed", "failed"]
 Outcome = Literal["completed", "cut_off", "failed", "stopped"]
@@ -48,12 +49,35 @@ class DisplayPart:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a tool call is, as its server says: `done` of `total`, if that is known."""
+
+    done: float
+    total: float | None = None
+    message: str = ""
+
+    @property
+    def words(self) -> str:
+        """In one line, such as "3 of 10 · Reading sales"."""
+        amount = "" if self.message and self.total is None else _number(self.done)
+        if self.total is not None:
+            amount += f" of {_number(self.total)}"
+        return " · ".join(filter(None, (amount, self.message)))
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCallUpdate:
-    """A tool call started or ended.
+    """A tool call started, came on or ended.
 
     `arguments` are those that it is called with; `repairs` says in words how they were read
     otherwise than the model wrote them. `result` is a JSON value. `duration_ms` comes with the end
     of a call that was made, and `tokens` with a result: about what it costs as the model reads it.
+
+    `progress` comes with a call that has started, again and again while it is made.
 
     `repeated`: the same call had been made before, and this is its end again. `refused`: nothing
     came of the call, and `error` is this program's own word.
@@ -72,6 +96,7 @@ class ToolCallUpdate:
     repairs: tuple[str, ...] = ()
     repeated: bool = False
     refused: bool = False
+    progress: Progress | None = None
 
     @property
     def shown(self) -> tuple[DisplayPart, ...]:
@@ -144,12 +169,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Always the last event. `usage` is that of all the run's turns together."""
+    """Always the last event. `usage` is that of all the run's turns together; `figures` says where
+    those in the answer's text are from."""
 
     name: ClassVar[str] = "done"
     status: Outcome
     message_id: str
     usage: Usage | None = None
+    figures: tuple[Figure, ...] = ()
 
 
 Event = RunStarted | Thinking | ToolCallUpdate | ApprovalRequested | Content | Failed | Done
@@ -173,11 +200,12 @@ _WIRE_NAMES = {
 }
 # Left out of the API's JSON while they have this value; 0 and "" are results like any other.
 _LEFT_OUT = {
-    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage")),
+    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage", "progress")),
     "replace": False,
     "repeated": False,
     "display": (),
     "repairs": (),
+    "figures": (),
 }
 _NOT_IN_API = {"detail", "title", "labels", "preview", "refused"}
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
@@ -229,6 +257,10 @@ def from_text(text: str) -> Event:
             data[key] = display_parts_from_json(data[key])
     if "repairs" in data:
         data["repairs"] = tuple(data["repairs"])
+    if data.get("progress"):
+        data["progress"] = Progress(**data["progress"])
+    if "figures" in data:
+        data["figures"] = figures_from_json(data["figures"])
     if data.get("usage"):
         data["usage"] = Usage.from_json(data["usage"])
     kind = _EVENTS[name]

@@ -12,6 +12,7 @@ import gevent
 from gevent.lock import BoundedSemaphore
 from gevent.queue import Queue
 
+from app.agent.call_progress import ProgressEvents
 from app.agent.events import ApprovalRequested, Event, Thinking, ToolCallUpdate
 from app.agent.messages import Decision, ToolRequest, ToolResult, parse_arguments
 from app.agent.read_calls import UNFORESEEN, ReadCall, call_key, read_calls
@@ -63,7 +64,7 @@ def call_all(
             yield ended[call.id]
     read = read_calls(due, tools)
     for one in read:
-        yield ToolCallUpdate(one.id, one.name, "started", one.arguments, repairs=one.repairs)
+        yield _started(one, one.arguments, one.repairs)
     known = {**earlier, **_by_key(ended.values()), **_as_asked(calls, ended, due, tools)}
     yield from _make_each_once(read, tools, past, ended, known)
     return {call.id: ended[call.id] for call in calls}
@@ -167,11 +168,11 @@ def _call(
             # What the person changed is theirs; the model is told all of it.
             repairs = repairs if approved == arguments else ()
             arguments = approved
-            events.put(ToolCallUpdate(call.id, call.name, "started", arguments, repairs=repairs))
+            events.put(_started(call, arguments, repairs))
             events.put(Thinking(f"Calling {call.name}…"))
-        with places:
+        with places, ProgressEvents(_started(call, arguments, repairs), events.put) as progress:
             started = time.monotonic()
-            answer = tools.call(call.id, call.name, arguments, again=again)
+            answer = tools.call(call.id, call.name, arguments, again=again, report=progress.report)
     except ToolFailure as failure:
         error = failure.message[:MAX_ERROR_CHARS]
     except Exception:
@@ -180,6 +181,10 @@ def _call(
         error = UNFORESEEN
     end = _end(call, arguments, answer, error, time.monotonic() - started)
     events.put(replace(end, repairs=repairs))
+
+
+def _started(call: ReadCall, arguments: dict[str, Any], repairs: tuple[str, ...]) -> ToolCallUpdate:
+    return ToolCallUpdate(call.id, call.name, "started", arguments, repairs=repairs)
 
 
 def _approved_arguments(decision: Decision) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
-from app.agent.events import ApprovalRequested
+from app.agent.events import ApprovalRequested, Progress
 from app.agent.messages import Decision, ToolResult, ToolSpec
 
 
@@ -32,9 +33,16 @@ class Toolbox(Protocol):
         """Block until the person has decided. May be killed at any moment."""
 
     def call(
-        self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
+        self,
+        call_id: str,
+        name: str,
+        arguments: dict[str, Any],
+        *,
+        again: bool = False,
+        report: Callable[[Progress], object] | None = None,
     ) -> ToolResult:
         """Call the tool. Raises ToolFailure with a sentence for the model.
 
-        `again`: this call was begun before, and nobody knows what became of it.
+        `again`: this call was begun before, and nobody knows what became of it. `report` is told
+        how far the call is.
         """

@@ -1,4 +1,4 @@
-"""Takes a reply that is nothing but a tool call written as text for that call.
+"""Takes a reply that is nothing but tool calls written as text for these calls.
 
 Small models, and servers that don't know a model's own way to call tools, write such replies. Their
 text is held back until it is clear what it is, so that no reader sees it.
@@ -20,10 +20,9 @@ from app.json_input import parse_json
 
 MAX_HELD_CHARS = 8_000
 
-_OPENINGS = ("<tool_call>", "```json", "```tool_call", "```")
-_WRITTEN = re.compile(
-    r"(?:<tool_call>|```(?:json|tool_call)?)?\s*(\{.*\})\s*(?:</tool_call>|```)?", re.DOTALL
-)
+_OPENINGS = ("<tool_call>", "<tools>", "```json", "```tool_call", "```")
+_BETWEEN = re.compile(r"(?:</?(?:tool_call|tools)>|```(?:json|tool_call)?|[\s,;])*")
+_decode = json.JSONDecoder().raw_decode
 _ARGUMENTS = ("arguments", "parameters")
 _KEYS = {"name", *_ARGUMENTS, "type", "id"}
 _FIRST_KEYS = [f'"{key}"' for key in (*_KEYS, "function")]
@@ -32,17 +31,17 @@ _FIRST_KEYS = [f'"{key}"' for key in (*_KEYS, "function")]
 def take_written_call(
     reply: Generator[Content, None, Turn], names: Collection[str]
 ) -> Generator[Content, None, Turn]:
-    """Yield a reply's text and return its turn, as the reply does. A text that calls one of the
-    tools with these names becomes that call. Raises ModelError."""
+    """Yield a reply's text and return its turn, as the reply does. A text that calls tools
+    with these names, and says nothing else, becomes these calls. Raises ModelError."""
     held = ""
     try:
         while names and len(held) <= MAX_HELD_CHARS and _may_become_call(held):
             held += next(reply).chunk
     except StopIteration as end:
         turn: Turn = end.value
-        written = None if turn.calls else _read_call(held, names)
-        if written is not None:
-            return replace(turn, text="", calls=(written,))
+        written = () if turn.calls else read_written_calls(held, names)
+        if written:
+            return replace(turn, text="", calls=written)
         if held:
             yield Content(held)
         return turn
@@ -72,22 +71,40 @@ def _may_become_call(text: str) -> bool:
     return any(key.startswith(text) or text.startswith(key) for key in _FIRST_KEYS)
 
 
-def _read_call(text: str, names: Collection[str]) -> ToolRequest | None:
-    """Return the call that the text is, or None if it is anything else."""
-    match = _WRITTEN.fullmatch(text.strip())
-    if match is None:
-        return None
+def read_written_calls(text: str, names: Collection[str]) -> tuple[ToolRequest, ...]:
+    """Return the calls that the text is, one after the other; none if it is anything else."""
+    calls = []
     try:
-        call = parse_json(match[1])
-    except ValueError:
-        return None
-    if isinstance(call.get("function"), dict):
+        at = _skip(text, 0)
+        while at < len(text):
+            call, at = _read_call(text, at, names)
+            calls.append(call)
+            at = _skip(text, at)
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(calls)
+
+
+def _skip(text: str, at: int) -> int:
+    """Return where the next call begins, after tags, fences and commas."""
+    between = _BETWEEN.match(text, at)
+    return between.end() if between else at
+
+
+def _read_call(text: str, at: int, names: Collection[str]) -> tuple[ToolRequest, int]:
+    """Return the call that begins there, and where it ends. Raises ValueError if it is none."""
+    _, end = _decode(text, at)
+    call = parse_json(text[at:end])
+    if isinstance(call, dict) and isinstance(call.get("function"), dict):
         call = call["function"]
-    name = call.get("name")
-    if not call.keys() <= _KEYS or not isinstance(name, str) or name not in names:
-        return None
+    if not isinstance(call, dict) or not call.keys() <= _KEYS or not _is_one_of(call, names):
+        raise ValueError("no call of an offered tool")
     arguments: Any = next((call[key] for key in _ARGUMENTS if key in call), {})
-    return ToolRequest(f"call_{uuid.uuid4().hex}", name, _as_text(arguments))
+    return ToolRequest(f"call_{uuid.uuid4().hex}", call["name"], _as_text(arguments)), end
+
+
+def _is_one_of(call: dict[str, Any], names: Collection[str]) -> bool:
+    return isinstance(call.get("name"), str) and call["name"] in names
 
 
 def _as_text(arguments: Any) -> str:

@@ -11,7 +11,6 @@ import time
 from dataclasses import dataclass
 
 import pyotp
-import segno
 from flask import current_app
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
@@ -40,6 +39,9 @@ class Setup:
     @property
     def picture(self) -> str:
         """The QR code, as the address of an SVG image."""
+        # Not above: only who sets an app up sees a picture, and what draws it takes 3 MB.
+        import segno
+
         code = segno.make(self.uri, error="m")
         return code.svg_data_uri(scale=4, border=4, dark="#000", light="#fff")
 

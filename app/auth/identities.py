@@ -7,7 +7,7 @@ from sqlalchemy import delete, exists, select
 from sqlalchemy.exc import IntegrityError
 
 from app.auth.accounts import LONGEST_NAME
-from app.auth.provider import Claims
+from app.auth.claims import Claims
 from app.db.account_models import Identity
 from app.db.changes import count_changed
 from app.db.models import User, db, utc_now

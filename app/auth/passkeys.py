@@ -13,19 +13,10 @@ from ipaddress import ip_address
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
-import webauthn
 from flask import Flask, current_app
+from itsdangerous import base64_encode
 from sqlalchemy import Update, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialCreationOptions,
-    PublicKeyCredentialDescriptor,
-    PublicKeyCredentialRequestOptions,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 
 from app.auth.accounts import FormErrors
 from app.auth.rate_limits import digest
@@ -63,6 +54,14 @@ class RelyingParty:
     origin: str
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a browser needs, as JSON, and the challenge that is in it, in base64url."""
+
+    json: str
+    challenge: str
+
+
 def init_app(app: Flask, app_url: str) -> None:
     app.extensions["relying_party"] = relying_party(app_url)
     app.jinja_env.globals["passkey_site"] = app.extensions["relying_party"]
@@ -84,54 +83,37 @@ def relying_party(app_url: str) -> RelyingParty | None:
     return RelyingParty(host, f"{parts.scheme}://{host}{port}")
 
 
-def creation_options(person: Person) -> PublicKeyCredentialCreationOptions:
+def creation_options(person: Person) -> Options:
     """Return what a browser needs to make a passkey. Raises Conflict."""
-    site = _site()
-    return webauthn.generate_registration_options(
-        rp_id=site.id,
-        rp_name=current_app.config["APP_NAME"],
-        user_name=person.email,
-        user_display_name=person.name,
-        user_id=person.id.encode(),
-        authenticator_selection=AuthenticatorSelectionCriteria(
-            resident_key=ResidentKeyRequirement.PREFERRED,
-            user_verification=UserVerificationRequirement.PREFERRED,
-        ),
-        exclude_credentials=_descriptors(person.id),
-    )
+    from app.auth import passkey_ceremonies as ceremonies
+
+    site_name = current_app.config["APP_NAME"]
+    return ceremonies.creation_options(_site(), site_name, person, _ids(person.id))
 
 
-def request_options(user_id: str | None, *, alone: bool) -> PublicKeyCredentialRequestOptions:
+def request_options(user_id: str | None, *, alone: bool) -> Options:
     """Return what a browser needs to use a passkey of the person, or with None of anybody.
 
     Used alone, it has to verify its user by a PIN, a finger or the like. Raises Conflict.
     """
-    required = UserVerificationRequirement.REQUIRED
-    return webauthn.generate_authentication_options(
-        rp_id=_site().id,
-        allow_credentials=None if user_id is None else _descriptors(user_id),
-        user_verification=required if alone else UserVerificationRequirement.PREFERRED,
-    )
+    from app.auth import passkey_ceremonies as ceremonies
+
+    known = None if user_id is None else _ids(user_id)
+    return ceremonies.request_options(_site(), known, alone=alone)
 
 
 def register(person: Person, name: str, text: str, challenge: str) -> Passkey:
     """Store a new passkey of the person. Raises FormErrors, PasskeyRefused and Conflict."""
+    from app.auth import passkey_ceremonies as ceremonies
+
     name = name.strip()
     if not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
         raise FormErrors({"passkey_name": "Name the passkey, in at most 100 characters."})
     credential, site = _parse(text), _site()
-    verified = _or_refuse(
-        lambda: webauthn.verify_registration_response(
-            credential=credential,
-            expected_challenge=base64url_to_bytes(challenge),
-            expected_rp_id=site.id,
-            expected_origin=site.origin,
-        ),
-        person.id,
-    )
+    verified = _or_refuse(lambda: ceremonies.verify_new(site, credential, challenge), person.id)
     passkey = Passkey(
         user_id=person.id,
-        credential_id=bytes_to_base64url(verified.credential_id),
+        credential_id=_base64url(verified.credential_id),
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
         name=name,
@@ -147,17 +129,13 @@ def use(text: str, challenge: str, *, user_id: str | None, alone: bool) -> Passk
 
     Raises PasskeyRefused and Conflict.
     """
+    from app.auth import passkey_ceremonies as ceremonies
+
     credential, site = _parse(text), _site()
     passkey = _find(credential, user_id)
     verified = _or_refuse(
-        lambda: webauthn.verify_authentication_response(
-            credential=credential,
-            expected_challenge=base64url_to_bytes(challenge),
-            expected_rp_id=site.id,
-            expected_origin=site.origin,
-            credential_public_key=passkey.public_key,
-            credential_current_sign_count=passkey.sign_count,
-            require_user_verification=alone,
+        lambda: ceremonies.verify_used(
+            *(site, credential, challenge, passkey.public_key, passkey.sign_count), alone=alone
         ),
         passkey.user_id,
     )
@@ -193,9 +171,8 @@ def _site() -> RelyingParty:
     return site
 
 
-def _descriptors(user_id: str) -> list[PublicKeyCredentialDescriptor]:
-    ids = (base64url_to_bytes(passkey.credential_id) for passkey in of_person(user_id))
-    return [PublicKeyCredentialDescriptor(id) for id in ids]
+def _ids(user_id: str) -> list[str]:
+    return [passkey.credential_id for passkey in of_person(user_id)]
 
 
 def _parse(text: str) -> dict[str, Any]:
@@ -226,7 +203,11 @@ def _find(credential: dict[str, Any], user_id: str | None) -> Passkey:
 
 
 def _handle(passkey: Passkey | None) -> str | None:
-    return passkey and bytes_to_base64url(passkey.user_id.encode())
+    return passkey and _base64url(passkey.user_id.encode())
+
+
+def _base64url(value: bytes) -> str:
+    return base64_encode(value).decode()
 
 
 def _or_refuse(verify: Callable[[], _Result], user_id: str) -> _Result:

@@ -21,11 +21,10 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
+from app.auth.claims import LEEWAY_SECONDS, Claims, ProviderFailed
 from app.auth.provider_session import BoundedAdapter, limit_time
-from app.errors import HomestreamError
 
 ALGORITHMS = ["RS256", "ES256"]
-LEEWAY_SECONDS = 60
 TIMEOUT_SECONDS = 10.0
 _KNOWN_SECONDS = 3600.0
 # A key that isn't known makes the app fetch the keys again, but not more often than this.
@@ -33,26 +32,6 @@ _REFETCH_SECONDS = 5.0
 _LONGEST_ID = 255
 
 Session = TypeVar("Session", bound=requests.Session)
-
-
-class ProviderFailed(HomestreamError):
-    """The provider doesn't answer, or its answer can't be trusted. `detail` has its words."""
-
-    status = 502
-    code = "provider_failed"
-
-
-@dataclass(frozen=True)
-class Claims:
-    """What the provider says of a person. `email` is None unless it has checked the address.
-
-    `authenticated_at` is when the person showed it who they are, in seconds since 1970, or None.
-    """
-
-    subject: str
-    email: str | None
-    name: str
-    authenticated_at: float | None
 
 
 @dataclass(frozen=True)

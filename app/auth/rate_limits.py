@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2s
+from typing import TYPE_CHECKING
 
 import limits
-import redis
+from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from app.errors import TooMany
+
+if TYPE_CHECKING:
+    from redis import Redis
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +48,13 @@ class RateLimits:
     """Counts for all workers where there is Redis. While Redis can't be reached, each worker counts
     its own."""
 
-    def __init__(self, shared: redis.Redis | None = None) -> None:
+    def __init__(self, shared: Redis | None = None) -> None:
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._shared = None
         if shared is not None:
-            storage = RedisStorage("redis://", connection_pool=shared.connection_pool)
+            storage = RedisStorage(
+                "redis://", connection_pool=shared.connection_pool, wrap_exceptions=True
+            )
             self._shared = FixedWindowRateLimiter(storage)
 
     def count(self, limit: Limit, key: str) -> None:
@@ -80,7 +86,7 @@ class RateLimits:
             names = (limit.name, digest(key))
             try:
                 (self._shared or self._own).clear(rate, *names)
-            except redis.RedisError as error:
+            except StorageError as error:
                 log.warning("%s could not be forgotten for all workers: %s", limit.name, error)
             self._own.clear(rate, *names)
 
@@ -93,7 +99,7 @@ class RateLimits:
         if self._shared is not None:
             try:
                 return self._shared.hit(rate, *names, cost=cost)
-            except redis.RedisError as error:
+            except StorageError as error:
                 log.warning("%s could not be counted for all workers: %s", limit.name, error)
         return self._own.hit(rate, *names, cost=cost)
 
@@ -108,7 +114,7 @@ class RateLimits:
         names = (limit.name, digest(key))
         try:
             ends = (self._shared or self._own).get_window_stats(rate, *names).reset_time
-        except redis.RedisError:
+        except StorageError:
             ends = self._own.get_window_stats(rate, *names).reset_time
         return min(max(round(ends - time.time()), 1), rate.get_expiry())
 

@@ -15,9 +15,11 @@ from typing import Any
 import gevent
 import psycopg
 from gevent import monkey
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import InvalidatePoolError
 
-PATIENCE_SECONDS = 5
-"""Time for an answer. A server under load may need a while for a commit."""
+from app.db.connection import PATIENCE_SECONDS
+
 # Waiting is counted in polls rather than seconds: a worker that got no processor for a while, or a
 # machine that slept, has not waited.
 _POLL_SECONDS = 0.1
@@ -94,6 +96,24 @@ class BoundedConnection(psycopg.Connection[Any]):
     def is_too_long(polls: int) -> bool:
         """Whether to give up after so many polls without an answer."""
         return server.hangs or polls > _MOST_POLLS
+
+
+def bound_connections(engine: Engine) -> None:
+    """Have the engine open such connections, and check those that it has kept."""
+    event.listen(engine, "do_connect", _connect)
+    event.listen(engine, "checkout", _check_pooled)
+
+
+def _connect(_dialect: Any, _record: Any, _arguments: Any, options: Any) -> BoundedConnection:
+    return BoundedConnection.connect(**options)
+
+
+def _check_pooled(connection: Any, _record: Any, _proxy: Any) -> None:
+    """If a pooled connection has lost its server, so have all others: drop them all."""
+    try:
+        connection.check()
+    except psycopg.Error as error:
+        raise InvalidatePoolError(str(error)) from error
 
 
 def _gevent_serves() -> bool:

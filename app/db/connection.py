@@ -9,14 +9,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import gevent
-import psycopg
 from flask import Flask
-from flask_migrate import Migrate
-from sqlalchemy import URL, Dialect, Engine, Pool, event, make_url
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy import URL, Engine, event, make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from app.db.bounded_psycopg import PATIENCE_SECONDS, BoundedConnection
 from app.db.models import db
 from tool_services.framework.private_files import keep_database_private, make_private_folder
 
@@ -24,7 +21,8 @@ MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 # Classes of SQLSTATE: connection lost, out of resources, shutting down or starting up.
 _TEMPORARY = ("08", "53", "57P")
 _RETRY_SECONDS = 0.5
-
+PATIENCE_SECONDS = 5
+"""Time for an answer of PostgreSQL. A server under load may need a while for a commit."""
 
 Result = TypeVar("Result")
 
@@ -37,7 +35,21 @@ def init_app(app: Flask, database_url: str, connections: int) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(url, connections)
     db.init_app(app)
-    Migrate(app, db, str(MIGRATIONS), render_as_batch=True)
+    with app.app_context():
+        prepare(db.engine)
+
+
+def add_migrations(app: Flask) -> None:
+    """Let commands migrate the app's database."""
+    # Not above: a serving process doesn't migrate, and can do without 6 MB.
+    from flask_migrate import Migrate
+
+    Migrate(app, db, str(MIGRATIONS), render_as_batch=True, include_name=_is_model)
+
+
+def _is_model(name: str | None, kind: str, _parents: object) -> bool:
+    """Whether a table is described by a model. The search index has tables of its own."""
+    return kind != "table" or not (name or "").startswith("search_")
 
 
 def parse_url(setting: str) -> URL:
@@ -68,6 +80,18 @@ def engine_options(url: URL, connections: int) -> dict[str, Any]:
     }
 
 
+def prepare(engine: Engine) -> None:
+    """Set up an engine's connections to SQLite, and bound the waiting of those to PostgreSQL."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "do_connect", _keep_private)
+        event.listen(engine, "connect", _set_up_sqlite)
+        return
+    # Not above: SQLite can do without the driver, which takes 5 MB.
+    from app.db.bounded_psycopg import bound_connections
+
+    bound_connections(engine)
+
+
 def begin_read_only() -> None:
     """Read without a transaction from here on, unless the current session has begun one.
 
@@ -83,11 +107,10 @@ def is_unavailable(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError):
         return False
-    state = getattr(error.orig, "sqlstate", None)
+    # An error of SQLite has no such attribute; None means that no answer came.
+    state = getattr(error.orig, "sqlstate", "")
     temporary = state is None or state.startswith(_TEMPORARY)
-    return error.connection_invalidated or (
-        isinstance(error.orig, psycopg.OperationalError) and temporary
-    )
+    return error.connection_invalidated or (isinstance(error, OperationalError) and temporary)
 
 
 def retry_while_unavailable(work: Callable[[], Result], patience: float = inf) -> Result:
@@ -105,32 +128,15 @@ def retry_while_unavailable(work: Callable[[], Result], patience: float = inf) -
         gevent.sleep(_RETRY_SECONDS)
 
 
-@event.listens_for(Engine, "do_connect")
-def _connect(dialect: Dialect, _record: Any, arguments: Any, options: dict[str, Any]) -> Any:
-    """Connect to PostgreSQL with bounds. Leave SQLite to SQLAlchemy, in a private file."""
-    if dialect.name == "postgresql":
-        return BoundedConnection.connect(**options)
+def _keep_private(_dialect: Any, _record: Any, arguments: Any, _options: Any) -> None:
     keep_database_private(arguments[0])
-    return None
 
 
-@event.listens_for(Engine, "connect")
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
     """Let readers and the writer work side by side (WAL), and enforce foreign keys.
 
     The cache is small, since the operating system caches the file for all connections.
     """
-    if type(connection).__module__.startswith("sqlite3"):
-        pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-100")
-        for pragma in pragmas:
-            connection.execute(f"PRAGMA {pragma}")
-
-
-@event.listens_for(Pool, "checkout")
-def _check_pooled(connection: Any, _record: Any, _proxy: Any) -> None:
-    """If a pooled connection has lost its server, so have all others: drop them all."""
-    if isinstance(connection, BoundedConnection):
-        try:
-            connection.check()
-        except psycopg.Error as error:
-            raise InvalidatePoolError(str(error)) from error
+    pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "cache_size=-100")
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")

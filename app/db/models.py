@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     case,
     exists,
+    false,
     or_,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -143,15 +144,33 @@ class SecurityEvent(db.Model):  # type: ignore[name-defined, misc]
     detail: Mapped[str] = mapped_column(String(200))
 
 
+SHELVES = ("list", "archive", "trash", "temporary")
+"""Where a conversation is."""
+
+
 class Conversation(db.Model):  # type: ignore[name-defined, misc]
-    """A user's conversation. `updated_at` is when its last message was stored."""
+    """A user's conversation. `updated_at` is when its last message was stored.
+
+    `shelf` is one of SHELVES. `delete_at` is when it is to be deleted for good, which those in the
+    trash and temporary ones have. `titled_by` says where the title is from: the first question, the
+    model or the person.
+    """
 
     __tablename__ = "conversations"
-    __table_args__ = (Index("ix_conversations_user_updated", "user_id", "updated_at"),)
+    __table_args__ = (
+        Index("ix_conversations_user_updated", "user_id", "updated_at"),
+        Index("ix_conversations_shelf", "user_id", "shelf", "pinned", "updated_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     title: Mapped[str] = mapped_column(String(80))
+    titled_by: Mapped[str] = mapped_column(
+        String(10), default="question", server_default="question"
+    )
+    shelf: Mapped[str] = mapped_column(String(10), default="list", server_default="list")
+    pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
+    delete_at: Mapped[datetime | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -180,7 +199,7 @@ _LIVE = ("queued", "running", "waiting")
 
 
 class Run(db.Model):  # type: ignore[name-defined, misc]
-    """The production of one answer.
+    """The production of one answer. `figures` is a list of grounding.figure.Figure as JSON.
 
     `status` is queued, running, waiting (for a person to decide on an approval), completed, cut_off
     (the model's reply reached its limit), failed or stopped. `seq` is the number of the last event
@@ -214,6 +233,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     error_detail: Mapped[str | None] = mapped_column(Text)
     retryable: Mapped[bool] = mapped_column(default=False)
     usage: Mapped[dict[str, int] | None] = mapped_column(JSON)
+    figures: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     finished_at: Mapped[datetime | None]
     answer: Mapped[Message] = relationship(back_populates="run")

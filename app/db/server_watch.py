@@ -30,9 +30,7 @@ class _WatchConnection(BoundedConnection):
 
 
 def watch_server(engine: Engine) -> None:
-    """Keep `server.hangs` up to date until killed; return at once for SQLite."""
-    if engine.dialect.name != "postgresql":
-        return
+    """Keep `server.hangs` up to date until killed."""
     try:
         while True:
             try:

@@ -36,6 +36,9 @@ _ONE_SYSTEM_WORDS = re.compile(
     r"roles must alternate|system (message|role|prompt)s? (must|should|can) |one system message",
     re.IGNORECASE,
 )
+# llama.cpp listens before the model is there.
+_LOADING_WORDS = re.compile(r"\bloading (the )?model\b", re.IGNORECASE)
+_LOADING_SECONDS = 5.0
 _NO_CREDIT_WORDS = re.compile(r"\b(quota|billing|credits?|balance)\b", re.IGNORECASE)
 _LINK = re.compile(r"https?://\S+")  # often to a billing page, whatever the problem is
 
@@ -102,6 +105,12 @@ def _from_problem(problem: Problem, retry_after: float | None = None) -> ModelEr
     status = problem.status
     if _ONE_SYSTEM_WORDS.search(problem.words):
         return ModelRefused(_REFUSED, code=ONE_SYSTEM_MESSAGE, detail=detail)
+    if status == 503 and _LOADING_WORDS.search(problem.words):
+        return ModelUnavailable(
+            "The model is still being loaded. Try again in a minute.",
+            detail=detail,
+            retry_after=retry_after or _LOADING_SECONDS,
+        )
     if status is None or status >= 500 or (status in _TRANSIENT and not _has_no_credit(problem)):
         return ModelUnavailable(_transient(status), detail=detail, retry_after=retry_after)
     if _is_too_long(problem):

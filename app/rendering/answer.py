@@ -6,7 +6,7 @@ that is held open. Knows neither HTML pages nor Server-Sent Events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from app.agent.events import (
@@ -19,6 +19,8 @@ from app.agent.events import (
     Thinking,
     ToolCallUpdate,
 )
+from app.grounding.figure import Figure
+from app.rendering.figures import CallLinks, with_marks
 from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import to_html
 from app.rendering.streamed_markdown import Patch, StreamedMarkdown
@@ -88,6 +90,13 @@ class ToolChange:
 
 
 @dataclass(frozen=True)
+class ProgressChange:
+    """A call that is being made has come on."""
+
+    part: ToolPart
+
+
+@dataclass(frozen=True)
 class ApprovalsChange:
     """The approvals that the run waits for, all of them."""
 
@@ -104,7 +113,15 @@ class StartedOver:
     """The answer is sent again from its start; readers drop what they have of it."""
 
 
-Change = TextChange | TextOpened | ToolChange | ApprovalsChange | StatusChange | StartedOver
+Change = (
+    TextChange
+    | TextOpened
+    | ToolChange
+    | ProgressChange
+    | ApprovalsChange
+    | StatusChange
+    | StartedOver
+)
 
 
 @dataclass(slots=True)
@@ -123,6 +140,7 @@ class AnswerView:
     approvals: list[ApprovalRequested] = field(default_factory=list)
     target: LinkTarget = direct
     conversation_id: str = ""
+    figures: tuple[Figure, ...] = ()
 
     @property
     def live(self) -> bool:
@@ -148,6 +166,26 @@ class AnswerView:
         own = last.suggestions.questions if isinstance(last, TextPart) else []
         calls = (call.suggestions for call in reversed(self.calls) if call.suggestions)
         return choose([*own, *next(calls, ())])
+
+    @property
+    def unsourced(self) -> list[str]:
+        """The figures that are not from the tools, each once."""
+        return list(dict.fromkeys(each.text for each in self.figures if each.source == "none"))
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether its figures change how the answer looks."""
+        return any(each.source != "question" for each in self.figures)
+
+    def htmls(self) -> Iterator[str]:
+        """Yield the finished HTML of each part of text, with its figures marked."""
+        links = CallLinks({call.id: call.tool for call in self.calls})
+        begin = 0
+        for part in self._texts:
+            end = begin + len(part.source)
+            figures = [each for each in self.figures if begin <= each.start and each.end <= end]
+            yield with_marks(part.source, begin, part.html, figures, self.target, links)
+            begin = end
 
     @property
     def shown_as_written(self) -> bool:
@@ -186,8 +224,8 @@ class AnswerView:
             case Failed():
                 self.failure = event
                 return []
-            case Done(status=status):
-                self.status, self.thinking = status, ""
+            case Done(status=status, figures=figures):
+                self.status, self.thinking, self.figures = status, "", figures
                 self.approvals.clear()
                 return self.close_text()
 
@@ -230,7 +268,7 @@ class AnswerView:
         for part in self.parts:
             if isinstance(part, ToolPart) and part.call.id == event.id:
                 part.call = event
-                return [ToolChange(part, new=False)]
+                return [ProgressChange(part) if event.progress else ToolChange(part, new=False)]
         changes = self.close_text()
         new = ToolPart(event)
         self.parts.append(new)

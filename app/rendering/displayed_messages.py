@@ -47,7 +47,7 @@ def load_message_page(
 
     `target` says where the links of answers lead.
     """
-    end = _last_position(conversation) + 1
+    end = _last_position(conversation.id) + 1
     # Questions are at odd positions, each answer at the next one: they stay together.
     until = end if before is None else min(before | 1, end)
     since = max(until - PAGE_LENGTH, 1)
@@ -67,8 +67,14 @@ def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:
     return AnswerView(run.id, target=target).apply_all(events)
 
 
-def _last_position(conversation: Conversation) -> int:
-    query = select(func.max(Message.position)).where(Message.conversation_id == conversation.id)
+def page_of(message: Message) -> int | None:
+    """Return what the page with this message ends before; None if that is the newest one."""
+    is_newest = message.position > _last_position(message.conversation_id) - PAGE_LENGTH
+    return None if is_newest else message.position + 1
+
+
+def _last_position(conversation_id: str) -> int:
+    query = select(func.max(Message.position)).where(Message.conversation_id == conversation_id)
     return db.session.scalar(query) or 0
 
 

@@ -40,6 +40,14 @@ class AnswerHtml:
     def tool(self, call: ToolCallUpdate) -> str:
         return self._render("tool_output/_tool.html", call=call)
 
+    def took(self, call: ToolCallUpdate) -> str:
+        """Render how far a call is, or how long it took."""
+        return self._render("tool_output/_took.html", call=call)
+
+    def call_progress(self, call: ToolCallUpdate) -> str:
+        """Render how far a call is as a line of its own."""
+        return self._render("tool_output/_progress.html", call=call)
+
     def approvals(self, approvals: Sequence[ApprovalRequested]) -> str:
         return self._render("approvals/_approvals.html", approvals=approvals) if approvals else ""
 

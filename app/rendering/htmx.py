@@ -17,10 +17,12 @@ from app.rendering.answer import (
     AnswerView,
     ApprovalsChange,
     Change,
+    ProgressChange,
     StartedOver,
     StatusChange,
     TextChange,
     TextOpened,
+    TextPart,
     ToolChange,
 )
 from app.rendering.html import AnswerHtml
@@ -101,11 +103,23 @@ def _changes(
         events = sse("swap", whole_answer(answer, html), id=seq)
     else:
         events = "".join([_event(answer.run_id, change, html) for change in changes])
-        events += sse("foot", html.foot(answer), id=seq)
+        events += _marked(answer) + sse("foot", html.foot(answer), id=seq)
     if isinstance(last, Done):
         done = {"status": last.status, "messageId": last.message_id}
         events += sse("done", compact_json(done), id=seq)
     return events
+
+
+def _marked(answer: AnswerView) -> str:
+    """Return events that replace the texts by those with marked figures."""
+    if not answer.is_marked:
+        return ""
+    htmls = answer.htmls()
+    texts = [at for at, part in enumerate(answer.parts, 1) if isinstance(part, TextPart)]
+    return "".join(
+        sse("swap", partial(f"#p-{answer.run_id} > :nth-child({at})", "innerHTML", next(htmls)))
+        for at in texts
+    )
 
 
 def _snapshot(answer: AnswerView, seq: int, html: AnswerHtml) -> str:
@@ -130,6 +144,8 @@ def _event(run_id: str, change: Change, html: AnswerHtml) -> str:
             return sse("part", html.tool(part.call))
         case ToolChange(part=part):
             return sse("swap", partial(f"#c-{part.call.id}", "outerHTML", html.tool(part.call)))
+        case ProgressChange(part=part):
+            return sse("swap", partial(f"#t-{part.call.id}", "outerHTML", html.took(part.call)))
         case ApprovalsChange(approvals=approvals):
             return sse("waiting", html.approvals(approvals))
         case StartedOver():

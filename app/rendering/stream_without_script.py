@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+from app.agent.events import ToolCallUpdate
 from app.errors import SessionEnded
 from app.rendering.answer import (
     AnswerView,
     ApprovalsChange,
     Change,
+    ProgressChange,
     StartedOver,
     StatusChange,
     TextChange,
@@ -16,6 +19,8 @@ from app.rendering.answer import (
 )
 from app.rendering.html import AnswerHtml
 from app.rendering.sse import Batches
+
+_MOST_LINES = 10
 
 
 def as_page(
@@ -61,6 +66,7 @@ class _HeldOpen:
         self._skipped = 0  # how much of that has come again
         self._progress = ""
         self._approvals: set[str] = set()
+        self._lines: Counter[str] = Counter()  # of the progress of each call
 
     def add(self, change: Change) -> str:
         """Return what to add to the page for a change of its answer."""
@@ -69,6 +75,8 @@ class _HeldOpen:
                 return self._answer(self._text(patch.finished, part.markdown.opened), text=True)
             case ToolChange(part=part) if part.call.status != "started":
                 return self._answer(self._html.tool(part.call), text=False)
+            case ProgressChange(part=part):
+                return self._note_call_progress(part.call)
             case ApprovalsChange(approvals=approvals):
                 new = [one for one in approvals if one.id not in self._approvals]
                 self._approvals.update(one.id for one in new)
@@ -94,6 +102,13 @@ class _HeldOpen:
     def _note_progress(self, message: str) -> str:
         self._progress = message
         return self._beside_text(self._html.progress(message))
+
+    def _note_call_progress(self, call: ToolCallUpdate) -> str:
+        """Return a line for how far a call is; of one call there are a few lines at most."""
+        self._lines[call.id] += 1
+        if self._is_skipping or self._lines[call.id] > _MOST_LINES:
+            return ""
+        return self._beside_text(self._html.call_progress(call))
 
     def _text(self, finished: str, opened: str) -> str:
         """Return what is final now of the text.

@@ -14,14 +14,15 @@ from app.tools.naming import other_party
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Set how templates treat white space, and add the filters `pretty`, `pretty_start` and
-    `other_party`, and the globals `new_id` and `settings`."""
+    """Set how templates treat white space, and add the filters `pretty`, `pretty_start`,
+    `other_party` and `next`, and the globals `new_id` and `settings`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.filters["pretty_start"] = _pretty_start
     app.jinja_env.filters["other_party"] = partial(
         other_party, our_services=settings.tool_services.keys()
     )
+    app.jinja_env.filters["next"] = next
     app.jinja_env.globals |= {"new_id": new_id, "settings": settings}
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import BindParameter, bindparam, func, or_, select
 
 from app.config import Settings
+from app.conversations.ownership import IS_THERE
 from app.db.models import Conversation, Message, Run, User, db
 from app.errors import Conflict, TooMany
 
@@ -35,7 +36,9 @@ _ADMISSION = select(
     select(func.max(_MESSAGES.position))
     .where(_MESSAGES.conversation_id == _CONVERSATION)
     .scalar_subquery(),
-    select(_CONVERSATIONS.user_id).where(_CONVERSATIONS.id == _CONVERSATION).scalar_subquery(),
+    select(_CONVERSATIONS.user_id)
+    .where(_CONVERSATIONS.id == _CONVERSATION, IS_THERE)
+    .scalar_subquery(),
     select(_RUNS.id).where(_OF_PERSON, _RUNS.asked_as == bindparam("key")).scalar_subquery(),
 )
 
@@ -51,7 +54,7 @@ class Admission(NamedTuple):
     """Of the conversation's run that has not ended, if there is one."""
     last_position: int
     owner_id: str | None
-    """Whose the conversation is."""
+    """Whose the conversation is; None if it was deleted."""
     same_run_id: str | None
     """The run of the same question with the same key, if it was asked before."""
 

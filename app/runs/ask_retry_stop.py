@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from app.auth.rate_limits import Limit, RateLimits
 from app.config import Settings
-from app.conversations import make_title
+from app.conversations.titles import make_title
 from app.db.models import Person, Run, db, new_id
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
 from app.runs import sql
@@ -71,12 +71,14 @@ class Runs:
         text: object,
         conversation_id: str | None = None,
         key: str | None = None,
+        *,
+        temporary: bool = False,
     ) -> Run:
         """Store a question in the person's conversation, or in a new one, with a run, and start
         that. Raises InputError, NotFound, Conflict, TooMany and Unavailable.
 
         `text` is what the request has as the question, of any type. If the same was sent with the
-        same idempotency `key` before, that run is returned.
+        same idempotency `key` before, that run is returned. `temporary`: a new conversation is.
         """
         question = _validate_question(text, self._settings.max_message_chars)
         key = hash_key(key, question)
@@ -91,7 +93,9 @@ class Runs:
         check_conversation(admission)
         self._counters.count(self._questions, person.id)
         if not conversation_id:
-            conversation_id = sql.add_conversation(person.id, make_title(question))
+            conversation_id = sql.add_conversation(
+                person.id, make_title(question), temporary=temporary
+            )
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
         return self._start(place, question, key)
@@ -134,7 +138,10 @@ class Runs:
         return load_admission(person.id, conversation_id, key)
 
     def _start(self, place: AnswerPlace, text: str | None = None, key: str | None = None) -> Run:
-        """Store the run, and the question's `text` unless that is stored, and start to produce."""
+        """Store the run, and the question's `text` unless that is stored, and start to produce.
+
+        Raises NotFound if the conversation was deleted since it was looked at.
+        """
         run = Run(
             id=new_id(),
             user_id=place.person.id,
@@ -145,7 +152,9 @@ class Runs:
             attempt=1,
         )
         leases = self._leases
-        sql.add_run(run, place.position, leases.worker, leases.seconds, text)
+        if not sql.add_run(run, place.position, leases.worker, leases.seconds, text):
+            db.session.rollback()
+            raise NotFound("There is no such conversation.")
         messages = self._producer.load_messages(place, text)
         db.session.commit()
         self._producer.start(run, place, messages)

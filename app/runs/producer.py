@@ -24,8 +24,9 @@ from app.errors import HomestreamError, RunFailed
 from app.greenlets import run_in_greenlet
 from app.runs.event_log import EventLog
 from app.runs.leases import Leases
-from app.runs.prompt import Messages, ServicesNow, messages_for
+from app.runs.prompt import FIRST_ANSWER, Messages, ServicesNow, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
+from app.runs.titles import TitleWriter
 from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
 from app.tools.call_tool import UserTools
@@ -77,6 +78,7 @@ class ActiveRun:
     """A run that is produced here. `recorded` is set once it is stored how that ended."""
 
     recorder: Recorder
+    place: AnswerPlace
     greenlet: gevent.Greenlet[..., Ending | Suspended]
     recorded: Signal = field(default_factory=Signal)
 
@@ -92,6 +94,7 @@ class Producer:
         model: Model,
         registry: ToolRegistry,
         leases: Leases,
+        titles: TitleWriter | None = None,
     ) -> None:
         self.active: dict[str, ActiveRun] = {}
         self.is_closed = False
@@ -102,6 +105,7 @@ class Producer:
         self._model = model
         self._registry = registry
         self._leases = leases
+        self._titles = titles
 
     @property
     def room(self) -> int:
@@ -117,7 +121,7 @@ class Producer:
 
     def start(self, run: Run, place: AnswerPlace, messages: Messages) -> None:
         """Produce a new run; `messages` is its first prompt."""
-        recorder = Recorder(self._app, self._log, run)
+        recorder = self._recorder(run)
         self._spawn(Attempt(recorder, place, self._prompts(place, messages)))
 
     def resume(
@@ -128,7 +132,7 @@ class Producer:
         ending: Ending | None = None,
     ) -> None:
         """Go on with a run of another attempt, or only record how it ends."""
-        recorder = Recorder(self._app, self._log, run)
+        recorder = self._recorder(run)
         self._spawn(Attempt(recorder, place, self._prompts(place), past, ending))
 
     def stop(self, run_id: str) -> None:
@@ -151,8 +155,12 @@ class Producer:
         if run is not None:
             run.greenlet.kill(reason, block=False)
 
+    def _recorder(self, run: Run) -> Recorder:
+        looks_up = self._settings.grounded_figures
+        return Recorder(self._app, self._log, run, looks_up_figures=looks_up)
+
     def _spawn(self, attempt: Attempt) -> None:
-        run = ActiveRun(attempt.recorder, gevent.spawn(self._produce, attempt))
+        run = ActiveRun(attempt.recorder, attempt.place, gevent.spawn(self._produce, attempt))
         self.active[attempt.recorder.run_id] = run
         # The greenlet can be killed at any moment. What records its end must not be, so that is
         # another greenlet; a link spawns it only then, since each costs memory while it waits.
@@ -166,6 +174,9 @@ class Producer:
                 attempt.recorder.resume(attempt.past)
             if attempt.ending is not None:
                 return attempt.ending
+            if attempt.past is not None:
+                # A worker takes runs over as soon as it starts.
+                self._registry.wait_until_asked()
             return Ending("cut_off" if self._run_agent(attempt) else "completed")
         except ApprovalPending:
             return Suspended()
@@ -226,6 +237,7 @@ class Producer:
                 case Ending():
                     _log_failure(recorder.run_id, outcome.error)
                     recorder.finish(outcome)
+                    self._begin_title(run, outcome)
                 case _:  # RunStopped
                     recorder.finish(Ending("stopped"))
         except LeaseLost:
@@ -235,6 +247,12 @@ class Producer:
             if self.active.get(recorder.run_id) is run:
                 del self.active[recorder.run_id]
             run.recorded.set()
+
+    def _begin_title(self, run: ActiveRun, ending: Ending) -> None:
+        """Have the conversation named by its first answer, if that is one."""
+        is_first = run.place.position == FIRST_ANSWER and ending.error is None
+        if self._titles is not None and is_first and not self.is_closed:
+            self._titles.begin(run.recorder.run_id, run.place.conversation_id)
 
     def _release(self, recorder: Recorder) -> None:
         """Store the text so far, and let another worker have the run."""

@@ -30,7 +30,7 @@ Messages = list[Message]
 
 _MOST_STORED_MESSAGES = 400
 _FIRST_BATCH = 50
-_FIRST_ANSWER = 2  # its position
+FIRST_ANSWER = 2  # its position
 _UNFINISHED = Message("assistant", "(This answer was not finished.)")
 
 # Columns of tables, since attributes of mapped classes make the ORM build objects.
@@ -90,7 +90,7 @@ def messages_for(
         "prompts/person.md", person=person, today=date.today(), away=services.away
     )
     exchanges: Iterable[Messages] = _exchanges(conversation_id, position)
-    if question is not None and position == _FIRST_ANSWER:
+    if question is not None and position == FIRST_ANSWER:
         exchanges = [[Message("user", question)]]
     told = [Message("system", rules), Message("system", about)]
     return [*told, *_newest_that_fit(exchanges, token_budget)]

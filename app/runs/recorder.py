@@ -20,8 +20,10 @@ from app.agent.usage import Usage
 from app.db.connection import retry_while_unavailable
 from app.db.models import REFUSED, Run, Step, ToolCall, db
 from app.errors import HomestreamError, RunFailed
+from app.grounding.figure import Figure
 from app.runs import sql
 from app.runs.event_log import EventLog
+from app.runs.figures import figures_of
 from app.runs.replay import BETWEEN_STEPS, past_events
 from app.runs.sql import TextSoFar
 
@@ -53,10 +55,14 @@ class Recorder:
     """The record of one attempt at a run. Text goes to the log as it comes, and to the database by
     `save_texts`. Whatever stores something raises LeaseLost once another worker has the run."""
 
-    def __init__(self, app: Flask, log: EventLog, run: Run) -> None:
+    def __init__(
+        self, app: Flask, log: EventLog, run: Run, *, looks_up_figures: bool = True
+    ) -> None:
         self.run_id = run.id
         self.attempt = run.attempt
         self._message_id = run.answer_id
+        self._looks_up_figures = looks_up_figures
+        self._figures: tuple[Figure, ...] = ()
         self._app = app
         self._log = log
         self._saved_seq = 0
@@ -115,6 +121,9 @@ class Recorder:
 
     def finish(self, ending: Ending) -> None:
         """Store how the run ended, then send it to the readers."""
+        if self._looks_up_figures:
+            texts = filter(None, (*self._texts, self._text))
+            self._figures = figures_of(self._app, self._message_id, BETWEEN_STEPS.join(texts))
         try:
             self._transact(lambda: self._save_ending(ending), _END_PATIENCE)
         except LeaseLost:
@@ -124,12 +133,13 @@ class Recorder:
             log.exception("the end of run %s could not be stored", self.run_id)
             ending = _NOT_STORED
         last: list[Event] = [
-            replace(call, status="failed", error=_NO_RESULT) for call in self._started.values()
+            replace(call, status="failed", error=_NO_RESULT, progress=None)
+            for call in self._started.values()
         ]
         if ending.error is not None:
             error = ending.error
             last.append(Failed(error.code, error.message, error.retryable, error.detail))
-        last.append(Done(ending.outcome, self._message_id, self._usage))
+        last.append(Done(ending.outcome, self._message_id, self._usage, self._figures))
         self._append(last)
 
     def _append(self, events: list[Event]) -> None:
@@ -211,7 +221,13 @@ class Recorder:
     def _save_ending(self, ending: Ending) -> None:
         # First the run's end, since that locks the row for this attempt.
         if not sql.end(
-            self.run_id, self.attempt, self._seq, self._usage, ending.outcome, ending.error
+            self.run_id,
+            self.attempt,
+            self._seq,
+            self._usage,
+            ending.outcome,
+            ending.error,
+            self._figures,
         ):
             raise LeaseLost(self.run_id)
         texts = [*self._texts, self._text]

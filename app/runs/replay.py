@@ -23,6 +23,7 @@ from app.agent.step_calls import WAITING
 from app.agent.tool_results import render_for_model
 from app.agent.usage import Usage, estimate_tokens
 from app.db.models import REFUSED, Run, ToolCall
+from app.grounding.figure import figures_from_json
 from app.tools.approvals import approval_event, waiting_approvals
 
 BETWEEN_STEPS = "\n\n"
@@ -42,7 +43,8 @@ def stored_events(run: Run) -> list[Event]:
         events.append(Failed(run.error_code, message, run.retryable, detail))
     if not run.live:
         usage = Usage.from_json(run.usage) if run.usage else None
-        events.append(Done(run.status, run.answer_id, usage))  # type: ignore[arg-type]
+        figures = figures_from_json(run.figures)
+        events.append(Done(run.status, run.answer_id, usage, figures))  # type: ignore[arg-type]
     return events
 
 

@@ -7,19 +7,22 @@ which SQLAlchemy wants.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from functools import cache
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from sqlalchemy import Float, Table, bindparam, case, exists, insert, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from app.agent.events import Outcome
 from app.agent.usage import Usage
+from app.conversations.changes import TEMPORARY_FOR
+from app.conversations.ownership import IS_THERE
 from app.db.clock import epoch
 from app.db.models import Run, db, new_id, utc_now
 from app.errors import HomestreamError
+from app.grounding.figure import Figure, figures_to_json
 
 _TABLES = Run.metadata.tables
 _RUNS: Table = _TABLES["runs"]
@@ -39,6 +42,7 @@ _END = _LOCK_ATTEMPT.values(
     error_detail=bindparam("detail"),
     retryable=bindparam("can_retry"),
     finished_at=bindparam("now"),
+    figures=bindparam("new_figures"),
 )
 _WAS_DECIDED = exists().where(
     _APPROVALS.c.run_id == _RUNS.c.id,
@@ -72,7 +76,7 @@ _SAVE_ANSWER = (
 )
 _TOUCH_CONVERSATION = (
     update(_CONVERSATIONS)
-    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
+    .where(_CONVERSATIONS.c.id == bindparam("conversation"), IS_THERE)
     .values(updated_at=bindparam("now"))
 )
 _ADD_CONVERSATION = insert(_CONVERSATIONS)
@@ -90,19 +94,24 @@ class TextSoFar(NamedTuple):
     text: str
 
 
-def add_conversation(user_id: str, title: str) -> str:
-    """Add a conversation and return its id."""
+def add_conversation(user_id: str, title: str, *, temporary: bool = False) -> str:
+    """Add a conversation and return its id. A temporary one is deleted for good after a while."""
     row = {"id": new_id(), "user_id": user_id, "title": title}
-    db.session.execute(_ADD_CONVERSATION, row)
+    place = {"shelf": "temporary", "delete_at": utc_now() + TEMPORARY_FOR} if temporary else {}
+    db.session.execute(_ADD_CONVERSATION, row | place)
     return row["id"]
 
 
 def add_run(
     run: Run, position: int, worker: str, seconds: float, question: str | None = None
-) -> None:
+) -> bool:
     """Add the run, leased to a worker for so many seconds, and at `position` the message for its
-    answer; before that the `question`, if it is not stored yet."""
+    answer; before that the `question`, if it is not stored yet. False, and nothing is added, if the
+    conversation was deleted meanwhile."""
     at = utc_now()
+    touched = {"conversation": run.conversation_id, "now": at}
+    if not db.session.execute(_TOUCH_CONVERSATION, touched).rowcount:  # type: ignore[attr-defined]
+        return False
 
     def message(id: str, position: int, role: str, content: str) -> dict[str, Any]:
         return {
@@ -119,10 +128,10 @@ def add_run(
     if question is not None:
         messages.insert(0, message(new_id(), position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
-    db.session.execute(_TOUCH_CONVERSATION, {"conversation": run.conversation_id, "now": at})
     names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt")
     row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "seconds": seconds})
+    return True
 
 
 def lock_attempt(run_id: str, attempt: int, seq: int, usage: Usage | None) -> bool:
@@ -174,7 +183,7 @@ def _upsert_step(finished: bool, live: bool) -> Any:
 @cache
 def _build_upsert(dialect: str, finished: bool, live: bool) -> Any:
     """A finished step stays as it is, since an older text may be stored after it."""
-    insert_into: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    insert_into = import_module(f"sqlalchemy.dialects.{dialect}").insert
     of_attempt = select(
         _RUNS.c.id,
         bindparam("step", type_=_STEPS.c.number.type),
@@ -205,6 +214,7 @@ def end(
     usage: Usage | None,
     outcome: Outcome,
     error: HomestreamError | None,
+    figures: Iterable[Figure] = (),
 ) -> bool:
     """Store how the run ended. False, and nothing is changed, where `lock_attempt` is False."""
     row = {
@@ -218,6 +228,7 @@ def end(
         "detail": error.detail if error else None,
         "can_retry": error is not None and error.retryable,
         "now": utc_now(),
+        "new_figures": figures_to_json(figures) or None,
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
 

@@ -1,36 +1,46 @@
 // The composer's comforts. Everything works without this file.
+//
+// A first question's reply replaces all that the page shows, so nothing here is kept from before.
 (() => {
   // Hides what is only for readers without scripts.
   document.documentElement.classList.add("script");
 
-  const composer = document.getElementById("composer");
-  const field = document.getElementById("message");
-  const notice = document.getElementById("notice");
+  const find = (id) => document.getElementById(id);
+  const clearNotice = () => find("notice")?.replaceChildren();
 
   // Enter sends, Shift+Enter makes a new line. Not while a word is being composed (IME).
-  field?.addEventListener("keydown", (event) => {
+  document.addEventListener("keydown", (event) => {
+    if (event.target.id !== "message") return;
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
-    composer.requestSubmit();
+    find("composer").requestSubmit();
   });
 
   // What was sent goes only once the server has it. What was typed since then stays.
-  composer?.addEventListener("htmx:afterRequest", (event) => {
-    const { requestConfig, xhr } = event.detail;
-    if (event.target !== composer || xhr.status < 200 || xhr.status >= 400) return;
-    const sent = requestConfig.parameters.message;
-    if (field.value.startsWith(sent)) field.value = field.value.slice(sent.length);
-    notice.replaceChildren();
+  let typedSince = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { elt, parameters } = detail.requestConfig;
+    const { status } = detail.xhr;
+    if (elt.id !== "composer" || status < 200 || status >= 400) return;
+    const { value } = find("message");
+    typedSince = value.startsWith(parameters.message) ? value.slice(parameters.message.length) : value;
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (typedSince === null) return;
+    find("message").value = typedSince;
+    typedSince = null;
+    clearNotice();
   });
 
   // A notice that the last answer is in the way is over when that answer is.
-  document.addEventListener("htmx:sseClose", () => notice?.replaceChildren());
+  document.addEventListener("htmx:sseClose", clearNotice);
 
   // The server can't be reached: say so.
   document.addEventListener("htmx:sendError", (event) => {
-    const state = document.getElementById("app-state");
+    const state = find("app-state");
     state?.classList.replace("up", "down");
     state?.querySelector(".sr").replaceChildren("can’t be reached");
+    const notice = find("notice");
     if (notice && event.target.matches("form")) {
       notice.textContent = "The server can’t be reached. What you typed is still here.";
     }

@@ -1,11 +1,11 @@
 // Earlier messages come in above, and what is being read stays where it is. At the very top no
 // browser does that by itself.
 (() => {
-  const notice = document.getElementById("notice");
+  const say = (...words) => document.getElementById("notice")?.replaceChildren(...words);
 
   document.addEventListener("htmx:beforeSwap", ({ target }) => {
     if (!target.matches(".earlier")) return;
-    notice.replaceChildren();
+    say();
     const read = target.nextElementSibling;
     const top = () => read.getBoundingClientRect().top;
     const before = top();
@@ -15,6 +15,6 @@
 
   document.addEventListener("htmx:sendError", ({ target }) => {
     if (!target.matches("#earlier")) return;
-    notice.replaceChildren("The server can’t be reached: try again in a moment.");
+    say("The server can’t be reached: try again in a moment.");
   });
 })();

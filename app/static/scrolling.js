@@ -1,14 +1,14 @@
 // Keeps the page as its reader left it while an answer is being written.
 (() => {
-  const main = document.getElementById("messages")?.closest(".main");
-  if (!main) return;
+  const main = () => document.getElementById("messages")?.closest(".main");
 
   // Follow the answer while the reader is at its end, and leave a reader who is further up. Asked
   // just before something comes, since a scroll event would come too late.
   let following = true;
-  const toEnd = () => main.scrollTo({ top: main.scrollHeight });
+  const toEnd = () => main()?.scrollTo({ top: main().scrollHeight });
   document.addEventListener("htmx:sseBeforeMessage", () => {
-    following = main.scrollHeight - main.scrollTop - main.clientHeight < 80;
+    const { scrollHeight, scrollTop, clientHeight } = main();
+    following = scrollHeight - scrollTop - clientHeight < 80;
   });
   document.addEventListener("htmx:sseMessage", () => {
     if (following) toEnd();

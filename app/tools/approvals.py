@@ -18,9 +18,10 @@ from sqlalchemy.exc import IntegrityError
 
 from app.agent.events import ApprovalRequested, DisplayPart, display_parts_from_json
 from app.agent.messages import Decision
+from app.conversations.ownership import IS_THERE
 from app.db.changes import count_changed
 from app.db.connection import retry_while_unavailable
-from app.db.models import Approval, Run, db, utc_now
+from app.db.models import Approval, Conversation, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
 from app.tools.tool import Tool
 from tool_services.framework.argument_digest import argument_digest
@@ -143,7 +144,10 @@ def waiting_approvals(run_id: str) -> list[Approval]:
 def load_approval(user_id: str, approval_id: str) -> Approval:
     """Return the person's approval. Raises NotFound if there is none or it is another person's."""
     approval: Approval | None = db.session.scalar(
-        select(Approval).join(Run).where(Approval.id == approval_id, Run.user_id == user_id)
+        select(Approval)
+        .join(Run)
+        .join(Conversation, Conversation.id == Run.conversation_id)
+        .where(Approval.id == approval_id, Run.user_id == user_id, IS_THERE)
     )
     if approval is None:
         raise NotFound("There is nothing to approve at this address.")

@@ -26,6 +26,7 @@ from app.tools.server import ToolServer
 from app.tools.server_requests import ask_in_time, ask_service
 from app.tools.tool import Tool
 from app.tools.untrusted.checks import Mistake
+from app.tools.untrusted.notifications import Report
 from tool_services.framework.argument_digest import argument_digest
 from tool_services.framework.scopes import CALL_SCOPE, PREVIEW_SCOPE
 
@@ -52,7 +53,13 @@ class UserTools:
         return [tool.spec() for tool in self.registry.tools()]
 
     def call(
-        self, call_id: str, name: str, arguments: dict[str, Any], *, again: bool = False
+        self,
+        call_id: str,
+        name: str,
+        arguments: dict[str, Any],
+        *,
+        again: bool = False,
+        report: Report | None = None,
     ) -> ToolResult:
         tool = self._tool(name)
         if mistakes := tool.argument_mistakes(arguments):
@@ -67,7 +74,7 @@ class UserTools:
         headers = self._headers(server, tool, call_id, arguments)
 
         def ask() -> ToolResult:
-            answer = server.client.call(tool.remote_name, arguments, headers)
+            answer = server.client.call(tool.remote_name, arguments, headers, report)
             return _read_result(tool, answer)
 
         return ask_in_time(self.registry, server, ask, repeat=tool.repeatable)

@@ -7,7 +7,6 @@ nothing of approvals or of what a tool's result means.
 
 from __future__ import annotations
 
-import base64
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,9 +15,6 @@ from typing import Any, TypeVar
 
 import requests
 from mcp_types import (
-    CLIENT_CAPABILITIES_META_KEY,
-    CLIENT_INFO_META_KEY,
-    PROTOCOL_VERSION_META_KEY,
     CallToolResult,
     DiscoverResult,
     InitializeResult,
@@ -41,16 +37,14 @@ from mcp_types.version import (
 from pydantic import BaseModel, ValidationError
 
 from app.errors import ToolFailure
+from app.tools.mcp_envelope import CLIENT, SESSION_HEADER, headers_of, meta_of
 from app.tools.untrusted.addresses import AddressRules
 from app.tools.untrusted.limits import MAX_BLOCKS, MAX_PAGES, MAX_SERVER_REQUESTS, MAX_TOOLS
+from app.tools.untrusted.notifications import Notifications, Report
 from app.tools.untrusted.responses import OverLimit, one_line, post, read_documents
 from app.tools.untrusted.secret_texts import SecretTexts
-from tool_services import __version__
 
 log = logging.getLogger(__name__)
-
-CLIENT = {"name": "homestream", "version": __version__}
-SESSION_HEADER = "Mcp-Session-Id"
 
 JsonObject = dict[str, Any]
 Result = TypeVar("Result", bound=BaseModel)
@@ -146,17 +140,29 @@ class McpClient:
                 return tools, page.ttl_ms
         raise ToolFailure(f"{self.name} lists its tools on more than {MAX_PAGES} pages.")
 
-    def call(self, tool: str, arguments: JsonObject, headers: Mapping[str, str]) -> CallToolResult:
+    def call(
+        self,
+        tool: str,
+        arguments: JsonObject,
+        headers: Mapping[str, str],
+        report: Report | None = None,
+    ) -> CallToolResult:
+        """Call a tool. The server is asked to tell how far it is, which `report` gets."""
         params = {"name": tool, "arguments": arguments}
-        return self._ask_in_session("tools/call", params, headers, CallToolResult)
+        return self._ask_in_session("tools/call", params, headers, CallToolResult, report)
 
     def _ask_in_session(
-        self, method: str, params: JsonObject, headers: Mapping[str, str], kind: type[Result]
+        self,
+        method: str,
+        params: JsonObject,
+        headers: Mapping[str, str],
+        kind: type[Result],
+        report: Report | None = None,
     ) -> Result:
         with self._connecting:
             session = self._session
         try:
-            return self._ask(method, params, headers, kind)
+            return self._ask(method, params, headers, kind, report)
         except Refused as refusal:
             if not (session and refusal.http == 404):
                 raise
@@ -164,15 +170,21 @@ class McpClient:
         with self._connecting:
             if self._session == session:
                 self._connect(headers)
-        return self._ask(method, params, headers, kind)
+        return self._ask(method, params, headers, kind, report)
 
     def _ask(
-        self, method: str, params: JsonObject, headers: Mapping[str, str], kind: type[Result]
+        self,
+        method: str,
+        params: JsonObject,
+        headers: Mapping[str, str],
+        kind: type[Result],
+        report: Report | None = None,
     ) -> Result:
-        if self._revision in MODERN_PROTOCOL_VERSIONS:
-            params = {**params, "_meta": self._envelope()}
-        message = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}
-        answer = self._post(message, headers)
+        id = next(self._ids)
+        meta = meta_of(self._revision) | ({"progressToken": id} if report else {})
+        params = {**params, "_meta": meta} if meta else params
+        message = {"jsonrpc": "2.0", "id": id, "method": method, "params": params}
+        answer = self._post(message, headers, report)
         self._check_size(method, answer)
         try:
             result = parse_server_result(method, self._revision, answer)
@@ -198,13 +210,6 @@ class McpClient:
         if isinstance(items, list) and len(items) > most:
             raise ToolFailure(f"{self.name} answered {method} with more than {most} {field}.")
 
-    def _envelope(self) -> JsonObject:
-        return {
-            PROTOCOL_VERSION_META_KEY: self._revision,
-            CLIENT_INFO_META_KEY: CLIENT,
-            CLIENT_CAPABILITIES_META_KEY: {},
-        }
-
     def _unsupported(self, methods: Iterable[str]) -> ToolFailure:
         wanted = one_line(", ".join(sorted({str(method) for method in methods}))) or "more input"
         log.warning("%s asks for %s, which is not supported", self.name, wanted)
@@ -212,41 +217,35 @@ class McpClient:
             f"{self.name} asks for {wanted} in the middle of a call, which isn't supported here."
         )
 
-    def _post(self, message: JsonObject, headers: Mapping[str, str]) -> JsonObject:
+    def _post(
+        self, message: JsonObject, headers: Mapping[str, str], report: Report | None = None
+    ) -> JsonObject:
         """Send a message. Returns the result that answers it; {} if it needs no answer."""
-        sent = {**self._headers(message), **headers}
+        sent = {**headers_of(message, self._revision, self._session), **headers}
         try:
             with post(self.url, message, sent, self._timeout, self._rules) as response:
                 if "id" not in message:
                     return {}
                 if message["method"] == "initialize":
                     self._session = response.headers.get(SESSION_HEADER)
-                return self._result(response, message["id"], headers)
+                told = Notifications(self.name, message["id"], report)
+                return self._result(response, message["id"], headers, told)
         except OverLimit as limit:
             raise ToolFailure(f"The answer of {self.name} {limit}.") from None
 
-    def _headers(self, message: JsonObject) -> dict[str, str]:
-        headers = {"Accept": "application/json, text/event-stream"}
-        if message["method"] != "initialize":
-            headers["MCP-Protocol-Version"] = self._revision
-        if self._revision in MODERN_PROTOCOL_VERSIONS:
-            headers["Mcp-Method"] = message["method"]
-            if "name" in message["params"]:
-                headers["Mcp-Name"] = _encode_for_header(message["params"]["name"])
-        elif self._session:
-            headers[SESSION_HEADER] = self._session
-        return headers
-
     def _result(
-        self, response: requests.Response, id: int, headers: Mapping[str, str]
+        self, response: requests.Response, id: int, headers: Mapping[str, str], told: Notifications
     ) -> JsonObject:
-        """Return the result of request `id`. Decline what the server asks for before it."""
+        """Return the result of request `id`. Decline what the server asks for before it, and take
+        in what it tells."""
         declined = 0
         for message in self._messages(response):
             if "method" in message:
                 if "id" in message:
                     declined += 1
                     self._decline(message, declined, headers)
+                else:
+                    told.take(message)
                 continue
             if message.get("error"):
                 raise self._refusal(message["error"], response.status_code)
@@ -305,9 +304,3 @@ def _may_know_handshakes(refusal: Refused) -> bool:
     supported = refusal.data.get("supported")
     known = HANDSHAKE_PROTOCOL_VERSIONS
     return isinstance(supported, list) and any(revision in known for revision in supported)
-
-
-def _encode_for_header(name: str) -> str:
-    if name.isascii() and name.isprintable() and name == name.strip():
-        return name
-    return f"=?base64?{base64.b64encode(name.encode()).decode()}?="

@@ -46,6 +46,7 @@ class ToolRegistry:
     servers: dict[str, ToolServer] = field(default_factory=dict)
     ours_have_listed: Event = field(default_factory=Event)
     """Set once every service of ours has listed its tools."""
+    _have_been_asked: Event = field(default_factory=Event)
 
     @classmethod
     def create(
@@ -80,8 +81,13 @@ class ToolRegistry:
     def refresh(self) -> None:
         """Ask all servers once, at the same time."""
         gevent.joinall([gevent.spawn(self._ask, name) for name in self.servers])
+        self._have_been_asked.set()
         if all(server.has_listed for server in self if server.ours):
             self.ours_have_listed.set()
+
+    def wait_until_asked(self) -> None:
+        """Wait until the servers have been asked once: before that, none seems to have a tool."""
+        self._have_been_asked.wait(self.timeout)
 
     def close(self) -> None:
         """End the processes that check what servers sent."""
@@ -145,7 +151,7 @@ class ToolRegistry:
         headers = self.headers(before, APP_USER, LIST_SCOPE)
         try:
             with gevent.Timeout(self.timeout):
-                after = before.refreshed(headers, self._names_before(name), self.timeout)
+                after = before.refreshed(headers, self.timeout)
         except ToolFailure as error:
             after = before.away(error.message)
         except requests.RequestException as error:
@@ -158,15 +164,17 @@ class ToolRegistry:
         if after.up and not before.up:
             log.info("%s is up with %d tools", name, len(after.tools))
         self.servers[name] = after
+        self._keep_names_apart()
 
-    def _names_before(self, name: str) -> set[str]:
-        """The names of tools of the servers that come earlier in the settings, away or not."""
-        names: set[str] = set()
-        for server in self:
-            if server.name == name:
-                break
-            names.update(tool.name for tool in server.tools)
-        return names
+    def _keep_names_apart(self) -> None:
+        """Rename tools whose name an earlier server's tool has, whether that is away or not.
+
+        The servers are asked at the same time, so this waits for nothing in between.
+        """
+        taken: set[str] = set()
+        for name, server in self.servers.items():
+            self.servers[name] = kept = server.with_names_beside(taken)
+            taken.update(tool.name for tool in kept.tools)
 
     def __iter__(self) -> Iterator[ToolServer]:
         return iter(self.servers.values())

@@ -77,12 +77,10 @@ class ToolServer:
     def ours(self) -> bool:
         return self.settings is None
 
-    def refreshed(
-        self, headers: Mapping[str, str], taken: Collection[str], timeout: float
-    ) -> ToolServer:
+    def refreshed(self, headers: Mapping[str, str], timeout: float) -> ToolServer:
         """Return the server with the tools that it has now, asked for if the last list is too old.
 
-        `taken` are names that its tools can't have. Raises what McpClient raises.
+        Raises what McpClient raises.
         """
         if self.up and time.monotonic() < self.fresh_until:
             if self.ours:
@@ -90,7 +88,7 @@ class ToolServer:
             return self
         server = self if self.up else self._connected(headers)
         described, ttl_ms = self.client.list_tools(headers)
-        tools, problems = self._accept(described, taken)
+        tools, problems = self._accept(described)
         kept = KEPT_SECONDS if ttl_ms is None else min(ttl_ms / 1000, LONGEST_KEPT_SECONDS)
         problem = "; ".join(problems)
         if problem and problem != self.problem:
@@ -111,6 +109,20 @@ class ToolServer:
             log.warning("%s is away: %s", self.name, problem)
         return replace(self, up=False, problem=problem, fresh_until=0.0)
 
+    def with_names_beside(self, taken: Collection[str]) -> ToolServer:
+        """Return the server with other names for those of its tools whose name is `taken`."""
+        if not any(tool.name in taken for tool in self.tools):
+            return self
+        names = {*taken, *(tool.name for tool in self.tools)}
+        tools: list[Tool] = []
+        for tool in self.tools:
+            if tool.name in taken:
+                name = choose_name(self.name, tool.remote_name, names, ours=self.ours)
+                names.add(name)
+                tool = replace(tool, name=name)
+            tools.append(tool)
+        return replace(self, tools=tuple(tools))
+
     def _connected(self, headers: Mapping[str, str]) -> ToolServer:
         said = self.client.connect(headers)
         extensions = said.capabilities.extensions or {}
@@ -121,9 +133,7 @@ class ToolServer:
             has_preview=self.ours and PREVIEW_CAPABILITY in extensions,
         )
 
-    def _accept(
-        self, described: list[mcp_types.Tool], taken: Collection[str]
-    ) -> tuple[list[Tool], list[str]]:
+    def _accept(self, described: list[mcp_types.Tool]) -> tuple[list[Tool], list[str]]:
         """The tools that can be offered, and a sentence on each that can't."""
         tools: dict[str, Tool] = {}
         problems: list[str] = []
@@ -131,7 +141,7 @@ class ToolServer:
         for tool in described:
             if allowed is not None and tool.name not in allowed:
                 continue
-            name = choose_name(self.name, tool.name, {*taken, *tools}, ours=self.ours)
+            name = choose_name(self.name, tool.name, tools, ours=self.ours)
             text = tool.model_dump_json(by_alias=True)
             try:
                 tools[name] = make_tool(self.name, name, text, self.checks, ours=self.ours)

@@ -25,8 +25,12 @@ MAX_LABEL_CHARS = 200
 MAX_EXAMPLES = 3
 _SCOPE = re.compile("[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}")
 
-# How long texts and lists may be. A model doesn't count, and hardly ever comes near.
-_NOT_FOR_MODELS = {"minLength", "maxLength", "minItems", "maxItems", "uniqueItems"}
+# How long texts and lists may be: a model doesn't count, and hardly ever comes near.
+_LENGTHS = {"minLength", "maxLength", "minItems", "maxItems", "uniqueItems"}
+# What no model goes beyond by itself: nobody asks for fewer than no rooms.
+_PLAIN_LOWEST = {"minimum", "exclusiveMinimum"}
+_PLAIN_HIGHEST = {"maximum", "exclusiveMaximum"}
+_FAR = 1000
 
 JsonObject = dict[str, Any]
 
@@ -156,16 +160,26 @@ def brief_schema(schema: JsonObject) -> JsonObject:
 
     The whole schema is what arguments are checked by, and a mistake is told with its limit.
     """
-    kept = {key: value for key, value in schema.items() if key not in _NOT_FOR_MODELS}
-    if kept.get("additionalProperties") is False:
-        del kept["additionalProperties"]
-    if "description" in kept and isinstance(kept.get("title"), str):
-        del kept["title"]
+    kept = {key: value for key, value in schema.items() if not _says_little(key, value)}
     if isinstance(properties := kept.get("properties"), dict):
         kept["properties"] = {name: _brief(field) for name, field in properties.items()}
     if "items" in kept:
         kept["items"] = _brief(kept["items"])
     return kept
+
+
+def _says_little(key: str, value: Any) -> bool:
+    """Return whether a keyword of a schema, with this value, tells a model nothing that it needs.
+
+    A title is for people; what it has to say to a model is in the name and the description.
+    """
+    if key in _PLAIN_LOWEST:
+        return bool(value == 0)
+    if key in _PLAIN_HIGHEST:
+        return isinstance(value, int | float) and value >= _FAR
+    if key == "additionalProperties":
+        return value is False
+    return key in _LENGTHS or (key == "title" and isinstance(value, str))
 
 
 def _brief(schema: Any) -> Any:
@@ -199,7 +213,8 @@ def make_tool(server: str, name: str, description: str, checks: Checks, *, ours:
 def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
     """The scopes that a service of ours wants for its tool. Raises ValueError.
 
-    A tool that says it only reads is called unasked, so it gets no scope to do more.
+    A tool that says it only reads is called unasked, so it gets no scope to do more. Any other
+    needs one that doesn't go with reading.
     """
     scopes = str((described.meta or {}).get(SCOPE_META_KEY, "")).split()
     reads = described.annotations and described.annotations.read_only_hint
@@ -208,6 +223,8 @@ def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
             raise ValueError(f"its scope {scope[:40]!r} is not of the form notes:read")
         if reads and not may_only_read(scope):
             raise ValueError(f"it says that it only reads, but wants the scope {scope}")
+    if scopes and not reads and may_only_read(scopes[0]):
+        raise ValueError(f"it does more than read, but wants the scope {scopes[0]}")
     return tuple(dict.fromkeys(scopes))
 
 

@@ -10,9 +10,11 @@ from flask.typing import ResponseReturnValue
 
 from app.agent.events import Event, to_json
 from app.auth.sessions import current_reader, current_user, require_user
-from app.conversations import load_history, load_run, summarize_history
+from app.conversations.history import load_history, summarize_history
+from app.conversations.ownership import load_run
 from app.db.models import Message, Run, db
 from app.errors import InputError, Unavailable
+from app.grounding.figure import figures_to_json
 from app.lifecycle import services
 from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
@@ -74,6 +76,7 @@ def chat() -> ResponseReturnValue:
         "content": answer.text,
         "toolCalls": [to_json(call) for call in answer.calls],
         "usage": getattr(last, "usage", None),
+        "figures": figures_to_json(answer.figures),
     }
     if answer.failure is not None:
         body["error"] = to_json(answer.failure)
@@ -113,7 +116,11 @@ def _ask() -> Run:
     if not (conversation_id is None or _is_id(conversation_id)):
         raise InputError("conversationId must be a conversation's id.", field="conversationId")
     key = request.headers.get("Idempotency-Key")
-    return services().runs.ask(current_user(), body.get("userMessage"), conversation_id, key)
+    temporary = body.get("temporary", False)
+    if not isinstance(temporary, bool):
+        raise InputError("temporary must be true or false.", field="temporary")
+    question = body.get("userMessage")
+    return services().runs.ask(current_user(), question, conversation_id, key, temporary=temporary)
 
 
 def _stream(run: Run, after: int) -> Response:
@@ -157,6 +164,7 @@ def _message(message: Message) -> dict[str, Any]:
         "status": message.run.status if message.run else "completed",
         "runId": message.run.id if message.run else None,
         "createdAt": _iso(message.created_at),
+        "figures": (message.run and message.run.figures) or [],
     }
 
 

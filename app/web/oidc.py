@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import Blueprint, Flask, Response, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.auth import identities, security_log, sessions
+from app.auth.claims import LEEWAY_SECONDS, Claims, ProviderFailed
 from app.auth.place import place_of_request
-from app.auth.provider import LEEWAY_SECONDS, Claims, Provider, ProviderFailed
 from app.auth.security_log import Kind
 from app.config import Settings
 from app.db.models import User, db
@@ -25,6 +25,9 @@ from app.web.redirects import redirect, safe_next
 from app.web.sign_in_flow import Flow, Purpose
 from app.web.signing_in import finish_sign_in
 
+if TYPE_CHECKING:
+    from app.auth.provider import Provider
+
 log = logging.getLogger(__name__)
 bp = Blueprint("oidc", __name__, url_prefix="/auth/oidc")
 
@@ -33,7 +36,14 @@ _LONG_AGO = datetime(1970, 1, 1)
 
 def init_app(app: Flask, settings: Settings) -> None:
     sign_in_flow.init_app(app)
-    app.extensions["provider"] = settings.oidc_issuer and Provider(
+    app.extensions["provider"] = settings.oidc_issuer and _create_provider(settings)
+
+
+def _create_provider(settings: Settings) -> Provider:
+    # Not above: without a provider the app can do without what it takes to ask one (3 MB).
+    from app.auth.provider import Provider
+
+    return Provider(
         settings.oidc_issuer,
         settings.oidc_client_id,
         settings.oidc_client_secret.get_secret_value(),
@@ -161,5 +171,5 @@ def _purpose() -> Purpose:
 def _provider() -> Provider:
     """Return the provider. Raises NotFound if none is set."""
     if provider := current_app.extensions["provider"]:
-        return cast(Provider, provider)
+        return cast("Provider", provider)
     raise NotFound("There is nothing at this address.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import current_app, render_template
+from flask import current_app, render_template, request
 
 from app.auth.sessions import current_user
 from app.auth.stream_passes import Reader
-from app.conversations import list_conversations
+from app.conversations.listing import list_conversations
 from app.db.models import Conversation
 from app.lifecycle import services
 from app.rendering.displayed_messages import MessagePage, load_message_page
@@ -22,7 +22,7 @@ def render_page(template: str, **values: object) -> str:
     person = current_user()
     common = {
         "person": person,
-        "conversations": list_conversations(person.id),
+        "recent": list_conversations(person),
         "servers": tool_servers(),
         "draft": take_draft(person.id),
     }
@@ -34,7 +34,9 @@ def render_start(**values: object) -> str:
     tools = (tool for server in services().registry for tool in server.tools if server.up)
     examples = dict.fromkeys(example for tool in tools for example in tool.examples)
     shown = list(examples)[:MAX_EXAMPLES]
-    return render_page("conversations/start.html", examples=shown, **values)
+    # On the form that comes back with a question that could not be taken, too.
+    temporary = request.values.get("temporary") == "true"
+    return render_page("conversations/start.html", examples=shown, temporary=temporary, **values)
 
 
 def render_conversation(

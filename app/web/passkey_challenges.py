@@ -10,18 +10,11 @@ from typing import Literal, cast
 
 from flask import Flask, Response, current_app, request
 from itsdangerous import BadData, URLSafeTimedSerializer
-from webauthn import options_to_json
-from webauthn.helpers import bytes_to_base64url
-from webauthn.helpers.structs import (
-    PublicKeyCredentialCreationOptions,
-    PublicKeyCredentialRequestOptions,
-)
 
-from app.auth.passkeys import CHALLENGE_SECONDS, PasskeyRefused
+from app.auth.passkeys import CHALLENGE_SECONDS, Options, PasskeyRefused
 from app.auth.signed_texts import timed_signer
 
 Purpose = Literal["register", "confirm", "second step", "sign in"]
-_Options = PublicKeyCredentialCreationOptions | PublicKeyCredentialRequestOptions
 
 
 def init_app(app: Flask, *, secure: bool) -> None:
@@ -31,13 +24,12 @@ def init_app(app: Flask, *, secure: bool) -> None:
     )
 
 
-def send_options(options: _Options, purpose: Purpose, user_id: str = "") -> Response:
+def send_options(options: Options, purpose: Purpose, user_id: str = "") -> Response:
     """Respond with the options for the browser, and have it keep the challenge."""
-    challenge = bytes_to_base64url(options.challenge)
-    response = Response(options_to_json(options), mimetype="application/json")
+    response = Response(options.json, mimetype="application/json")
     response.set_cookie(
         _cookie(),
-        str(_serializer().dumps([purpose, user_id, challenge])),
+        str(_serializer().dumps([purpose, user_id, options.challenge])),
         max_age=CHALLENGE_SECONDS,
         secure=current_app.config["JWT_COOKIE_SECURE"],
         httponly=True,

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import access_cookie, current_reader, require_user
 from app.auth.stream_passes import Reader, read_pass
-from app.conversations import check_run_owner
+from app.conversations.ownership import check_run_owner
 from app.db.models import db
 from app.errors import HomestreamError, TooMany, Unauthenticated
 from app.lifecycle import services

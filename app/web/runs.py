@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_reader, current_user, require_user, stream_pass
-from app.conversations import load_run
+from app.conversations.ownership import load_run
 from app.db.models import db
 from app.lifecycle import services
 from app.rendering.answer import just_begun

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, render_template
+from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from app.agent.events import DisplayPart, display_parts_from_json
 from app.auth.sessions import current_user, require_user
-from app.conversations import load_tool_call
+from app.conversations.ownership import load_tool_call
 from app.errors import NotFound
 from app.lifecycle import services
+from app.rendering.displayed_messages import page_of
 
 bp = Blueprint("tool_output", __name__, url_prefix="/calls")
 bp.before_request(require_user)
+
+
+@bp.get("/<call_id>")
+def find(call_id: str) -> ResponseReturnValue:
+    """Lead to the call's place in its conversation."""
+    _, run = load_tool_call(current_user().id, call_id)
+    before, place = page_of(run.answer), f"c-{call_id}"
+    here = url_for(
+        "conversations.show", conversation_id=run.conversation_id, before=before, _anchor=place
+    )
+    return redirect(here, 303)
 
 
 @bp.get("/<call_id>/shown/<int:number>")

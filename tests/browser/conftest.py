@@ -29,6 +29,7 @@ from scripts.install_test_programs import chromium
 from scripts.ports import free_port
 from tests.browser.person import Person, Site
 from tests.browser.relay import Relay
+from tool_services import all_services
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -45,8 +46,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def free_ports() -> dict[str, str]:
-    names = ("WEB", "LISTINGS", "ANALYTICS", "DEMO_MODEL")
-    return {f"{name}_PORT": str(free_port()) for name in names}
+    names = ("web", "demo_model", *all_services.folders())
+    return {f"{name}_PORT".upper(): str(free_port()) for name in names}
 
 
 class Process:
@@ -138,12 +139,13 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             folder,
             OPENAI_BASE_URL=url,
             MODEL="scripted",
+            MODEL_TITLES="false",
             PING_INTERVAL="2",
             MODEL_ATTEMPTS="1",
             TOOL_SERVICES_IN_ONE_PROCESS="true",
             MCP_SERVERS=json.dumps({"hostile": {"url": f"http://127.0.0.1:{hostile_port}/mcp"}}),
             MCP_ALLOW_PRIVATE="hostile",
-            APPROVALS="hostile__show=never hostile__write=never",
+            APPROVALS="hostile__show=never hostile__write=never hostile__tell=never",
         ):
             site.model = url
             yield site

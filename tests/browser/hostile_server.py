@@ -8,12 +8,17 @@ from __future__ import annotations
 import base64
 import csv
 import io
+import json
 import sys
+from collections.abc import Iterator
+from itertools import count
 
 from gevent import monkey
 
 monkey.patch_all()
 
+from flask import Response, request  # noqa: E402
+from gevent import sleep  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
 from tests.browser.payloads import IN_NAME, PAYLOADS  # noqa: E402
@@ -65,6 +70,21 @@ def table_of(cells: list[str]) -> str:
     return text.getvalue()
 
 
+def tell() -> Response:
+    """Say again and again how far the call is, which never ends."""
+    token = request.get_json()["params"]["_meta"]["progressToken"]
+
+    def events() -> Iterator[str]:
+        for number in count(1):
+            params = {"progressToken": token, "progress": number, "total": 1_000, "message": PAGE}
+            method = "notifications/progress"
+            message = {"jsonrpc": "2.0", "method": method, "params": params}
+            yield f"data: {json.dumps(message)}\n\n"
+            sleep(0.05)
+
+    return Response(events(), mimetype="text/event-stream")
+
+
 def main(port: int) -> None:
     def shows(kind: str, text: str, name: str) -> dict[str, object]:
         resource = {"uri": f"ui://hostile/{name}", "mimeType": kind, "text": text}
@@ -90,7 +110,7 @@ def main(port: int) -> None:
             shows("text/csv", table_of(PAYLOADS[::9]), f"{IN_NAME}.csv"),
         ]
     )
-    service = ToolService(show=lambda _: blocks, write=lambda _: written)
+    service = ToolService(show=lambda _: blocks, write=lambda _: written, tell=lambda _: tell())
     told = {"title": IN_NAME, "description": "\n".join(PAYLOADS[-30:])}
     service.told = lambda name: told if name == "write" else {"description": "A tool."}
     print("listening", flush=True)

@@ -1,15 +1,19 @@
-"""Take the pictures in docs/classes/ again: `python -m tests.browser.pictures_of_classes`.
+"""Take the pictures in docs/tools.md again: `python -m tests.browser.pictures_of_classes`.
 
-Each shows what the classes in its name look like that a tool's HTML may use (docs/tools.md).
+Each in docs/classes/ shows what the classes in its name look like that a tool's HTML may use.
 """
 
 from __future__ import annotations
 
 import base64
 
+from flask import Flask, render_template
 from playwright.sync_api import sync_playwright
 
+from app.agent.events import Progress, ToolCallUpdate
 from app.brand import DEFAULT_FOLDER, read_brand
+from app.config import Settings
+from app.rendering.templates import init_app
 from app.tools.untrusted.checks import sanitise_html
 from tests.browser.conftest import ROOT, launch
 
@@ -56,7 +60,20 @@ def main() -> None:
             page.set_viewport_size({"width": 640 if name == "show-charts" else 440, "height": 300})
             page.set_content(f"<style>{style}</style>{shown}</div>")
             page.locator(".display").screenshot(path=FOLDER / f"{name}.png")
+        page.set_viewport_size({"width": 760, "height": 300})
+        page.set_content(f"<style>{style}</style><div class=parts>{_running_call()}</div>")
+        page.locator(".call").screenshot(path=FOLDER.parent / "progress.png")
         browser.close()
+
+
+def _running_call() -> str:
+    progress = Progress(3, 10, "Reading the tickets of North")
+    arguments = {"names": ["North", "South"]}
+    call = ToolCallUpdate("call", "compareDesks", "started", arguments, progress=progress)
+    app = Flask("app", root_path=str(ROOT / "app"))
+    init_app(app, Settings.model_construct(tool_services={}))
+    with app.app_context():
+        return render_template("tool_output/_tool.html", call=call)
 
 
 if __name__ == "__main__":

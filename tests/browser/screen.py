@@ -82,6 +82,7 @@ def main() -> None:
         url = f"http://127.0.0.1:{model_port}/v1"
         ports = free_ports()
         env = {"INSTANCE_DIR": f"{name}/instance", "OPENAI_BASE_URL": url, "MODEL": "scripted"}
+        env["MODEL_TITLES"] = "false"
         cluster = Process(["scripts.run_cluster"], env | ports, Path(name))
         try:
             cluster.until("Homestream is ready")

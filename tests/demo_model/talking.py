@@ -1,4 +1,4 @@
-"""A conversation with the demo model, with tools that answer from a few homes."""
+"""A conversation with the demo model, about what some tools answer."""
 
 from __future__ import annotations
 
@@ -8,26 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from demo_model.config import TOOL_SERVICES
-from demo_model.phrasebook import Library, load_library
+from demo_model.phrasebook import Library
 from demo_model.planning import next_turn
 from demo_model.protocol import Function, Message, ToolCall, Turn
-from tool_services import all_services
 from tool_services.framework.app_factory import offered_tools
 from tool_services.framework.service import Service, settings_type
 from tool_services.framework.tools import Tool
 
 ANN = "ann@example.com"
 TOLD = f"You speak with Ann (e-mail address: {ANN}). Send only when asked."
-HOMES: list[tuple[Any, ...]] = [
-    ("L001", "123 Oak Street", "Portland", "OR", 825000, 3, 2, "Active"),
-    ("L004", "321 Cedar Lane", "Portland", "OR", 650000, 2, 2, "Pending"),
-    ("L005", "654 Birch Way", "Seattle", "WA", 950000, 3, 2.5, "Active"),
-    ("L006", "987 Elm Court", "Portland", "OR", 1100000, 4, 3, "Sold"),
-    ("L008", "258 Willow Place", "Portland", "OR", 575000, 3, 1.5, "Active"),
-]
-FIELDS = ("listingId", "address", "city", "state", "price", "bedrooms", "bathrooms", "status")
-LISTINGS: list[dict[str, Any]] = [dict(zip(FIELDS, home, strict=True)) for home in HOMES]
 
 Call = tuple[str, dict[str, Any]]
 Answer = Callable[[dict[str, Any]], Any]
@@ -45,89 +34,6 @@ class Case:
     calls: Sequence[Call]
     words: str = ""
     after: Sequence[str] = ()
-
-
-def find_listings(arguments: dict[str, Any]) -> Any:
-    found = [
-        home
-        for home in LISTINGS
-        if arguments.get("city", home["city"]) == home["city"]
-        and arguments.get("state", home["state"]) == home["state"]
-        and arguments.get("status", home["status"]) == home["status"]
-        and arguments.get("minBedrooms", 0) <= home["bedrooms"]
-        and arguments.get("maxPrice", home["price"]) >= home["price"]
-    ]
-    return {"total": len(found), "listings": found}
-
-
-def get_listing(arguments: dict[str, Any]) -> Any:
-    home = next((each for each in LISTINGS if each["listingId"] == arguments["listingId"]), {})
-    return {
-        **home,
-        **arguments,
-        "description": "A porch and a pear tree.",
-        "onMarketDate": "2026-01-31",
-    }
-
-
-def figures(listing_id: str) -> dict[str, Any]:
-    number = int(listing_id[1:])
-    return {
-        "listingId": listing_id,
-        "pageViews": 1250 + number,
-        "saves": 45,
-        "inquiries": 12,
-        "daysOnMarket": 15,
-        "clickThroughRate": 0.034,
-        "conversionRate": round(0.09 + number / 1000, 3),
-        "lastUpdated": "2024-01-15T10:30:00Z",
-    }
-
-
-def listing_metrics(arguments: dict[str, Any]) -> Any:
-    return {"metrics": [figures(listing_id) for listing_id in arguments["listingIds"]]}
-
-
-def market_analysis(arguments: dict[str, Any]) -> Any:
-    return {
-        "area": arguments["area"],
-        "averagePrice": 785000,
-        "priceChangePercent": 8.5,
-        "averageDaysOnMarket": 22,
-        "totalListings": 156,
-        "soldListings": 89,
-        "pendingListings": 34,
-        "competitionLevel": "High",
-        "trends": {"priceDirection": "Up", "marketActivity": "Hot"},
-    }
-
-
-def performance_report(arguments: dict[str, Any]) -> Any:
-    homes = [home for home in LISTINGS if home["listingId"] in arguments["listingIds"]]
-    return {
-        "summary": {
-            "totalViews": 2140,
-            "totalInquiries": 20,
-            "averageDaysOnMarket": 19.5,
-            "topPerformer": {"listingId": "L001", "conversionRate": 0.096, "address": "123 Oak St"},
-            "recommendations": ["Lower the price of L004", "Add photographs"],
-        },
-        "listings": [{**home, "metrics": figures(home["listingId"])} for home in homes],
-    }
-
-
-def send_report(arguments: dict[str, Any]) -> Any:
-    return {"sent": False, **arguments, "delivery": "outbox"}
-
-
-ANSWERS: dict[str, Answer] = {
-    "findListings": find_listings,
-    "getListing": get_listing,
-    "sendListingReport": send_report,
-    "getListingMetrics": listing_metrics,
-    "getMarketAnalysis": market_analysis,
-    "generatePerformanceReport": performance_report,
-}
 
 
 @dataclass(frozen=True)
@@ -150,20 +56,15 @@ def function_of(tool: Tool) -> Function:
     return Function(name=tool.name, description=tool.description, parameters=schema)
 
 
-HOMES_TOOLS = [tool for service in all_services.services() for tool in tools_of(service)]
-HOMES_DOMAIN = Domain(load_library(TOOL_SERVICES), tuple(map(function_of, HOMES_TOOLS)), ANSWERS)
-TOOLS = tuple(function.name for function in HOMES_DOMAIN.functions)
-
-
 @dataclass
 class Talk:
     """One conversation; `tools` are on offer, `answers` replaces what single tools say."""
 
+    domain: Domain
     tools: tuple[str, ...] | None = None
     answers: dict[str, Any] = field(default_factory=dict)
     messages: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
-    domain: Domain = HOMES_DOMAIN
 
     def ask(self, question: str) -> str:
         """The answer to the question, once all tools were called; `calls` are those it made."""
@@ -204,7 +105,7 @@ class Talk:
 
 def wrong_in(case: Case, about: Domain) -> str:
     """What is wrong with the answer to the case's question; empty if nothing is."""
-    talk = Talk(messages=[{"role": "system", "content": TOLD}], domain=about)
+    talk = Talk(about, messages=[{"role": "system", "content": TOLD}])
     for question in case.after:
         talk.ask(question)
     answer = talk.ask(case.question)

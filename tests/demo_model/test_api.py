@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -16,18 +17,25 @@ from demo_model import create_app
 from demo_model.config import Settings
 from tests.support.product import eventually
 
-FIND = {"type": "function", "function": {"name": "findListings", "parameters": {}}}
-MARKET = {"type": "function", "function": {"name": "getMarketAnalysis", "parameters": {}}}
+# The phrases are those of the second domain.
+DESK = Path(__file__).parents[2] / "examples" / "support_desk"
+
+
+def function(name: str, **properties: Any) -> dict[str, Any]:
+    parameters = {"type": "object", "properties": properties}
+    return {"type": "function", "function": {"name": name, "parameters": parameters}}
+
+
+FIND = function("findTickets", status={"enum": ["open", "closed"]})
+CLOSE = function("closeTicket", ticketId={"type": "string"})
 HELLO = [{"role": "user", "content": "hello"}]
-HOMES = [
-    {"role": "user", "content": "find homes in Portland, OR or Seattle, WA and the market there"}
-]
+TWO = [{"role": "user", "content": "close T-101 and T-103"}]
 
 
 @pytest.fixture(scope="module")
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A demo model without pauses, or with the pace that the test names."""
-    settings = Settings(pace=getattr(request, "param", 0))
+    settings = Settings(pace=getattr(request, "param", 0), tool_services_folder=DESK)
     server = WSGIServer(("127.0.0.1", 0), create_app(settings), log=None)
     server.start()
     yield f"http://127.0.0.1:{server.server_port}/v1"
@@ -78,23 +86,21 @@ def test_a_stream_begins_with_the_role_comes_in_words_and_ends_with_a_reason(
 
 
 def test_tool_calls_stream_behind_their_text_several_in_one_turn(client: openai.OpenAI) -> None:
-    chunks = streamed(client, messages=HOMES, tools=[FIND, MARKET])
+    chunks = streamed(client, messages=TWO, tools=[CLOSE, FIND])
     text, calls, reason = gathered(chunks)
-    assert (text, reason) == ("Let me look those up.", "tool_calls")
+    assert (text, reason) == ("I'll prepare to close T-101.", "tool_calls")
     assert [(name, json.loads(arguments)) for name, arguments in calls] == [
-        ("findListings", {"city": "Portland", "state": "OR"}),
-        ("findListings", {"city": "Seattle", "state": "WA"}),
-        ("getMarketAnalysis", {"area": "Portland, OR"}),
-        ("getMarketAnalysis", {"area": "Seattle, WA"}),
+        ("closeTicket", {"ticketId": "T-101"}),
+        ("closeTicket", {"ticketId": "T-103"}),
     ]
     deltas = [c.choices[0].delta for c in chunks]
     ids = [piece.id for d in deltas for piece in d.tool_calls or () if piece.id]
-    assert len(set(ids)) == 4
+    assert len(set(ids)) == 2
     assert all(call_id.startswith("call_") for call_id in ids)
 
 
 def test_the_whole_answer_is_the_streamed_one(client: openai.OpenAI) -> None:
-    for messages, tools in ((HELLO, []), (HOMES, [FIND, MARKET])):
+    for messages, tools in ((HELLO, []), (TWO, [CLOSE, FIND])):
         answer = whole(client, messages=messages, tools=tools)
         [choice], usage = answer.choices, answer.usage
         calls = choice.message.tool_calls or ()
@@ -126,25 +132,25 @@ def test_a_limit_cuts_the_answer_and_says_so(client: openai.OpenAI, limit: str) 
     assert (text, reason) == ("Hello! I'm ", "length")
     [short] = whole(client, messages=HELLO, **{limit: 2}).choices
     assert (short.message.content, short.finish_reason) == (text, reason)
-    [cut] = whole(client, messages=HOMES, tools=[FIND, MARKET], **{limit: 5}).choices
+    [cut] = whole(client, messages=TWO, tools=[CLOSE, FIND], **{limit: 5}).choices
     assert (cut.message.tool_calls, cut.finish_reason) == (None, "length")
 
 
 def test_tools_switched_off_are_not_called(client: openai.OpenAI) -> None:
     text, calls, _ = gathered(
-        streamed(client, messages=HOMES, tools=[FIND, MARKET], tool_choice="none")
+        streamed(client, messages=TWO, tools=[CLOSE, FIND], tool_choice="none")
     )
     assert calls == []
-    assert "I can't search for homes right now" in text
+    assert "I can't close the ticket right now" in text
 
 
 def test_the_conversation_goes_on_with_the_tools_result(client: openai.OpenAI) -> None:
-    ask = {"role": "user", "content": [{"type": "text", "text": "homes in Portland"}]}
-    call = {"name": "findListings", "arguments": '{"city": "Portland"}'}
+    ask = {"role": "user", "content": [{"type": "text", "text": "which tickets are open?"}]}
+    call = {"name": "findTickets", "arguments": '{"status": "open"}'}
     turn = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": call}]}
-    result = {"role": "tool", "tool_call_id": "c", "content": '{"total": 0, "listings": []}'}
+    result = {"role": "tool", "tool_call_id": "c", "content": '{"total": 0, "tickets": []}'}
     text, _, _ = gathered(streamed(client, messages=[ask, turn, result], tools=[FIND]))
-    assert text.startswith("I found **no homes** in Portland.")
+    assert text.startswith("I found **no tickets** that are open.")
 
 
 def test_the_model_is_listed_and_the_service_healthy(url: str, client: openai.OpenAI) -> None:
@@ -153,7 +159,7 @@ def test_the_model_is_listed_and_the_service_healthy(url: str, client: openai.Op
     assert health.json() == {"status": "ok", "model": "demo"}
 
 
-CALLING = {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "findListings"}}]}
+CALLING = {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "findTickets"}}]}
 RESULT = {"role": "tool", "tool_call_id": "c", "content": "{}"}
 
 
@@ -173,6 +179,10 @@ RESULT = {"role": "tool", "tool_call_id": "c", "content": "{}"}
         ({"messages": [RESULT]}, "answers no tool call"),
         ({"messages": [CALLING]}, "missing for c"),
         ({"messages": [CALLING, *HELLO]}, "missing for c"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"id": "c", "name": "x"}]}]},
+            "function",
+        ),
         ({"messages": HELLO, "n": 2}, "n:"),
         ({"messages": HELLO, "max_tokens": 0}, "max_tokens"),
         ({"messages": HELLO, "tools": [{"type": "function"}]}, "tools.0.function"),

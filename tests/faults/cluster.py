@@ -29,6 +29,7 @@ from scripts.local_servers import Postgres, Valkey
 from scripts.ports import free_port
 from tests.support.processes import children
 from tests.support.seeded_databases import migrate
+from tool_services import all_services
 
 Usage = dict[str, int]
 """Greenlets, open files, and memory in KiB."""
@@ -104,7 +105,7 @@ class Cluster:
         self.folder = folder
         self.postgres = Postgres(folder / "postgres", free_port())
         self.valkey = Valkey(folder / "valkey", free_port())
-        ports = {name: str(free_port()) for name in ("LISTINGS", "ANALYTICS")}
+        ports = {name: free_port() for name in all_services.folders()}
         self.node_ports = [free_port(), free_port()]
         (folder / "counts").mkdir(parents=True, exist_ok=True)
         self._env = {
@@ -123,18 +124,18 @@ class Cluster:
             "REPORTS_PER_SENDER": "1000000",
             "REPORTS_PER_RECIPIENT": "1000000",
             "MODEL": "scripted",
+            "MODEL_TITLES": "false",
             "PING_INTERVAL": "1",
             "SERVICE_CHECK_INTERVAL": "1",
             "MAX_RUNS_PER_USER": "1000",
             "MAX_STREAMS_PER_USER": "1000",
             "FIRST_TOKEN_TIMEOUT": str(FIRST_TOKEN_SECONDS),
             "COUNTS_DIR": str(folder / "counts"),
-            **{f"{name}_PORT": port for name, port in ports.items()},
+            **{f"{name}_PORT".upper(): str(port) for name, port in ports.items()},
             **settings,
         }
         self.nodes = [self._node(port) for port in self.node_ports]
-        self.listings = self._service("listings", int(ports["LISTINGS"]))
-        self.analytics = self._service("analytics", int(ports["ANALYTICS"]))
+        self.services = {name: self._service(name, port) for name, port in ports.items()}
 
     def _node(self, port: int) -> Server:
         config = str(ROOT / "tests/faults/gunicorn_counted.py")
@@ -158,7 +159,7 @@ class Cluster:
         self.valkey.start()
         ensure_secrets(self.folder / "instance")
         migrate(self.postgres.url)
-        for server in (*self.nodes, self.listings, self.analytics):
+        for server in (*self.nodes, *self.services.values()):
             server.start()
         self.wait_until_ready()
         return self
@@ -169,7 +170,7 @@ class Cluster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for server in (*self.nodes, self.listings, self.analytics):
+        for server in (*self.nodes, *self.services.values()):
             server.end(signal.SIGKILL)
         self.valkey.stop()
         self.postgres.stop()
@@ -177,7 +178,7 @@ class Cluster:
 
     def wait_until_ready(self) -> None:
         def ready() -> bool:
-            if not all(server.answers() for server in (self.listings, self.analytics)):
+            if not all(server.answers() for server in self.services.values()):
                 return False
             for node in self.nodes:
                 if not node.answers() or len(node.workers()) != 2:

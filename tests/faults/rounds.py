@@ -221,9 +221,9 @@ def restart_postgres(round: Round) -> None:
 
 
 def kill_service(round: Round) -> None:
-    round.cluster.listings.end(signal.SIGKILL)
+    round.cluster.services["listings"].end(signal.SIGKILL)
     gevent.sleep(AWAY_SECONDS / 2)
-    round.cluster.listings.start()
+    round.cluster.services["listings"].start()
 
 
 def stall_model(round: Round) -> None:

@@ -19,6 +19,7 @@ from tests.support.scripted_model import (
     Reply,
     ScriptedModel,
     cut_after,
+    endless,
     error,
     reply,
     stall_after,
@@ -45,9 +46,9 @@ def works(request: RecordedRequest) -> Reply:
     return text(*WORDS, pace=0.1)
 
 
-def checked(base_url: str) -> list[Finding]:
+def checked(base_url: str, seconds: float = 60) -> list[Finding]:
     client = ModelClient(Endpoint(base_url), ["m"], first_token_timeout=3)
-    return list(check_model(client))
+    return list(check_model(client, seconds))
 
 
 def test_a_model_that_works_passes_five_checks(model: ScriptedModel) -> None:
@@ -56,6 +57,12 @@ def test_a_model_that_works_passes_five_checks(model: ScriptedModel) -> None:
     assert [finding.works for finding in findings] == [True] * 5
     assert "scripted answers in 3 pieces, 12 tokens" in findings[0].sentence
     assert len(model.requests) == 5
+
+
+def test_a_call_that_is_written_as_text_counts_as_the_app_takes_it(model: ScriptedModel) -> None:
+    written = '```json\n{"name": "getWeather", "arguments": {"city": "Oslo"}}\n```'
+    model.script(text(*WORDS, pace=0.1), text(written), TOLD, text(*WORDS), CUT_OFF)
+    assert [finding.works for finding in checked(model.base_url)] == [True] * 5
 
 
 FAULTS: list[tuple[str, int, Reply, str]] = [
@@ -107,6 +114,13 @@ def test_an_endpoint_that_does_not_answer_is_asked_once(
     assert not finding.works
     assert words in finding.sentence
     assert len(model.requests) == 1
+
+
+def test_a_model_that_does_not_stop_is_not_waited_for(model: ScriptedModel) -> None:
+    model.script(text(*WORDS), endless(), TOLD, text(*WORDS), CUT_OFF)
+    findings = checked(model.base_url, seconds=1)
+    assert [finding.works for finding in findings] == [True, False, True, True, True]
+    assert "RUN_TIMEOUT" in findings[1].sentence
 
 
 def test_nonsense_and_nobody_are_found_too() -> None:

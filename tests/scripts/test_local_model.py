@@ -6,10 +6,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from flask import Response
 
+from app.config import load_settings
 from scripts.local_model import find_local_model
 from scripts.ports import free_port
 from tests.support.local_model import LocalServer
@@ -22,7 +24,9 @@ def server() -> Iterator[LocalServer]:
 
 
 def test_the_first_model_that_calls_a_tool_is_found(server: LocalServer) -> None:
-    found = find_local_model([free_port(), server.port], own=())
+    told: list[str] = []
+    found = find_local_model([free_port(), server.port], (), told.append)
+    assert [line.split(",")[0] for line in told] == ["talks"]
     assert found is not None
     assert found.name == "calls"
     assert found.base_url == f"http://127.0.0.1:{server.port}/v1"
@@ -31,17 +35,39 @@ def test_the_first_model_that_calls_a_tool_is_found(server: LocalServer) -> None
         "OPENAI_BASE_URL": found.base_url,
         "MODEL": "calls",
         "TEMPERATURE": "0.2",
+        "FIRST_TOKEN_TIMEOUT": "600",
+        "RUN_TIMEOUT": "900",
     }
 
 
-def test_a_window_that_is_listed_and_a_temperature_that_is_set_are_used(
-    server: LocalServer,
-) -> None:
-    server.described = {"max_model_len": 8192}
-    found = find_local_model([server.port], own=(), temperature=0.9)
+def test_a_model_that_is_being_loaded_is_waited_for(server: LocalServer) -> None:
+    server.loading = 2
+    assert find_local_model([server.port], own=()) is not None
+    assert server.loading == 0
+
+
+def test_a_model_that_writes_its_calls_as_text_is_found(server: LocalServer) -> None:
+    server.writes_calls = True
+    found = find_local_model([server.port], own=())
     assert found is not None
-    assert found.settings()["CONTEXT_TOKENS"] == "8192"
-    assert found.settings()["TEMPERATURE"] == "0.9"
+    assert found.name == "calls"
+
+
+@pytest.mark.parametrize(
+    "described", [{"max_model_len": 8192}, {"meta": {"n_ctx": 8192, "n_ctx_train": 32768}}]
+)
+def test_a_window_that_is_listed_and_what_is_set_are_used(
+    server: LocalServer, described: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPERATURE", "0.9")
+    monkeypatch.setenv("RUN_TIMEOUT", "30")
+    server.described = described
+    found = find_local_model([server.port], own=())
+    assert found is not None
+    env = found.with_settings(load_settings()).settings()
+    assert env["CONTEXT_TOKENS"] == "8192"
+    assert env["TEMPERATURE"] == "0.9"
+    assert (env["FIRST_TOKEN_TIMEOUT"], env["RUN_TIMEOUT"]) == ("600", "30")
 
 
 def test_no_port_of_our_own_is_asked(server: LocalServer) -> None:

@@ -87,8 +87,8 @@ def pids(text: str) -> list[int]:
 def test_each_line_is_named_by_its_program_at_once_and_the_ready_sentence_follows(
     start: Start,
 ) -> None:
-    child = start(web=WITH_WORKER, listings=WITH_WORKER)
-    text = read_until(child, "web      | pids", "listings | pids", "all are there")
+    child = start(web=WITH_WORKER, bookings=WITH_WORKER)
+    text = read_until(child, "web      | pids", "bookings | pids", "all are there")
     assert "all are there" in text.splitlines()
     assert "\033" not in text
 
@@ -97,8 +97,8 @@ def test_each_line_is_named_by_its_program_at_once_and_the_ready_sentence_follow
 def test_a_signal_ends_every_program_and_its_workers_with_exit_code_0(
     start: Start, number: signal.Signals
 ) -> None:
-    child = start(web=WITH_WORKER, listings=WITH_WORKER)
-    family = pids(read_until(child, "web      | pids", "listings | pids"))
+    child = start(web=WITH_WORKER, bookings=WITH_WORKER)
+    family = pids(read_until(child, "web      | pids", "bookings | pids"))
     child.send_signal(number)
     rest, _ = child.communicate()
     assert child.returncode == 0
@@ -107,18 +107,18 @@ def test_a_signal_ends_every_program_and_its_workers_with_exit_code_0(
 
 
 def test_no_program_outlives_a_supervisor_that_was_killed(start: Start) -> None:
-    child = start(web=WITH_WORKER, listings=WITH_WORKER)
-    family = pids(read_until(child, "web      | pids", "listings | pids"))
+    child = start(web=WITH_WORKER, bookings=WITH_WORKER)
+    family = pids(read_until(child, "web      | pids", "bookings | pids"))
     child.kill()
     assert all_gone(family)
 
 
 def test_one_program_that_ends_ends_the_rest_and_is_named_last(start: Start) -> None:
-    child = start(web=WITH_WORKER, listings=SHORT_LIVED)
+    child = start(web=WITH_WORKER, bookings=SHORT_LIVED)
     text, _ = child.communicate()
     assert child.returncode == 1
-    assert "listings | my port is gone" in text
-    assert text.splitlines()[-1].startswith("listings ended by itself (exit code 3)")
+    assert "bookings | my port is gone" in text
+    assert text.splitlines()[-1].startswith("bookings ended by itself (exit code 3)")
     assert all_gone(pids(text))
 
 
@@ -129,25 +129,25 @@ def test_a_program_that_was_killed_is_said_to_have_been(start: Start) -> None:
 
 
 def test_a_program_that_is_to_restart_is_and_the_others_go_on(start: Start) -> None:
-    child = start(restart=True, web=WITH_WORKER, listings=WITH_WORKER)
-    text = read_until(child, "web      | pids", "listings | pids", "all are there")
+    child = start(restart=True, web=WITH_WORKER, bookings=WITH_WORKER)
+    text = read_until(child, "web      | pids", "bookings | pids", "all are there")
     web = next(line for line in text.splitlines() if line.startswith("web"))
     os.kill(pids(web)[0], signal.SIGKILL)
     text += read_until(child, "web ended by itself (signal SIGKILL)", "web      | pids")
     child.send_signal(signal.SIGINT)
     rest, _ = child.communicate()
     assert child.returncode == 0
-    assert "listings ended" not in text + rest
+    assert "bookings ended" not in text + rest
     os.kill(pids(web)[1], signal.SIGKILL)  # its worker, whom nobody led any more
     assert all_gone(pids(text))
 
 
 def test_a_program_that_ends_again_and_again_ends_all(start: Start) -> None:
-    child = start(restart=True, web=WITH_WORKER, listings=KILLED)
+    child = start(restart=True, web=WITH_WORKER, bookings=KILLED)
     text, _ = child.communicate(timeout=60)
     assert child.returncode == 1
     assert text.count("and is started again") == 3
-    assert text.splitlines()[-1].startswith("listings ended by itself (signal SIGKILL), and so")
+    assert text.splitlines()[-1].startswith("bookings ended by itself (signal SIGKILL), and so")
     assert all_gone(pids(text))
 
 

@@ -9,8 +9,11 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 import requests
 from flask import Flask
@@ -21,7 +24,9 @@ from scripts.ports import free_port
 from scripts.run import wait_until_ready
 from scripts.services import Service
 from tests.support.local_model import LocalServer
-from tests.support.processes import all_gone
+from tests.support.processes import all_gone, below
+from tests.support.product import Stream, text_of
+from tool_services import all_services
 
 pytestmark = pytest.mark.slow
 
@@ -111,6 +116,74 @@ def test_everything_starts_ends_at_ctrl_c_and_keeps_its_secrets(
     assert child.communicate()[0] == ""
     assert child.returncode == 0
     assert secrets(tmp_path) == before
+
+
+def test_one_process_serves_everything_in_little_memory_and_its_end_loses_nothing(
+    start: Start, settings: Settings
+) -> None:
+    del settings["TOOL_SERVICES_FOLDER"]
+    settings["ONE_PROCESS"] = "true"
+    services = tuple(all_services.folders())
+    settings |= {f"{name.upper()}_PORT": str(free_port()) for name in services}
+    child = start()
+    text = read_until_ready(child)
+    assert {line.partition("|")[0].strip() for line in text.splitlines()[:-1]} == {"all"}
+    for name in services:
+        url = f"http://127.0.0.1:{settings[f'{name.upper()}_PORT']}"
+        about = requests.get(f"{url}/info", timeout=60).json()
+        assert (about["name"], about["audience"]) == (name, url)
+    if sys.platform == "linux":
+        assert megabytes(child, settings["WEB_PORT"]) < MOST_MEGABYTES
+    chat = sign_up(f"http://127.0.0.1:{settings['WEB_PORT']}")
+    question = {"userMessage": "Which homes are there in Seattle?"}
+    with chat("POST", "", json=question) as answering:
+        run = Stream(answering).until("content")[0].json["runId"]
+        [worker] = [each for each in below(child.pid) if not each.children()]
+        worker.kill()
+    with chat("GET", f"/{run}") as answering:
+        messages = Stream(answering).until("done")
+    assert messages[-1].json["status"] == "completed"
+    tools = [message.json["status"] for message in messages if message.event == "tool"]
+    assert "completed" in tools
+    assert "homes" in text_of(messages)
+
+
+def sign_up(url: str) -> Callable[..., requests.Response]:
+    """Sign somebody up, and return what sends their requests to the chat."""
+    person = {"email": "ann@example.com", "password": "seven green boats", "name": "Ann"}
+    answer = requests.post(f"{url}/auth/signup", json=person, timeout=60)
+    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def send(method: str, path: str, **options: Any) -> requests.Response:
+        address = f"{url}/agents/chat-stream{path}"
+        return requests.request(
+            method, address, headers=headers, stream=True, timeout=60, **options
+        )
+
+    return send
+
+
+MOST_MEGABYTES = 200
+"""What small machines are promised. It takes 165 where other tests share the libraries' files with
+it, and 195 alone on a machine."""
+
+
+def megabytes(child: subprocess.Popen[str], port: str) -> float:
+    """Return the memory of all processes that were started, each page counted once."""
+    watchers = [
+        each
+        for each in psutil.process_iter()
+        if runs(each, "end_orphans.py") and each.environ().get("WEB_PORT") == port
+    ]
+    assert len(watchers) == 1
+    processes = (psutil.Process(child.pid), *below(child.pid), *watchers)
+    return float(sum(each.memory_full_info().pss for each in processes)) / 2**20
+
+
+def runs(process: psutil.Process, program: str) -> bool:
+    with suppress(psutil.Error):
+        return any(argument.endswith(program) for argument in process.cmdline())
+    return False
 
 
 def secrets(folder: Path) -> dict[str, bytes]:

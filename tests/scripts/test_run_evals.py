@@ -19,11 +19,12 @@ def test_no_setting_but_the_models_reaches_it(
     monkeypatch.setenv("TOOL_SERVICES_FOLDER", str(ROOT / "tests" / "support"))
     monkeypatch.setenv("MODEL", "small")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("RUN_TIMEOUT", "900")
     others = {
         "NOTES_URL": "http://notes.in.use",
         "NOTES_DATABASE_URL": "postgresql://in.use/notes",
         "SMTP_URL": "smtps://mail.in.use",
-        "smtp_from": "Homes <homes@in.use>",
+        "smtp_from": "Notes <notes@in.use>",
     }
     for name, value in others.items():
         monkeypatch.setenv(name, value)
@@ -31,4 +32,5 @@ def test_no_setting_but_the_models_reaches_it(
     env = product_env(load_settings(), ["NOTES_PORT"], tmp_path / "new")
     assert not env.keys() & others.keys()
     assert (env["MODEL"], env["OPENAI_BASE_URL"]) == ("small", "http://127.0.0.1:9/v1")
+    assert float(env["RUN_TIMEOUT"]) == 900
     assert env["FIND_LOCAL_MODEL"] == "false"

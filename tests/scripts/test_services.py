@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from scripts.services import (
 
 OURS = (
     "TOOL_",
+    "ONE_PROCESS",
     "WEB_",
     "NOTES_",
     "DEMO_MODEL_",
@@ -57,17 +57,16 @@ def service(**changes: object) -> Service:
     return Service(**values)
 
 
-def test_one_process_serves_all_tool_services_if_the_setting_says_so(
+def test_one_process_serves_everything_if_the_setting_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     separate = [program.name for program in programs_of(configured_services())]
     assert separate == ["web", "notes", "demo-model"]
-    monkeypatch.setenv("TOOL_SERVICES_IN_ONE_PROCESS", "true")
-    [notes] = [each for each in configured_services() if each.name == "notes"]
-    other = replace(notes, name="other", port=8010)
-    [program] = programs_of([notes, other])
-    assert program.name == "tools"
-    assert {notes.address, other.address, "tool_services.app:create_all()"} < set(program.command)
+    monkeypatch.setenv("ONE_PROCESS", "true")
+    services = configured_services()
+    [program] = programs_of(services)
+    assert program.name == "all"
+    assert {each.address for each in services} | {"scripts.one_process:app"} < set(program.command)
 
 
 def test_without_settings_all_services_start_on_their_usual_ports() -> None:

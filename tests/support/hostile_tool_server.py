@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from typing import Any
 from urllib.request import urlopen
 
@@ -118,6 +119,7 @@ class Attacker(BaseHTTPRequestHandler):
         self.attack = self.path.strip("/")
         message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.id = message.get("id")
+        self.token = message.get("params", {}).get("_meta", {}).get("progressToken")
         with suppress(BrokenPipeError, ConnectionResetError):
             self._answer(message["method"])
         self.close_connection = True
@@ -186,6 +188,20 @@ class Attacker(BaseHTTPRequestHandler):
         while True:
             self.wfile.write(event * 100)
 
+    def endless_progress(self) -> None:
+        """Of this call and of others, in few words and many, and as many lines for the log."""
+        self._head(content_type="text/event-stream")
+        for number in count():
+            for told in (
+                {"progressToken": self.token, "progress": number},
+                {"progressToken": self.token, "progress": number + 0.5, "message": "x" * 10_000},
+                {"progressToken": "another", "progress": number},
+                {"level": "emergency", "data": ["x"] * 1_000},
+            ):
+                method = "notifications/" + ("message" if "data" in told else "progress")
+                message = {"jsonrpc": "2.0", "method": method, "params": told}
+                self.wfile.write(f"data: {json.dumps(message)}\n\n".encode() * (number % 50))
+
     def endless_interim(self) -> None:
         while True:
             self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000)
@@ -223,12 +239,12 @@ _ON_THE_WIRE: dict[tuple[str, str], Callable[[Attacker], None]] = {
             *(Attacker.endless_trailers, Attacker.slow_drip, Attacker.deep_json),
             *(Attacker.many_tools, Attacker.endless_pages),
         ),
-        "tools/call": (Attacker.endless_requests,),
+        "tools/call": (Attacker.endless_requests, Attacker.endless_progress),
     }.items()
     for attack in attacks
 }
 ON_LISTING = sorted(attack for attack, method in _ON_THE_WIRE if method == "tools/list")
-ON_CALLING = sorted({*RESULTS, "pattern-arguments", "endless-requests"})
+ON_CALLING = sorted({*RESULTS, "pattern-arguments", "endless-requests", "endless-progress"})
 
 
 @contextmanager

@@ -57,6 +57,8 @@ class LivePage:
             self.parts, self.foot = parse(found[1]), html[found.end(1) :]
         elif target.startswith("#c-"):
             self._replace(target[1:], html)
+        elif target.startswith("#t-"):
+            self._replace_within(target[1:], html)
         elif target.startswith(self._at) and swap == "delete":
             self._drop()
         elif target.startswith(self._at):
@@ -75,6 +77,14 @@ class LivePage:
     def _replace(self, id: str, html: str) -> None:
         at = [child.get("id") for child in self.parts].index(id)
         self.parts[at] = next(iter(parse(html)))
+
+    def _replace_within(self, id: str, html: str) -> None:
+        around = self.parts.find(f".//*[@id='{id}']/..")
+        assert around is not None
+        at = [child.get("id") for child in around].index(id)
+        new = next(iter(parse(html)))
+        new.tail = around[at].tail
+        around[at] = new
 
 
 def _text_of(element: ET.Element) -> str:

@@ -3,9 +3,10 @@ answers, calling the tools that it is offered or not."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, jsonify, make_response, request
 
 from tests.support.product import Served
 
@@ -19,6 +20,8 @@ class LocalServer:
         self.described: dict[str, Any] = {}
         self.asked: list[Any] = []
         self.instead: Response | None = None
+        self.writes_calls = False  # as text
+        self.loading = 0  # how many more times it says that it is loading the model
         self.served = Served()
         self.port = self.served.port
         self._app = Flask("local")
@@ -28,6 +31,10 @@ class LocalServer:
     def _list(self) -> Response:
         if self.instead is not None:
             return self.instead
+        if self.loading:
+            self.loading -= 1
+            problem = {"message": "Loading model", "type": "unavailable_error", "code": 503}
+            return make_response(jsonify(error=problem), 503)
         return jsonify(data=[{"id": name} | self.described for name in self.models])
 
     def _answer(self) -> Response:
@@ -36,7 +43,10 @@ class LocalServer:
         message: dict[str, Any] = {"role": "assistant", "content": "5"}
         if self.models[body["model"]]:
             function = {"name": body["tools"][0]["function"]["name"], "arguments": "{}"}
-            message["tool_calls"] = [{"id": "c1", "type": "function", "function": function}]
+            if self.writes_calls:
+                message["content"] = f"```json\n{json.dumps(function)}\n```"
+            else:
+                message["tool_calls"] = [{"id": "c1", "type": "function", "function": function}]
         return jsonify(choices=[{"message": message}])
 
     def __enter__(self) -> LocalServer:

@@ -6,6 +6,7 @@ It runs in a process of its own, since asyncio and gevent don't go together. ERA
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import Any
 
@@ -65,6 +66,16 @@ async def ask_back(ctx: Context[Any, Any]) -> str:
     """Ask the person before answering."""
     answer = await ctx.elicit("What is your name?", Name)
     return f"It said {answer.action}"
+
+
+@server.tool(annotations=READING, structured_output=False)
+async def survey(ctx: Context[Any, Any]) -> str:
+    """Look at the sky for a second, and say how far that is."""
+    await ctx.info("It is cloudy.")
+    for number in range(20):
+        await ctx.report_progress(number, 20, f"Looking at {number}")
+        await asyncio.sleep(0.05)
+    return "seen"
 
 
 def guarded(app: Any, token: str, era: str) -> Any:

@@ -142,6 +142,8 @@ class Product:
             "web_port": self.web.port,
             "openai_base_url": model_url,
             "model": "scripted",
+            # Each would be one more request, of which most tests count theirs.
+            "model_titles": False,
             "tool_services": {name: served.url for name, served in self.tool_services.items()},
             "service_check_interval": 0.2,
             # Most tests wait for a whole answer, and this is what it takes longest.
@@ -162,7 +164,7 @@ class Product:
             **{f"{name}_url": served.url for name, served in self.tool_services.items()},
         }
 
-    def start_web(self) -> Flask:
+    def start_web(self, *, tools_listed: bool = True) -> Flask:
         app = create_app(self.settings)
         self._apps.append(app)
         # As strong as they are, the real ones would take most of the tests' time.
@@ -171,7 +173,8 @@ class Product:
         self.services: Services = app.extensions["services"]
         # The services fetch the keys of whoever asks for their tools.
         self.web.begin(app)
-        self.services.registry.refresh()
+        if tools_listed:
+            self.services.registry.refresh()
         self.services.start()
         return app
 
@@ -183,13 +186,14 @@ class Product:
                 client.flushdb()
         self.restart_web()
 
-    def restart_web(self) -> None:
-        """End this process of the app, if it still runs, and start another in its place."""
+    def restart_web(self, *, tools_listed: bool = True) -> None:
+        """End this process of the app, if it still runs, and start another in its place. It has
+        its tools at once, or asks the services for them as a real one does."""
         self.services.stop()
         self.web.stop()
         self._close_connections()
         self.web.reopen()
-        self.app = self.start_web()
+        self.app = self.start_web(tools_listed=tools_listed)
 
     def stop(self) -> None:
         self.services.stop()

@@ -15,6 +15,7 @@ from flask_migrate import upgrade
 from app import create_app
 from app.auth.key_files import ensure_secrets
 from app.config import Settings
+from app.db.connection import add_migrations
 from app.db.models import db
 from tests.support.notes import app as notes
 from tests.support.notes.models import db as notes_db
@@ -60,6 +61,8 @@ def migrate(url: str) -> None:
             openai_base_url="http://x",
             model="x",
         )
-        with create_app(settings).app_context():
+        app = create_app(settings)
+        add_migrations(app)
+        with app.app_context():
             upgrade(MIGRATIONS)
             db.engine.dispose()

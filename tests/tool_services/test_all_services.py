@@ -58,7 +58,7 @@ def add(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Add:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setenv("TOOL_SERVICES_FOLDER", root.name)
-    for name in ("LISTINGS_PORT", "TICKETS_PORT"):
+    for name in ("DOORS_PORT", "TICKETS_PORT"):
         monkeypatch.delenv(name, raising=False)
 
     def add(name: str, more: str = "") -> Path:
@@ -87,8 +87,8 @@ def test_what_a_service_is_called_and_where_it_is_follow_from_its_folder(
 
 def test_a_service_without_a_folder_is_gone_from_the_settings(add: Add, tmp_path: Path) -> None:
     add("tickets")
-    (tmp_path / ".env").write_text("LISTINGS_PORT=8001\n")
-    with pytest.raises(SettingsError, match=r"LISTINGS_PORT in \.env isn't a setting"):
+    (tmp_path / ".env").write_text("DOORS_PORT=8001\n")
+    with pytest.raises(SettingsError, match=r"DOORS_PORT in \.env isn't a setting"):
         load_settings()
     (tmp_path / ".env").write_text("TICKETS_PRT=8001\n")
     with pytest.raises(SettingsError, match="did you mean TICKETS_PORT"):
@@ -103,10 +103,13 @@ def test_a_service_may_call_those_that_it_names_and_that_are_there(add: Add) -> 
 
 
 def test_the_prompt_in_the_folder_is_told_to_models(add: Add) -> None:
-    folder = add("tickets")
-    (folder / "prompt.md").write_text("A ticket is closed when its author says so.\n")
-    instructions = all_services.service("tickets").instructions
-    assert instructions == "For a test.\n\nA ticket is closed when its author says so."
+    (add("tickets") / "prompt.md").write_text("A ticket is closed when its author says so.\n")
+    add("plain")
+    told = {each.name: each.instructions for each in all_services.services()}
+    assert told == {
+        "tickets": "A ticket is closed when its author says so.",
+        "plain": "For a test.",
+    }
 
 
 @pytest.mark.parametrize(

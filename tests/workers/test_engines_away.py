@@ -15,7 +15,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import create_engine
 from sqlalchemy import text as sql
 
-from app.db.connection import begin_read_only, engine_options, parse_url
+from app.db.connection import begin_read_only, engine_options, parse_url, prepare
 from app.db.models import db
 from scripts.local_servers import Postgres, Valkey
 from tests.support.engines import Engines
@@ -196,6 +196,7 @@ def test_a_connection_is_checked_only_after_a_pause(
 ) -> None:
     url = parse_url(real_engines.fresh()["database_url"])
     engine = create_engine(url, **engine_options(url, 1))
+    prepare(engine)
 
     def newest_question(pid: int) -> str:
         with psycopg.connect(url.set(drivername="postgresql").render_as_string(False)) as other:
@@ -215,6 +216,7 @@ def test_a_connection_is_checked_only_after_a_pause(
 def test_a_lost_connection_is_replaced(real_engines: Engines) -> None:
     url = parse_url(real_engines.fresh()["database_url"])
     engine = create_engine(url, **engine_options(url, 1))
+    prepare(engine)
     with engine.connect() as connection:
         connection.scalar(sql("SELECT 1"))
     with stopped(real_engines.postgres):

@@ -36,6 +36,7 @@ def server(tmp_path: Path, model: ScriptedModel) -> Iterator[Server]:
         "APP_URL": f"http://127.0.0.1:{port}",
         "OPENAI_BASE_URL": model.base_url,
         "MODEL": "scripted",
+        "MODEL_TITLES": "false",
         "WEB_PORT": str(port),
     }
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]

@@ -33,8 +33,8 @@ _BEST = {
     "saves": max,
     "inquiries": max,
     "days_on_market": min,
-    "click_through_rate": max,
-    "conversion_rate": max,
+    "click_through_percent": max,
+    "conversion_percent": max,
 }
 
 

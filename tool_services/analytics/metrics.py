@@ -20,8 +20,8 @@ class Metrics(ToolResult):
     saves: int
     inquiries: int
     days_on_market: Annotated[int, Field(description="Days from the first interaction to the last")]
-    click_through_rate: Annotated[float, Field(description="Views per impression, from 0 to 1")]
-    conversion_rate: Annotated[float, Field(description="Inquiries per visitor, from 0 to 1")]
+    click_through_percent: Annotated[float, Field(description="Views per 100 impressions")]
+    conversion_percent: Annotated[float, Field(description="Inquiries per 100 visitors")]
     last_updated: Timestamp | None
 
 
@@ -36,8 +36,8 @@ NO_METRICS = Metrics(
     saves=0,
     inquiries=0,
     days_on_market=0,
-    click_through_rate=0.0,
-    conversion_rate=0.0,
+    click_through_percent=0.0,
+    conversion_percent=0.0,
     last_updated=None,
 )
 
@@ -65,8 +65,8 @@ def metrics_by_id(listing_ids: Sequence[str]) -> dict[str, Metrics]:
             saves=saves,
             inquiries=inquiries,
             days_on_market=(last - first).days,
-            click_through_rate=_rate(views, impressions.get(listing_id, 0)),
-            conversion_rate=_rate(inquiries, visitors),
+            click_through_percent=_percent(views, impressions.get(listing_id, 0)),
+            conversion_percent=_percent(inquiries, visitors),
             last_updated=iso_utc(last),
         )
         for listing_id, views, visitors, saves, inquiries, first, last in rows
@@ -82,5 +82,5 @@ def _impressions(listing_ids: Sequence[str]) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
-def _rate(count: int, of: int) -> float:
-    return round(count / of, 3) if of else 0.0
+def _percent(count: int, of: int) -> float:
+    return round(100 * count / of, 1) if of else 0.0

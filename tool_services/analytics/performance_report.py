@@ -15,10 +15,10 @@ from tool_services.framework.schemas import ToolResult
 
 
 class TopPerformer(ToolResult):
-    """The listing with the highest conversion rate."""
+    """The listing with the highest conversion."""
 
     listing_id: str
-    conversion_rate: Annotated[float, Field(description="From 0 to 1")]
+    conversion_percent: Annotated[float, Field(description="Inquiries per 100 visitors")]
     address: str
 
 
@@ -56,14 +56,14 @@ class PerformanceReport(ToolResult):
 
 
 def _summary(performances: Sequence[Performance]) -> Summary:
-    top = max(performances, key=lambda each: each.metrics.conversion_rate)
+    top = max(performances, key=lambda each: each.metrics.conversion_percent)
     return Summary(
         total_views=sum(each.metrics.page_views for each in performances),
         total_inquiries=sum(each.metrics.inquiries for each in performances),
         average_days_on_market=round(mean(each.metrics.days_on_market for each in performances), 1),
         top_performer=TopPerformer(
             listing_id=top.home.listing_id,
-            conversion_rate=top.metrics.conversion_rate,
+            conversion_percent=top.metrics.conversion_percent,
             address=top.home.full_address,
         ),
         recommendations=recommendations(performances),

@@ -9,9 +9,9 @@ from tool_services.analytics.listings_client import Home
 from tool_services.analytics.metrics import Metrics
 
 LONG_TIME_ON_MARKET = 30
-LOW_CLICK_THROUGH_RATE = 0.025
-LOW_CONVERSION_RATE = 0.08
-STRONG_CONVERSION_RATE = 0.11
+LOW_CLICK_THROUGH_PERCENT = 2.5
+LOW_CONVERSION_PERCENT = 8
+STRONG_CONVERSION_PERCENT = 11
 
 
 @dataclass(frozen=True)
@@ -30,19 +30,19 @@ _RULES: list[_Rule] = [
         f"Review the asking price of {{homes}}: over {LONG_TIME_ON_MARKET} days on the market.",
     ),
     (
-        lambda metrics: metrics.click_through_rate < LOW_CLICK_THROUGH_RATE,
+        lambda metrics: metrics.click_through_percent < LOW_CLICK_THROUGH_PERCENT,
         "Renew the photos and headline of {homes}: "
-        f"fewer than {LOW_CLICK_THROUGH_RATE:.1%} of those who see the listing open it.",
+        f"fewer than {LOW_CLICK_THROUGH_PERCENT:g} % of those who see the listing open it.",
     ),
     (
-        lambda metrics: metrics.conversion_rate < LOW_CONVERSION_RATE,
+        lambda metrics: metrics.conversion_percent < LOW_CONVERSION_PERCENT,
         "Offer viewings and a fuller description for {homes}: "
-        f"the conversion rate is below {LOW_CONVERSION_RATE:.0%}.",
+        f"the conversion rate is below {LOW_CONVERSION_PERCENT} %.",
     ),
     (
-        lambda metrics: metrics.conversion_rate >= STRONG_CONVERSION_RATE,
+        lambda metrics: metrics.conversion_percent >= STRONG_CONVERSION_PERCENT,
         "Answer inquiries about {homes} first: "
-        f"the conversion rate is {STRONG_CONVERSION_RATE:.0%} or more.",
+        f"the conversion rate is {STRONG_CONVERSION_PERCENT} % or more.",
     ),
 ]
 

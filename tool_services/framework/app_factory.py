@@ -18,7 +18,9 @@ from tool_services.framework.json_input import read_json
 from tool_services.framework.mcp_endpoint import add_mcp_endpoint
 from tool_services.framework.public_keys import JWKS_PATH
 from tool_services.framework.running import Running
+from tool_services.framework.scopes import may_only_read
 from tool_services.framework.service import Service
+from tool_services.framework.settings import stop
 from tool_services.framework.tools import Tool
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -61,14 +63,30 @@ def create_app(service: Service, settings: Any) -> Flask:
 
 
 def offered_tools(service: Service, settings: Any) -> list[Tool]:
-    """Return the tools that the service offers. Raises TypeError if one can't be."""
+    """Return the tools that the service offers. Stops the program with a sentence if one can't
+    be."""
     loaded = service.load(service.tools)
     offered = loaded(settings) if callable(loaded) else loaded
     tools = [each.of_service(service.name) for each in offered]
+    names = [each.name for each in tools]
+    if twice := {name for name in names if names.count(name) > 1}:
+        stop(f"{service.name} has two tools called {min(twice)}. Rename the function of one.")
     for each in tools:
-        if each.once_per_key and service.database is None:
-            raise TypeError(f"{each.name} is done once per key, which needs a database.")
+        _check_tool(each, service)
     return tools
+
+
+def _check_tool(tool: Tool, service: Service) -> None:
+    if tool.once_per_key and service.database is None:
+        stop(f"{tool.name} is done once per key, which needs a database. Give {service.name} one.")
+    if tool.reads_only and not may_only_read(tool.scope):
+        stop(f"{tool.name} only reads, so its scope must end in :read, unlike {tool.scope}.")
+    if not tool.reads_only and may_only_read(tool.scope):
+        # Else whoever may read could call it.
+        stop(
+            f"{tool.name} changes something, but its scope {tool.scope} is one for reading. Rename"
+            " the tool, or give it another scope."
+        )
 
 
 def _add_endpoints(app: Flask, running: Running, tools: Sequence[Tool]) -> None:

@@ -9,6 +9,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,6 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import Table, inspect, text
-from sqlalchemy.dialects import postgresql, sqlite
 
 BATCH_ROWS = 1_000
 MAX_REPORTED = 100
@@ -94,7 +94,7 @@ def upsert(
     # One statement can't change a row twice. Of several values with the same key, the last counts.
     latest = {tuple(row[name] for name in key): row for row in values}
     rows = [{name: row[name] for name in names} for row in latest.values()]
-    insert = sqlite.insert if database.engine.dialect.name == "sqlite" else postgresql.insert
+    insert = import_module(f"sqlalchemy.dialects.{database.engine.dialect.name}").insert
     statement = insert(table)
     changes = {name: statement.excluded[name] for name in names if name not in key}
     # The rows are passed beside the statement: both databases limit the values within one.

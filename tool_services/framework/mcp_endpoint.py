@@ -3,15 +3,17 @@
 The endpoint speaks two kinds of revisions. A stateless request (2026-07-28) carries its version
 and the client's capabilities in `params._meta`, and headers repeat what proxies look at. The
 handshake revisions before it begin with `initialize`. The service keeps nothing between requests
-of either kind, and every response is one JSON document: the tools have nothing to stream.
+of either kind. A response is one JSON document, or an event stream for a call whose client asks for
+progress, if the tool tells any.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from mcp_types.jsonrpc import INTERNAL_ERROR
 from werkzeug.exceptions import HTTPException
 
@@ -27,6 +29,8 @@ from tool_services.framework.errors import (
 from tool_services.framework.http_endpoints import ServiceInfo, with_idempotency_key
 from tool_services.framework.mcp_messages import Message, ProtocolError, read_message
 from tool_services.framework.mcp_methods import McpServer
+from tool_services.framework.mcp_stream import EVENT_STREAM, CallStream
+from tool_services.framework.progress import Follower
 from tool_services.framework.schemas import JsonObject
 from tool_services.framework.scopes import CALL_SCOPE, LIST_SCOPE
 from tool_services.framework.tokens import Caller, TokenVerifier
@@ -42,17 +46,22 @@ def add_mcp_endpoint(
 
     @app.post("/mcp")
     def mcp() -> Response:
-        try:
-            return _respond(server, verifier, origins)
-        except ProtocolError as error:
-            return error.response()
-        except ServiceError as error:
-            refusal = ProtocolError.before_the_protocol(error.status, error.message, error.code)
-            return refusal.response(error.headers)
-        except HTTPException as error:
-            message = "The request is too large." if error.code == 413 else str(error.description)
-            status = error.code or 500
-            return ProtocolError.before_the_protocol(status, message, error.name).response()
+        return _or_refusal(lambda: _respond(server, verifier, origins))
+
+
+def _or_refusal(respond: Callable[[], Response]) -> Response:
+    """Return what `respond` returns, or the response that says what it raised."""
+    try:
+        return respond()
+    except ProtocolError as error:
+        return error.response()
+    except ServiceError as error:
+        refusal = ProtocolError.before_the_protocol(error.status, error.message, error.code)
+        return refusal.response(error.headers)
+    except HTTPException as error:
+        message = "The request is too large." if error.code == 413 else str(error.description)
+        status = error.code or 500
+        return ProtocolError.before_the_protocol(status, message, error.name).response()
 
 
 def _mcp_server(info: ServiceInfo, tools: Sequence[Tool]) -> McpServer:
@@ -81,7 +90,34 @@ def _respond(server: McpServer, verifier: TokenVerifier, origins: frozenset[str]
         return Response(status=202)
     if message.method == "tools/call":
         _check_call(server, verifier, caller, message)
-    return jsonify(jsonrpc="2.0", id=message.id, result=_result(server, message, caller))
+        if _wants_stream(message):
+            return _stream(server, message, caller)
+    return _answer(server, message, caller)
+
+
+def _wants_stream(message: Message) -> bool:
+    return message.progress_token is not None and request.accept_mimetypes.quality(EVENT_STREAM) > 0
+
+
+def _stream(server: McpServer, message: Message, caller: Caller) -> Response:
+    """Answer a call whose client wants to be told of its progress."""
+    tool = server.tools.get(message.params["name"])
+    if tool is None or not tool.reports_progress:
+        return _answer(server, message, caller)
+
+    def make_call(follower: Follower) -> Response:
+        response = _or_refusal(partial(_answer, server, message, caller, follower))
+        # The request's own response begins before the call ends, and would be logged then.
+        return current_app.process_response(response)
+
+    return CallStream(message, make_call, only_reads=tool.reads_only).response()
+
+
+def _answer(
+    server: McpServer, message: Message, caller: Caller, follower: Follower | None = None
+) -> Response:
+    result = _result(server, message, caller, follower)
+    return jsonify(jsonrpc="2.0", id=message.id, result=result)
 
 
 def _check_call(
@@ -94,9 +130,11 @@ def _check_call(
         check_permission(verifier, caller, tool, arguments, request.headers.get("Idempotency-Key"))
 
 
-def _result(server: McpServer, message: Message, caller: Caller) -> JsonObject:
+def _result(
+    server: McpServer, message: Message, caller: Caller, follower: Follower | None
+) -> JsonObject:
     try:
-        return server.answer(message, caller)
+        return server.answer(message, caller, follower)
     except (ServiceError, HTTPException, ProtocolError):
         raise
     except Exception as error:

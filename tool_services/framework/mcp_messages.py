@@ -12,6 +12,7 @@ from flask import Response, jsonify
 from mcp_types import (
     CLIENT_CAPABILITIES_META_KEY,
     DEFAULT_NEGOTIATED_VERSION,
+    LOG_LEVEL_META_KEY,
     PROTOCOL_VERSION_META_KEY,
 )
 from mcp_types.jsonrpc import (
@@ -85,6 +86,25 @@ class Message:
     def is_stateless(self) -> bool:
         return self.version in STATELESS_VERSIONS
 
+    @property
+    def progress_token(self) -> int | str | None:
+        """What the client wants to be told of the call's progress under, if it does."""
+        token = self._meta.get("progressToken")
+        return token if isinstance(token, (int, str)) else None
+
+    @property
+    def log_level(self) -> str:
+        """The least level of log lines that the client wants to have, or "" for none.
+
+        Only a stateless request says so. Before, it was agreed on in a session, which the service
+        doesn't keep.
+        """
+        return str(self._meta.get(LOG_LEVEL_META_KEY, "")) if self.is_stateless else ""
+
+    @property
+    def _meta(self) -> JsonObject:
+        return self.params.get("_meta") or {}
+
     def refused(
         self, code: int, message: str, status: int = 400, data: Any = None
     ) -> ProtocolError:
@@ -100,8 +120,7 @@ class Message:
         Only a stateless request declares them. Before, they came with a handshake, which the
         service doesn't keep.
         """
-        meta = self.params.get("_meta") or {}
-        declared = meta.get(CLIENT_CAPABILITIES_META_KEY, {})
+        declared = self._meta.get(CLIENT_CAPABILITIES_META_KEY, {})
         missing = [name for name in needed if name not in declared]
         if missing:
             sentence = f"The tool needs a client with the capability {', '.join(missing)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from mcp_types import SERVER_INFO_META_KEY
 from mcp_types.jsonrpc import INVALID_PARAMS
@@ -17,6 +18,7 @@ from tool_services.framework.display import suggestions_meta
 from tool_services.framework.error_responses import database_away
 from tool_services.framework.errors import ServiceError
 from tool_services.framework.mcp_messages import LONGEST_QUOTE, SUPPORTED_VERSIONS, Message
+from tool_services.framework.progress import Follower
 from tool_services.framework.schemas import JsonObject, ToolResult
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import Tool
@@ -50,17 +52,19 @@ class McpServer:
     def info(self) -> JsonObject:
         return {"name": self.name, "version": self.version}
 
-    def answer(self, message: Message, caller: Caller) -> JsonObject:
+    def answer(
+        self, message: Message, caller: Caller, follower: Follower | None = None
+    ) -> JsonObject:
         """Return the result of a request, as its protocol revision defines it.
 
-        Raises ProtocolError.
+        `follower` is told of the progress of a call. Raises ProtocolError.
         """
         methods: Mapping[str, Callable[[Message, Caller], JsonObject]] = {
             "initialize": self._initialize,
             "server/discover": self._discover,
             "ping": lambda _message, _caller: {},
             "tools/list": self._list_tools,
-            "tools/call": self._call_tool,
+            "tools/call": partial(self._call_tool, follower),
             **dict.fromkeys(EMPTY_LISTS, self._list_nothing),
         }
         method = methods.get(message.method)
@@ -98,7 +102,7 @@ class McpServer:
             raise message.refused(INVALID_PARAMS, "The list has one page and gives no cursor.")
         return {"tools": [tool.definition for tool in self.tools.values()], **_cacheable()}
 
-    def _call_tool(self, message: Message, caller: Caller) -> JsonObject:
+    def _call_tool(self, follower: Follower | None, message: Message, caller: Caller) -> JsonObject:
         record = begin_call()
         record.user_id = caller.user_id
         name = message.params["name"]
@@ -110,7 +114,8 @@ class McpServer:
         message.require_capabilities(tool.client_capabilities)
         arguments = message.params.get("arguments") or {}
         try:
-            return self._call_result(tool.call(arguments, self.with_idempotency_key(caller)))
+            caller = self.with_idempotency_key(caller)
+            return self._call_result(tool.call(arguments, caller, follower))
         except OperationalError as error:
             failure: ServiceError = database_away(error)
         except ServiceError as error:

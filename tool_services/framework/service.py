@@ -78,10 +78,9 @@ class Service:
 
     @property
     def instructions(self) -> str:
-        """What a model is told about the service: its description, and its `prompt.md`."""
+        """What a model is told beside the tools: the file `prompt.md`, or else the description."""
         prompt = self.folder / "prompt.md"
-        own = prompt.read_text("utf-8").strip() if prompt.exists() else ""
-        return f"{self.description}\n\n{own}".strip()
+        return (prompt.read_text("utf-8") if prompt.exists() else self.description).strip()
 
     def load(self, part: Any) -> Any:
         """Return a part of the service, imported if it is named by text."""

@@ -10,29 +10,35 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import Field, create_model
 
+from tool_services.framework.progress import Progress
 from tool_services.framework.schemas import NotNull, ToolArguments, ToolResult
 from tool_services.framework.tokens import Caller
 
 
 @dataclass(frozen=True)
 class Signature:
-    """How to call a function with checked arguments and the caller.
+    """How to call a function with checked arguments and what the framework gives it.
 
-    `whole` is the name of a parameter that takes all the arguments as one ToolArguments, and
-    `caller` the name of the one that takes who calls. Either may be "".
+    `whole` is the name of a parameter that takes all the arguments as one ToolArguments, `caller`
+    that of the one that takes who calls, and `progress` that of the one that takes a Progress.
+    Each may be "".
     """
 
     arguments_type: type[ToolArguments]
     whole: str
     caller: str
+    progress: str
 
-    def values(self, arguments: ToolArguments, caller: Caller) -> dict[str, Any]:
+    def values(
+        self, arguments: ToolArguments, caller: Caller, progress: Progress
+    ) -> dict[str, Any]:
         """Return what to call the function with."""
         names = type(arguments).model_fields
         found = {name: getattr(arguments, name) for name in names}
         if self.whole:
             found = {self.whole: arguments}
-        return found | ({self.caller: caller} if self.caller else {})
+        given = {self.caller: caller, self.progress: progress}
+        return found | {name: value for name, value in given.items() if name}
 
 
 def read_signature(function: Callable[..., Any]) -> Signature:
@@ -41,19 +47,23 @@ def read_signature(function: Callable[..., Any]) -> Signature:
     parameters = inspect.signature(function).parameters
     if missing := [name for name in parameters if name not in hints]:
         raise TypeError(f"{function.__qualname__} needs type hints for {', '.join(missing)}.")
-    caller = next((name for name in parameters if hints[name] is Caller), "")
-    named = {name: each for name, each in parameters.items() if name != caller}
+    caller, progress = (
+        next((name for name in parameters if hints[name] is kind), "")
+        for kind in (Caller, Progress)
+    )
+    named = {name: each for name, each in parameters.items() if name not in (caller, progress)}
     if len(named) == 1:
         [name] = named
         if inspect.isclass(hints[name]) and issubclass(hints[name], ToolArguments):
-            return Signature(hints[name], name, caller)
+            return Signature(hints[name], name, caller, progress)
     empty = inspect.Parameter.empty
     fields: dict[str, Any] = {
         name: (_field(hints[name]), ... if each.default is empty else each.default)
         for name, each in named.items()
     }
     title = f"{function.__name__.title().replace('_', '')}Arguments"
-    return Signature(create_model(title, __base__=ToolArguments, **fields), "", caller)
+    arguments_type = create_model(title, __base__=ToolArguments, **fields)
+    return Signature(arguments_type, "", caller, progress)
 
 
 def result_type(function: Callable[..., Any]) -> type[ToolResult]:

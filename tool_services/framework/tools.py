@@ -15,6 +15,7 @@ from tool_services.framework.argument_digest import argument_digest
 from tool_services.framework.arguments import read_arguments
 from tool_services.framework.display import DisplayPart
 from tool_services.framework.once import Call, do_once
+from tool_services.framework.progress import Follower, Progress
 from tool_services.framework.running import running
 from tool_services.framework.schemas import JsonObject, ToolArguments, ToolResult
 from tool_services.framework.scopes import EXAMPLES_META_KEY, SCOPE_META_KEY, act_scope, read_scope
@@ -92,10 +93,20 @@ class Tool:
             "_meta": meta,
         }
 
-    def call(self, arguments: object, caller: Caller) -> ToolResult:
-        """Check the arguments and run the tool. Raises ServiceError."""
+    @property
+    def reports_progress(self) -> bool:
+        """Whether the function may say how far it is."""
+        return bool(self.signature.progress)
+
+    def call(
+        self, arguments: object, caller: Caller, follower: Follower | None = None
+    ) -> ToolResult:
+        """Check the arguments and run the tool. Raises ServiceError.
+
+        `follower` is told what the function tells of its progress.
+        """
         checked = read_arguments(self.arguments_type, arguments)
-        values = self.signature.values(checked, caller)
+        values = self.signature.values(checked, caller, Progress(self.name, follower))
         if not self.once_per_key:
             return self.function(**values)
         digest = argument_digest(checked.model_dump(mode="json"))
@@ -113,7 +124,7 @@ class Tool:
         if self.previewer is None:
             return ()
         function, signature = self.previewer
-        return function(**signature.values(checked, caller))
+        return function(**signature.values(checked, caller, Progress(self.name)))
 
 
 class Options(TypedDict, total=False):
@@ -147,9 +158,10 @@ def tool(
 
     Its parameters are the arguments, in camelCase for the model: type hints say what is allowed,
     and a text or a pydantic Field in `Annotated` what they mean. One parameter may be a
-    ToolArguments with all of them instead. A parameter of the type Caller is given who calls. It
-    returns a ToolResult. The first paragraph of its docstring is for the model. People see `title`,
-    or the function's name as words. `ask_first=True` says to readers of the code what is so anyway.
+    ToolArguments with all of them instead. A parameter of the type Caller is given who calls, and
+    one of the type Progress can say how far the call is. It returns a ToolResult. The first
+    paragraph of its docstring is for the model. People see `title`, or the function's name as
+    words. `ask_first=True` says to readers of the code what is so anyway.
     """
     reads_only = options.get("reads_only", False)
     if reads_only and (ask_first or options.get("once_per_key")):

@@ -16,7 +16,7 @@ ListingIds = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS)]],
     Field(
         title="Listings",
-        description="Ids of listings that the user named or a tool returned",
+        description="Ids that the user or a tool named",
         min_length=1,
         max_length=MAX_LISTINGS,
     ),

@@ -10,6 +10,11 @@ MAX_VALUES = 200_000
 """JSON values in one document. An empty list takes 64 bytes here, and 3 on the wire."""
 MAX_SERVER_REQUESTS = 10
 """Requests that a server may send within one response."""
+MAX_NOTIFICATIONS = 10_000
+"""Messages that need no answer, within one response."""
+MAX_LOG_LINES = 20
+"""Lines of one response that are written to the log; more are ignored."""
+MAX_PROGRESS_CHARS = 200
 MAX_PAGES = 50
 MAX_TOOLS = 500
 """Tools that one server may list."""

@@ -9,7 +9,7 @@ from typing import Any
 import gevent
 import pytest
 
-from app.agent.events import ApprovalRequested, Event, ToolCallUpdate
+from app.agent.events import ApprovalRequested, Event, Progress, ToolCallUpdate
 from app.agent.messages import Decision, ToolRequest, ToolResult, ToolSpec
 from app.agent.step_calls import AT_ONCE, MAX_CALLS, ApprovalPending, call_all
 
@@ -46,12 +46,22 @@ class Tools:
         return decision
 
     def call(
-        self, call_id: str, _name: str, arguments: dict[str, Any], *, again: bool = False
+        self,
+        call_id: str,
+        _name: str,
+        arguments: dict[str, Any],
+        *,
+        again: bool = False,
+        report: Callable[[Progress], object] | None = None,
     ) -> ToolResult:
         self.made.append(call_id)
         self.again += [call_id] * again
         self._running += 1
         self.at_once = max(self.at_once, self._running)
+        assert report
+        for number in range(arguments.get("reports", 0)):
+            report(Progress(number))
+            gevent.sleep(0.01)
         gevent.sleep(arguments.get("seconds", 0.005))
         self._running -= 1
         return ToolResult(arguments)
@@ -158,3 +168,19 @@ def test_only_a_call_that_may_have_been_made_before_is_made_again() -> None:
     calls = [*requests(3), ToolRequest("slow", "act", '{"seconds": 0.1}')]
     run(calls, tools, begun, see)
     assert tools.again == ["c0"]
+
+
+def test_of_many_reports_the_newest_are_events_and_none_after_the_end() -> None:
+    seen: list[Event] = []
+    calls = [
+        ToolRequest("long", "act", '{"reports": 120}'),
+        ToolRequest("short", "act", '{"reports": 3}'),
+    ]
+    run(calls, Tools(), see=seen.append)
+    updates = [one for one in seen if isinstance(one, ToolCallUpdate)]
+    told = [(one.id, one.status, one.progress.done) for one in updates if one.progress]
+    assert 1 <= len(told) <= 3
+    assert {(id, status) for id, status, _ in told} == {("long", "started")}
+    assert [done for *_, done in told] == sorted({done for *_, done in told})
+    assert told[0][2] > 10
+    assert (updates[-1].status, updates[-1].progress) == ("completed", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ WRITTEN = [
     f"```\n{CALL}\n```",
     f"<tool_call>\n{CALL}\n</tool_call>",
     f"<tool_call>{CALL}",
+    f"<tools>\n{CALL}\n</tools>",
     '{"name": "findNotes", "parameters": {"text": "first"}}',
     '{"arguments": "{\\"text\\": \\"first\\"}", "name": "findNotes"}',
     '{"type": "function", "function": {"name": "findNotes", "arguments": {"text": "first"}}}',
@@ -31,7 +33,8 @@ WRITTEN = [
 ANSWERS = [
     f"{CALL} is what I would call.",
     f"I call this:\n{CALL}",
-    f"{CALL}\n{CALL}",
+    f"{CALL}\nThat is the call.\n{CALL}",
+    f'{CALL}\n{{"name": "dropTables", "arguments": {{}}}}',
     '{"name": "dropTables", "arguments": {}}',
     '{"name": "Ann", "age": 3}',
     '{"name": {"first": "Ann"}}',
@@ -48,14 +51,14 @@ def pieces(whole: str) -> list[str]:
     return [whole[at : at + 3] for at in range(0, len(whole), 3)]
 
 
-def taken(whole: str) -> tuple[str, Turn]:
+def taken(whole: str, names: Collection[str] = ("findNotes",)) -> tuple[str, Turn]:
     """The text that readers get of a reply that comes in pieces, and the turn."""
 
     def reply() -> Any:
         yield from map(Content, pieces(whole))
         return Turn(whole, ())
 
-    shown, steps = "", take_written_call(reply(), {"findNotes"})
+    shown, steps = "", take_written_call(reply(), names)
     while True:
         try:
             shown += next(steps).chunk
@@ -75,6 +78,25 @@ def test_a_written_call_is_made_and_its_text_is_shown_to_nobody(
     assert turn["content"] in (None, "")
     [called] = turn["tool_calls"]
     assert json.loads(called["function"]["arguments"]) == {"text": "first"}
+
+
+OTHER = '{"name": "countNotes", "arguments": {}}'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f"{CALL}\n{OTHER}",
+        f"```json\n{CALL}\n{OTHER}\n```",
+        f"```json\n{CALL}\n```\n\n```json\n{OTHER}\n```",
+        f"<tool_call>\n{CALL}\n</tool_call>\n<tool_call>\n{OTHER}\n</tool_call>",
+    ],
+)
+def test_several_written_calls_are_several_calls(written: str) -> None:
+    shown, turn = taken(written, {"findNotes", "countNotes"})
+    assert (shown, turn.text) == ("", "")
+    assert [call.name for call in turn.calls] == ["findNotes", "countNotes"]
+    assert len({call.id for call in turn.calls}) == 2
 
 
 @pytest.mark.parametrize("answer", ANSWERS)

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect
 
+from app.db.connection import add_migrations
 from app.db.models import db
 from tests.support.product import Person, Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel
@@ -21,6 +22,14 @@ from tests.support.scripted_replies import text
 from tests.support.seeded_databases import MIGRATIONS
 
 pytestmark = pytest.mark.engines
+
+
+@pytest.fixture
+def product(product: Product) -> Product:
+    """The product as a command such as `flask db` has it."""
+    add_migrations(product.app)
+    return product
+
 
 NEXT_REVISION = '''
 """What a newer version of the code may add."""
@@ -43,7 +52,10 @@ def upgrade():
 
 def test_the_migrations_make_what_the_models_say(product: Product) -> None:
     with product.app.app_context(), db.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection,
+            opts={"compare_type": True} | product.app.extensions["migrate"].configure_args,
+        )
         assert compare_metadata(context, db.metadata) == []
 
 

@@ -38,6 +38,7 @@ def recorded(name: str) -> Any:
         ("openai-400-context.json", "model_context", "400 Too many tokens for this model."),
         ("openai-429-quota.json", "model_refused", "429 You exceeded your current quota"),
         ("azure-400-filter.json", "model_declined", "400 The prompt was filtered."),
+        ("llama-cpp-400-long.json", "model_context", "400 request (9165 tokens) exceeds"),
         ("llama-cpp-400-context.json", "model_context", "400 The request has more tokens than"),
         ("vllm-400-context.json", "model_context", "400 The maximum context length here is 4096"),
         ("openrouter-402.json", "model_refused", "402 More money is needed for this request."),
@@ -78,6 +79,14 @@ def test_a_passing_failure_is_tried_again_and_keeps_the_endpoints_words(
     assert isinstance(problem, ModelUnavailable)
     assert len(model.requests) == 2
     assert problem.detail.startswith(detail)
+
+
+def test_a_model_that_is_being_loaded_is_waited_for(model: ScriptedModel, build: Build) -> None:
+    model.script(recorded("llama-cpp-503.json"))
+    _, problem = failure(build(attempts=1))
+    assert "being loaded" in problem.message
+    assert isinstance(problem, ModelUnavailable)
+    assert problem.retry_after
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +16,7 @@ from app.agent.events import (
     Done,
     Event,
     Failed,
+    Progress,
     RunStarted,
     Thinking,
     ToolCallUpdate,
@@ -37,6 +40,7 @@ pytestmark = pytest.mark.shares_product
 
 CALL = ToolCallUpdate("call_1", "find", "started", {"q": "<b>"})
 ENDED = ToolCallUpdate("call_1", "find", "completed", {"q": "<b>"}, {"n": 1}, None, 12)
+COMING = replace(CALL, progress=Progress(3, 10, "<b>Reading"))
 EVENTS: list[Event] = [
     RunStarted("r1", "c1"),
     Thinking("Thinking…"),
@@ -176,7 +180,14 @@ def test_however_an_answer_comes_its_page_is_the_one_that_is_loaded_later(
     html: AnswerHtml, data: st.DataObject
 ) -> None:
     texts: list[Event] = [Content(piece) for piece in data.draw(PIECES)]
-    calls = data.draw(st.sampled_from([[], [CALL, ENDED], [CALL]]))
+    called: tuple[list[Event], ...] = (
+        [],
+        [CALL, ENDED],
+        [CALL],
+        [CALL, COMING],
+        [CALL, COMING, ENDED],
+    )
+    calls = data.draw(st.sampled_from(called))
     events = [*EVENTS[:4], *calls, *texts, EVENTS[-1]]
     entries = entries_of(events)
     cuts = sorted(data.draw(st.sets(st.integers(1, len(entries) - 1))))
@@ -216,6 +227,14 @@ def test_the_held_open_page_never_takes_anything_back(html: AnswerHtml) -> None:
     for once in ("Thinking…", "Let me look.", "<li>a</li>", "<li>b</li>", "Bye.", "done in 0.01 s"):
         assert page.count(once) == 1
     assert page.index("Let me look.") < page.index("done in") < page.index("Bye.")
+
+
+def test_the_held_open_page_adds_a_few_lines_for_the_progress_of_a_call(html: AnswerHtml) -> None:
+    coming = [replace(CALL, progress=Progress(number, 99)) for number in range(50)]
+    batches = [[entry] for entry in entries_of([*EVENTS[:5], *coming, *EVENTS[5:]])]
+    page = "".join(as_page(batches, AnswerView("r1"), html, "", ""))
+    assert "<code>find</code>: <bdi>0 of 99</bdi>" in page
+    assert page.count(" of 99") == 10
 
 
 def test_the_held_open_page_shows_a_table_row_by_row(html: AnswerHtml) -> None:

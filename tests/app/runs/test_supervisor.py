@@ -46,6 +46,24 @@ def test_another_process_goes_on_with_a_run_that_was_left(
         assert "unfinished" not in page
 
 
+def test_a_process_that_goes_on_with_a_run_first_learns_which_tools_there_are(
+    start: Start, model: ScriptedModel
+) -> None:
+    with ToolService(act=lambda _: "acted") as service:
+        product = start(tool_services={"tools": service.url})
+        alice = product.sign_up("Alice")
+        model.script(endless(0.01, "unfinished "))
+        stream = alice.ask("Hello")
+        messages = stream.until("content")
+        product.services.stop()
+        model.script(text("The end."))
+        product.restart_web(tools_listed=False)
+        messages += alice.resume(run_id(messages)).until("done")
+        assert messages[-1].json["status"] == "completed"
+        offered = [tool["function"]["name"] for tool in model.requests[-1].body["tools"]]
+        assert offered == ["act"]
+
+
 def test_an_unfinished_call_is_made_again_under_its_key(start: Start, model: ScriptedModel) -> None:
     with WaitingService() as slow:
         product = start(tool_services={"slow": slow.url})

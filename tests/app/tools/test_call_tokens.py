@@ -74,6 +74,16 @@ def test_a_tool_that_runs_unasked_gets_no_scope_to_do_more_than_read(
         assert "only reads, but wants the scope reports:send" in server.problem
 
 
+def test_a_tool_that_does_more_than_read_is_not_offered_with_a_scope_for_reading(
+    start: Start, model: ScriptedModel
+) -> None:
+    """Whoever may read would hold it."""
+    with ScopedService("odd:read", reads=False) as service:
+        [server] = start(tool_services={"odd": service.url}).services.registry
+        assert server.tools == ()
+        assert "does more than read, but wants the scope odd:read" in server.problem
+
+
 def approve(person: Person, stream: Stream, **changed: Any) -> dict[str, Any]:
     """Approve the call that the stream waits for; its event is returned."""
     approval = stream.until("approval")[-1].json

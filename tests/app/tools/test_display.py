@@ -18,6 +18,7 @@ from mcp_types import CallToolResult
 from app.agent.events import (
     ApprovalRequested,
     DisplayPart,
+    Progress,
     RunStarted,
     ToolCallUpdate,
     from_text,
@@ -247,6 +248,8 @@ def test_an_event_says_where_it_is_and_comes_back_whole_from_the_log() -> None:
         "call_1", "t", "completed", {}, 1, display=(DisplayPart("csv", "a", "a.csv"),)
     )
     assert from_text(to_text(event)) == event
+    coming = ToolCallUpdate("call_1", "t", "started", {}, progress=Progress(3, 10, "Reading"))
+    assert from_text(to_text(coming)) == coming
     started = RunStarted("r", "c")
     assert from_text(to_text(started)) == started
     preview = (DisplayPart("text", "Dear Ann"),)

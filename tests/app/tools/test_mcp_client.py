@@ -4,6 +4,7 @@ ones that do what they shouldn't."""
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -104,6 +105,20 @@ def test_what_a_server_asks_for_in_mid_call_is_reported(
     assert messages[-1].json["status"] == "completed"
     [failure] = results(model)
     assert "elicitation" in failure["error"]
+
+
+def test_how_far_a_call_is_comes_of_it_and_its_log_lines_are_logged(
+    start: Start, model: ScriptedModel, weather: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "app")
+    alice = start(mcp_servers=server(weather), **unasked("weather__survey")).sign_up("Alice")
+    model.script(tool_call("weather__survey", {}), text("Done."))
+    messages = alice.ask("x").until("done")
+    told = [one.json["progress"] for one in messages if "progress" in one.data]
+    assert told[0]["total"] == 20
+    assert told[0]["message"].startswith("Looking at ")
+    assert results(model) == ["seen"]
+    assert "weather says: It is cloudy." in caplog.text
 
 
 ELICITATION = {

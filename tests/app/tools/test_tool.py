@@ -7,7 +7,7 @@ from typing import Any
 from app.tools.tool import brief_schema
 
 
-def test_a_model_is_told_names_kinds_choices_and_bounds_but_no_lengths() -> None:
+def test_a_model_is_told_what_helps_it_and_no_lengths_far_bounds_or_names_for_people() -> None:
     text = {"type": "string", "minLength": 1, "maxLength": 40}
     schema = {
         "type": "object",
@@ -17,6 +17,8 @@ def test_a_model_is_told_names_kinds_choices_and_bounds_but_no_lengths() -> None
             "title": text | {"title": "Heading", "description": "Of the note"},
             "maxLength": {"type": "integer", "minimum": 1, "title": "Longest"},
             "kinds": {"type": "array", "items": text | {"enum": ["a", "b"]}, "uniqueItems": True},
+            "share": {"type": "number", "minimum": 0, "maximum": 1},
+            "price": {"type": "number", "exclusiveMinimum": 0, "maximum": 10**9},
             "any": True,
         },
     }
@@ -25,8 +27,10 @@ def test_a_model_is_told_names_kinds_choices_and_bounds_but_no_lengths() -> None
         "required": ["title"],
         "properties": {
             "title": {"type": "string", "description": "Of the note"},
-            "maxLength": {"type": "integer", "minimum": 1, "title": "Longest"},
+            "maxLength": {"type": "integer", "minimum": 1},
             "kinds": {"type": "array", "items": {"type": "string", "enum": ["a", "b"]}},
+            "share": {"type": "number", "maximum": 1},
+            "price": {"type": "number"},
             "any": True,
         },
     }

@@ -140,8 +140,11 @@ def test_a_second_question_meanwhile_waits_in_its_field(
 def test_htmx_is_given_the_question_and_the_live_answer(
     alice: Person, model: ScriptedModel
 ) -> None:
-    led = alice.post("/conversations", htmx=True, message="First")
-    path = led.headers["HX-Redirect"]
+    first = alice.post("/conversations", htmx=True, message="First")
+    path = first.headers["HX-Push-Url"]
+    assert (first.headers["HX-Retarget"], first.headers["HX-Reswap"]) == ("body", "innerHTML")
+    assert f'sse-connect="/runs/{run_of(first.text)}/events?pass=' in first.text
+    assert f'action="{path}/messages"' in first.text
     finished(alice, path)
     fragment = alice.post(f"{path}/messages", htmx=True, message="<b>Second</b>")
     assert "&lt;b&gt;Second&lt;/b&gt;" in fragment.text
@@ -297,7 +300,7 @@ def test_nothing_that_a_model_or_a_tool_says_can_act(alice: Person, model: Scrip
     )
     path = begin(alice, HOSTILE)
     run = run_of(alice.get(path).text)
-    held = gevent.spawn(lambda: alice.api("GET", f"{path}/live").text)
+    held = gevent.spawn(lambda: alice.get(f"{path}/live").text)
     fragments = "".join(m.data for m in alice.watch(run).all() if m.event == "message")
     page = finished(alice, path)
     ours = {tag for tag, _ in Strict(alice.get("/").text).tags} | {"details", "summary", "pre"}
@@ -308,7 +311,7 @@ def test_nothing_that_a_model_or_a_tool_says_can_act(alice: Person, model: Scrip
             assert not any(name.startswith("on") for name in attributes)
             assert "javascript" not in str(attributes.get("href"))
             assert "evil" not in str(attributes.get("action"))
-            assert attributes.get("hx-get") in (None, "/status")
+            assert attributes.get("hx-get") in (None, "/status", "/conversations")
             assert attributes.get("hx-target") != "body"
             if tag == "script":
                 assert str(attributes["src"]).startswith("/static/")

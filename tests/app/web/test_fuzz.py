@@ -389,7 +389,7 @@ class Described:
     def misses(self, environ: Environ, answer: Answer) -> str:
         """Return the operation, status and kind of an answer that isn't described, or ""."""
         method = environ["REQUEST_METHOD"].replace("HEAD", "GET")
-        if method not in ("GET", "POST"):
+        if method not in ("DELETE", "GET", "PATCH", "POST"):
             return ""
         operation = self._operation(method, environ["PATH_INFO"])
         if operation is None or self._describes(operation, answer):

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import requests
 
+from app.auth.claims import ProviderFailed
 from app.auth.identities import connect
-from app.auth.provider import Provider, ProviderFailed
+from app.auth.provider import Provider
 from app.db.account_models import Identity
 from app.db.models import db, utc_now
 from tests.app.web.test_second_factors import code_of, set_up_app

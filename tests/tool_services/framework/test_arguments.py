@@ -109,7 +109,7 @@ def test_only_one_plain_address_is_an_email_address(address: str) -> None:
 
 
 def test_an_address_is_passed_on_as_it_was_written() -> None:
-    address = "Jürgen+Homes@Example.com"
+    address = "Jürgen+Notes@Example.com"
     assert read_arguments(Order, IDS | {"recipient": address}).recipient == address
 
 

@@ -51,7 +51,7 @@ def certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, st
 
 def send(url: str, **changed: Any) -> list[str]:
     steps: list[str] = []
-    server = replace(MailServer.from_url(url, "Homes <homes@example.com>", 5), **changed)
+    server = replace(MailServer.from_url(url, "Notes <notes@example.com>", 5), **changed)
     server.send(EMAIL, lambda: steps.append("body begins"))
     return steps
 
@@ -111,7 +111,7 @@ class MailSettings(ServiceSettings):
         ("SMTP_URL", "http://:s3cret@mail.example"),
         ("SMTP_URL", "smtp://"),
         ("SMTP_URL", "smtp://x?tls=s3cret"),
-        ("SMTP_FROM", "Homes"),
+        ("SMTP_FROM", "Notes"),
     ],
 )
 def test_a_bad_mail_setting_stops_the_start_without_showing_a_password(

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from flask import Flask
 
@@ -20,20 +21,23 @@ from tests.tool_services.support.issuer import Issuer
 from tests.tool_services.support.services import running_issuer, start_server, url_of
 from tool_services.framework.app_factory import create_app
 from tool_services.framework.errors import InvalidArgumentsError
+from tool_services.framework.mcp_stream import SECONDS_BETWEEN
+from tool_services.framework.progress import Progress
 from tool_services.framework.schemas import ToolResult
 from tool_services.framework.service import Service, settings_type
 from tool_services.framework.tools import Tool, tool
 
 pytestmark = pytest.mark.slow
 
-# The suite looks for messages beside the answers of the last two. A service sends none.
-TALKERS = ("test_simple_text", "test_streaming_elicitation", "test_logging_tool")
+# The suite looks for requests beside the answer of the last one. A service sends none.
+TALKERS = ("test_simple_text", "test_streaming_elicitation")
 SCENARIOS = [
     ("handshake", "server-initialize"),
     ("handshake", "ping"),
     ("handshake", "tools-list"),
     ("handshake", "tools-call-simple-text"),
     ("handshake", "tools-call-error"),
+    ("handshake", "tools-call-with-progress"),
     ("handshake", "dns-rebinding-protection"),
     ("stateless", "server-stateless"),
     ("stateless", "http-header-validation"),
@@ -41,6 +45,7 @@ SCENARIOS = [
     ("stateless", "tools-list"),
     ("stateless", "tools-call-simple-text"),
     ("stateless", "tools-call-error"),
+    ("stateless", "tools-call-with-progress"),
     ("stateless", "dns-rebinding-protection"),
 ]
 
@@ -59,6 +64,22 @@ def _say(name: str, *needs: str) -> Tool:
 
 
 @tool(reads_only=True, scope="suite:read")
+def tell(progress: Progress) -> Said:
+    """For the suite."""
+    for done in (0, 50, 100):
+        progress.report(done, 100)
+        gevent.sleep(2 * SECONDS_BETWEEN)
+    return Said(text="Told.")
+
+
+@tool(reads_only=True, scope="suite:read")
+def log(progress: Progress) -> Said:
+    """For the suite."""
+    progress.log("Begun.")
+    return Said(text="Logged.")
+
+
+@tool(reads_only=True, scope="suite:read")
 def fail() -> Said:
     """For the suite."""
     raise InvalidArgumentsError("This tool intentionally returns an error for testing")
@@ -69,6 +90,8 @@ SERVICE = Service(
     "For the suite.",
     tools=[
         *map(_say, TALKERS),
+        replace(tell, name="test_tool_with_progress"),
+        replace(log, name="test_logging_tool"),
         replace(fail, name="test_error_handling"),
         _say("test_missing_capability", "sampling"),
     ],

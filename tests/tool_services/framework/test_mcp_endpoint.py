@@ -238,13 +238,13 @@ def test_without_a_token_a_client_is_told_where_to_get_one(notes: Service) -> No
 
 def test_listing_and_calling_tools_are_two_scopes(notes: Service) -> None:
     may_list = notes.token(scope="tools:list")
-    listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
-    assert post(notes, listing, token=may_list).status == 200
-    call = {**listing, "method": "tools/call", "params": {"name": "findNotes"}}
+    to_list = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    assert post(notes, to_list, token=may_list).status == 200
+    call = {**to_list, "method": "tools/call", "params": {"name": "findNotes"}}
     answer = post(notes, call, token=may_list)
     assert answer.status == 403
     assert 'error="insufficient_scope", scope="tools:call"' in answer.challenge
-    assert post(notes, listing, token=notes.token(scope="outbox:read")).status == 403
+    assert post(notes, to_list, token=notes.token(scope="outbox:read")).status == 403
 
 
 def test_a_call_knows_its_user_and_its_idempotency_key(notes: Service) -> None:

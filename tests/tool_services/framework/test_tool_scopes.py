@@ -62,9 +62,9 @@ def test_a_token_of_the_version_before_still_reads(notes: Service, path: str) ->
 
 
 def test_tools_are_listed_and_previewed_without_the_scope_to_call_them(notes: Service) -> None:
-    listing = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
+    to_list = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
     may_list = notes.token(scope="tools:list")
-    listed = notes.request("POST", "/mcp", may_list, json=listing, headers=JSON)
+    listed = notes.request("POST", "/mcp", may_list, json=to_list, headers=JSON)
     assert "sendNotes" in [tool["name"] for tool in listed.result["tools"]]
     may_preview = notes.token(scope="tools:call tools:preview")
     preview = {"name": "sendNotes", "arguments": LETTER}

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import Field
 
+from tool_services.framework.app_factory import offered_tools
 from tool_services.framework.display import DisplayPart
 from tool_services.framework.errors import InvalidArgumentsError
 from tool_services.framework.schemas import ToolArguments, ToolResult
+from tool_services.framework.service import Service
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import Tool, tool
 
@@ -107,6 +109,36 @@ def test_scopes_follow_from_the_service_and_the_effect() -> None:
     assert find_tickets.of_service("help_desk").scope == "help-desk:read"
     assert open_ticket.of_service("help_desk").scope == "help-desk:open-ticket"
     assert tool(scope="a:b")(open_ticket.function).of_service("help_desk").scope == "a:b"
+
+
+@tool(once_per_key=True)
+def close_ticket(title: str) -> Ticket:
+    """Closes a ticket."""
+    return Ticket(title=title)
+
+
+@tool()
+def read(title: str) -> Ticket:
+    """Marks a ticket as read."""
+    return Ticket(title=title)
+
+
+@pytest.mark.parametrize(
+    ("tools", "words"),
+    [
+        ([find_tickets, open_ticket, find_tickets], "two tools called findTickets"),
+        ([read], "read changes something, but its scope desk:read is one for reading"),
+        ([tool(scope="a:read")(open_ticket.function)], "openTicket changes something"),
+        ([tool(reads_only=True, scope="a:b")(find_tickets.function)], "must end in :read"),
+        ([close_ticket], "needs a database"),
+    ],
+)
+def test_a_service_whose_tools_contradict_each_other_says_so_at_its_start(
+    tools: list[Tool], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        offered_tools(Service("desk.service", "", tools=tools), None)
+    assert words in capsys.readouterr().err
 
 
 def test_a_preview_shows_and_does_nothing() -> None:

@@ -96,7 +96,7 @@ class Service:
 
     def token(self, user: str = "alice", **claims: Any) -> str:
         """A token for whatever only reads, or with the claims that the test names."""
-        reads = "tools:call outbox:read", *sorted(self._scopes(read_only=True))
+        reads = "tools:call outbox:read", *sorted(self.scopes(read_only=True))
         return self.issuer.token(self.audience, user, **{"scope": " ".join(reads)} | claims)
 
     def call_token(
@@ -108,13 +108,13 @@ class Service:
         **claims: Any,
     ) -> str:
         """A token for this call, as the app mints it for a tool that doesn't only read."""
-        scopes = "tools:call", *sorted(self._scopes(tool=tool))
+        scopes = "tools:call", *sorted(self.scopes(tool=tool))
         args = argument_digest(arguments)
         given = {"args": args, "call": call, "email_verified": True} | claims
         return self.token(user, scope=" ".join(scopes), **given)
 
-    def _scopes(self, tool: str | None = None, read_only: bool | None = None) -> set[str]:
-        """What the tool of that name needs, or every one that reads."""
+    def scopes(self, tool: str | None = None, read_only: bool | None = None) -> set[str]:
+        """What the tools need: that of one name, those that read, or all."""
         answer: Any = self.app.test_client().get("/tools").json
         return {
             scope

@@ -11,6 +11,7 @@ from tool_services.analytics.performance_report import PerformanceReport
 from tool_services.analytics.recommendations import Performance
 from tool_services.analytics.scopes import LISTINGS_SCOPE
 from tool_services.framework.display import DisplayPart
+from tool_services.framework.progress import Progress
 from tool_services.framework.tokens import Caller
 from tool_services.framework.tools import tool
 
@@ -31,12 +32,16 @@ class ShownReport(PerformanceReport):
     peer_scopes=(LISTINGS_SCOPE,),
     examples=["Performance report for L001, L003 and L009"],
 )
-def generate_performance_report(listing_ids: ListingIds, caller: Caller) -> ShownReport:
-    """A report on how listings do: totals, top performer, recommendations, and each listing's
-    address, price, rooms, status and metrics."""
+def generate_performance_report(
+    listing_ids: ListingIds, caller: Caller, progress: Progress
+) -> ShownReport:
+    """A report on how listings do: totals, top performer, recommendations, and each one's home and
+    metrics."""
     listing_ids = normalize_ids(listing_ids)
     # Homes first: no database connection is held while waiting for the network.
+    progress.report(0, 2, "Reading the homes")
     homes = listings_service().homes_by_id(listing_ids, caller)
+    progress.report(1, 2, "Counting views and inquiries")
     metrics = metrics_by_id(listing_ids)
     return ShownReport.of(
         [

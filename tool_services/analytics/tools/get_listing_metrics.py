@@ -31,8 +31,7 @@ class FoundMetrics(ToolResult):
 
 @tool(reads_only=True, peer_scopes=(LISTINGS_SCOPE,), examples=["How is L001 doing?"])
 def get_listing_metrics(listing_ids: ListingIds, caller: Caller) -> FoundMetrics:
-    """Views, saves, inquiries, days on the market, click-through rate and conversion rate of each
-    listing."""
+    """Views, saves, inquiries, days on the market, click-through and conversion of each listing."""
     listing_ids = normalize_ids(listing_ids)
     known = metrics_by_id(listing_ids)
     # Don't hold a database connection while waiting for the network.

@@ -38,8 +38,8 @@ class AnalysedMarket(MarketAnalysis):
     examples=["How is the market in Seattle, WA?"],
 )
 def get_market_analysis(area: Area, caller: Caller) -> AnalysedMarket:
-    """Average price, price change in percent, days on the market, supply, competition and trends
-    of one city's market."""
+    """Average price and its change, days on the market, supply, competition and trends of one
+    city's market."""
     market = listings_service().market(area, caller)
     analysis = AnalysedMarket.of(market)
     analysis._market = market

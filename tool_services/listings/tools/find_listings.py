@@ -44,35 +44,39 @@ Price = Annotated[float, Field(gt=0, le=1_000_000_000_000)]
 class Search(ToolArguments):
     """The arguments of findListings."""
 
-    city: Annotated[Omittable[Words], Field(description="Name of the city alone")] = None
-    state: Annotated[Omittable[Words], Field(description="State, by its name or two letters")] = (
+    city: Annotated[Omittable[Words], Field(title="City", description="Without its state")] = None
+    state: Annotated[Omittable[Words], Field(title="State", description="Name or two letters")] = (
         None
     )
-    min_bedrooms: Annotated[Omittable[Rooms], Field(description="Fewest bedrooms")] = None
-    max_bedrooms: Annotated[Omittable[Rooms], Field(description="Most bedrooms")] = None
+    min_bedrooms: Annotated[Omittable[Rooms], Field(title="Fewest bedrooms")] = None
+    max_bedrooms: Annotated[Omittable[Rooms], Field(title="Most bedrooms")] = None
     min_bathrooms: Annotated[
         Omittable[Annotated[float, Field(ge=0, le=100)]],
-        Field(description="Fewest bathrooms; a half bathroom counts as 0.5"),
+        Field(title="Fewest bathrooms", description="A half one counts as 0.5"),
     ] = None
-    min_price: Annotated[Omittable[Price], Field(description="Lowest price in US dollars")] = None
-    max_price: Annotated[Omittable[Price], Field(description="Highest price in US dollars")] = None
-    property_type: Annotated[Omittable[PropertyType], Field(description="Kind of home")] = None
-    status: Annotated[Omittable[Status], Field(description="Status of the sale")] = None
+    min_price: Annotated[
+        Omittable[Price], Field(title="Lowest price", description="US dollars")
+    ] = None
+    max_price: Annotated[
+        Omittable[Price], Field(title="Highest price", description="US dollars")
+    ] = None
+    property_type: Annotated[Omittable[PropertyType], Field(title="Kind of home")] = None
+    status: Annotated[Omittable[Status], Field(title="Status of the sale")] = None
     query: Annotated[
         Omittable[Words],
-        Field(description="Words in the description or address"),
+        Field(title="Words", description="In the description or address"),
     ] = None
-    sort: Annotated[
-        Literal["cheapest", "dearest", "newest"], Field(description="Which come first")
-    ] = "cheapest"
+    sort: Annotated[Literal["cheapest", "dearest", "newest"], Field(title="Which come first")] = (
+        "cheapest"
+    )
     limit: Annotated[
         int,
-        Field(description="Listings on a page", ge=1, le=MAX_RESULTS),
+        Field(title="Homes on a page", ge=1, le=MAX_RESULTS),
         ACCEPT_ZERO_FRACTION,
     ] = MAX_RESULTS
     page: Annotated[
         int,
-        Field(description="Page, from 1; a result's nextPage is the next", ge=1, le=MAX_PAGES),
+        Field(title="Page", description="A result's nextPage is the next", ge=1, le=MAX_PAGES),
         ACCEPT_ZERO_FRACTION,
     ] = 1
 
@@ -112,8 +116,7 @@ class FoundListings(ToolResult):
 
 @tool(reads_only=True, examples=["Find me 3-bedroom homes in Portland under $900,000"])
 def find_listings(arguments: Search) -> FoundListings:
-    """Finds homes by any mix of city, state, rooms, price, type, status and words. Returns one page
-    of at most 50; total counts all that match."""
+    """Finds homes by any of these conditions, a page at a time; total counts all that match."""
     order = _ORDERS[arguments.sort]
     limit, page = arguments.limit, arguments.page
     # An index has all that is needed to find the page's keys. Rows are read for the page alone.

@@ -19,7 +19,7 @@ ListingId = Annotated[
     str,
     Field(
         title="Listing",
-        description="Id of a listing that the user named or a tool returned",
+        description="Id that the user or a tool named",
         min_length=1,
         max_length=MAX_ID_CHARS,
     ),
@@ -46,6 +46,6 @@ class ListingDetails(Home):
 
 @tool(reads_only=True)
 def get_listing(listing_id: ListingId) -> ListingDetails:
-    """Tells all about one home by its id: address, price, rooms, status, description."""
+    """All about one home: address, price, rooms, status, description."""
     [listing] = listings_by_id([listing_id])
     return ListingDetails.of(listing)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tool_services.framework.display import DisplayPart, card
+from tool_services.framework.progress import Progress
 from tool_services.framework.running import running
 from tool_services.framework.schemas import EmailAddress, Timestamp, ToolResult
 from tool_services.framework.timestamps import iso_utc
@@ -25,9 +26,7 @@ from tool_services.listings.report_limits import ReportLimits
 from tool_services.listings.scopes import SEND_SCOPE
 from tool_services.listings.settings import ListingsSettings
 
-Recipient = Annotated[
-    EmailAddress, Field(title="To", description="E-mail address of the recipient")
-]
+Recipient = Annotated[EmailAddress, Field(title="To", description="E-mail address")]
 
 
 class ReportOutcome(ToolResult):
@@ -78,10 +77,10 @@ def _kept(recipient: str) -> str:
     scope=SEND_SCOPE,
 )
 def send_listing_report(
-    listing_ids: ListingIds, recipient_email: Recipient, caller: Caller
+    listing_ids: ListingIds, recipient_email: Recipient, caller: Caller, progress: Progress
 ) -> ReportOutcome:
-    """Sends a report about the listings to one e-mail address. Only when the user has asked for it
-    and named the recipient."""
+    """Sends a report about listings to one e-mail address. Only when the user has asked for it and
+    named the recipient."""
     settings: ListingsSettings = running().settings
     server = settings.mail_server
     if server and not caller.email_verified:
@@ -91,6 +90,7 @@ def send_listing_report(
     limits = ReportLimits(settings.reports_per_sender, settings.reports_per_recipient)
     stored = store_once(report, limits)
     if server and stored.Delivery != "kept":
+        progress.report(1, 2, "Handing the report to the mail server")
         stored = deliver(stored.Id, server)
     return ReportOutcome.of(stored)
 
@@ -120,8 +120,8 @@ def without_mail_server(sending: Tool) -> Tool:
         sending,
         title="Put a listing report in the outbox",
         description=(
-            "Writes a report about the listings to one e-mail address and puts it in the user's"
-            " outbox. It is not sent: no mail server is set up. Only when the user has asked for it"
-            " and named the recipient."
+            "Puts a report about listings for one e-mail address in the user's outbox. It is not"
+            " sent: no mail server is set up. Only when the user has asked for it and named the"
+            " recipient."
         ),
     )

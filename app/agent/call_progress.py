@@ -1,0 +1,44 @@
+"""The progress of one call as events, a few a second at most."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Self
+
+import gevent
+
+from app.agent.events import Progress, ToolCallUpdate
+
+SECONDS_BETWEEN = 0.5
+"""Of several reports in between, the newest is an event. So nothing is told of a short call."""
+
+
+class ProgressEvents:
+    """Gives `put` an event for the progress of a call that has `started`, until it is closed."""
+
+    def __init__(self, started: ToolCallUpdate, put: Callable[[ToolCallUpdate], object]) -> None:
+        self._started = started
+        self._put = put
+        self._newest: Progress | None = None
+        self._due = time.monotonic() + SECONDS_BETWEEN
+        self._timer: gevent.Greenlet[[], None] | None = None
+
+    def report(self, progress: Progress) -> None:
+        """Take a report of the tool's server, which may send any number of them."""
+        self._newest = progress
+        if self._timer is None:
+            self._timer = gevent.spawn_later(max(self._due - time.monotonic(), 0), self._tell)
+
+    def _tell(self) -> None:
+        self._timer = None
+        self._due = time.monotonic() + SECONDS_BETWEEN
+        self._put(replace(self._started, progress=self._newest))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        if self._timer is not None:
+            self._timer.kill(block=False)

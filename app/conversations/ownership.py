@@ -1,0 +1,85 @@
+"""The only way to load a person's conversations, runs and tool calls.
+
+Pages and the API load a person's rows through these functions alone, so that another person's id
+is answered like an unknown one, and so is what is in the trash.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import BindParameter, ColumnElement, DateTime, and_, bindparam, or_, select
+
+from app.db.models import Conversation, Run, ToolCall, db, utc_now
+from app.errors import NotFound
+
+_CONVERSATIONS, _RUNS = Conversation.__table__.c, Run.__table__.c
+_NOW: BindParameter[datetime] = bindparam(None, callable_=utc_now, type_=DateTime(), unique=True)
+IS_THERE: ColumnElement[bool] = and_(
+    _CONVERSATIONS.shelf != "trash",
+    or_(_CONVERSATIONS.delete_at.is_(None), _CONVERSATIONS.delete_at > _NOW),
+)
+"""The condition that a conversation is neither in the trash nor due to be deleted."""
+_RUN_OWNER = (
+    select(_RUNS.user_id)
+    .join(Conversation.__table__, _CONVERSATIONS.id == _RUNS.conversation_id)
+    .where(_RUNS.id == bindparam("run"), IS_THERE)
+)
+
+
+def load_conversation(user_id: str, conversation_id: str) -> Conversation:
+    """Load a conversation of the person's. Raises NotFound."""
+    return _load(user_id, conversation_id, IS_THERE)
+
+
+def load_from_trash(user_id: str, conversation_id: str) -> Conversation:
+    """Load a conversation that the person has deleted. Raises NotFound."""
+    return _load(user_id, conversation_id, Conversation.shelf == "trash")
+
+
+def load_even_deleted(user_id: str, conversation_id: str) -> Conversation:
+    """Load a conversation of the person's, in the trash or not. Raises NotFound."""
+    return _load(user_id, conversation_id, or_(IS_THERE, Conversation.shelf == "trash"))
+
+
+def load_run(user_id: str, run_id: str) -> Run:
+    """Load a run of the person's. Raises NotFound."""
+    query = select(Run).join(Conversation, Conversation.id == Run.conversation_id)
+    run: Run | None = db.session.scalar(
+        query.where(Run.id == run_id, Run.user_id == user_id, IS_THERE)
+    )
+    if run is None:
+        raise NotFound("There is no such answer.")
+    return run
+
+
+def check_run_owner(user_id: str, run_id: str) -> None:
+    """Check that the run is the person's, without loading it. Raises NotFound."""
+    if db.session.execute(_RUN_OWNER, {"run": run_id}).scalar() != user_id:
+        raise NotFound("There is no such answer.")
+
+
+def live_run(conversation: Conversation) -> Run | None:
+    """Load the conversation's live run, if there is one."""
+    return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, Run.live))
+
+
+def load_tool_call(user_id: str, call_id: str) -> tuple[ToolCall, Run]:
+    """Load a tool call of the person's, with its run. Raises NotFound."""
+    query = select(ToolCall, Run).join(Run, Run.id == ToolCall.run_id)
+    query = query.join(Conversation, Conversation.id == Run.conversation_id)
+    query = query.where(ToolCall.id == call_id, Run.user_id == user_id, IS_THERE)
+    found = db.session.execute(query).first()
+    if found is None:
+        raise NotFound("There is no such result.")
+    return found[0], found[1]
+
+
+def _load(user_id: str, conversation_id: str, where: ColumnElement[bool]) -> Conversation:
+    query = select(Conversation).where(Conversation.id == conversation_id, where)
+    conversation: Conversation | None = db.session.scalar(
+        query.where(Conversation.user_id == user_id)
+    )
+    if conversation is None:
+        raise NotFound("There is no such conversation.")
+    return conversation

@@ -1,0 +1,181 @@
+"""How long a search among 100,000 messages takes: python -m bench.chat_search
+
+Writes conversations (always the same) into SQLite and PostgreSQL. One person has half of them, a
+second one a hundredth. Both search, by the function that the page calls.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from itertools import accumulate
+from pathlib import Path
+from random import Random as Dice
+from statistics import median, quantiles
+from typing import Any
+
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import insert, text
+
+from app import create_app
+from app.auth.key_files import ensure_secrets
+from app.config import Settings
+from app.conversations.search import search
+from app.db.connection import MIGRATIONS
+from app.db.models import Conversation, Message, User, db, new_id, utc_now
+from scripts.child_processes import end_with_parent
+from scripts.local_servers import Postgres
+from scripts.ports import free_port
+
+_EACH = 20  # messages of a conversation
+_WORDS_EACH = 120
+_WARM_UP_ROUNDS = 3
+_SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi zo kra ster lin mon tal dor".split()  # noqa: SIM905
+_LARGE, _SMALL = "large", "small"
+
+
+def vocabulary() -> list[str]:
+    """Return 20,000 words, the commonest first."""
+    dice = Dice(1)
+    words: dict[str, None] = {}
+    while len(words) < 20_000:
+        words["".join(dice.choices(_SYLLABLES, k=dice.randrange(1, 5)))] = None
+    return list(words)
+
+
+def fill(count: int) -> float:
+    """Write so many messages. Return the milliseconds that each took, its words included."""
+    dice, words = Dice(2), vocabulary()
+    sums = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
+
+    def some(count: int) -> str:
+        return " ".join(dice.choices(words, cum_weights=sums, k=count))
+
+    people = [_LARGE, _SMALL, *(f"other{number}" for number in range(50))]
+    for person in people:
+        row = {"email": person, "name": person, "role": "user", "password_hash": ""}
+        db.session.execute(insert(User).values(id=person, created_at=utc_now(), **row))
+    began = time.perf_counter()
+    for number in range(count // _EACH):
+        owner = dice.choices(people, [50, 1, *[49 / 50] * 50])[0]
+        at = utc_now() - timedelta(minutes=count - number)
+        conversation = {"id": new_id(), "user_id": owner, "created_at": at, "updated_at": at}
+        db.session.execute(insert(Conversation), conversation | {"title": some(6)})
+        db.session.execute(
+            insert(Message),
+            [
+                {
+                    "id": new_id(),
+                    "conversation_id": conversation["id"],
+                    "position": position,
+                    "role": "user" if position % 2 else "assistant",
+                    "content": some(_WORDS_EACH),
+                    "superseded": False,
+                    "created_at": at,
+                }
+                for position in range(1, _EACH + 1)
+            ],
+        )
+        db.session.commit()
+    spent = time.perf_counter() - began
+    if db.engine.dialect.name == "postgresql":
+        # What the server does by itself within a minute.
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+    return spent * 1000 / count
+
+
+def searches(dice: Dice) -> dict[str, Callable[[], str]]:
+    """Return kinds of searches; each call makes one with other words."""
+    words = vocabulary()
+
+    def common() -> str:
+        return dice.choice(words[:50])
+
+    def rare() -> str:
+        return dice.choice(words[5_000:])
+
+    return {
+        "a common word": common,
+        "a rare word": rare,
+        "the beginning of words, two letters": lambda: common()[:2],
+        "the beginning of words, three letters": lambda: rare()[:3],
+        "two common words": lambda: f"{common()} {common()}",
+        "a common and a rare word": lambda: f"{common()} {rare()}",
+        "a phrase": lambda: f'"{common()} {common()}"',
+        "words that nobody has": lambda: f"{common()} xyzzy",
+    }
+
+
+def measure(person: str, rounds: int) -> dict[str, list[float]]:
+    """Return the milliseconds of each search by its kind. The kinds take turns."""
+    kinds = searches(Dice(3))
+    times: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for number in range(rounds + _WARM_UP_ROUNDS):
+        for kind, words in kinds.items():
+            typed = words()
+            began = time.perf_counter()
+            search(person, typed)
+            db.session.remove()
+            if number >= _WARM_UP_ROUNDS:
+                times[kind].append((time.perf_counter() - began) * 1000)
+    return times
+
+
+def report(name: str, times: dict[str, list[float]]) -> None:
+    """Print a table of milliseconds."""
+    print(f"\n{name}\n\n| search | median | p95 | longest |\n|---|--:|--:|--:|")
+    everything = [time for each in times.values() for time in each]
+    for kind, each in [*times.items(), ("**all of them**", everything)]:
+        p95 = quantiles(each, n=20)[-1]
+        print(f"| {kind} | {median(each):.1f} ms | {p95:.1f} ms | {max(each):.1f} ms |")
+
+
+def app_on(url: str, folder: Path) -> Flask:
+    """Return the app on a database, with its tables."""
+    # The app lets nobody else into its folder; PostgreSQL is somebody else.
+    folder.mkdir(exist_ok=True)
+    ensure_secrets(folder)
+    values: dict[str, Any] = {"instance_dir": folder, "database_url": url, "model": "any"}
+    app = create_app(Settings(_env_file=None, **values))
+    with app.app_context():
+        upgrade(str(MIGRATIONS))
+    return app
+
+
+def run(folder: Path, count: int, rounds: int) -> None:
+    """Measure on both databases. Uses what an earlier run has left in the folder."""
+    print(f"{count:,} messages; {platform.machine()}, {os.cpu_count()} cores")
+    with Postgres(folder / "postgres", free_port(), durable=True) as postgres:
+        for name, url in (
+            ("SQLite", f"sqlite:///{folder / 'homestream.db'}"),
+            ("PostgreSQL", postgres.url),
+        ):
+            with app_on(url, folder / "instance").app_context():
+                if db.session.get(User, _LARGE) is None:
+                    print(f"{name}: {fill(count):.2f} ms to write a message")
+                for person in (_LARGE, _SMALL):
+                    report(f"{name}, a {person} account", measure(person, rounds))
+                db.engine.dispose()
+
+
+def main() -> None:
+    end_with_parent()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=100, help="searches of each kind")
+    parser.add_argument("--folder", type=Path, help="a folder to keep and to use again")
+    given = parser.parse_args()
+    folder = given.folder or Path(tempfile.mkdtemp(prefix="homestream-bench-"))
+    folder.mkdir(exist_ok=True)
+    run(folder, given.messages, given.rounds)
+
+
+if __name__ == "__main__":
+    main()
