@@ -139,6 +139,8 @@ def report(name: str, times: dict[str, list[float]]) -> None:
 
 def app_on(url: str, folder: Path) -> Flask:
     """Return the app on a database, with its tables."""
+    # The app lets nobody else into its folder; PostgreSQL is somebody else.
+    folder.mkdir(exist_ok=True)
     ensure_secrets(folder)
     values: dict[str, Any] = {"instance_dir": folder, "database_url": url, "model": "any"}
     app = create_app(Settings(_env_file=None, **values))
@@ -155,7 +157,7 @@ def run(folder: Path, count: int, rounds: int) -> None:
             ("SQLite", f"sqlite:///{folder / 'homestream.db'}"),
             ("PostgreSQL", postgres.url),
         ):
-            with app_on(url, folder).app_context():
+            with app_on(url, folder / "instance").app_context():
                 if db.session.get(User, _LARGE) is None:
                     print(f"{name}: {fill(count):.2f} ms to write a message")
                 for person in (_LARGE, _SMALL):

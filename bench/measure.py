@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -82,12 +83,18 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def measure(environment: Environment, case: Case) -> Sample:
     """Start the contender, run all readers, stop it, then check what they received."""
-    contender = environment.contender(case.contender)
+    with started(environment, case.contender) as contender:
+        return measure_started(environment, case, contender)
+
+
+@contextmanager
+def started(environment: Environment, name: str) -> Iterator[Contender]:
+    """Start the contender of this name, and stop it at the end."""
+    contender = environment.contender(name)
     contender.start()
     try:
         _warm_up(environment, contender)
-        environment.upstream.set(case.tokens, case.interval)
-        return _measure_running(environment, case, contender)
+        yield contender
     finally:
         contender.stop()
 
@@ -113,7 +120,9 @@ def _warm_up(environment: Environment, contender: Contender) -> None:
     time.sleep(_SETTLE_SECONDS)
 
 
-def _measure_running(environment: Environment, case: Case, contender: Contender) -> Sample:
+def measure_started(environment: Environment, case: Case, contender: Contender) -> Sample:
+    """Run all readers against a contender that runs, then check what they received."""
+    environment.upstream.set(case.tokens, case.interval)
     readers = contender.readers(case.streams)
     loop = ReaderLoop(("127.0.0.1", contender.port), readers, case.ramp)
     before = environment.server_usage()

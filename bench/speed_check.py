@@ -1,6 +1,7 @@
 """A short benchmark for every test run: python -m bench.speed_check [--record | --check]
 
-The product and the Flask relay take turns under the same load, and the ratio of their CPU counts.
+The product and the Flask relay, each started once, take turns under the same load, and the ratio of
+their CPU counts.
 It hardly depends on the machine or on what else runs there, since gevent serves both. (FastAPI's
 loop takes more at a time on a busy machine, and costs less then.)
 
@@ -16,8 +17,9 @@ import sys
 from dataclasses import asdict, dataclass
 from statistics import median
 
+from bench.contenders import Contender
 from bench.environment import Environment
-from bench.measure import Case, Sample, measure
+from bench.measure import Case, Sample, measure_started, started
 from bench.results import rendered_bytes
 from scripts import ROOT
 from scripts.child_processes import end_with_parent
@@ -53,10 +55,14 @@ def measure_ratios(rounds: int, *, stop_when_clear: bool = False) -> Ratios:
     """
     product: list[Sample] = []
     relay: list[Sample] = []
-    with Environment(_STREAMS) as environment:
+    with (
+        Environment(_STREAMS) as environment,
+        started(environment, "flask") as flask,
+        started(environment, "html") as html,
+    ):
         for number in range(rounds):
-            relay.append(_measure(environment, "flask", number))
-            product.append(_measure(environment, "html", number))
+            relay.append(_measure(environment, flask, number))
+            product.append(_measure(environment, html, number))
             print(f"CPU: {product[-1].cpu:.2f} s, the relay's {relay[-1].cpu:.2f} s", flush=True)
             ratios = _ratios(product, relay)
             if stop_when_clear and not ratios.worse_than(load_recorded(), _CLEAR):
@@ -70,9 +76,9 @@ def _ratios(product: list[Sample], relay: list[Sample]) -> Ratios:
     return Ratios(round(cpu, 4), round(sent, 4))
 
 
-def _measure(environment: Environment, contender: str, repetition: int) -> Sample:
-    case = Case("short", contender, _STREAMS, _TOKENS, 0.02, 1.0, repetition)
-    sample = measure(environment, case)
+def _measure(environment: Environment, contender: Contender, repetition: int) -> Sample:
+    case = Case("short", contender.name, _STREAMS, _TOKENS, 0.02, 1.0, repetition)
+    sample = measure_started(environment, case, contender)
     assert (sample.complete, sample.wrong) == (_STREAMS, 0), sample  # noqa: S101
     return sample
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from demo_model.phrasebook import Phrasebook, Phrases
 from demo_model.protocol import Function
@@ -30,7 +31,8 @@ def _offered(function: Function, tool: Phrases) -> Phrases:
     return {"examples": [first] if first else [], **tool, "argument": arguments, "offer": True}
 
 
-def _argument(name: str, schema: Phrases) -> Phrases:
+def _argument(name: str, schema: Any) -> Phrases:
+    schema = schema if isinstance(schema, dict) else {}
     what = schema.get("title") or schema.get("description") or name
     return {"what": what, **{key: schema[key] for key in FROM_SCHEMA if key in schema}}
 

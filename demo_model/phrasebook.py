@@ -72,20 +72,19 @@ class Phrasebook(Phrases):
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word of the patterns, in lower case."""
-        words = (word.lower() for p in _patterns(self) for word in _WORD.findall(p))
-        return frozenset(words) | self.ends
+        return self.ends.union(*map(_words, _patterns(self)))
 
 
 def load_library(folder: Path) -> Library:
     """Read the phrases of this model and of every service in the folder. Raises PhrasesError."""
     texts = [_OWN, *map(_read, sorted(folder.glob("*/phrases.toml")))]
     plain = [{k: v for k, v in text.items() if k not in LANGUAGES} for text in texts]
-    library = {"en": Phrasebook(reduce(_merged, plain))}
+    library: Library = {}
     for language in LANGUAGES:
-        if others := [text[language] for text in texts if language in text]:
+        others = [text[language] for text in texts if language in text]
+        if others or language == "en":
             library[language] = Phrasebook(reduce(_merged, [*plain, *others]))
-    for book in library.values():
-        _check(book)
+            _check(library[language])
     return library
 
 
@@ -110,6 +109,12 @@ def compiled(pattern: str) -> re.Pattern[str]:
     """Compile a pattern that stands between word boundaries, in any case, with its slots."""
     whole = re.sub(r"\{([a-z]+)\}", lambda slot: _OWN["slots"][slot[1]], pattern)
     return re.compile(rf"(?:(?<!\w)|(?=\W))(?:{whole})(?:(?!\w)|(?<!\w))", re.I)
+
+
+@cache
+def _words(pattern: str) -> frozenset[str]:
+    """Return the words of a pattern. It is known for each: a book is completed by every request."""
+    return frozenset(word.lower() for word in _WORD.findall(pattern))
 
 
 def _read(file: Path) -> Phrases:

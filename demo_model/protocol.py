@@ -38,7 +38,7 @@ def _arguments(written: Any) -> Any:
     return arguments if isinstance(arguments, dict) else {}
 
 
-@dataclass(frozen=True, config={"validate_by_name": True})
+@dataclass(frozen=True)
 class ToolCall:
     """A tool call, made or to make. Two are the same if they ask the same."""
 
@@ -106,7 +106,7 @@ class ChatRequest(BaseModel):
     @property
     def offered(self) -> list[Function]:
         """The functions that may be called in this turn."""
-        return [t.function for t in self.tools or () if self.tool_choice != "none"]
+        return [tool.function for tool in self.tools or () if self.tool_choice != "none"]
 
     @model_validator(mode="after")
     def _answered(self) -> ChatRequest:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeGuard
 
-_SLOT = re.compile(r"\{([\w.]*)(?:\|([^{}]*))?\}")
+_SLOT = re.compile(r"\{([\w.-]*)(?:\|([^{}]*))?\}")
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -45,7 +45,7 @@ def is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def inline(text: object) -> str:
+def _inline(text: object) -> str:
     """Return text from elsewhere on one line, unable to break a table."""
     return " ".join(str(text).split()).replace("|", "\\|")
 
@@ -55,7 +55,7 @@ def _written(value: Any, form: str, joint: str) -> str:
     if isinstance(value, list | tuple):
         return _in_words(list(map(str, value)), joint)
     if not is_number(value):
-        return inline(value) if form != "raw" else str(value)
+        return _inline(value) if form != "raw" else str(value)
     match form.split(" ", 1):
         case ["money"]:
             return f"${value:,.0f}"

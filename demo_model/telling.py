@@ -10,7 +10,7 @@ from typing import Any
 
 from demo_model.conversation import Outcome
 from demo_model.phrasebook import Phrasebook, Phrases
-from demo_model.sentences import inline, is_number, value_at
+from demo_model.sentences import is_number, value_at
 from demo_model.things import Row, Seen, pick, ranked, rows_in
 
 
@@ -30,7 +30,7 @@ def show(ids: Sequence[str], text: str, thing: Phrases, seen: Seen, book: Phrase
     if not ids:
         return book.say("nothing")
     if rank := ranked(text, thing):
-        picked = _labels(ids, seen, thing)
+        picked = _labels(ids, seen, thing, book)
         return book.say("best" if len(ids) == 1 else "bests", picked=picked, rank=rank["told"])
     return "\n\n".join(book.fill(thing["told"], seen.known[name]) for name in ids)
 
@@ -50,14 +50,14 @@ def _values(outcome: Outcome, book: Phrasebook, question: str) -> dict[str, Any]
         if (rank := ranked(question, thing)) and thing["find"] == name:
             listed = rows_in(_rows(result, thing["list"]), thing)
             seen = Seen(listed, list(listed))
-            values |= {"picked": _labels(pick(rank, seen), seen, thing), "rank": rank["told"]}
+            values |= {"picked": _labels(pick(rank, seen), seen, thing, book), "rank": rank["told"]}
     return values
 
 
-def _labels(ids: Sequence[str], seen: Seen, thing: Phrases) -> list[str]:
+def _labels(ids: Sequence[str], seen: Seen, thing: Phrases, book: Phrasebook) -> list[str]:
     """Return the things by their ids and what they are called."""
-    called = [(name, seen.known[name].get(thing.get("called", ""))) for name in ids]
-    return [f"**{inline(name)}**{f' ({inline(call)})' if call else ''}" for name, call in called]
+    called = thing.get("called", "")
+    return [book.say("label", id=name, called=seen.known[name].get(called)) for name in ids]
 
 
 def _rows(result: dict[str, Any], name: str) -> list[Row]:

@@ -30,8 +30,8 @@ def read_values(text: str, argument: Phrases, book: Phrasebook) -> tuple[list[An
 def _choices(argument: Phrases) -> dict[str, str]:
     """Return the patterns for each value of an argument that has a choice of values."""
     choices: dict[str, str] = dict(argument.get("values", {}))
-    for value in argument.get("enum", ()) if argument.get("plain", True) else ():
-        plain = rf"{re.escape(str(value).replace('_', ' '))}s?"
+    for value in map(str, argument.get("enum", ()) if argument.get("plain", True) else ()):
+        plain = rf"{re.escape(value.replace('_', ' '))}s?"
         choices[value] = f"{plain}|{choices[value]}" if value in choices else plain
     return choices
 
@@ -51,7 +51,7 @@ def _value(found: re.Match[str], argument: Phrases, book: Phrasebook) -> Any:
         case {"n": written}:
             value = book["numbers"].get(written.lower(), written)
             number = float(value) if str(value)[0].isdigit() else None
-            return int(number) if number and number.is_integer() else number
+            return int(number) if number is not None and number.is_integer() else number
         case {"amount": _}:
             return _amount(slots, argument, book)
         case {"words": written}:

@@ -101,8 +101,8 @@ def find_local_model(
                 if _calls_tools(session, model):
                     return model
                 tell(
-                    f"{model.name}, which {model.program} serves at {model.base_url}, called no"
-                    f" tool within {_PROBE_SECONDS:g} seconds when it was told to, and isn't used."
+                    f"{model.name}, which {model.program} serves at {model.base_url}, isn't used:"
+                    f" told to call a tool, it didn't, or took over {_PROBE_SECONDS:g} seconds."
                 )
     return None
 

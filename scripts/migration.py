@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 from tool_services import all_services
-from tool_services.framework.migrations import has_migrations, write_migration
+from tool_services.framework.migrations import write_migration
+from tool_services.framework.revisions import has_migrations
 
 
 def main() -> None:

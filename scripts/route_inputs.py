@@ -57,7 +57,7 @@ def _told(fields: str, query: str) -> Route:
 
 
 _OPTIONS = Route(gives=((200, JSON),), errors=(422, 429))
-_ASK_API = "userMessage! conversationId queue:boolean"
+_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean"
 _LOG_IN = (401, 422, 429)
 
 ROUTES = {
@@ -122,7 +122,8 @@ ROUTES = {
         "q shelf:list|archive|trash after deleted", HTML, JSON, errors=(404, 422)
     ),
     "conversations.show": _page("before:integer", HTML, JSON, errors=(422,)),
-    "conversations.start_page": _page(),
+    "conversations.start_page": _page("temporary"),
+    "conversations.title": _page(),
     "conversations.watch": _page("before:integer", errors=(422, 429)),
     "brand.colours": Route(gives=((200, "text/css"), (304, None))),
     "brand.icon": Route(gives=((200, "image/svg+xml"), (304, None))),
@@ -196,7 +197,10 @@ ROUTES = {
         errors=(409, 422, 429),
     ),
     "questions.ask_first": Route(
-        "message! key", body=(FORM,), gives=((303, None), (204, None)), errors=(409, 422, 429)
+        "message! key temporary",
+        body=(FORM,),
+        gives=((303, None), (200, HTML)),
+        errors=(409, 422, 429),
     ),
     "queued_questions.delete": Route(gives=((204, None),)),
     "queued_questions.list_all": Route(

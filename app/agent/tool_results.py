@@ -15,6 +15,8 @@ from typing import Any
 from app.agent.usage import estimate_tokens
 
 RESULT_TOKENS = 2_000
+_LEAST_TOKENS = 50
+_BESIDE_TOKENS = 60  # about what the note costs that says what is missing
 UNTRUSTED_KEY = "untrusted_data"
 
 Path = tuple[str | int, ...]
@@ -32,6 +34,19 @@ def render_for_model(
         notes = [*notes, note]
     beside = {"from": source, "note": " ".join(notes)}
     return _dumps({UNTRUSTED_KEY: result} | {name: text for name, text in beside.items() if text})
+
+
+def shorten_rendered(text: str, most_bytes: int) -> str:
+    """Shorten a rendered result, or return it as it is if it isn't one or can't become shorter."""
+    try:
+        rendered = json.loads(text)
+        result = rendered[UNTRUSTED_KEY]
+    except (ValueError, LookupError, TypeError):
+        return text
+    notes = [rendered["note"]] if rendered.get("note") else []
+    budget = max(most_bytes // 4 - _BESIDE_TOKENS, _LEAST_TOKENS)
+    shorter = render_for_model(result, notes, budget, rendered.get("from", ""))
+    return min(text, shorter, key=len)
 
 
 def render_refusal(error: str, source: str = "") -> str:

@@ -26,6 +26,8 @@ _BATCH = 100
 _MOST_BATCHES = 5
 _LONGEST_TEXT = 100_000
 _LAST = 2**62
+_OWNER = "\ue000"
+"""Begins the word of the index that says whose a text is. No word that is typed has it."""
 _QUOTED_OR_NOT = re.compile(r'"([^"]*)"|([^"]+)')
 _WORD = re.compile(r"[^\W_]+")
 
@@ -73,7 +75,7 @@ def search(user_id: str, typed: str, after: str | None = None) -> FoundPage:
     terms = parse_query(typed)
     if not terms:
         return FoundPage([])
-    titles = [] if after else _find(user_id, terms, "title", _LAST, (), _MOST_TITLES)
+    titles = [] if after else _find(user_id, terms, True, _LAST, (), _MOST_TITLES)
     hits, older = _newest_of_each(user_id, terms, begin, {row.conversation_id for row in titles})
     return FoundPage(_load(user_id, terms, [*titles, *hits]), older)
 
@@ -84,7 +86,7 @@ def _newest_of_each(
     """Return the newest message with the words of each of some conversations, and the cursor."""
     hits: dict[str, Row[Any]] = {}
     for _ in range(_MOST_BATCHES):
-        rows = _find(user_id, terms, "text", begin, [*known, *hits], _BATCH)
+        rows = _find(user_id, terms, False, begin, [*known, *hits], _BATCH)
         for row in rows:
             if len(hits) == PAGE_LENGTH and row.conversation_id not in hits:
                 return list(hits.values()), str(row.id + 1)
@@ -98,23 +100,24 @@ def _newest_of_each(
 def _find(
     user_id: str,
     terms: Sequence[Term],
-    column: str,
+    titles: bool,
     before: int,
     known: Iterable[str],
     limit: int,
 ) -> Sequence[Row[Any]]:
     on_sqlite = db.engine.dialect.name == "sqlite"
-    words = fts5_query(terms, user_id, column) if on_sqlite else tsquery(terms)
+    words = fts5_query(terms, user_id) if on_sqlite else tsquery(terms)
     values = {"words": words, "before": before, "known": list(known), "limit": limit}
     if not on_sqlite:
-        values |= {"user": user_id, "is_title": column == "title"}
-    return db.session.execute(_ON_SQLITE if on_sqlite else _ON_POSTGRES, values).all()
+        values |= {"user": user_id, "is_title": titles}
+    statement = (_TITLES_ON_SQLITE if titles else _ON_SQLITE) if on_sqlite else _ON_POSTGRES
+    return db.session.execute(statement, values).all()
 
 
-def fts5_query(terms: Sequence[Term], user_id: str, column: str) -> str:
+def fts5_query(terms: Sequence[Term], user_id: str) -> str:
     """Return the terms as FTS5 has them, with the owner as one more word."""
-    each = (f'"{" ".join(term.words)}"' + (" *" if term.is_prefix else "") for term in terms)
-    return f'owner : "{user_id}" AND {column} : ({" AND ".join(each)})'
+    each = [f'"{" ".join(term.words)}"' + (" *" if term.is_prefix else "") for term in terms]
+    return " AND ".join([f'"{_OWNER}{user_id}"', *each])
 
 
 def tsquery(terms: Sequence[Term]) -> str:
@@ -132,15 +135,17 @@ def _statement(sql: str) -> TextClause:
 
 
 # The order of the tables is said on SQLite, which would begin with the conversations else.
-_ON_SQLITE = _statement("""
-    SELECT s.id, s.conversation_id, s.message_id FROM search_words AS w
+_IN_FTS5 = """
+    SELECT s.id, s.conversation_id, s.message_id FROM {table} AS w
     CROSS JOIN search_texts AS s ON s.id = w.rowid
     CROSS JOIN conversations AS c ON c.id = s.conversation_id
-    WHERE search_words MATCH :words AND w.rowid < :before AND c.shelf IN ('list', 'archive')
+    WHERE {table} MATCH :words AND w.rowid < :before AND c.shelf IN ('list', 'archive')
     AND s.conversation_id NOT IN :known
     AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = s.message_id AND m.superseded)
     ORDER BY w.rowid DESC LIMIT :limit
-""")
+"""
+_ON_SQLITE = _statement(_IN_FTS5.format(table="search_words"))
+_TITLES_ON_SQLITE = _statement(_IN_FTS5.format(table="search_titles"))
 _ON_POSTGRES = _statement("""
     SELECT s.id, s.conversation_id, s.message_id FROM search_texts AS s
     JOIN conversations AS c ON c.id = s.conversation_id

@@ -123,7 +123,7 @@ def _look_up_weak(
     """Look up a small whole number, which stands in most results by accident."""
     if _is_label(place):
         return None, None
-    fits = [fact for fact in facts if _fits(figure, fact, place, bound)]
+    fits = [fact for fact in facts if _fits(figure, fact, place, bound, known.results)]
     if fits:
         fact = _best(fits, place, bound)
         return ("tool", fact.call), fact
@@ -133,11 +133,16 @@ def _look_up_weak(
     return (_NOT_FOUND if _claims(figure, place, known, facts, bound) else None), None
 
 
-def _fits(figure: Reading, fact: Fact, place: Place, bound: frozenset[str]) -> bool:
+def _fits(
+    figure: Reading, fact: Fact, place: Place, bound: frozenset[str], results: Results
+) -> bool:
     """Whether the words beside a small number are those of the fact's key."""
     if bound:
         return has_any(fact, bound)
     if fact.is_count and not figure.unit:
+        return True
+    if figure.unit in results.words and fact.value != int(fact.value):
+        # 15.6 rounded to "16 °C" where some key is a temperature: decimals are no accident.
         return True
     return figure.unit in fact.words or (not fact.is_count and has_any(fact, place.sentence))
 

@@ -94,7 +94,12 @@ class _Collector:
         self._walk(result, frozenset(), 0)
 
     def finish(self) -> Results:
-        self.found.facts.sort(key=lambda fact: fact.size)
+        # Of what several calls returned, the newest one is named: it comes first.
+        newest: dict[tuple[float, Words, str], Fact] = {}
+        for fact in self.found.facts:
+            newest.setdefault((fact.value, fact.words, fact.unit), fact)
+        self.found.facts = sorted(newest.values(), key=lambda fact: fact.size)
+        self.found.sums = list(dict.fromkeys(self.found.sums))
         self.found._sizes = [fact.size for fact in self.found.facts]
         return self.found
 

@@ -20,6 +20,7 @@ from app.llm import endpoint_errors
 from app.llm.batching import BatchInterval
 from app.llm.characters import CharacterJoiner, whole_characters
 from app.llm.chat_completions_chunks import CallPart, Chunk, FunctionPart, decode_chunk, delta_text
+from app.llm.repetition import LOOKED_AT, repeats
 from app.llm.reply_limits import ReplyLimits
 from app.llm.stream_decoder import EventStream
 from app.llm.thoughts import ThoughtFilter
@@ -62,6 +63,7 @@ class Reply:
     _joiner: CharacterJoiner = field(default_factory=CharacterJoiner)
     _text: bytearray = field(default_factory=bytearray)
     _text_size: int = 0  # characters
+    _next_look: int = LOOKED_AT  # bytes of text at which it is looked at for repetition
     _calls_size: int = 0
     _calls: list[_CallParts] = field(default_factory=list)
     _call_at: dict[int, _CallParts] = field(default_factory=dict)
@@ -199,6 +201,17 @@ class Reply:
                 f"The model asked for more than {self.limits.calls} tool calls at once, and the"
                 " answer was ended.",
                 code="too_many_calls",
+            )
+
+        if len(self._text) >= self._next_look:
+            self._look_for_repetition()
+
+    def _look_for_repetition(self) -> None:
+        self._next_look = len(self._text) + LOOKED_AT
+        if repeats(bytes(self._text[-LOOKED_AT:])):
+            raise ModelError(
+                "The model only repeated itself, and the answer was ended. Ask in other words.",
+                code="answer_repeats",
             )
 
     def _ended_badly(self) -> ModelError | None:

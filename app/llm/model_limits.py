@@ -2,7 +2,8 @@
 whether more than one system message.
 
 The oldest part of a conversation is left out until the rest fits. Exchanges go as a whole, and
-of the exchange in progress whole steps, so that no call is parted from its result.
+of the exchange in progress whole steps, so that no call is parted from its result. If the last
+step's results alone are too much, they are shortened.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Literal
 import msgspec
 
 from app.agent.messages import Message, ToolSpec
+from app.agent.tool_results import shorten_rendered
 from app.errors import ContextTooLong, ModelError
 
 _LEAST_WINDOW, _MOST_WINDOW = 256, 10_000_000
@@ -62,7 +64,7 @@ class ModelLimits:
                 gone += len(msgspec.json.encode(part.messages)) - 1  # one bracket is a comma
             else:
                 kept += part.messages
-        return kept
+        return _with_short_results(kept, math.ceil(over - gone))
 
     def learn_from_usage(self, size: int, prompt_tokens: int) -> None:
         """Correct the estimate by what the endpoint counted for a request of `size` bytes."""
@@ -115,6 +117,31 @@ class _Part:
 def request_size(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
     """Return about how many bytes a request's JSON has."""
     return len(msgspec.json.encode([messages, tools]))
+
+
+def _with_short_results(messages: list[Message], over: int) -> list[Message]:
+    """Shorten the longest results until about `over` bytes less are left."""
+    sizes = sorted(len(message.text.encode()) for message in messages if message.role == "tool")
+    if over <= 0 or not sizes:
+        return messages
+    most = _highest(sizes, sum(sizes) - over)
+    return [
+        replace(message, text=shorten_rendered(message.text, most))
+        if message.role == "tool" and len(message.text.encode()) > most
+        else message
+        for message in messages
+    ]
+
+
+def _highest(sizes: Sequence[int], room: int) -> int:
+    """Return to what each of the sizes has to be cut, so that their sum fits. The smallest come
+    first, and what they don't need is there for the others."""
+    for at, size in enumerate(sizes):
+        share = room // (len(sizes) - at)
+        if size > share:
+            return max(share, 0)
+        room -= size
+    return sizes[-1]
 
 
 def _with_one_system_message(messages: Sequence[Message]) -> list[Message]:

@@ -7,7 +7,7 @@ that is held open. Knows neither HTML pages nor Server-Sent Events.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from app.agent.events import (
     ApprovalRequested,
@@ -183,12 +183,8 @@ class AnswerView:
         begin = 0
         for part in self._texts:
             end = begin + len(part.source)
-            figures = [
-                replace(each, start=each.start - begin, end=each.end - begin)
-                for each in self.figures
-                if begin <= each.start and each.end <= end
-            ]
-            yield with_marks(part.source, part.html, figures, self.target, links)
+            figures = [each for each in self.figures if begin <= each.start and each.end <= end]
+            yield with_marks(part.source, begin, part.html, figures, self.target, links)
             begin = end
 
     @property

@@ -23,31 +23,36 @@ _MARKED = ("tool", "worked_out", "none")
 
 def with_marks(
     source: str,
+    begin: int,
     html: str,
     figures: Iterable[Figure],
     target: LinkTarget,
     link: Callable[[Figure], str],
 ) -> str:
-    """Return the HTML of a Markdown text with its figures marked, whose places are in the text.
+    """Return the HTML of a Markdown text with its figures marked.
 
-    `html` is that of the text without marks. `link` returns a link's beginning for a figure.
+    `html` is that of the text without marks; `begin` is where the text begins in the answer.
+    `link` returns the beginning of a figure's link.
     """
     marked = [figure for figure in figures if figure.source in _MARKED]
     if not marked or _BEGIN in source or _END in source:
         return html
-    noted = to_html(without_suggestions("".join(_noted(source, marked))), target)
-    if noted.replace(_BEGIN, "").replace(_END, "") != html:
+    noted = to_html(without_suggestions("".join(_noted(source, begin, marked))), target)
+    if _unmark(noted) != html:
         return html
-    return Markup(_replace(noted, marked, link))  # noqa: S704 # nosec B704
+    # The sanitised HTML, with elements of our own.
+    marked_html = _replace(noted, marked, link)
+    return Markup(marked_html)  # noqa: S704 # nosec B704
 
 
-def _noted(source: str, figures: Sequence[Figure]) -> Iterator[str]:
+def _noted(source: str, begin: int, figures: Sequence[Figure]) -> Iterator[str]:
     at = 0
     for figure in figures:
+        start, end = figure.start - begin, figure.end - begin
         # A backslash belongs to the character after it.
-        start = figure.start - (source[figure.start - 1 : figure.start] == "\\")
-        yield source[at:start] + _BEGIN + source[start : figure.end] + _END
-        at = figure.end
+        first = start - (source[start - 1 : start] == "\\")
+        yield source[at:first] + _BEGIN + source[first:end] + _END
+        at = end
     yield source[at:]
 
 
@@ -90,13 +95,21 @@ class CallLinks:
     def __init__(self, tools: dict[str, str]) -> None:
         self._tools = tools  # of the answer's own calls, by id
         self._linked: set[str] = set()
+        self._links: dict[tuple[str, str], str] = {}
 
     def __call__(self, figure: Figure) -> str:
         call = figure.call or ""
+        key = (call, figure.source)
+        if key not in self._links:
+            self._links[key] = self._link(call, figure.source)
+        if call in self._linked:
+            return f'{self._links[key]} tabindex="-1">'
+        self._linked.add(call)
+        return f"{self._links[key]}>"
+
+    def _link(self, call: str, source: str) -> str:
         tool = self._tools.get(call)
         address = f"#c-{call}" if tool else f"/calls/{call}"
-        words = "Worked out from" if figure.source == "worked_out" else "From"
+        words = "Worked out from" if source == "worked_out" else "From"
         title = escape(f"{words} {tool}" if tool else f"{words} an earlier result")
-        skipped = ' tabindex="-1"' if call in self._linked else ""
-        self._linked.add(call)
-        return f'<a class="figure" href="{escape(address)}" title="{title}"{skipped}>'
+        return f'<a class="figure" href="{escape(address)}" title="{title}"'

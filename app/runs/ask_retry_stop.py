@@ -67,6 +67,7 @@ class Runs:
         conversation_id: str | None = None,
         key: str | None = None,
         *,
+        temporary: bool = False,
         queue: bool = False,
     ) -> Run | QueuedQuestion:
         """Store a question in the person's conversation, or in a new one, with a run, and start
@@ -74,7 +75,7 @@ class Runs:
 
         `text` is what the request has as the question, of any type. With `queue` it is queued while
         the conversation is busy. If the same was sent with the same idempotency `key` before, what
-        came of that is returned.
+        came of that is returned. `temporary`: a new conversation is.
         """
         question = _validate_question(text, self._settings.max_message_chars)
         key = hash_key(key, question)
@@ -97,7 +98,9 @@ class Runs:
         check_conversation(admission)
         self._starter.count_question(person.id)
         if not conversation_id:
-            conversation_id = sql.add_conversation(person.id, make_title(question))
+            conversation_id = sql.add_conversation(
+                person.id, make_title(question), temporary=temporary
+            )
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
         return self._starter.start(place, question, key)

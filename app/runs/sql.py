@@ -17,6 +17,7 @@ from sqlalchemy import Float, Table, bindparam, case, exists, insert, literal, o
 
 from app.agent.events import Outcome
 from app.agent.usage import Usage
+from app.conversations.changes import TEMPORARY_FOR
 from app.conversations.ownership import IS_THERE
 from app.db.clock import epoch
 from app.db.models import Run, db, new_id, utc_now
@@ -108,10 +109,11 @@ class TextSoFar(NamedTuple):
     text: str
 
 
-def add_conversation(user_id: str, title: str) -> str:
-    """Add a conversation and return its id."""
+def add_conversation(user_id: str, title: str, *, temporary: bool = False) -> str:
+    """Add a conversation and return its id. A temporary one is deleted for good after a while."""
     row = {"id": new_id(), "user_id": user_id, "title": title}
-    db.session.execute(_ADD_CONVERSATION, row)
+    place = {"shelf": "temporary", "delete_at": utc_now() + TEMPORARY_FOR} if temporary else {}
+    db.session.execute(_ADD_CONVERSATION, row | place)
     return row["id"]
 
 

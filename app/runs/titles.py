@@ -36,7 +36,11 @@ _SECONDS = 20.0
 _MOST_AT_ONCE = 4
 _MOST_TOKENS = 400  # some models think first
 _READ = 1_500  # characters of the question and of the answer
-_OPEN = (Conversation.titled_by == "question", IS_THERE)
+_OPEN = (
+    Conversation.titled_by == "question",
+    Conversation.shelf != "temporary",
+    IS_THERE,
+)
 
 Returned = TypeVar("Returned")
 

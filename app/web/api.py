@@ -124,8 +124,13 @@ def _ask() -> Run | QueuedQuestion:
     if not isinstance(queue, bool):
         raise InputError("queue must be true or false.", field="queue")
     key = request.headers.get("Idempotency-Key")
+    temporary = body.get("temporary", False)
+    if not isinstance(temporary, bool):
+        raise InputError("temporary must be true or false.", field="temporary")
     text = body.get("userMessage")
-    return services().runs.ask(current_user(), text, conversation_id, key, queue=queue)
+    return services().runs.ask(
+        current_user(), text, conversation_id, key, temporary=temporary, queue=queue
+    )
 
 
 def _queued(queued: QueuedQuestion) -> ResponseReturnValue:

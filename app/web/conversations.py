@@ -75,6 +75,14 @@ def show(conversation_id: str) -> ResponseReturnValue:
     return render_template("conversations/_messages.html", conversation=found, page=page)
 
 
+@bp.get("/conversations/<conversation_id>/title")
+def title(conversation_id: str) -> ResponseReturnValue:
+    """Send the title as it is now, which the model may have written, and the list for beside it."""
+    found = load_conversation(current_user().id, conversation_id)
+    recent = list_conversations(current_user())
+    return render_template("conversations/_renamed.html", conversation=found, page=recent)
+
+
 @bp.get("/conversations/<conversation_id>/live")
 def watch(conversation_id: str) -> ResponseReturnValue:
     """Hold the conversation's page open, and write on it while the answer comes.

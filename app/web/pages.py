@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import current_app, render_template
+from flask import current_app, render_template, request
 
 from app.auth.sessions import current_user
 from app.auth.stream_passes import Reader
@@ -36,7 +36,9 @@ def render_start(**values: object) -> str:
     tools = (tool for server in services().registry for tool in server.tools if server.up)
     examples = dict.fromkeys(example for tool in tools for example in tool.examples)
     shown = list(examples)[:MAX_EXAMPLES]
-    return render_page("conversations/start.html", examples=shown, **values)
+    # On the form that comes back with a question that could not be taken, too.
+    temporary = request.values.get("temporary") == "true"
+    return render_page("conversations/start.html", examples=shown, temporary=temporary, **values)
 
 
 def render_conversation(

@@ -72,7 +72,10 @@ def _begin_in_place(run: Run | QueuedQuestion) -> ResponseReturnValue:
 def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
     """Store the form's question with a run, and start that; or queue it. Raises HomestreamError."""
     text, key = request.form.get("message"), request.form.get("key")
-    return services().runs.ask(current_user(), text, conversation_id, key, queue=True)
+    temporary = request.form.get("temporary") == "true"
+    return services().runs.ask(
+        current_user(), text, conversation_id, key, temporary=temporary, queue=True
+    )
 
 
 def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> ResponseReturnValue:

@@ -32,7 +32,10 @@ def upgrade() -> None:
         ),
         # None: the row is about the title.
         sa.Column(
-            "message_id", sa.String(32), sa.ForeignKey("messages.id", ondelete="CASCADE"), unique=True
+            "message_id",
+            sa.String(32),
+            sa.ForeignKey("messages.id", ondelete="CASCADE"),
+            unique=True,
         ),
         sqlite_autoincrement=True,
     )
@@ -48,6 +51,7 @@ def downgrade() -> None:
         for name in ("title_added", "title_changed", "message_added", "message_changed"):
             op.execute(f"DROP TRIGGER search_{name}")
         op.drop_table("search_texts")
+        op.execute("DROP TABLE search_titles")
         op.execute("DROP TABLE search_words")
         return
     op.execute("DROP TRIGGER search_title ON conversations")
@@ -57,20 +61,27 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {function}")
 
 
+# The owner is a word of each row, so that the index itself skips other people's. It begins with a
+# character for private use, which no word that is searched for has.
+_OWNED = "char(57344) || user_id || ' ' || "
 _SQLITE = (
-    # The owner is a word of each row, so that other people's rows are skipped in the index.
-    "CREATE VIRTUAL TABLE search_words USING fts5(owner, title, text,"
-    " tokenize='unicode61 remove_diacritics 2', prefix='2 3')",
+    *(
+        f"CREATE VIRTUAL TABLE {table} USING fts5(words,"
+        " tokenize='unicode61 remove_diacritics 2', prefix='2 3 4')"
+        for table in ("search_titles", "search_words")
+    ),
     "CREATE TRIGGER search_forgotten AFTER DELETE ON search_texts BEGIN"
-    " DELETE FROM search_words WHERE rowid = old.id; END",
+    " DELETE FROM search_titles WHERE old.message_id IS NULL AND rowid = old.id;"
+    " DELETE FROM search_words WHERE old.message_id IS NOT NULL AND rowid = old.id; END",
     "CREATE TRIGGER search_title_added AFTER INSERT ON conversations BEGIN"
     " INSERT INTO search_texts (user_id, conversation_id) VALUES (new.user_id, new.id);"
-    " INSERT INTO search_words (rowid, owner, title, text)"
-    " SELECT id, user_id, new.title, '' FROM search_texts"
+    " INSERT INTO search_titles (rowid, words)"
+    f" SELECT id, {_OWNED} new.title FROM search_texts"
     " WHERE conversation_id = new.id AND message_id IS NULL; END",
     "CREATE TRIGGER search_title_changed AFTER UPDATE OF title ON conversations"
     " WHEN new.title <> old.title BEGIN"
-    " UPDATE search_words SET title = new.title WHERE rowid ="
+    " UPDATE search_titles SET words = char(57344) || new.user_id || ' ' || new.title"
+    " WHERE rowid ="
     " (SELECT id FROM search_texts WHERE conversation_id = new.id AND message_id IS NULL); END",
     *(
         f"CREATE TRIGGER search_message_{name} AFTER {event} ON messages WHEN {when} BEGIN"
@@ -78,8 +89,8 @@ _SQLITE = (
         " INSERT INTO search_texts (user_id, conversation_id, message_id)"
         " SELECT user_id, id, new.id FROM conversations"
         " WHERE id = new.conversation_id AND new.content <> '';"
-        " INSERT INTO search_words (rowid, owner, title, text)"
-        " SELECT id, user_id, '', substr(new.content, 1, LONGEST) FROM search_texts"
+        " INSERT INTO search_words (rowid, words)"
+        f" SELECT id, {_OWNED} substr(new.content, 1, LONGEST) FROM search_texts"
         " WHERE message_id = new.id; END"
         for name, event, when in (
             ("added", "INSERT", "new.content <> ''"),
@@ -91,11 +102,13 @@ _SQLITE = (
     "INSERT INTO search_texts (user_id, conversation_id, message_id)"
     " SELECT c.user_id, c.id, m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id"
     " WHERE m.content <> '' ORDER BY m.created_at, m.position",
-    "INSERT INTO search_words (rowid, owner, title, text)"
-    " SELECT s.id, s.user_id, iif(s.message_id IS NULL, c.title, ''),"
-    " coalesce(substr(m.content, 1, LONGEST), '')"
+    "INSERT INTO search_titles (rowid, words)"
+    f" SELECT s.id, {_OWNED.replace('user_id', 's.user_id')} c.title"
     " FROM search_texts s JOIN conversations c ON c.id = s.conversation_id"
-    " LEFT JOIN messages m ON m.id = s.message_id ORDER BY s.id",
+    " WHERE s.message_id IS NULL ORDER BY s.id",
+    "INSERT INTO search_words (rowid, words)"
+    f" SELECT s.id, {_OWNED.replace('user_id', 's.user_id')} substr(m.content, 1, LONGEST)"
+    " FROM search_texts s JOIN messages m ON m.id = s.message_id ORDER BY s.id",
 )
 # Accents and signs go first, so that both databases have the same words in whatever locale.
 _WORDS = (

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-DOMAIN = re.compile(r"(?i)\b(bedroom|listing|real.?estate|realtor|homes\b|market.?analysis)")
+DOMAIN = re.compile(
+    r"(?i)\b(bedroom|listings\b|listing_?id|real.?estate|realtor|homes\b|market.?analysis)"
+)
 
 
-TESTS = ("app", "demo_model", "scripts", "support", "tool_services", "workers")
+TESTS = ("app", "demo_model", "support", "tool_services", "workers")
 
 
 @pytest.mark.parametrize("folder", ["app", "scripts", *(f"tests/{name}" for name in TESTS)])

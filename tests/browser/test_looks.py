@@ -130,6 +130,24 @@ def make_admins(site: Site) -> None:
     engine.dispose()
 
 
+def test_figures_lead_to_their_call_and_those_of_no_tool_are_named(
+    page: Page, look: Look, demo: Site
+) -> None:
+    ann = Person.signs_up(page, demo)
+    ann.asks(QUESTION)
+    ann.waits_for("completed")
+    ann.answer.locator("a.figure").first.click()
+    expect(ann.answer.locator(".call:target")).to_have_count(1)
+    engine = create_engine(demo.database)
+    with engine.begin() as connection:
+        # The demo model makes nothing up.
+        connection.execute(text("UPDATE runs SET figures = replace(figures, 'tool', 'none')"))
+    engine.dispose()
+    page.reload()
+    ann.answer.get_by_text("not from the tools", exact=False).locator("visible=true").last.click()
+    look("figures")
+
+
 def test_a_wide_table_is_at_hand_without_a_wide_page(page: Page, look: Look, demo: Site) -> None:
     ann = Person.signs_up(page, demo)
     ann.asks("Performance report for L001, L003 and L009")

@@ -179,6 +179,10 @@ RESULT = {"role": "tool", "tool_call_id": "c", "content": "{}"}
         ({"messages": [RESULT]}, "answers no tool call"),
         ({"messages": [CALLING]}, "missing for c"),
         ({"messages": [CALLING, *HELLO]}, "missing for c"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"id": "c", "name": "x"}]}]},
+            "function",
+        ),
         ({"messages": HELLO, "n": 2}, "n:"),
         ({"messages": HELLO, "max_tokens": 0}, "max_tokens"),
         ({"messages": HELLO, "tools": [{"type": "function"}]}, "tools.0.function"),

@@ -26,6 +26,7 @@ from scripts.services import Service
 from tests.support.local_model import LocalServer
 from tests.support.processes import all_gone, below
 from tests.support.product import Stream, text_of
+from tool_services import all_services
 
 pytestmark = pytest.mark.slow
 
@@ -122,7 +123,7 @@ def test_one_process_serves_everything_in_little_memory_and_its_end_loses_nothin
 ) -> None:
     del settings["TOOL_SERVICES_FOLDER"]
     settings["ONE_PROCESS"] = "true"
-    services = ("listings", "analytics")
+    services = tuple(all_services.folders())
     settings |= {f"{name.upper()}_PORT": str(free_port()) for name in services}
     child = start()
     text = read_until_ready(child)

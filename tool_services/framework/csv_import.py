@@ -9,9 +9,9 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from io import TextIOWrapper
 from itertools import islice
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Generic, TypeVar, cast
 

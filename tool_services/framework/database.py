@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alembic.util import CommandError
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import URL, event, literal, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random
 
-from tool_services.framework.migrations import has_migrations, upgrade_schema
 from tool_services.framework.once import make_ledger
 from tool_services.framework.private_files import keep_database_private, make_private_folder
+from tool_services.framework.revisions import UpgradeFailed, has_migrations, is_newest
 from tool_services.framework.samples import Sample, add_seed_command, load_samples
 from tool_services.framework.settings import stop
 
@@ -47,7 +46,7 @@ def open_database(
         _connect(app, database, make_url(url))
         with app.app_context():
             _prepare_tables(database, folder, samples, has_ledger)
-    except (SQLAlchemyError, CommandError, ImportError, OSError) as error:
+    except (SQLAlchemyError, UpgradeFailed, ImportError, OSError) as error:
         reason = getattr(error, "orig", None) or error
         stop(f"The database in {setting} can't be opened: {reason}. Change {setting}.")
     add_seed_command(app, database, samples)
@@ -58,6 +57,15 @@ def check_tables(database: SQLAlchemy | None) -> None:
     if database is not None:
         table = database.metadata.sorted_tables[0]
         database.session.scalar(select(literal(1)).select_from(table).limit(1))
+
+
+def _upgrade_if_needed(database: SQLAlchemy, folder: Path) -> None:
+    """Upgrade the tables unless they are at the newest revision. Raises UpgradeFailed."""
+    if not is_newest(database, folder):
+        # Not above: few starts upgrade anything, and Alembic takes 6 MB and 0.15 s.
+        from tool_services.framework.migrations import upgrade_schema
+
+        upgrade_schema(database, folder)
 
 
 def _connect(app: Flask, database: SQLAlchemy, url: URL) -> None:
@@ -101,14 +109,14 @@ def _prepare_tables(
     One that waited for too long, or was overtaken by a newer version's upgrade, tries again.
     """
     for attempt in Retrying(
-        retry=retry_if_exception_type((SQLAlchemyError, CommandError)),
+        retry=retry_if_exception_type((SQLAlchemyError, UpgradeFailed)),
         stop=stop_after_attempt(6),
         wait=wait_random(0.02, 0.2),
         reraise=True,
     ):
         with attempt:
             database.session.rollback()
-            upgrade_schema(database, folder)
+            _upgrade_if_needed(database, folder)
             if has_ledger:
                 make_ledger(database)
             load_samples(database, samples)

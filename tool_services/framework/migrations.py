@@ -17,19 +17,23 @@ from alembic.config import Config
 from alembic.operations.ops import AddColumnOp, ModifyTableOps
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Column, Connection, MetaData, String, Table, func, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect
 
+from tool_services.framework.exclusive import begin_exclusive
+from tool_services.framework.revisions import (
+    SHARED_VERSION_TABLE,
+    UpgradeFailed,
+    version_table_of,
+    versions_of,
+)
 from tool_services.framework.service import Service
 from tool_services.framework.settings import stop
 
 logger = logging.getLogger("tool_services.database")
 
-# Any number does, as long as all processes use the same one.
-_ADVISORY_LOCK = 4_711_001
-# Alembic's own name for it. Services of earlier versions read this table.
-_SHARED_VERSION_TABLE = "alembic_version"
 _ENVIRONMENT = Path(__file__).parent / "migration_env"
 
 
@@ -38,28 +42,15 @@ def migrations_of(folder: Path, database: SQLAlchemy) -> Config:
     config = Config()
     options = {
         "script_location": str(_ENVIRONMENT),
-        "version_locations": str(_versions(folder)),
+        "version_locations": str(versions_of(folder)),
         "path_separator": "newline",
         "file_template": "%(rev)s_%(slug)s",
     }
     for name, value in options.items():
         config.set_main_option(name, value.replace("%", "%%"))
     config.attributes["database"] = database
-    config.attributes["version_table"] = _version_table(folder)
+    config.attributes["version_table"] = version_table_of(folder)
     return config
-
-
-def _version_table(folder: Path) -> str:
-    return f"{_SHARED_VERSION_TABLE}_{folder.name}"
-
-
-def _versions(folder: Path) -> Path:
-    return folder / "migrations" / "versions"
-
-
-def has_migrations(folder: Path) -> bool:
-    """Return whether the service in this folder has any migration."""
-    return any(_versions(folder).glob("*.py"))
 
 
 def upgrade_schema(database: SQLAlchemy, folder: Path) -> None:
@@ -67,14 +58,21 @@ def upgrade_schema(database: SQLAlchemy, folder: Path) -> None:
 
     During an upgrade of many machines, another one may already have migrated the database. A
     revision that this version doesn't know is accepted, with a warning: a migration must leave
-    the tables usable for the version before it.
+    the tables usable for the version before it. Raises UpgradeFailed.
     """
+    try:
+        _upgrade(database, folder)
+    except CommandError as error:
+        raise UpgradeFailed(str(error)) from error
+
+
+def _upgrade(database: SQLAlchemy, folder: Path) -> None:
     config = migrations_of(folder, database)
     scripts = ScriptDirectory.from_config(config)
     with database.engine.connect() as connection:
-        current = _revision(connection, _version_table(folder))
+        current = _revision(connection, version_table_of(folder))
     if current is None:
-        current = _take_over_version(database, _version_table(folder))
+        current = _take_over_version(database, version_table_of(folder))
     known = {script.revision for script in scripts.walk_revisions()}
     if current is not None and current not in known:
         logger.warning(
@@ -102,7 +100,7 @@ def _take_over_version(database: SQLAlchemy, version_table: str) -> str | None:
         tables = set(inspect(connection).get_table_names())
         if version_table in tables:
             return _revision(connection, version_table)
-        revision = _revision(connection, _SHARED_VERSION_TABLE)
+        revision = _revision(connection, SHARED_VERSION_TABLE)
         if revision is None or tables.isdisjoint(database.metadata.tables):
             return None
         versions = Table(
@@ -121,7 +119,7 @@ def write_migration(service: Service, message: str) -> Path | None:
     new column that has no value in the rows that are there.
     """
     database: SQLAlchemy = service.load(service.database)
-    versions = _versions(service.folder)
+    versions = versions_of(service.folder)
     versions.mkdir(parents=True, exist_ok=True)
     number = 1 + sum(1 for _ in versions.glob("*.py"))
     config = migrations_of(service.folder, database)
@@ -189,11 +187,3 @@ def _differs(_context: Any, _found: Any, _model: Any, found_type: Any, model_typ
     """Return False for types that SQLite stores alike, and None to have Alembic compare them."""
     alike = found_type._type_affinity is model_type._type_affinity
     return False if alike else None
-
-
-def begin_exclusive(connection: Connection) -> None:
-    """Begin a transaction that excludes all others begun by this function, in any process."""
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.execute(select(func.pg_advisory_xact_lock(_ADVISORY_LOCK)))

@@ -39,7 +39,7 @@ from tool_services.framework.errors import (
     IdempotencyConflictError,
     ServiceError,
 )
-from tool_services.framework.migrations import begin_exclusive
+from tool_services.framework.exclusive import begin_exclusive
 from tool_services.framework.timestamps import utc_now
 
 logger = logging.getLogger("tool_services.once")

@@ -15,7 +15,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import func, insert, inspect, select
 from sqlalchemy.orm import DeclarativeBase
 
-from tool_services.framework.migrations import begin_exclusive
+from tool_services.framework.exclusive import begin_exclusive
 from tool_services.framework.timestamps import parse_utc
 
 Rows = Iterable[Mapping[str, Any]]

@@ -10,11 +10,12 @@ import pytest
 
 from app.agent.messages import Message, ToolRequest, Turn
 from app.agent.usage import Usage
+from app.agent.written_calls import take_written_call
 from app.errors import ModelError
 from app.llm.chat_completions_chunks import decode_chunk
 from app.llm.chat_completions_request import request_body
 from app.llm.reply_limits import ReplyLimits
-from tests.app.llm.asking import Ask, Build, failure
+from tests.app.llm.asking import MESSAGES, TOOL, Ask, Build, failure
 from tests.support.scripted_model import (
     DONE,
     ScriptedModel,
@@ -90,6 +91,27 @@ def test_each_endpoints_tool_calls_are_read(
     _, turn = ask()
     assert turn.text == ""
     assert [(call.name, decoded(call)) for call in turn.calls] == calls
+
+
+@pytest.mark.parametrize(
+    ("name", "cities", "usage"),
+    [
+        ("llama-cpp-written-call", ["Bergen"], Usage(171, 30, 201, cached_tokens=5)),
+        ("llama-cpp-written-calls", ["Bergen", "Oslo"], Usage(183, 54, 237, cached_tokens=165)),
+    ],
+)
+def test_calls_that_llama_cpp_leaves_in_the_text_are_taken(
+    model: ScriptedModel, build: Build, name: str, cities: list[str], usage: Usage
+) -> None:
+    model.script(recorded(name))
+    stream = take_written_call(build().stream(MESSAGES, [TOOL]), {TOOL.name})
+    with pytest.raises(StopIteration) as end:
+        next(stream)
+    turn: Turn = end.value.value
+    assert [(call.name, decoded(call)["city"]) for call in turn.calls] == [
+        ("find", city) for city in cities
+    ]
+    assert turn.usage == usage
 
 
 def decoded(call: ToolRequest) -> Any:

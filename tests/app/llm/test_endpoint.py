@@ -38,6 +38,7 @@ def recorded(name: str) -> Any:
         ("openai-400-context.json", "model_context", "400 Too many tokens for this model."),
         ("openai-429-quota.json", "model_refused", "429 You exceeded your current quota"),
         ("azure-400-filter.json", "model_declined", "400 The prompt was filtered."),
+        ("llama-cpp-400-long.json", "model_context", "400 request (9165 tokens) exceeds"),
         ("llama-cpp-400-context.json", "model_context", "400 The request has more tokens than"),
         ("vllm-400-context.json", "model_context", "400 The maximum context length here is 4096"),
         ("openrouter-402.json", "model_refused", "402 More money is needed for this request."),

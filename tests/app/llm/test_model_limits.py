@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.agent.messages import Message, ToolRequest
+from app.agent.tool_results import render_for_model
 from app.errors import ContextTooLong, ModelError
 from app.llm import endpoint_errors
 from app.llm.model_client import ModelClient
@@ -62,6 +63,31 @@ def test_what_is_oldest_is_left_out_in_whole_turns_until_the_rest_fits(window: i
     assert asked == [message for message in everything if message in asked]
     fits = request_size(asked, [TOOL]) * limits.tokens_per_byte <= window - min(100, window // 4)
     assert fits or asked == [*RULES, NOW[0], *NOW[-2:]]
+
+
+def result(rows: int, note: str = "") -> str:
+    homes = [{"id": f"L{number:03}", "text": "A house “by the sea”."} for number in range(rows)]
+    return render_for_model({"total": rows, "homes": homes}, [note] if note else [], 100_000)
+
+
+@pytest.mark.parametrize("window", [600, 1_000, 2_000, 4_000])
+def test_results_that_are_too_long_for_the_window_are_shortened(window: int) -> None:
+    calls = tuple(ToolRequest(f"c{number}", "find", "{}") for number in range(3))
+    texts = [result(200, "Corrected."), result(1), result(300)]
+    results = [
+        Message("tool", text, call_id=call.id) for text, call in zip(texts, calls, strict=True)
+    ]
+    limits = ModelLimits(window, reply_tokens=100)
+    asked = limits.fit([*RULES, NOW[0], Message("assistant", "", calls), *results], [TOOL])
+    assert request_size(asked, [TOOL]) * limits.tokens_per_byte <= window - 100
+    assert whole_turns(asked)
+    first, second, third = (json.loads(message.text) for message in asked[-3:])
+    assert asked[-2].text == texts[1]
+    assert first["note"].startswith("Corrected. ")
+    for shortened in (first, third):
+        assert shortened["untrusted_data"].keys() & {"homes", "beginning"}
+        assert "note" in shortened
+    assert second["untrusted_data"]["total"] == 1
 
 
 def test_successive_questions_mostly_leave_the_same_exchanges_out() -> None:

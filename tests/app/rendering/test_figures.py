@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.agent.events import Done, from_text, to_text
 from app.grounding.answer import ground, know
 from app.grounding.figure import Figure
 from app.grounding.results import read_results
@@ -26,7 +27,7 @@ HIDDEN = '<span class="sr"> (not from the tools)</span></span>'
 
 def marked(source: str, result: object = None) -> str:
     figures = ground(source, know(read_results([("call_1", "find", result)]), []))
-    return with_marks(source, to_html(source), figures, direct, CallLinks({"call_1": "find"}))
+    return with_marks(source, 0, to_html(source), figures, direct, CallLinks({"call_1": "find"}))
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_a_link_has_no_link_within_it() -> None:
 def test_places_that_are_not_those_of_the_text_mark_nothing() -> None:
     source = "a **b 3,400** c"
     across = [Figure("b", 2, 9, "none")]
-    assert with_marks(source, to_html(source), across, direct, CallLinks({})) == to_html(source)
+    assert with_marks(source, 0, to_html(source), across, direct, CallLinks({})) == to_html(source)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -68,3 +69,8 @@ def test_places_that_are_not_those_of_the_text_mark_nothing() -> None:
 def test_without_its_marks_the_html_is_that_of_the_text(source: str) -> None:
     html = marked(source, {"n": 12, "id": "L004"})
     assert MARK.sub(lambda match: match[1] or "", html) == to_html(source)
+
+
+def test_figures_go_through_the_log_between_workers() -> None:
+    done = Done("completed", "m1", figures=(Figure("$5", 1, 3, "tool", "call_1"),))
+    assert from_text(to_text(done)) == done

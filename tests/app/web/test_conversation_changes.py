@@ -51,7 +51,7 @@ def test_htmx_gets_the_header_the_list_and_the_windows_title(alice: Person) -> N
     path = one(alice)
     fragment = alice.post(path, htmx=True, title="New").text
     Strict(fragment)
-    assert fragment.startswith("<title>New ·")
+    assert "<title>New ·" in fragment
     assert '<div id="side-list" hx-swap-oob="innerHTML">' in fragment
     assert 'aria-current="page">New</a>' in fragment
 
@@ -186,12 +186,12 @@ def test_a_question_and_a_deletion_at_once_leave_no_live_answer_in_the_trash(
         conversation_id = one(alice).rpartition("/")[2]
         asking = gevent.spawn(alice.ask, "And now?", conversation_id)
         deleting = gevent.spawn(alice.api, "DELETE", f"/conversations/{conversation_id}")
-        gevent.joinall([asking, deleting], raise_error=True)
-        assert deleting.value.status_code == 200
+        assert deleting.get().status_code == 200
+        stream = asking.get()
         with alice.product.app.app_context():
             live = select(Run).where(Run.conversation_id == conversation_id, Run.live)
             assert db.session.scalars(live).all() == []
-        asking.value.close()
+        stream.close()
 
 
 def rows_of(product: Product, conversation_id: str) -> int:
@@ -242,7 +242,9 @@ def test_nobody_changes_what_belongs_to_another(alice: Person, mallory: Person) 
     for _ in range(2):
         before = alice.get("/auth/download").json()["conversations"]
         for values in ({"title": "x"}, {"pinned": "true"}, {"shelf": "list"}, {"shelf": "trash"}):
-            assert mallory.post(path, **values).status_code == 404
+            form = {"csrf_token": mallory.csrf_token} | values
+            url = mallory.product.url + path
+            assert mallory.browser.post(url, data=form).status_code == 404
             assert change(mallory, path, **values).status_code == 404
         assert mallory.post(f"{path}/delete-for-good").status_code == 404
         for query in ("", "?forGood=true"):

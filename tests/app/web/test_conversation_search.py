@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy import text, update
 
-from app.conversations.search import _ON_POSTGRES, _ON_SQLITE, PAGE_LENGTH, parse_query, search
+from app.conversations.search import (
+    _ON_POSTGRES,
+    _ON_SQLITE,
+    PAGE_LENGTH,
+    Term,
+    fts5_query,
+    parse_query,
+    search,
+)
 from app.conversations.snippets import mark, snippet
-from app.db.models import Conversation, Message, db
+from app.db.models import Conversation, Message, Run, db
 from tests.app.web.test_conversations import Strict, begin, finished, run_of
 from tests.support.product import Person
 from tests.support.scripted_model import ScriptedModel, cut_after
@@ -28,8 +36,13 @@ def have(person: Person, title: str, *messages: str, **values: object) -> str:
         for position, content in enumerate(messages, 1):
             role = "user" if position % 2 else "assistant"
             place = {"conversation_id": made.id, "position": position}
-            db.session.add(Message(role=role, content=content, **place))
+            message = Message(role=role, content=content, **place)
+            db.session.add(message)
             db.session.flush()
+            if role == "assistant":
+                run = Run(status="completed", user_id=person.id, answer_id=message.id)
+                run.conversation_id = made.id
+                db.session.add(run)
         db.session.commit()
         return made.id
 
@@ -136,6 +149,7 @@ def test_the_index_follows_every_change(alice: Person) -> None:
                 "SELECT count(*) FROM search_words WHERE rowid NOT IN (SELECT id FROM search_texts)"
             )
             assert db.session.execute(text(orphans)).scalar() == 0
+            assert db.session.execute(text(orphans.replace("words", "titles"))).scalar() == 0
 
 
 @pytest.mark.engines
@@ -190,7 +204,7 @@ def test_a_search_reads_the_index_and_never_the_messages_of_others(alice: Person
     with alice.product.app.app_context():
         if db.engine.dialect.name == "sqlite":
             values = {
-                "words": f'owner : "{alice.id}" AND text : ("brook")',
+                "words": fts5_query([Term(("brook",), True)], alice.id),
                 "before": 9,
                 "known": [],
             }

@@ -70,6 +70,7 @@ def test_figures_lead_to_their_call_and_others_are_named_in_words(
     assert mark("$3,400") in fragments
 
 
+@pytest.mark.engines
 def test_results_of_earlier_questions_count_but_not_those_of_failed_calls_or_other_people(
     person: Person, model: ScriptedModel
 ) -> None:

@@ -202,6 +202,14 @@ def test_few_phrases_are_enough(tmp_path: Path) -> None:
     assert talk.ask("l-2?").startswith("There is nothing")
 
 
+def test_a_tool_with_an_odd_schema_is_called_too() -> None:
+    odd = {"properties": {"side": True, "size": {"enum": [1, [2], None, "big"]}}}
+    lamps = Function(name="listLamps", parameters=odd)
+    talk = Talk(domain=Domain(HOMES_DOMAIN.library, (lamps,)), answers={"listLamps": "[]"})
+    talk.ask("list the big lamps")
+    assert talk.calls == [("listLamps", {"size": "big"})]
+
+
 @pytest.mark.parametrize(
     ("result", "words"),
     [

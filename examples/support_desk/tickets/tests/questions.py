@@ -44,7 +44,7 @@ QUESTIONS = (
     Case("newest first", [find(priority="urgent", sort="newest")], after=(URGENT,)),
     Case("close the first one", [close("T-102")], after=(OPEN,)),
     Case("close the oldest", [close("T-103")], after=(OPEN,)),
-    Case('tickets mentioning "vpn"', [find(text="vpn")]),
+    Case('tickets mentioning "vpn"', [find(text="vpn")], "T-104"),
     Case("do we have anything waiting for the customer?", [find(status="waiting")]),
     Case("how many tickets are open", [find(status="open")], "**4 tickets**"),
     Case("whats assigned to bob", [find(assignee="Bob")]),
@@ -74,7 +74,7 @@ HELD_OUT = (
     Case("whats the newest ticket", [find(sort="newest")]),
     Case("whats the capital of France", [], "can't"),
     Case("close the second one", [close("T-108")], after=(OPEN,)),
-    Case("what happened to T-102?", [call("getTicket", ticketId="T-102")], "Bob works on it"),
+    Case("what happened to T-102?", [call("getTicket", ticketId="T-102")], "access point"),
     Case(
         "answer T-104: please restart the client",
         [call("answerTicket", ticketId="T-104", text="please restart the client")],
