@@ -297,7 +297,7 @@ def test_nothing_that_a_model_or_a_tool_says_can_act(alice: Person, model: Scrip
     )
     path = begin(alice, HOSTILE)
     run = run_of(alice.get(path).text)
-    held = gevent.spawn(lambda: alice.api("GET", f"{path}/live").text)
+    held = gevent.spawn(lambda: alice.get(f"{path}/live").text)
     fragments = "".join(m.data for m in alice.watch(run).all() if m.event == "message")
     page = finished(alice, path)
     ours = {tag for tag, _ in Strict(alice.get("/").text).tags} | {"details", "summary", "pre"}
