@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from app.auth import accounts, identities, roles, second_factors, security_log, session_table
 from app.auth.place import Place
+from app.conversations.ownership import load_queue
 from app.db.account_models import Identity, Mail
 from app.db.changes import count_changed
 from app.db.models import (
@@ -118,6 +119,10 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
         "deleteAt": conversation.delete_at and iso_utc(conversation.delete_at),
         "createdAt": iso_utc(conversation.created_at),
         "messages": [_message(message) for message in messages],
+        "queued": [
+            {"text": each.text, "createdAt": iso_utc(each.created_at)}
+            for each in load_queue(conversation)
+        ],
     }
 
 

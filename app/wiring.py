@@ -25,6 +25,8 @@ from app.runs.connections import Connections
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
 from app.runs.producer import Producer
+from app.runs.question_queue import QuestionQueue
+from app.runs.run_starter import RunStarter
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
 from app.runs.titles import TitleWriter
@@ -55,6 +57,7 @@ from app.web import (
     password_reset,
     people,
     questions,
+    queued_questions,
     run_events,
     runs,
     second_factors,
@@ -125,7 +128,8 @@ def wire(config: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
-        *(conversations, conversation_changes, questions, messages, runs, run_events),
+        *(conversations, conversation_changes, questions, queued_questions),
+        *(messages, runs, run_events),
         *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
@@ -161,7 +165,10 @@ def _services(
     model = ModelClient.from_settings(settings)
     titles = TitleWriter(app, model) if settings.writes_titles else None
     producer = Producer(app, settings, log, model, registry, leases, titles)
-    supervisor = Supervisor(app, settings, connections, producer, leases)
+    starter = RunStarter(settings, producer, leases, counters)
+    questions = QuestionQueue(app, settings, log, producer, starter)
+    producer.after_end = questions.ask_next
+    supervisor = Supervisor(app, settings, connections, producer, leases, questions)
     return Services(
         settings=settings,
         log=log,
@@ -169,7 +176,7 @@ def _services(
         producer=producer,
         supervisor=supervisor,
         titles=titles,
-        runs=Runs(settings, log, producer, supervisor, leases, counters),
+        runs=Runs(settings, log, producer, supervisor, starter, questions),
         registry=registry,
         issuer=issuer,
         service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),

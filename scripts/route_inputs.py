@@ -58,7 +58,7 @@ def _told(fields: str, query: str) -> Route:
 
 
 _OPTIONS = Route(gives=((200, JSON),), errors=(422, 429))
-_ASK_API = "userMessage! conversationId temporary:boolean"
+_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean"
 _LOG_IN = (401, 422, 429)
 
 ROUTES = {
@@ -78,14 +78,14 @@ ROUTES = {
         _ASK_API,
         headers="Idempotency-Key",
         body=(JSON,),
-        gives=((200, JSON), (502, JSON)),
+        gives=((200, JSON), (202, JSON), (502, JSON)),
         errors=(404, 409, 422, 429),
     ),
     "api.chat_stream": Route(
         _ASK_API,
         headers="Idempotency-Key",
         body=(JSON,),
-        gives=((200, EVENTS),),
+        gives=((200, EVENTS), (202, JSON)),
         errors=(404, 409, 422, 429),
     ),
     "api.history": _page("conversationId limit:integer", JSON, errors=(404, 422)),
@@ -194,13 +194,26 @@ ROUTES = {
         errors=(410, 422, 429),
     ),
     "questions.ask": Route(
-        "message! key", body=(FORM,), gives=((303, None), (200, HTML)), errors=(409, 422, 429)
+        "message! key since",
+        body=(FORM,),
+        gives=((303, None), (200, HTML), (202, HTML)),
+        errors=(409, 422, 429),
     ),
     "questions.ask_first": Route(
         "message! key temporary",
         body=(FORM,),
-        gives=((303, None), (200, HTML), (204, None)),
+        gives=((303, None), (200, HTML)),
         errors=(409, 422, 429),
+    ),
+    "queued_questions.delete": Route(gives=((204, None),)),
+    "queued_questions.list_all": Route(
+        query="since", headers="HX-Request", gives=((200, HTML), (200, JSON), (303, None))
+    ),
+    "queued_questions.send": Route(
+        "since", body=(FORM,), gives=((303, None), (200, HTML), (201, JSON), (202, JSON))
+    ),
+    "queued_questions.take_out": Route(
+        "since", body=(FORM,), gives=((303, None), (200, HTML), (204, None))
     ),
     "run_events.stream": Route(
         query="pass", headers="Last-Event-ID", gives=((200, EVENTS),), errors=(204, 429)

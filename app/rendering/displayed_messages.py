@@ -40,6 +40,12 @@ class MessagePage:
     earlier: int | None
     newer: int | None
 
+    @property
+    def last_run(self) -> str:
+        """The id of the run whose answer is the last one; "" without any."""
+        answer = self.messages[-1].answer if self.messages else None
+        return answer.run_id if answer else ""
+
 
 def load_message_page(
     conversation: Conversation, log: EventLog, target: LinkTarget, before: int | None = None
@@ -59,6 +65,16 @@ def load_message_page(
         earlier=since if since > 1 else None,
         newer=until + PAGE_LENGTH if until < end else None,
     )
+
+
+def load_messages_after(
+    conversation: Conversation, log: EventLog, target: LinkTarget, position: int | None
+) -> MessagePage:
+    """Load the messages after a position, the newest ones at most; none if it is None."""
+    end = _last_position(conversation.id) + 1
+    since = end if position is None else max(position + 1, end - PAGE_LENGTH)
+    rows = _messages(conversation, since, end)
+    return MessagePage([_displayed(row, log, target) for row in rows], None, None)
 
 
 def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:

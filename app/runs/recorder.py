@@ -30,6 +30,7 @@ from app.runs.sql import TextSoFar
 log = logging.getLogger(__name__)
 
 _END_PATIENCE = 60.0  # seconds that the end of an answer waits for a database that is away
+_FAILED = "The answer before it failed."
 _NO_RESULT = "It was stopped before it had a result."
 
 
@@ -240,6 +241,8 @@ class Recorder:
             self._figures,
         ):
             raise LeaseLost(self.run_id)
+        if ending.outcome in ("stopped", "failed"):
+            sql.hold_queue(self.run_id, _FAILED if ending.outcome == "failed" else None)
         texts = [*self._texts, self._text]
         if texts[-1] or self._is_complete:
             sql.save_step(

@@ -32,6 +32,14 @@
     clearNotice();
   });
 
+  // Two replies may bring the same question, once it was asked from the queue: take the first.
+  document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { target, serverResponse } = detail;
+    if (target.id !== "messages") return;
+    const runs = [...serverResponse.matchAll(/ id="(run-\w+)"/g)];
+    if (runs.some(([, run]) => find(run))) detail.shouldSwap = false;
+  });
+
   // A notice that the last answer is in the way is over when that answer is.
   document.addEventListener("htmx:sseClose", clearNotice);
 

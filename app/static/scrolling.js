@@ -14,7 +14,8 @@
     if (following) toEnd();
   });
   document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
-    if (target.matches("#composer, .suggestions") && detail.successful) toEnd();
+    if (!detail.successful) return;
+    if (target.matches("#composer, .suggestions") || (target.matches("#queue") && following)) toEnd();
   });
   toEnd();
 
