@@ -131,6 +131,7 @@ def _message(message: Message) -> dict[str, Any]:
     exported = {
         "role": message.role,
         "text": message.content,
+        "isCurrent": not message.superseded,
         "createdAt": iso_utc(message.created_at),
     }
     if run is None:

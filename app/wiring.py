@@ -37,6 +37,7 @@ from app.web import (
     api,
     approvals,
     auth,
+    branches,
     brand,
     conversation_changes,
     conversations,
@@ -129,7 +130,7 @@ def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
         *(conversations, conversation_changes, questions, queued_questions),
-        *(messages, runs, run_events),
+        *(messages, branches, runs, run_events),
         *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),

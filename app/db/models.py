@@ -179,7 +179,10 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     """A question (`role` user) or an answer (`role` assistant, with its run).
 
     `position` counts from 1 in the conversation: questions have odd positions, each answer the next
-    one. A retry's answer takes the position of the failed answer, which stays as `superseded`.
+    one. A retry's answer takes the position of the one before, which stays as `superseded`, since
+    `superseded_at`; an edited question does so with all that came after it. `parent_id` is the
+    message that it follows; None: the one before it on the current branch, if there is any
+    (conversations/branches.py). No message is deleted by itself, so it is no foreign key.
     """
 
     __tablename__ = "messages"
@@ -191,6 +194,8 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     role: Mapped[str] = mapped_column(String(10))
     content: Mapped[str] = mapped_column(Text, default="")
     superseded: Mapped[bool] = mapped_column(default=False)
+    superseded_at: Mapped[datetime | None]
+    parent_id: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     run: Mapped[Run | None] = relationship(back_populates="answer")
 

@@ -35,7 +35,9 @@
   // Two replies may bring the same question, once it was asked from the queue: take the first.
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
     const { target, serverResponse } = detail;
-    if (target.id !== "messages") return;
+    // Another branch takes the place of all of them.
+    const isBranch = detail.xhr.getResponseHeader("HX-Reswap") === "innerHTML";
+    if (target.id !== "messages" || isBranch) return;
     const runs = [...serverResponse.matchAll(/ id="(run-\w+)"/g)];
     if (runs.some(([, run]) => find(run))) detail.shouldSwap = false;
   });
