@@ -142,19 +142,20 @@ _IN_FTS5 = """
     CROSS JOIN conversations AS c ON c.id = s.conversation_id
     WHERE {table} MATCH :words AND w.rowid < :before AND c.shelf IN ('list', 'archive')
     AND s.conversation_id NOT IN :known
-    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = s.message_id AND m.superseded)
+    AND NOT coalesce((SELECT superseded FROM messages WHERE id = s.message_id), FALSE)
     ORDER BY w.rowid DESC LIMIT :limit
 """
 _ON_SQLITE = _statement(_IN_FTS5.format(table="search_words"))
 _TITLES_ON_SQLITE = _statement(_IN_FTS5.format(table="search_titles"))
-# Titles have an index of their own, of which the condition is a part.
+# Titles have an index of their own, of which the condition is a part. The last condition is one
+# value for each row: PostgreSQL would read all messages for an anti-join.
 _IN_TSVECTOR = """
     SELECT s.id, s.conversation_id, s.message_id FROM search_texts AS s
     JOIN conversations AS c ON c.id = s.conversation_id
     WHERE s.user_id = :user AND s.words @@ to_tsquery('simple', :words) AND s.id < :before
     AND s.message_id IS {titles} AND c.shelf IN ('list', 'archive')
     AND s.conversation_id NOT IN :known
-    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = s.message_id AND m.superseded)
+    AND NOT coalesce((SELECT superseded FROM messages WHERE id = s.message_id), FALSE)
     ORDER BY s.id DESC LIMIT :limit
 """
 _ON_POSTGRES = _statement(_IN_TSVECTOR.format(titles="NOT NULL"))
