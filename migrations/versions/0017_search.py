@@ -32,7 +32,10 @@ def upgrade() -> None:
         ),
         # None: the row is about the title.
         sa.Column(
-            "message_id", sa.String(32), sa.ForeignKey("messages.id", ondelete="CASCADE"), unique=True
+            "message_id",
+            sa.String(32),
+            sa.ForeignKey("messages.id", ondelete="CASCADE"),
+            unique=True,
         ),
         sqlite_autoincrement=True,
     )
