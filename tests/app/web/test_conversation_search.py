@@ -214,7 +214,7 @@ def test_a_search_reads_the_index_and_never_the_messages_of_others(alice: Person
             assert not any("TEMP B-TREE" in line or "SCAN s" in line for line in plan)
         else:
             db.session.execute(text("SET LOCAL enable_seqscan = off"))
-            values = {"words": "'brook':*", "before": 9, "user": alice.id, "is_title": False}
+            values = {"words": "'brook':*", "before": 9, "user": alice.id}
             query = f"EXPLAIN {_ON_POSTGRES.text}".replace(":known", "('')")
             plan = [str(row) for row in db.session.execute(text(query), values | {"limit": 9})]
             assert re.search("ix_search_texts_(words|newest)", "".join(plan)), plan
