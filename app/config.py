@@ -230,7 +230,9 @@ class Settings(BaseSettings):
                 f"WEB_WORKERS is {self.web_workers}, but workers share a Redis; set REDIS_URL too"
             )
         if self.web_workers > 1 and self.one_process:
-            raise ValueError(f"ONE_PROCESS and WEB_WORKERS={self.web_workers}: unset one of them")
+            raise ValueError(
+                f"ONE_PROCESS and WEB_WORKERS={self.web_workers} can't both be set; remove one"
+            )
         if self.longest_flush_interval < self.flush_interval:
             raise ValueError("LONGEST_FLUSH_INTERVAL is less than FLUSH_INTERVAL; change one")
         return self

@@ -47,6 +47,7 @@ from app.web import (
     identities,
     invitations,
     mailbox,
+    messages,
     oauth,
     oidc,
     passkey_challenges,
@@ -126,7 +127,8 @@ def wire(config: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
-        *(conversations, conversation_changes, questions, queued_questions, runs, run_events),
+        *(conversations, conversation_changes, questions, queued_questions),
+        *(messages, runs, run_events),
         *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),

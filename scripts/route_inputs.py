@@ -13,6 +13,7 @@ JSON = "application/json"
 HTML = "text/html"
 EVENTS = "text/event-stream"
 CSV = "text/csv"
+TEXT = "text/plain"
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,8 @@ ROUTES = {
     "people.change_role": _account(200, "role!:user|admin search", errors=(403, 409, 422)),
     "mailbox.list_all": _page("key", errors=(303, 403, 404)),
     "mailbox.show": _page("key", errors=(303, 403)),
+    "messages.markdown": _page("", TEXT),
+    "messages.table": _page("", CSV),
     "oauth.jwks": _page("", JSON),
     "oauth.metadata": _page("", JSON),
     "oauth.token": Route(

@@ -25,6 +25,7 @@ class DisplayedMessage:
     role: str
     text: str
     answer: AnswerView | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,18 @@ def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:
     return AnswerView(run.id, target=target).apply_all(events)
 
 
+def question_of(run: Run) -> DisplayedMessage:
+    """Return the question that a run answers."""
+    answer = db.session.get_one(Message, run.answer_id)
+    query = select(Message).where(
+        Message.conversation_id == answer.conversation_id,
+        Message.position == answer.position - 1,
+        Message.superseded.is_(False),
+    )
+    question = db.session.scalars(query).one()
+    return DisplayedMessage(question.role, question.content, id=question.id)
+
+
 def page_of(message: Message) -> int | None:
     """Return what the page with this message ends before; None if that is the newest one."""
     is_newest = message.position > _last_position(message.conversation_id) - PAGE_LENGTH
@@ -110,4 +123,4 @@ def _messages(conversation: Conversation, since: int, until: int) -> ScalarResul
 
 def _displayed(message: Message, log: EventLog, target: LinkTarget) -> DisplayedMessage:
     answer = load_answer(message.run, log, target) if message.run else None
-    return DisplayedMessage(message.role, message.content, answer)
+    return DisplayedMessage(message.role, message.content, answer, message.id)
