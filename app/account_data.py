@@ -30,6 +30,7 @@ from app.db.models import (
 from app.errors import Conflict, ToolFailure
 from app.mail import queue
 from app.rendering.sse import compact_json
+from app.runs.replay import models_of
 from app.tools.outbox import erase_outbox, read_outbox
 from app.tools.registry import ToolRegistry
 
@@ -134,8 +135,12 @@ def _message(message: Message) -> dict[str, Any]:
     }
     if run is None:
         return exported
-    calls = [_call(call) for step in run.steps for call in step.calls]
-    return exported | {"status": run.status, "usage": run.usage, "toolCalls": calls}
+    return exported | {
+        "status": run.status,
+        "usage": run.usage,
+        "models": models_of(run),
+        "toolCalls": [_call(call) for step in run.steps for call in step.calls],
+    }
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

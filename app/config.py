@@ -38,6 +38,7 @@ from app.config_types import (
     Pairs,
     Port,
     Ports,
+    Prices,
     Rate,
     RedisUrl,
     Seconds,
@@ -160,6 +161,7 @@ class Settings(BaseSettings):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Count | None = None
     model_titles: bool | None = None
+    model_prices: Prices = {}
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
     context_tokens: Annotated[int, Field(ge=256)] | None = None

@@ -17,6 +17,7 @@ from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.lifecycle import Services
 from app.llm.model_client import ModelClient
+from app.llm.prices import Prices
 from app.mail import queue
 from app.rendering import templates
 from app.runs.ask_retry_stop import Runs
@@ -94,7 +95,8 @@ def wire(config: Settings | None = None) -> Flask:
         STREAM_SILENCE=2 * settings.ping_interval,
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
-    templates.init_app(app, settings)
+    prices = Prices.from_settings(settings)
+    templates.init_app(app, settings, prices)
     security.init_app(app, secure=settings.secure, hosts=settings.known_hosts)
     sessions.init_app(
         app,
@@ -116,7 +118,7 @@ def wire(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     oidc.init_app(app, settings)
     _register_pages(app)
-    app.extensions["services"] = _services(app, settings, redis, counters)
+    app.extensions["services"] = _services(app, settings, redis, counters, prices)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
@@ -139,7 +141,7 @@ def _register_pages(app: Flask) -> None:
 
 
 def _services(
-    app: Flask, settings: Settings, redis: Redis | None, counters: RateLimits
+    app: Flask, settings: Settings, redis: Redis | None, counters: RateLimits, prices: Prices
 ) -> Services:
     """Wire what serves runs, beside the pages."""
     issuer = TokenIssuer(
@@ -180,6 +182,7 @@ def _services(
         issuer=issuer,
         service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
+        prices=prices,
     )
 
 

@@ -19,6 +19,7 @@ from app.agent.events import (
     Thinking,
     ToolCallUpdate,
 )
+from app.agent.usage import Usage
 from app.grounding.figure import Figure
 from app.rendering.figures import CallLinks, with_marks
 from app.rendering.links import LinkTarget, direct
@@ -143,6 +144,9 @@ class AnswerView:
     conversation_id: str = ""
     message_id: str = ""
     figures: tuple[Figure, ...] = ()
+    usage: Usage | None = None
+    models: tuple[str, ...] = ()
+    seconds: float | None = None
 
     @property
     def live(self) -> bool:
@@ -234,6 +238,7 @@ class AnswerView:
             case Done():
                 self.status, self.thinking = event.status, ""
                 self.message_id, self.figures = event.message_id, event.figures
+                self.usage, self.models, self.seconds = event.usage, event.models, event.seconds
                 self.approvals.clear()
                 return self.close_text()
 

@@ -10,13 +10,16 @@ from flask import Flask
 
 from app.config import Settings
 from app.db.models import new_id
+from app.llm.prices import Prices
+from app.rendering import numbers
 from app.rendering.question_text import read_question
 from app.tools.naming import other_party
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings, prices: Prices) -> None:
     """Set how templates treat white space, and add the filters `pretty`, `pretty_start`,
-    `other_party`, `next` and `read_question`, and the globals `new_id` and `settings`."""
+    `other_party`, `next`, `read_question` and those of numbers, and the globals `new_id`,
+    `settings` and `prices`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.filters["pretty_start"] = _pretty_start
@@ -24,8 +27,13 @@ def init_app(app: Flask, settings: Settings) -> None:
         other_party, our_services=settings.tool_services.keys()
     )
     app.jinja_env.filters["next"] = next
-    app.jinja_env.filters["read_question"] = read_question
-    app.jinja_env.globals |= {"new_id": new_id, "settings": settings}
+    app.jinja_env.filters |= {
+        "read_question": read_question,
+        "count_of": numbers.count,
+        "dollars": numbers.dollars,
+        "duration": numbers.duration,
+    }
+    app.jinja_env.globals |= {"new_id": new_id, "settings": settings, "prices": prices}
 
 
 def _pretty(value: Any, indent: int | None = 2) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -143,7 +144,8 @@ def add_run(
     if question is not None:
         messages.insert(0, message(new_id(), position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
-    names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt")
+    run.created_at = at
+    names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt", "created_at")
     row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "seconds": seconds})
     return True
@@ -229,6 +231,7 @@ def end(
     usage: Usage | None,
     outcome: Outcome,
     error: HomestreamError | None,
+    ended_at: datetime,
     figures: Iterable[Figure] = (),
 ) -> bool:
     """Store how the run ended. False, and nothing is changed, where `lock_attempt` is False."""
@@ -242,7 +245,7 @@ def end(
         "reason": error.message if error else None,
         "detail": error.detail if error else None,
         "can_retry": error is not None and error.retryable,
-        "now": utc_now(),
+        "now": ended_at,
         "new_figures": figures_to_json(figures) or None,
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]

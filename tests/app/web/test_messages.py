@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
 
-from tests.app.web.test_conversations import Strict, begin, finished
-from tests.support.product import Person
-from tests.support.scripted_model import ScriptedModel, endless, text
+from app.config_types import Price
+from tests.app.web.test_conversations import Strict, begin, finished, run_of
+from tests.support.product import Person, Product
+from tests.support.scripted_model import ScriptedModel, endless, text, tool_call
 
 pytestmark = pytest.mark.shares_product
 
@@ -100,3 +102,43 @@ def test_another_person_gets_neither_texts_nor_tables(
     page = finished(alice, begin(alice))
     for there in [*links(page, "Copy"), *links(page, "Table 1 as CSV"), "/messages/x/markdown"]:
         assert mallory.get(there).status_code == 404
+
+
+# What an answer took
+
+
+def made(page: str) -> str:
+    [found] = re.findall(r'<p class="made hint">(.*?)</p>', page, re.S)
+    return " ".join(re.sub("<[^>]*>", "", found).split())
+
+
+@pytest.mark.own_product
+@pytest.mark.engines
+def test_each_answer_says_which_model_wrote_it_and_what_it_took(
+    start: Callable[..., Product], model: ScriptedModel
+) -> None:
+    product = start(model_prices={"scripted": Price(100, 1000)})
+    alice = product.sign_up("Alice")
+    model.script(tool_call("listNotes", {}), text("Two."))
+    path = begin(alice)
+    shown = made(finished(alice, path))
+    # Of both turns: 14 tokens in, 10 out.
+    assert re.fullmatch(r"scripted · 14 tokens in, 10 out · \$0\.0114 · \d\.\d+ s", shown)
+    run = run_of(alice.get(path).text)
+    assert made(alice.get(f"/runs/{run}/events").text.replace("\ndata: ", "\n")) == shown
+    [_, answer] = alice.api("GET", "/agents/chat-history").json()["messages"]
+    assert (answer["models"], answer["cost"]) == (["scripted"], pytest.approx(0.0114))
+    assert (answer["usage"]["total_tokens"], answer["seconds"] > 0) == (24, True)
+    product.forget_logs()
+    assert made(alice.get(path).text) == shown
+
+
+def test_a_model_without_a_price_costs_something_unknown(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = begin(alice)
+    assert "7 tokens in, 5 out · cost unknown" in made(finished(alice, path))
+    model.script(text("Hm", usage=False))
+    whole = alice.api("POST", "/agents/chat", json={"userMessage": "Again"}).json()
+    assert (whole["models"], whole["usage"], whole["cost"]) == (["scripted"], None, None)
+    assert "token" not in made(alice.get(f"/conversations/{whole['conversationId']}").text)
