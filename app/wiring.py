@@ -64,6 +64,7 @@ from app.web import (
     second_factors,
     second_step,
     security,
+    shortcuts,
     signing_in,
     static_files,
     streaming_check,
@@ -135,7 +136,7 @@ def _register_pages(app: Flask) -> None:
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
-        *(api, health, streaming_check, oauth, external_links, brand),
+        *(api, health, streaming_check, oauth, external_links, brand, shortcuts),
     ):
         app.register_blueprint(module.bp)
 

@@ -241,6 +241,7 @@ ROUTES = {
     "second_step.passkey_options": Route(gives=((200, JSON),), errors=(401, 422, 429)),
     "second_step.show": _page("next", errors=(401,)),
     "second_step.take": _both("second_factor_token code credential next", errors=_LOG_IN),
+    "shortcuts.show": _page(),
     "static": Route(gives=((200, "*/*"), (206, "*/*"), (304, None)), errors=(404, 416)),
     "streaming_check.events": _page("", EVENTS),
     "streaming_check.page": _page(),

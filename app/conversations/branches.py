@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import aliased
 
 from app.db.changes import count_changed
@@ -59,7 +59,7 @@ def choose(message: Message) -> None:
         return
     _link_after(message.conversation_id, 1)
     query = select(*_COLUMNS).where(Message.conversation_id == message.conversation_id)
-    rows = {row.id: row for row in db.session.execute(query)}
+    rows: dict[str, Any] = {row.id: row for row in db.session.execute(query)}
     path = [*_ancestors(rows, message.id), *_followers(rows, message.id)]
     entering = [id for id in path if rows[id].superseded]
     _leave(message.conversation_id, min(rows[id].position for id in entering))
@@ -124,7 +124,7 @@ def _leave(conversation_id: str, position: int) -> None:
     count_changed(rest.values(superseded=True, superseded_at=utc_now()))
 
 
-def _ancestors(rows: dict[str, Row[Any]], id: str) -> list[str]:
+def _ancestors(rows: dict[str, Any], id: str) -> list[str]:
     """Return the message and those before it on its branch, the last one first."""
     path = []
     at: str | None = id
@@ -134,9 +134,9 @@ def _ancestors(rows: dict[str, Row[Any]], id: str) -> list[str]:
     return path
 
 
-def _followers(rows: dict[str, Row[Any]], id: str) -> Iterable[str]:
+def _followers(rows: dict[str, Any], id: str) -> Iterable[str]:
     """Yield the messages that followed this one when it was last on the current branch."""
-    children: dict[str | None, list[Row[Any]]] = {}
+    children: dict[str | None, list[Any]] = {}
     for row in rows.values():
         children.setdefault(row.parent_id, []).append(row)
     at = id

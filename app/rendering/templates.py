@@ -12,13 +12,14 @@ from app.config import Settings
 from app.db.models import new_id
 from app.llm.prices import Prices
 from app.rendering import numbers
+from app.rendering.question_text import read_question
 from app.tools.naming import other_party
 
 
 def init_app(app: Flask, settings: Settings, prices: Prices) -> None:
     """Set how templates treat white space, and add the filters `pretty`, `pretty_start`,
-    `other_party`, `next` and those of numbers, and the globals `new_id`, `settings` and
-    `prices`."""
+    `other_party`, `next`, `read_question` and those of numbers, and the globals `new_id`,
+    `settings` and `prices`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.filters["pretty_start"] = _pretty_start
@@ -27,6 +28,7 @@ def init_app(app: Flask, settings: Settings, prices: Prices) -> None:
     )
     app.jinja_env.filters["next"] = next
     app.jinja_env.filters |= {
+        "read_question": read_question,
         "count_of": numbers.count,
         "dollars": numbers.dollars,
         "duration": numbers.duration,

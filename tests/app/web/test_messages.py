@@ -159,7 +159,7 @@ def say(alice: Person, model: ScriptedModel, question: str, answer: str, path: s
 def talk(alice: Person, path: str) -> list[str]:
     """What the conversation's page shows: questions, answers and which version each is."""
     shown = re.findall(
-        r'<article class="question"[^>]*><p>(.*?)</p>|<div class="prose"><p>(.*?)</p>'
+        r'<div class="bubble">\s*<p>(.*?)</p>|<div class="prose"><p>(.*?)</p>'
         r"|Version </span>(\d/\d)<",
         finished(alice, path),
     )
@@ -174,9 +174,10 @@ def told(model: ScriptedModel) -> list[str]:
 
 def goal(page: str, words: str, number: int = -1) -> str:
     """The address of a button that pages through versions; the last one of them unless told."""
-    return re.findall(
+    found: list[str] = re.findall(
         rf'action="(/messages/\w+/choose)"(?:(?!</form>).)*aria-label="{words}', page, re.S
-    )[number]
+    )
+    return found[number]
 
 
 def runs_of(page: str) -> list[str]:
@@ -302,11 +303,9 @@ def test_nothing_branches_while_an_answer_is_written(alice: Person, model: Scrip
     model.script(endless(pace=0.01))
     alice.post(f"{path}/messages", message="And?")
     edit = re.findall(r'href="(/messages/\w+/edit)"', page)[0]
-    for there, fields in (
-        *((goal(page, "Show the version before"), {}), (edit, {"message": "How?"})),
-        *((f"/runs/{run_of(page)}/retry", {}), (f"/runs/{first}/retry", {})),
-    ):
-        assert alice.post(there, **fields).status_code == 409
+    before = goal(page, "Show the version before")
+    for there in (before, edit, f"/runs/{run_of(page)}/retry", f"/runs/{first}/retry"):
+        assert alice.post(there, message="How?").status_code == 409
 
 
 @pytest.mark.engines
@@ -322,7 +321,8 @@ def test_programs_edit_and_choose_too_and_others_cannot(
         wanted = {"json": {"message": "How?"}} if stranger[1] == "edit" else {}
         assert mallory.api(stranger[0], f"{there}/{stranger[1]}", **wanted).status_code == 404
     assert alice.api("POST", f"/messages/{answer}/edit", json={"message": "x"}).status_code == 404
-    for body in ({"message": 5}, {}, []):
+    bodies: list[object] = [{"message": 5}, {}, []]
+    for body in bodies:
         assert alice.api("POST", f"{there}/edit", json=body).status_code == 422
     asked = alice.api("POST", f"{there}/edit", json={"message": "How?"})
     assert (asked.status_code, asked.json()["conversationId"]) == (201, path.rpartition("/")[2])
