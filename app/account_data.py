@@ -140,6 +140,8 @@ def _message(message: Message) -> dict[str, Any]:
         "status": run.status,
         "usage": run.usage,
         "models": models_of(run),
+        "rating": run.rating,
+        "ratingReason": run.rating_reason,
         "toolCalls": [_call(call) for step in run.steps for call in step.calls],
     }
 

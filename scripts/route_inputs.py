@@ -225,6 +225,11 @@ ROUTES = {
     "queued_questions.take_out": Route(
         "since", body=(FORM,), gives=((303, None), (200, HTML), (204, None))
     ),
+    "ratings.save": Route(
+        "rating!:good|bad|none reason",
+        gives=((303, None), (200, HTML), (200, JSON)),
+        errors=(409, 422),
+    ),
     "run_events.stream": Route(
         query="pass", headers="Last-Event-ID", gives=((200, EVENTS),), errors=(204, 429)
     ),

@@ -82,7 +82,9 @@ def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:
     """Load a run's answer, from the log while it is being written and else from the database."""
     entries = log.read(run.id, 0, 0) if run.live else None
     events = [entry.event for entry in entries] if entries else stored_events(run)
-    return AnswerView(run.id, target=target).apply_all(events)
+    answer = AnswerView(run.id, target=target).apply_all(events)
+    answer.rating, answer.rating_reason = run.rating, run.rating_reason
+    return answer
 
 
 def question_of(run: Run) -> DisplayedMessage:

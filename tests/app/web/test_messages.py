@@ -332,3 +332,48 @@ def test_programs_edit_and_choose_too_and_others_cannot(
     assert versions == [{"id": question, "current": False}, {"id": new, "current": True}]
     assert alice.api("POST", f"{there}/choose").json()["id"] == question
     assert talk(alice, path) == ["Why?", "1/2", "One"]
+
+
+# Ratings
+
+
+@pytest.mark.engines
+def test_an_answer_is_rated_with_a_reason_changed_and_the_rating_removed(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "Why?", "One")
+    run = run_of(alice.get(path).text)
+    led = alice.post(f"/runs/{run}/rating", rating="good")
+    assert (led.status_code, led.headers["Location"].partition("#")[0]) == (303, path)
+    page = alice.get(path).text
+    Strict(page)
+    assert "You rated this answer good." in page
+    assert re.findall(r'aria-pressed="(\w+)">(\w+)', page) == [("true", "Good"), ("false", "Bad")]
+    fragment = alice.post(f"/runs/{run}/rating", htmx=True, rating="good", reason=' "Clear" <b> ')
+    Strict(fragment.text)
+    assert 'value="&#34;Clear&#34; &lt;b&gt;"' in fragment.text
+    rated = alice.api("GET", "/agents/chat-history").json()["messages"][1]
+    assert (rated["rating"], rated["ratingReason"]) == ("good", '"Clear" <b>')
+    # The reason was one for the other rating.
+    alice.post(f"/runs/{run}/rating", rating="bad")
+    page = alice.get(path).text
+    assert "You rated this answer bad." in page
+    assert "Clear" not in page
+    removed = alice.api("POST", f"/runs/{run}/rating", json={"rating": "none", "reason": "x"})
+    assert removed.json() == {"runId": run, "rating": None, "reason": None}
+    assert "You rated" not in alice.get(path).text
+
+
+def test_a_rating_that_makes_no_sense_is_refused(
+    alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "Why?", "One")
+    there = f"/runs/{run_of(alice.get(path).text)}/rating"
+    wrong: list[object] = [{}, [], {"rating": "best"}, {"rating": 1}, {"rating": []}]
+    wrong += [{"rating": "good", "reason": 5}, {"rating": "good", "reason": "x" * 1001}]
+    for body in wrong:
+        assert alice.api("POST", there, json=body).status_code == 422, body
+    assert mallory.api("POST", there, json={"rating": "bad"}).status_code == 404
+    model.script(endless(pace=0.01))
+    run = alice.ask("And?").until("content")[0].json["runId"]
+    assert alice.api("POST", f"/runs/{run}/rating", json={"rating": "bad"}).status_code == 409
