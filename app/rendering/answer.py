@@ -74,6 +74,16 @@ class ToolPart:
     kind = "tool"
 
 
+@dataclass(slots=True)
+class ThoughtsPart:
+    """What the model thought, and for how many seconds."""
+
+    thoughts: str
+    seconds: float | None
+
+    kind = "thoughts"
+
+
 @dataclass(frozen=True)
 class TextChange:
     part: TextPart
@@ -89,6 +99,13 @@ class TextOpened:
 class ToolChange:
     part: ToolPart
     new: bool
+
+
+@dataclass(frozen=True)
+class ThoughtsChange:
+    """The model has thought, and is about to write."""
+
+    part: ThoughtsPart
 
 
 @dataclass(frozen=True)
@@ -119,6 +136,7 @@ Change = (
     TextChange
     | TextOpened
     | ToolChange
+    | ThoughtsChange
     | ProgressChange
     | ApprovalsChange
     | StatusChange
@@ -137,7 +155,7 @@ class AnswerView:
     run_id: str
     status: str = "running"
     thinking: str = ""
-    parts: list[TextPart | ToolPart] = field(default_factory=list)
+    parts: list[TextPart | ToolPart | ThoughtsPart] = field(default_factory=list)
     failure: Failed | None = None
     approvals: list[ApprovalRequested] = field(default_factory=list)
     target: LinkTarget = direct
@@ -223,6 +241,11 @@ class AnswerView:
             case RunStarted(conversation_id=conversation_id):
                 self.conversation_id = conversation_id
                 return []
+            case Thinking(thoughts=thoughts) if thoughts:
+                changes = self.close_text()
+                part = ThoughtsPart(thoughts, event.seconds)
+                self.parts.append(part)
+                return [*changes, ThoughtsChange(part)]
             case Thinking(message=message):
                 self.thinking = message
                 return [*self.close_text(), StatusChange(message)]

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, render_template
 
 from app.agent.events import ApprovalRequested, ToolCallUpdate
-from app.rendering.answer import AnswerView
+from app.rendering.answer import AnswerView, ThoughtsPart
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ class AnswerHtml:
 
     def tool(self, call: ToolCallUpdate) -> str:
         return self._render("tool_output/_tool.html", call=call)
+
+    def thoughts(self, part: ThoughtsPart) -> str:
+        return self._render("runs/_thoughts.html", part=part)
 
     def took(self, call: ToolCallUpdate) -> str:
         """Render how far a call is, or how long it took."""

@@ -23,6 +23,7 @@ from app.rendering.answer import (
     TextChange,
     TextOpened,
     TextPart,
+    ThoughtsChange,
     ToolChange,
 )
 from app.rendering.html import AnswerHtml
@@ -144,6 +145,8 @@ def _event(run_id: str, change: Change, html: AnswerHtml) -> str:
             return sse("part", html.tool(part.call))
         case ToolChange(part=part):
             return sse("swap", partial(f"#c-{part.call.id}", "outerHTML", html.tool(part.call)))
+        case ThoughtsChange(part=part):
+            return sse("part", html.thoughts(part))
         case ProgressChange(part=part):
             return sse("swap", partial(f"#t-{part.call.id}", "outerHTML", html.took(part.call)))
         case ApprovalsChange(approvals=approvals):
