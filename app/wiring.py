@@ -165,7 +165,8 @@ def _services(
     leases = Leases(app, settings.lease_seconds, *limits)
     model = ModelClient.from_settings(settings)
     titles = TitleWriter(app, model) if settings.writes_titles else None
-    producer = Producer(app, settings, log, model, registry, leases, titles)
+    models = model.choices(settings)
+    producer = Producer(app, settings, log, model, registry, leases, titles, models)
     starter = RunStarter(settings, producer, leases, counters)
     questions = QuestionQueue(app, settings, log, producer, starter)
     producer.after_end = questions.ask_next
