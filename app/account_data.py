@@ -132,6 +132,7 @@ def _message(message: Message) -> dict[str, Any]:
     exported = {
         "role": message.role,
         "text": message.content,
+        "isCurrent": not message.superseded,
         "createdAt": iso_utc(message.created_at),
     }
     if run is None:
@@ -140,6 +141,8 @@ def _message(message: Message) -> dict[str, Any]:
         "status": run.status,
         "usage": run.usage,
         "models": models_of(run),
+        "rating": run.rating,
+        "ratingReason": run.rating_reason,
         "toolCalls": [_call(call) for step in run.steps for call in step.calls],
     }
 

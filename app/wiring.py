@@ -37,6 +37,7 @@ from app.web import (
     api,
     approvals,
     auth,
+    branches,
     brand,
     conversation_changes,
     conversations,
@@ -58,6 +59,7 @@ from app.web import (
     people,
     questions,
     queued_questions,
+    ratings,
     run_events,
     runs,
     second_factors,
@@ -130,7 +132,7 @@ def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
         *(conversations, conversation_changes, questions, queued_questions),
-        *(messages, runs, run_events),
+        *(messages, branches, runs, run_events, ratings),
         *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),

@@ -36,7 +36,7 @@ _ADMISSION = select(
     .limit(1)
     .scalar_subquery(),
     select(func.max(_MESSAGES.position))
-    .where(_MESSAGES.conversation_id == _CONVERSATION)
+    .where(_MESSAGES.conversation_id == _CONVERSATION, _MESSAGES.superseded.is_(False))
     .scalar_subquery(),
     select(_CONVERSATIONS.user_id)
     .where(_CONVERSATIONS.id == _CONVERSATION, IS_THERE)

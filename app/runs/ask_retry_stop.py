@@ -11,8 +11,9 @@ import gevent
 from sqlalchemy import select, update
 
 from app.config import Settings
+from app.conversations.branches import begin_branch, choose
 from app.conversations.titles import make_title
-from app.db.models import Person, Run, db
+from app.db.models import Message, Person, Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
 from app.runs import sql
@@ -112,18 +113,49 @@ class Runs:
         return self._starter.start(place, question, key, chosen or admission.model)
 
     def retry(self, person: Person, run: Run) -> Run:
-        """Start another run for the same question, whose old answer is superseded. Raises Conflict,
-        TooMany and Unavailable."""
+        """Start another run for the same question. Its old answer stays as another version, with
+        what came after it. Raises Conflict, TooMany and Unavailable."""
         admission = self._load_admission(person, run.conversation_id)
-        check_limits(admission, self._settings)
-        if run.live or run.answer.superseded or run.status in ("completed", "cut_off"):
-            raise Conflict("Only an answer that failed or was stopped can be tried again.")
-        if run.answer.position != admission.last_position:
-            raise Conflict("The conversation has gone on since. Ask the question again instead.")
+        self._check_branch(admission, run.answer)
         self._starter.count_question(person.id)
-        run.answer.superseded = True
+        begin_branch(run.conversation_id, run.answer.position)
         place = AnswerPlace(person, run.conversation_id, run.answer.position)
         return self._starter.start(place, model=admission.model)
+
+    def edit(self, person: Person, question: Message, text: object, key: str | None = None) -> Run:
+        """Ask another question in place of this one, which stays as another version, with what
+        came after it. Raises InputError, Conflict, TooMany and Unavailable.
+
+        If the same was sent with the same idempotency `key` before, that run is returned.
+        """
+        new = _validate_question(text, self._settings.max_message_chars)
+        key = hash_key(key, new)
+        admission = self._load_admission(person, question.conversation_id, key)
+        if admission.same_run_id is not None:
+            db.session.commit()
+            return db.session.get_one(Run, admission.same_run_id)
+        self._check_branch(admission, question)
+        self._starter.count_question(person.id)
+        begin_branch(question.conversation_id, question.position)
+        place = AnswerPlace(person, question.conversation_id, question.position + 1)
+        return self._starter.start(place, new, key)
+
+    def choose(self, person: Person, message: Message) -> None:
+        """Make the branch of this message the conversation's current one, and commit. Raises
+        Conflict and Unavailable."""
+        check_conversation(self._load_admission(person, message.conversation_id))
+        db.session.refresh(message)
+        choose(message)
+        db.session.commit()
+
+    def _check_branch(self, admission: Admission, message: Message) -> None:
+        """Check that another branch may begin at the message. Raises Conflict and TooMany."""
+        check_limits(admission, self._settings)
+        check_conversation(admission)
+        # Another tab may have chosen since it was loaded.
+        db.session.refresh(message)
+        if message.superseded:
+            raise Conflict("Another version has taken its place. Load the page again.")
 
     def stop(self, run_id: str) -> None:
         """Stop a run, on whatever worker, and wait until its end is stored, for some seconds. A run

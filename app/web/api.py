@@ -198,6 +198,8 @@ def _making(run: Run) -> dict[str, Any]:
         "models": models,
         "usage": usage,
         "seconds": seconds_of(run),
+        "rating": run.rating,
+        "ratingReason": run.rating_reason,
         "cost": services().prices.cost(models, usage),
     }
 

@@ -174,7 +174,7 @@ def test_a_failure_says_why_and_can_be_retried(bob: Person) -> None:
     bob.waits_for("failed")
     expect(bob.answer.get_by_role("alert")).to_contain_text("check OPENAI_API_KEY")
     first = bob.answer.get_attribute("id") or ""
-    bob.page.get_by_role("button", name="Retry").click()
+    bob.page.get_by_role("button", name="Try again").click()
     expect(bob.answer).not_to_have_attribute("id", first)
     bob.waits_for("failed")
     expect(bob.answers).to_have_count(1)
