@@ -89,7 +89,6 @@ def wire(config: Settings | None = None) -> Flask:
         STREAM_SILENCE=2 * settings.ping_interval,
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
-    templates.init_app(app, settings)
     security.init_app(app, secure=settings.secure, hosts=settings.known_hosts)
     sessions.init_app(
         app,
@@ -111,7 +110,8 @@ def wire(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     oidc.init_app(app, settings)
     _register_pages(app)
-    app.extensions["services"] = _services(app, settings, redis, counters)
+    app.extensions["services"] = made = _services(app, settings, redis, counters)
+    templates.init_app(app, settings, made.registry)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]

@@ -65,9 +65,10 @@ class TextPart:
 
 @dataclass(slots=True)
 class ToolPart:
-    """A tool call, as the last event about it says."""
+    """A tool call, as the last event about it says. `waits` says that its person has to decide."""
 
     call: ToolCallUpdate
+    waits: bool = False
 
     kind = "tool"
 
@@ -98,9 +99,10 @@ class ProgressChange:
 
 @dataclass(frozen=True)
 class ApprovalsChange:
-    """The approvals that the run waits for, all of them."""
+    """The approvals that the run waits for, all of them. `part` is the call that does or did."""
 
     approvals: list[ApprovalRequested]
+    part: ToolPart | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class AnswerView:
 
     @property
     def calls(self) -> list[ToolCallUpdate]:
-        return [part.call for part in self.parts if isinstance(part, ToolPart)]
+        return [part.call for part in self._calls]
 
     @property
     def suggestions(self) -> list[str]:
@@ -199,6 +201,10 @@ class AnswerView:
     def _texts(self) -> list[TextPart]:
         return [part for part in self.parts if isinstance(part, TextPart)]
 
+    @property
+    def _calls(self) -> list[ToolPart]:
+        return [part for part in self.parts if isinstance(part, ToolPart)]
+
     def apply_all(self, events: Iterable[Event]) -> AnswerView:
         for event in events:
             self.apply(event)
@@ -220,13 +226,15 @@ class AnswerView:
             case ApprovalRequested():
                 self._end_approval(event.id)
                 self.approvals.append(event)
-                return [ApprovalsChange(list(self.approvals))]
+                return [ApprovalsChange(list(self.approvals), self._note_wait(event.id, True))]
             case Failed():
                 self.failure = event
                 return []
             case Done(status=status, figures=figures):
                 self.status, self.thinking, self.figures = status, "", figures
                 self.approvals.clear()
+                for part in self._calls:
+                    part.waits = False
                 return self.close_text()
 
     def close_text(self) -> list[Change]:
@@ -265,8 +273,8 @@ class AnswerView:
         return [*changes, TextChange(part, patch)] if patch else changes
 
     def _update_call(self, event: ToolCallUpdate) -> list[Change]:
-        for part in self.parts:
-            if isinstance(part, ToolPart) and part.call.id == event.id:
+        for part in self._calls:
+            if part.call.id == event.id:
                 part.call = event
                 return [ProgressChange(part) if event.progress else ToolChange(part, new=False)]
         changes = self.close_text()
@@ -278,8 +286,16 @@ class AnswerView:
         """Note that this call waits for nobody any more."""
         before = len(self.approvals)
         self.approvals = [one for one in self.approvals if one.id != call_id]
-        changed = len(self.approvals) < before
-        return [ApprovalsChange(list(self.approvals))] if changed else []
+        if len(self.approvals) == before:
+            return []
+        return [ApprovalsChange(list(self.approvals), self._note_wait(call_id, False))]
+
+    def _note_wait(self, call_id: str, waits: bool) -> ToolPart | None:
+        """Note whether a call waits for its person. Return its part, if the reader has it."""
+        part = next((each for each in self._calls if each.call.id == call_id), None)
+        if part is not None:
+            part.waits = waits
+        return part
 
 
 def just_begun(run_id: str) -> AnswerView:

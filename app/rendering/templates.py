@@ -8,22 +8,30 @@ from typing import Any
 
 from flask import Flask
 
+from app.agent.events import ToolCallUpdate
 from app.config import Settings
 from app.db.models import new_id
 from app.tools.naming import other_party
+from app.tools.registry import ToolRegistry
 
 
-def init_app(app: Flask, settings: Settings) -> None:
+def init_app(app: Flask, settings: Settings, registry: ToolRegistry) -> None:
     """Set how templates treat white space, and add the filters `pretty`, `pretty_start`,
-    `other_party` and `next`, and the globals `new_id` and `settings`."""
+    `in_words`, `other_party` and `next`, and the globals `new_id` and `settings`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.filters["pretty_start"] = _pretty_start
     app.jinja_env.filters["other_party"] = partial(
         other_party, our_services=settings.tool_services.keys()
     )
+    app.jinja_env.filters["in_words"] = partial(_in_words, registry)
     app.jinja_env.filters["next"] = next
     app.jinja_env.globals |= {"new_id": new_id, "settings": settings}
+
+
+def _in_words(registry: ToolRegistry, call: ToolCallUpdate) -> str:
+    """Return a call in one line for people, as far as it has come."""
+    return registry.describe_call(call.tool, call.arguments, done=call.status == "completed")
 
 
 def _pretty(value: Any, indent: int | None = 2) -> str:

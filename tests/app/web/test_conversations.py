@@ -303,8 +303,19 @@ def test_nothing_that_a_model_or_a_tool_says_can_act(alice: Person, model: Scrip
     held = gevent.spawn(lambda: alice.get(f"{path}/live").text)
     fragments = "".join(m.data for m in alice.watch(run).all() if m.event == "message")
     page = finished(alice, path)
-    ours = {tag for tag, _ in Strict(alice.get("/").text).tags} | {"details", "summary", "pre"}
-    ours |= {"code", "article", "strong", "a", "hx-partial", "h1"}
+    ours = {tag for tag, _ in Strict(alice.get("/").text).tags}
+    ours |= {
+        "details",
+        "summary",
+        "pre",
+        "bdi",
+        "code",
+        "article",
+        "strong",
+        "a",
+        "hx-partial",
+        "h1",
+    }
     for html in (page, fragments, held.get()):
         for tag, attributes in Strict(html).tags:
             assert tag in ours, tag
