@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from markupsafe import Markup
+
 from app.agent.events import (
     ApprovalRequested,
     Content,
@@ -20,6 +22,7 @@ from app.agent.events import (
     ToolCallUpdate,
 )
 from app.grounding.figure import Figure
+from app.rendering.code_colours import with_colours
 from app.rendering.figures import CallLinks, with_marks
 from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import to_html
@@ -176,8 +179,9 @@ class AnswerView:
 
     @property
     def is_marked(self) -> bool:
-        """Whether its figures change how the answer looks."""
-        return any(each.source != "question" for each in self.figures)
+        """Whether its figures or colours of code change how the finished answer looks."""
+        has_marks = any(each.source != "question" for each in self.figures)
+        return has_marks or any("```" in part.source for part in self._texts)
 
     def htmls(self) -> Iterator[str]:
         """Yield the finished HTML of each part of text, with its figures marked."""
@@ -186,7 +190,9 @@ class AnswerView:
         for part in self._texts:
             end = begin + len(part.source)
             figures = [each for each in self.figures if begin <= each.start and each.end <= end]
-            yield with_marks(part.source, begin, part.html, figures, self.target, links)
+            marked = with_marks(part.source, begin, part.html, figures, self.target, links)
+            # The sanitised HTML, with classes of our own.
+            yield Markup(with_colours(marked))  # noqa: S704 # nosec B704
             begin = end
 
     @property
