@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from app.auth import accounts, identities, roles, second_factors, security_log, session_table
 from app.auth.place import Place
+from app.conversations.ownership import load_queue
 from app.db.account_models import Identity, Mail
 from app.db.changes import count_changed
 from app.db.models import (
@@ -29,6 +30,7 @@ from app.db.models import (
 from app.errors import Conflict, ToolFailure
 from app.mail import queue
 from app.rendering.sse import compact_json
+from app.runs.replay import models_of
 from app.tools.outbox import erase_outbox, read_outbox
 from app.tools.registry import ToolRegistry
 
@@ -117,6 +119,10 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
         "deleteAt": conversation.delete_at and iso_utc(conversation.delete_at),
         "createdAt": iso_utc(conversation.created_at),
         "messages": [_message(message) for message in messages],
+        "queued": [
+            {"text": each.text, "createdAt": iso_utc(each.created_at)}
+            for each in load_queue(conversation)
+        ],
     }
 
 
@@ -129,8 +135,12 @@ def _message(message: Message) -> dict[str, Any]:
     }
     if run is None:
         return exported
-    calls = [_call(call) for step in run.steps for call in step.calls]
-    return exported | {"status": run.status, "usage": run.usage, "toolCalls": calls}
+    return exported | {
+        "status": run.status,
+        "usage": run.usage,
+        "models": models_of(run),
+        "toolCalls": [_call(call) for step in run.steps for call in step.calls],
+    }
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

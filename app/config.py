@@ -38,6 +38,7 @@ from app.config_types import (
     Pairs,
     Port,
     Ports,
+    Prices,
     Rate,
     RedisUrl,
     Seconds,
@@ -160,6 +161,7 @@ class Settings(BaseSettings):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Count | None = None
     model_titles: bool | None = None
+    model_prices: Prices = {}
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
     context_tokens: Annotated[int, Field(ge=256)] | None = None
@@ -230,7 +232,9 @@ class Settings(BaseSettings):
                 f"WEB_WORKERS is {self.web_workers}, but workers share a Redis; set REDIS_URL too"
             )
         if self.web_workers > 1 and self.one_process:
-            raise ValueError(f"ONE_PROCESS and WEB_WORKERS={self.web_workers}: unset one of them")
+            raise ValueError(
+                f"ONE_PROCESS and WEB_WORKERS={self.web_workers} can't both be set; remove one"
+            )
         if self.longest_flush_interval < self.flush_interval:
             raise ValueError("LONGEST_FLUSH_INTERVAL is less than FLUSH_INTERVAL; change one")
         return self

@@ -17,6 +17,7 @@ from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.lifecycle import Services
 from app.llm.model_client import ModelClient
+from app.llm.prices import Prices
 from app.mail import queue
 from app.rendering import templates
 from app.runs.ask_retry_stop import Runs
@@ -24,6 +25,8 @@ from app.runs.connections import Connections
 from app.runs.event_log import EventLog, MemoryLog
 from app.runs.leases import Leases
 from app.runs.producer import Producer
+from app.runs.question_queue import QuestionQueue
+from app.runs.run_starter import RunStarter
 from app.runs.subscription import Subscriptions
 from app.runs.supervisor import Supervisor
 from app.runs.titles import TitleWriter
@@ -45,6 +48,7 @@ from app.web import (
     identities,
     invitations,
     mailbox,
+    messages,
     oauth,
     oidc,
     passkey_challenges,
@@ -53,11 +57,13 @@ from app.web import (
     password_reset,
     people,
     questions,
+    queued_questions,
     run_events,
     runs,
     second_factors,
     second_step,
     security,
+    shortcuts,
     signing_in,
     static_files,
     streaming_check,
@@ -89,6 +95,7 @@ def wire(config: Settings | None = None) -> Flask:
         STREAM_SILENCE=2 * settings.ping_interval,
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
+    prices = Prices.from_settings(settings)
     security.init_app(app, secure=settings.secure, hosts=settings.known_hosts)
     sessions.init_app(
         app,
@@ -110,8 +117,8 @@ def wire(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     oidc.init_app(app, settings)
     _register_pages(app)
-    app.extensions["services"] = made = _services(app, settings, redis, counters)
-    templates.init_app(app, settings, made.registry)
+    app.extensions["services"] = made = _services(app, settings, redis, counters, prices)
+    templates.init_app(app, settings, prices, made.registry)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
@@ -122,18 +129,19 @@ def wire(config: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
-        *(conversations, conversation_changes, questions, runs, run_events),
+        *(conversations, conversation_changes, questions, queued_questions),
+        *(messages, runs, run_events),
         *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
-        *(api, health, streaming_check, oauth, external_links, brand),
+        *(api, health, streaming_check, oauth, external_links, brand, shortcuts),
     ):
         app.register_blueprint(module.bp)
 
 
 def _services(
-    app: Flask, settings: Settings, redis: Redis | None, counters: RateLimits
+    app: Flask, settings: Settings, redis: Redis | None, counters: RateLimits, prices: Prices
 ) -> Services:
     """Wire what serves runs, beside the pages."""
     issuer = TokenIssuer(
@@ -158,7 +166,10 @@ def _services(
     model = ModelClient.from_settings(settings)
     titles = TitleWriter(app, model) if settings.writes_titles else None
     producer = Producer(app, settings, log, model, registry, leases, titles)
-    supervisor = Supervisor(app, settings, connections, producer, leases)
+    starter = RunStarter(settings, producer, leases, counters)
+    questions = QuestionQueue(app, settings, log, producer, starter)
+    producer.after_end = questions.ask_next
+    supervisor = Supervisor(app, settings, connections, producer, leases, questions)
     return Services(
         settings=settings,
         log=log,
@@ -166,11 +177,12 @@ def _services(
         producer=producer,
         supervisor=supervisor,
         titles=titles,
-        runs=Runs(settings, log, producer, supervisor, leases, counters),
+        runs=Runs(settings, log, producer, supervisor, starter, questions),
         registry=registry,
         issuer=issuer,
         service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
+        prices=prices,
     )
 
 

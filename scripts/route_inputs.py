@@ -13,6 +13,7 @@ JSON = "application/json"
 HTML = "text/html"
 EVENTS = "text/event-stream"
 CSV = "text/csv"
+TEXT = "text/plain"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def _told(fields: str, query: str) -> Route:
 
 
 _OPTIONS = Route(gives=((200, JSON),), errors=(422, 429))
-_ASK_API = "userMessage! conversationId temporary:boolean"
+_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean"
 _LOG_IN = (401, 422, 429)
 
 ROUTES = {
@@ -77,14 +78,14 @@ ROUTES = {
         _ASK_API,
         headers="Idempotency-Key",
         body=(JSON,),
-        gives=((200, JSON), (502, JSON)),
+        gives=((200, JSON), (202, JSON), (502, JSON)),
         errors=(404, 409, 422, 429),
     ),
     "api.chat_stream": Route(
         _ASK_API,
         headers="Idempotency-Key",
         body=(JSON,),
-        gives=((200, EVENTS),),
+        gives=((200, EVENTS), (202, JSON)),
         errors=(404, 409, 422, 429),
     ),
     "api.history": _page("conversationId limit:integer", JSON, errors=(404, 422)),
@@ -156,6 +157,8 @@ ROUTES = {
     "people.change_role": _account(200, "role!:user|admin search", errors=(403, 409, 422)),
     "mailbox.list_all": _page("key", errors=(303, 403, 404)),
     "mailbox.show": _page("key", errors=(303, 403)),
+    "messages.markdown": _page("", TEXT),
+    "messages.table": _page("", CSV),
     "oauth.jwks": _page("", JSON),
     "oauth.metadata": _page("", JSON),
     "oauth.token": Route(
@@ -191,13 +194,26 @@ ROUTES = {
         errors=(410, 422, 429),
     ),
     "questions.ask": Route(
-        "message! key", body=(FORM,), gives=((303, None), (200, HTML)), errors=(409, 422, 429)
+        "message! key since",
+        body=(FORM,),
+        gives=((303, None), (200, HTML), (202, HTML)),
+        errors=(409, 422, 429),
     ),
     "questions.ask_first": Route(
         "message! key temporary",
         body=(FORM,),
-        gives=((303, None), (204, None)),
+        gives=((303, None), (200, HTML)),
         errors=(409, 422, 429),
+    ),
+    "queued_questions.delete": Route(gives=((204, None),)),
+    "queued_questions.list_all": Route(
+        query="since", headers="HX-Request", gives=((200, HTML), (200, JSON), (303, None))
+    ),
+    "queued_questions.send": Route(
+        "since", body=(FORM,), gives=((303, None), (200, HTML), (201, JSON), (202, JSON))
+    ),
+    "queued_questions.take_out": Route(
+        "since", body=(FORM,), gives=((303, None), (200, HTML), (204, None))
     ),
     "run_events.stream": Route(
         query="pass", headers="Last-Event-ID", gives=((200, EVENTS),), errors=(204, 429)
@@ -215,6 +231,7 @@ ROUTES = {
     "second_step.passkey_options": Route(gives=((200, JSON),), errors=(401, 422, 429)),
     "second_step.show": _page("next", errors=(401,)),
     "second_step.take": _both("second_factor_token code credential next", errors=_LOG_IN),
+    "shortcuts.show": _page(),
     "static": Route(gives=((200, "*/*"), (206, "*/*"), (304, None)), errors=(404, 416)),
     "streaming_check.events": _page("", EVENTS),
     "streaming_check.page": _page(),

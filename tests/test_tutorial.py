@@ -29,7 +29,7 @@ from tests.support.product import Stream, text_of
 pytestmark = pytest.mark.slow
 
 PAGE = (ROOT / "docs" / "tutorial.md").read_text()
-COPIED = ("app", "brand", "demo_model", "migrations", "scripts", "tool_services")
+COPIED = ("app", "brand", "demo_model", "migrations", "scripts", "tests", "tool_services")
 NAMED = ("BRAND", "INSTANCE_DIR", "TOOL_SERVICES_FOLDER")  # by the page itself, or by nobody
 LINKED = (".venv", "node_modules")
 BLOCK = re.compile(r"(?:`([^`\n]+)`:\n\n)?```(\w+)\n(.*?)```", re.S)

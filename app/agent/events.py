@@ -180,13 +180,16 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Done:
     """Always the last event. `usage` is that of all the run's turns together; `figures` says where
-    those in the answer's text are from."""
+    those in the answer's text are from; `models` wrote it, by their endpoint's names for them, each
+    once; `seconds` is the time since it was asked for."""
 
     name: ClassVar[str] = "done"
     status: Outcome
     message_id: str
     usage: Usage | None = None
     figures: tuple[Figure, ...] = ()
+    models: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 Event = RunStarted | Thinking | ToolCallUpdate | ApprovalRequested | Content | Failed | Done
@@ -210,12 +213,13 @@ _WIRE_NAMES = {
 }
 # Left out of the API's JSON while they have this value; 0 and "" are results like any other.
 _LEFT_OUT = {
-    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage", "progress")),
+    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage", "progress", "seconds")),
     "replace": False,
     "repeated": False,
     "display": (),
     "repairs": (),
     "figures": (),
+    "models": (),
 }
 _NOT_IN_API = {"detail", "title", "labels", "preview", "refused"}
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
@@ -271,6 +275,8 @@ def from_text(text: str) -> Event:
         data["repairs"] = tuple(data["repairs"])
     if data.get("progress"):
         data["progress"] = Progress(**data["progress"])
+    if "models" in data:
+        data["models"] = tuple(data["models"])
     if "figures" in data:
         data["figures"] = figures_from_json(data["figures"])
     if data.get("usage"):

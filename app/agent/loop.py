@@ -85,9 +85,11 @@ def _last_turn(
     The tools are offered all the same: without them the request would begin with other bytes, and
     the endpoint would have to read all of it again.
     """
-    turn = yield from model.stream(messages, tools.specs(), may_call=False)
+    offered = tools.specs()
+    reply = model.stream(messages, offered, may_call=False)
+    turn = yield from take_written_call(reply, {spec.name for spec in offered})
     if turn.calls and not turn.text.strip():
-        # The endpoint doesn't know tool_choice, as Ollama didn't.
+        # The endpoint doesn't know tool_choice, as Ollama didn't, or the model writes its calls.
         turn = yield from model.stream(messages, ())
     return replace(turn, calls=())
 

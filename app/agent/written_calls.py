@@ -67,7 +67,7 @@ def _may_become_call(text: str) -> bool:
     text = text[len(opening) :].lstrip()
     if not text.startswith("{"):
         return not text
-    text = text[1:].lstrip()
+    text = text[1:].lstrip().removeprefix("{").lstrip()
     return any(key.startswith(text) or text.startswith(key) for key in _FIRST_KEYS)
 
 
@@ -93,13 +93,16 @@ def _skip(text: str, at: int) -> int:
 
 def _read_call(text: str, at: int, names: Collection[str]) -> tuple[ToolRequest, int]:
     """Return the call that begins there, and where it ends. Raises ValueError if it is none."""
-    _, end = _decode(text, at)
-    call = parse_json(text[at:end])
+    doubled = text.startswith("{{", at)  # as Qwen2.5-Coder writes after a result
+    _, end = _decode(text, at + doubled)
+    call = parse_json(text[at + doubled : end])
     if isinstance(call, dict) and isinstance(call.get("function"), dict):
         call = call["function"]
     if not isinstance(call, dict) or not call.keys() <= _KEYS or not _is_one_of(call, names):
         raise ValueError("no call of an offered tool")
     arguments: Any = next((call[key] for key in _ARGUMENTS if key in call), {})
+    if doubled:
+        end = text.index("}", end, end + 1) + 1
     return ToolRequest(f"call_{uuid.uuid4().hex}", call["name"], _as_text(arguments)), end
 
 

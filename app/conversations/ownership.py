@@ -6,11 +6,13 @@ is answered like an unknown one, and so is what is in the trash.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import BindParameter, ColumnElement, DateTime, and_, bindparam, or_, select
 
-from app.db.models import Conversation, Run, ToolCall, db, utc_now
+from app.db.models import Conversation, Message, Run, ToolCall, db, utc_now
+from app.db.queue_models import QueuedQuestion
 from app.errors import NotFound
 
 _CONVERSATIONS, _RUNS = Conversation.__table__.c, Run.__table__.c
@@ -20,6 +22,12 @@ IS_THERE: ColumnElement[bool] = and_(
     or_(_CONVERSATIONS.delete_at.is_(None), _CONVERSATIONS.delete_at > _NOW),
 )
 """The condition that a conversation is neither in the trash nor due to be deleted."""
+QUEUE_ORDER = (
+    QueuedQuestion.urgent.desc(),
+    QueuedQuestion.created_at,
+    QueuedQuestion.id,
+)
+"""The order in which queued questions are asked."""
 _RUN_OWNER = (
     select(_RUNS.user_id)
     .join(Conversation.__table__, _CONVERSATIONS.id == _RUNS.conversation_id)
@@ -62,6 +70,38 @@ def check_run_owner(user_id: str, run_id: str) -> None:
 def live_run(conversation: Conversation) -> Run | None:
     """Load the conversation's live run, if there is one."""
     return db.session.scalar(select(Run).where(Run.conversation_id == conversation.id, Run.live))
+
+
+def load_queue(conversation: Conversation) -> Sequence[QueuedQuestion]:
+    """Load what is queued in the conversation, in the order in which it will be asked."""
+    query = select(QueuedQuestion).where(QueuedQuestion.conversation_id == conversation.id)
+    return db.session.scalars(query.order_by(*QUEUE_ORDER)).all()
+
+
+def load_queued(conversation: Conversation, queued_id: str) -> QueuedQuestion:
+    """Load a question that is queued in the conversation. Raises NotFound."""
+    query = select(QueuedQuestion).where(QueuedQuestion.conversation_id == conversation.id)
+    found: QueuedQuestion | None = db.session.scalar(query.where(QueuedQuestion.id == queued_id))
+    if found is None:
+        raise NotFound("That question isn't queued any more.")
+    return found
+
+
+def answer_position(conversation: Conversation, run_id: str) -> int | None:
+    """Return the position of a run's answer; None if it is no run of the conversation."""
+    query = select(Message.position).join(Run, Run.answer_id == Message.id)
+    return db.session.scalar(query.where(Run.id == run_id, Run.conversation_id == conversation.id))
+
+
+def load_message(user_id: str, message_id: str) -> Message:
+    """Load a message of the person's. Raises NotFound."""
+    query = select(Message).join(Conversation, Conversation.id == Message.conversation_id)
+    message: Message | None = db.session.scalar(
+        query.where(Message.id == message_id, Conversation.user_id == user_id, IS_THERE)
+    )
+    if message is None:
+        raise NotFound("There is no such message.")
+    return message
 
 
 def load_tool_call(user_id: str, call_id: str) -> tuple[ToolCall, Run]:

@@ -21,11 +21,13 @@ from app.agent.events import (
     Thinking,
     ToolCallUpdate,
 )
+from app.agent.usage import Usage
 from app.grounding.figure import Figure
 from app.rendering.code_colours import with_colours
 from app.rendering.figures import CallLinks, with_marks
 from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import to_html
+from app.rendering.markdown_tables import read_tables
 from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 from app.rendering.suggestions import SuggestionFilter, choose, without_suggestions
 
@@ -134,7 +136,7 @@ class AnswerView:
     """An answer as far as its reader has it.
 
     `status` is "running" until Done. `thinking` says what the run is busy with; "" while it writes.
-    `target` says where the links in its texts lead.
+    `target` says where the links in its texts lead. `message_id` is "" until Done.
     """
 
     run_id: str
@@ -145,7 +147,11 @@ class AnswerView:
     approvals: list[ApprovalRequested] = field(default_factory=list)
     target: LinkTarget = direct
     conversation_id: str = ""
+    message_id: str = ""
     figures: tuple[Figure, ...] = ()
+    usage: Usage | None = None
+    models: tuple[str, ...] = ()
+    seconds: float | None = None
 
     @property
     def live(self) -> bool:
@@ -171,6 +177,11 @@ class AnswerView:
         own = last.suggestions.questions if isinstance(last, TextPart) else []
         calls = (call.suggestions for call in reversed(self.calls) if call.suggestions)
         return choose([*own, *next(calls, ())])
+
+    @property
+    def tables(self) -> int:
+        """How many tables its text has."""
+        return len(read_tables(self.text))
 
     @property
     def unsourced(self) -> list[str]:
@@ -236,8 +247,10 @@ class AnswerView:
             case Failed():
                 self.failure = event
                 return []
-            case Done(status=status, figures=figures):
-                self.status, self.thinking, self.figures = status, "", figures
+            case Done():
+                self.status, self.thinking = event.status, ""
+                self.message_id, self.figures = event.message_id, event.figures
+                self.usage, self.models, self.seconds = event.usage, event.models, event.seconds
                 self.approvals.clear()
                 for part in self._calls:
                     part.waits = False

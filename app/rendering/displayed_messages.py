@@ -25,6 +25,7 @@ class DisplayedMessage:
     role: str
     text: str
     answer: AnswerView | None = None
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ class MessagePage:
     messages: list[DisplayedMessage]
     earlier: int | None
     newer: int | None
+
+    @property
+    def last_run(self) -> str:
+        """The id of the run whose answer is the last one; "" without any."""
+        answer = self.messages[-1].answer if self.messages else None
+        return answer.run_id if answer else ""
 
 
 def load_message_page(
@@ -60,11 +67,33 @@ def load_message_page(
     )
 
 
+def load_messages_after(
+    conversation: Conversation, log: EventLog, target: LinkTarget, position: int | None
+) -> MessagePage:
+    """Load the messages after a position, the newest ones at most; none if it is None."""
+    end = _last_position(conversation.id) + 1
+    since = end if position is None else max(position + 1, end - PAGE_LENGTH)
+    rows = _messages(conversation, since, end)
+    return MessagePage([_displayed(row, log, target) for row in rows], None, None)
+
+
 def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:
     """Load a run's answer, from the log while it is being written and else from the database."""
     entries = log.read(run.id, 0, 0) if run.live else None
     events = [entry.event for entry in entries] if entries else stored_events(run)
     return AnswerView(run.id, target=target).apply_all(events)
+
+
+def question_of(run: Run) -> DisplayedMessage:
+    """Return the question that a run answers."""
+    answer = db.session.get_one(Message, run.answer_id)
+    query = select(Message).where(
+        Message.conversation_id == answer.conversation_id,
+        Message.position == answer.position - 1,
+        Message.superseded.is_(False),
+    )
+    question = db.session.scalars(query).one()
+    return DisplayedMessage(question.role, question.content, id=question.id)
 
 
 def page_of(message: Message) -> int | None:
@@ -94,4 +123,4 @@ def _messages(conversation: Conversation, since: int, until: int) -> ScalarResul
 
 def _displayed(message: Message, log: EventLog, target: LinkTarget) -> DisplayedMessage:
     answer = load_answer(message.run, log, target) if message.run else None
-    return DisplayedMessage(message.role, message.content, answer)
+    return DisplayedMessage(message.role, message.content, answer, message.id)

@@ -32,7 +32,8 @@ class AnswerHtml:
 
     def foot(self, answer: AnswerView) -> str:
         """Render what stands below the parts: the outcome, or that it is being written."""
-        return self._render("runs/_below_answer_slot.html", answer=answer).strip()
+        slot = "runs/_below_answer_slot.html"
+        return self._render(slot, answer=answer, just_ended=not answer.live).strip()
 
     def outcome(self, answer: AnswerView) -> str:
         return self._render("runs/_below_answer.html", answer=answer)

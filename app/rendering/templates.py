@@ -13,6 +13,9 @@ from flask import Flask
 from app.agent.events import DisplayPart, ToolCallUpdate
 from app.config import Settings
 from app.db.models import new_id
+from app.llm.prices import Prices
+from app.rendering import numbers
+from app.rendering.question_text import read_question
 from app.tools.naming import other_party
 from app.tools.registry import ToolRegistry
 
@@ -20,9 +23,10 @@ from app.tools.registry import ToolRegistry
 _CARD = re.compile(r'<\w+ class="[^"]*\bshow-card\b')
 
 
-def init_app(app: Flask, settings: Settings, registry: ToolRegistry) -> None:
+def init_app(app: Flask, settings: Settings, prices: Prices, registry: ToolRegistry) -> None:
     """Set how templates treat white space, and add the filters `pretty`, `pretty_start`,
-    `in_words`, `count_cards`, `other_party` and `next`, and the globals `new_id` and `settings`."""
+    `in_words`, `count_cards`, `other_party`, `next`, `read_question` and those of numbers, and the
+    globals `new_id`, `settings` and `prices`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.filters["pretty_start"] = _pretty_start
@@ -32,7 +36,13 @@ def init_app(app: Flask, settings: Settings, registry: ToolRegistry) -> None:
     app.jinja_env.filters["in_words"] = partial(_in_words, registry)
     app.jinja_env.filters["count_cards"] = _count_cards
     app.jinja_env.filters["next"] = next
-    app.jinja_env.globals |= {"new_id": new_id, "settings": settings}
+    app.jinja_env.filters |= {
+        "read_question": read_question,
+        "count_of": numbers.count,
+        "dollars": numbers.dollars,
+        "duration": numbers.duration,
+    }
+    app.jinja_env.globals |= {"new_id": new_id, "settings": settings, "prices": prices}
 
 
 def _in_words(registry: ToolRegistry, call: ToolCallUpdate) -> str:

@@ -8,16 +8,18 @@ from __future__ import annotations
 from hashlib import blake2s
 from typing import NamedTuple
 
-from sqlalchemy import BindParameter, bindparam, func, or_, select
+from sqlalchemy import BindParameter, bindparam, exists, func, or_, select
 
 from app.config import Settings
 from app.conversations.ownership import IS_THERE
 from app.db.models import Conversation, Message, Run, User, db
+from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, TooMany
 
 # Columns of the tables, since the attributes of the classes are slower: they go through the ORM.
 _RUNS, _MESSAGES = Run.__table__.c, Message.__table__.c
 _CONVERSATIONS, _USERS = Conversation.__table__.c, User.__table__.c
+_QUEUE = QueuedQuestion.__table__.c
 _OF_PERSON = _RUNS.user_id == bindparam("person")
 _CONVERSATION: BindParameter[str] = bindparam("conversation")
 _RUNNING = _RUNS.status == "running"
@@ -40,6 +42,10 @@ _ADMISSION = select(
     .where(_CONVERSATIONS.id == _CONVERSATION, IS_THERE)
     .scalar_subquery(),
     select(_RUNS.id).where(_OF_PERSON, _RUNS.asked_as == bindparam("key")).scalar_subquery(),
+    exists().where(_QUEUE.conversation_id == _CONVERSATION, _QUEUE.held.is_(False)),
+    select(_QUEUE.id)
+    .where(_QUEUE.user_id == bindparam("person"), _QUEUE.asked_as == bindparam("key"))
+    .scalar_subquery(),
 )
 
 
@@ -57,6 +63,15 @@ class Admission(NamedTuple):
     """Whose the conversation is; None if it was deleted."""
     same_run_id: str | None
     """The run of the same question with the same key, if it was asked before."""
+    has_next: bool
+    """Whether a queued question is to be asked next in the conversation."""
+    same_queued_id: str | None
+    """The queued question with the same key, if it was sent before."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the conversation has to finish something before another question."""
+        return self.live_status is not None or self.has_next
 
 
 def load_admission(user_id: str, conversation_id: str, key: str | None = None) -> Admission:
@@ -68,8 +83,8 @@ def load_admission(user_id: str, conversation_id: str, key: str | None = None) -
     if db.engine.dialect.name != "sqlite":  # which has one writer at a time
         db.session.execute(_LOCK_PERSON, {"person": user_id})
     asked = {"person": user_id, "conversation": conversation_id, "key": key}
-    own, every, live, last, owner, same = db.session.execute(_ADMISSION, asked).one()
-    return Admission(own, every, live, last or 0, owner, same)
+    own, every, live, last, *others = db.session.execute(_ADMISSION, asked).one()
+    return Admission(own, every, live, last or 0, *others)
 
 
 def check_limits(admission: Admission, settings: Settings) -> None:
@@ -90,11 +105,13 @@ def check_limits(admission: Admission, settings: Settings) -> None:
 
 
 def check_conversation(admission: Admission) -> None:
-    """Raises Conflict while the conversation's last answer has not ended."""
+    """Raises Conflict while the conversation is busy."""
     if admission.live_status == "waiting":
         raise Conflict("The last answer waits for your approval. Decide first, or stop it.")
     if admission.live_status is not None:
         raise Conflict("The last answer is still being written. Wait for it, or stop it.")
+    if admission.has_next:
+        raise Conflict("A queued question comes first. Wait for its answer, or remove it.")
 
 
 def hash_key(key: str | None, question: str) -> str | None:

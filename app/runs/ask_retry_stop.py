@@ -10,10 +10,10 @@ import time
 import gevent
 from sqlalchemy import select, update
 
-from app.auth.rate_limits import Limit, RateLimits
 from app.config import Settings
 from app.conversations.titles import make_title
-from app.db.models import Person, Run, db, new_id
+from app.db.models import Person, Run, db
+from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
 from app.runs import sql
 from app.runs.admission import (
@@ -24,8 +24,9 @@ from app.runs.admission import (
     load_admission,
 )
 from app.runs.event_log import EventLog
-from app.runs.leases import Leases
 from app.runs.producer import AnswerPlace, Producer
+from app.runs.question_queue import QuestionQueue, make_urgent
+from app.runs.run_starter import RunStarter
 from app.runs.supervisor import Supervisor
 
 _STOP_SECONDS = 5.0
@@ -40,21 +41,15 @@ class Runs:
         event_log: EventLog,
         producer: Producer,
         supervisor: Supervisor,
-        leases: Leases,
-        counters: RateLimits,
+        starter: RunStarter,
+        queue: QuestionQueue,
     ) -> None:
         self._settings = settings
         self._log = event_log
         self._producer = producer
         self._supervisor = supervisor
-        self._leases = leases
-        self._counters = counters
-        self._questions = Limit(
-            "questions",
-            settings.question_limit,
-            "You have asked too many questions.",
-            code="too_many_questions",
-        )
+        self._starter = starter
+        self._queue = queue
 
     def check_room(self) -> None:
         """Raises WorkerFull if this process has as many answers as it can take. Asked before
@@ -73,12 +68,14 @@ class Runs:
         key: str | None = None,
         *,
         temporary: bool = False,
-    ) -> Run:
+        queue: bool = False,
+    ) -> Run | QueuedQuestion:
         """Store a question in the person's conversation, or in a new one, with a run, and start
         that. Raises InputError, NotFound, Conflict, TooMany and Unavailable.
 
-        `text` is what the request has as the question, of any type. If the same was sent with the
-        same idempotency `key` before, that run is returned. `temporary`: a new conversation is.
+        `text` is what the request has as the question, of any type. With `queue` it is queued while
+        the conversation is busy. If the same was sent with the same idempotency `key` before, what
+        came of that is returned. `temporary`: a new conversation is.
         """
         question = _validate_question(text, self._settings.max_message_chars)
         key = hash_key(key, question)
@@ -86,19 +83,27 @@ class Runs:
         if admission.same_run_id is not None:
             db.session.commit()
             return db.session.get_one(Run, admission.same_run_id)
+        if admission.same_queued_id is not None:
+            db.session.commit()
+            return db.session.get_one(QueuedQuestion, admission.same_queued_id)
         if conversation_id and admission.owner_id != person.id:
             raise NotFound("There is no such conversation.")
+        if queue and admission.is_busy and conversation_id:
+            queued = self._queue.add(person.id, conversation_id, question, key)
+            # The answer may have ended meanwhile.
+            self._queue.ask_next(conversation_id)
+            return queued
         # All checks come before the first write, so that a refusal leaves no transaction behind.
         check_limits(admission, self._settings)
         check_conversation(admission)
-        self._counters.count(self._questions, person.id)
+        self._starter.count_question(person.id)
         if not conversation_id:
             conversation_id = sql.add_conversation(
                 person.id, make_title(question), temporary=temporary
             )
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
-        return self._start(place, question, key)
+        return self._starter.start(place, question, key)
 
     def retry(self, person: Person, run: Run) -> Run:
         """Start another run for the same question, whose old answer is superseded. Raises Conflict,
@@ -109,9 +114,10 @@ class Runs:
             raise Conflict("Only an answer that failed or was stopped can be tried again.")
         if run.answer.position != admission.last_position:
             raise Conflict("The conversation has gone on since. Ask the question again instead.")
-        self._counters.count(self._questions, person.id)
+        self._starter.count_question(person.id)
         run.answer.superseded = True
-        return self._start(AnswerPlace(person, run.conversation_id, run.answer.position))
+        place = AnswerPlace(person, run.conversation_id, run.answer.position)
+        return self._starter.start(place)
 
     def stop(self, run_id: str) -> None:
         """Stop a run, on whatever worker, and wait until its end is stored, for some seconds. A run
@@ -126,6 +132,20 @@ class Runs:
         while _is_live(run_id) and time.monotonic() < limit:
             gevent.sleep(0.05)
 
+    def send_now(self, queued: QueuedQuestion) -> None:
+        """Stop the conversation's live answer, and ask this question before the other queued ones.
+
+        If a limit is in the way, it stays queued with the reason.
+        """
+        conversation_id = queued.conversation_id
+        make_urgent(queued)
+        live = select(Run.id).where(Run.conversation_id == conversation_id, Run.live)
+        run_id = db.session.scalar(live)
+        db.session.remove()
+        if run_id is not None:
+            self.stop(run_id)
+        self._queue.ask_next(conversation_id)
+
     def counts(self) -> dict[str, int]:
         """For /sse/health."""
         return {"activeRuns": len(self._producer.active), "maxRuns": self._settings.max_runs}
@@ -136,29 +156,6 @@ class Runs:
         if self._producer.is_closed or not self._log.up:
             raise Unavailable("Answers can't be written just now. Try again in a moment.")
         return load_admission(person.id, conversation_id, key)
-
-    def _start(self, place: AnswerPlace, text: str | None = None, key: str | None = None) -> Run:
-        """Store the run, and the question's `text` unless that is stored, and start to produce.
-
-        Raises NotFound if the conversation was deleted since it was looked at.
-        """
-        run = Run(
-            id=new_id(),
-            user_id=place.person.id,
-            idempotency_key=key,
-            conversation_id=place.conversation_id,
-            answer_id=new_id(),
-            status="running",
-            attempt=1,
-        )
-        leases = self._leases
-        if not sql.add_run(run, place.position, leases.worker, leases.seconds, text):
-            db.session.rollback()
-            raise NotFound("There is no such conversation.")
-        messages = self._producer.load_messages(place, text)
-        db.session.commit()
-        self._producer.start(run, place, messages)
-        return run
 
 
 def _validate_question(text: object, longest: int) -> str:

@@ -99,6 +99,8 @@ class Producer:
         self.active: dict[str, ActiveRun] = {}
         self.is_closed = False
         """No run begins here any more."""
+        self.after_end: Callable[[str], None] = lambda _: None
+        """Called with the id of the conversation when a run's end is stored."""
         self._app = app
         self._settings = settings
         self._log = event_log
@@ -227,19 +229,10 @@ class Producer:
         return cut_off
 
     def _record_end(self, run: ActiveRun) -> None:
-        recorder, outcome = run.recorder, run.greenlet.value
+        recorder = run.recorder
+        has_ended = False
         try:
-            match outcome:
-                case RunHandedOver():
-                    self._release(recorder)
-                case Suspended():
-                    recorder.suspend()
-                case Ending():
-                    _log_failure(recorder.run_id, outcome.error)
-                    recorder.finish(outcome)
-                    self._begin_title(run, outcome)
-                case _:  # RunStopped
-                    recorder.finish(Ending("stopped"))
+            has_ended = self._store_outcome(run)
         except LeaseLost:
             log.warning("run %s is another worker's now", recorder.run_id)
             self._log.drop(recorder.run_id)
@@ -247,6 +240,26 @@ class Producer:
             if self.active.get(recorder.run_id) is run:
                 del self.active[recorder.run_id]
             run.recorded.set()
+        if has_ended:
+            self.after_end(run.place.conversation_id)
+
+    def _store_outcome(self, run: ActiveRun) -> bool:
+        """Store what came of the greenlet. Return whether the run has ended."""
+        recorder, outcome = run.recorder, run.greenlet.value
+        match outcome:
+            case RunHandedOver():
+                self._release(recorder)
+                return False
+            case Suspended():
+                recorder.suspend()
+                return False
+            case Ending():
+                _log_failure(recorder.run_id, outcome.error)
+                recorder.finish(outcome)
+                self._begin_title(run, outcome)
+            case _:  # RunStopped
+                recorder.finish(Ending("stopped"))
+        return True
 
     def _begin_title(self, run: ActiveRun, ending: Ending) -> None:
         """Have the conversation named by its first answer, if that is one."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -21,10 +22,11 @@ from app.conversations.changes import TEMPORARY_FOR
 from app.conversations.ownership import IS_THERE
 from app.db.clock import epoch
 from app.db.models import Run, db, new_id, utc_now
+from app.db.queue_models import QueuedQuestion
 from app.errors import HomestreamError
 from app.grounding.figure import Figure, figures_to_json
 
-_TABLES = Run.metadata.tables
+_TABLES = QueuedQuestion.metadata.tables
 _RUNS: Table = _TABLES["runs"]
 _STEPS: Table = _TABLES["steps"]
 _CALLS: Table = _TABLES["tool_calls"]
@@ -68,6 +70,20 @@ _EXPIRE_APPROVALS = (
     update(_APPROVALS)
     .where(_APPROVALS.c.run_id == bindparam("run"), _APPROVALS.c.status == "waiting")
     .values(status="expired")
+)
+_QUEUE: Table = _TABLES["queued_questions"]
+_URGENT = _QUEUE.alias("urgent_questions")
+_HOLD_QUEUE = (
+    update(_QUEUE)
+    .where(
+        _QUEUE.c.conversation_id
+        == select(_RUNS.c.conversation_id).where(_RUNS.c.id == bindparam("run")).scalar_subquery(),
+        _QUEUE.c.held.is_(False),
+        ~exists().where(
+            _URGENT.c.conversation_id == _QUEUE.c.conversation_id, _URGENT.c.urgent.is_(True)
+        ),
+    )
+    .values(held=True, reason=bindparam("why"))
 )
 _SAVE_ANSWER = (
     update(_MESSAGES)
@@ -128,7 +144,8 @@ def add_run(
     if question is not None:
         messages.insert(0, message(new_id(), position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
-    names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt")
+    run.created_at = at
+    names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt", "created_at")
     row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "seconds": seconds})
     return True
@@ -214,6 +231,7 @@ def end(
     usage: Usage | None,
     outcome: Outcome,
     error: HomestreamError | None,
+    ended_at: datetime,
     figures: Iterable[Figure] = (),
 ) -> bool:
     """Store how the run ended. False, and nothing is changed, where `lock_attempt` is False."""
@@ -227,7 +245,7 @@ def end(
         "reason": error.message if error else None,
         "detail": error.detail if error else None,
         "can_retry": error is not None and error.retryable,
-        "now": utc_now(),
+        "now": ended_at,
         "new_figures": figures_to_json(figures) or None,
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]
@@ -237,6 +255,12 @@ def end_calls(run_id: str, reason: str) -> None:
     """Let the calls without a result fail, and the undecided approvals expire."""
     db.session.execute(_EXPIRE_APPROVALS, {"run": run_id})
     db.session.execute(_FAIL_CALLS, {"run": run_id, "reason": reason})
+
+
+def hold_queue(run_id: str, reason: str | None) -> None:
+    """Let the questions queued in the run's conversation wait for their person, unless one of them
+    is urgent: the run was stopped for that one, then."""
+    db.session.execute(_HOLD_QUEUE, {"run": run_id, "why": reason})
 
 
 def save_answer(message_id: str, text: str) -> None:

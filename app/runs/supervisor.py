@@ -1,7 +1,7 @@
 """Looks after the runs of this worker, and takes over those that others left.
 
-It keeps the leases, stores the texts so far, queues runs whose approvals expired, and stops runs
-that nobody reads. It knows nothing of the agent.
+It keeps the leases, stores the texts so far, queues runs whose approvals expired, has queued
+questions asked that were left, and stops runs that nobody reads. It knows nothing of the agent.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from app.errors import RunFailed
 from app.runs.connections import Connections
 from app.runs.leases import Claimed, Leases
 from app.runs.producer import AnswerPlace, Producer
+from app.runs.question_queue import QuestionQueue
 from app.runs.recorder import Ending, save_texts
 from app.runs.replay import past_turns
 
@@ -54,6 +55,7 @@ class Supervisor:
         connections: Connections,
         producer: Producer,
         leases: Leases,
+        queue: QuestionQueue,
     ) -> None:
         self.updating = threading.Lock()
         """Held while many of this worker's rows are updated: renewing the leases and storing texts
@@ -62,6 +64,7 @@ class Supervisor:
         self._connections = connections
         self._producer = producer
         self._leases = leases
+        self._queue = queue
         self._abandoned_seconds = settings.abandoned_run_seconds
         self._woken = Signal()
         self._expired_at = 0.0
@@ -107,6 +110,7 @@ class Supervisor:
     def _claim(self) -> None:
         if time.monotonic() - self._expired_at > _EXPIRY_SECONDS:
             self._leases.queue_expired()
+            self._queue.ask_left()
             self._expired_at = time.monotonic()
         for claimed in self._leases.claim(self._producer.room):
             with self._app.app_context():

@@ -27,7 +27,8 @@
     if (following) toEnd();
   });
   document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
-    if (target.matches("#composer, .suggestions") && detail.successful) toQuestion();
+    if (!detail.successful) return;
+    if (target.matches("#composer, .suggestions") || (target.matches("#queue") && following)) toQuestion();
   });
   toQuestion();
 

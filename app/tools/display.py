@@ -116,7 +116,7 @@ def _resource(
     if media_type == "text/html":
         return _html(resource.text, name, sanitise)
     if media_type == "text/csv":
-        return _bounded(DisplayPart("csv", _without_formulas(resource.text), name))
+        return _bounded(DisplayPart("csv", without_formulas(resource.text), name))
     return DisplayPart("text", resource.text, name)
 
 
@@ -152,7 +152,7 @@ def _file_name(uri: str) -> str:
     return _NOT_IN_NAMES.sub("-", last).strip(".-")[:80]
 
 
-def _without_formulas(table: str) -> str:
+def without_formulas(table: str) -> str:
     """Return a CSV table with an apostrophe before all that a spreadsheet would run.
 
     The table keeps the tool's separator.

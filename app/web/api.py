@@ -8,17 +8,21 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from app.agent.events import Event, to_json
+from app.agent.events import to_json
+from app.agent.usage import Usage
 from app.auth.sessions import current_reader, current_user, require_user
 from app.conversations.history import load_history, summarize_history
 from app.conversations.ownership import load_run
 from app.db.models import Message, Run, db
+from app.db.queue_models import QueuedQuestion
 from app.errors import InputError, Unavailable
 from app.grounding.figure import figures_to_json
 from app.lifecycle import services
 from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
 from app.runs.connections import Connection
+from app.runs.replay import models_of, seconds_of
+from app.web.queued_questions import queued_as_json
 from app.web.streaming import respond_with
 from app.web.worker_room import check_room
 
@@ -31,16 +35,16 @@ _LONGEST_PAGE = 200
 
 @bp.post("/agents/chat-stream")
 @bp.post("/agents/chat/stream")
-def chat_stream() -> Response:
-    """Ask, and stream the answer's events."""
+def chat_stream() -> ResponseReturnValue:
+    """Ask, and stream the answer's events. A question that is queued instead is JSON, with 202."""
     # A question whose answer could not be streamed is refused before it is asked.
     connection = _open_stream("")
     try:
-        run = _ask()
+        asked = _ask()
     finally:
         # At once, or its place would not be free yet for the stream itself.
         services().connections.close(connection, at_once=True)
-    return _stream(run, after=0)
+    return _queued(asked) if isinstance(asked, QueuedQuestion) else _stream(asked, after=0)
 
 
 @bp.get("/agents/chat-stream/<run_id>")
@@ -51,31 +55,34 @@ def resume(run_id: str) -> Response:
 
 @bp.post("/agents/chat")
 def chat() -> ResponseReturnValue:
-    """Ask, and respond with the whole answer.
+    """Ask, and respond with the whole answer; or with 202, if the question is queued.
 
     If the run failed, its error is beside what was written.
     """
     run = _ask()
+    if isinstance(run, QueuedQuestion):
+        return _queued(run)
     run_id, conversation_id, message_id = run.id, run.conversation_id, run.answer_id
     db.session.remove()
     answer = AnswerView(run_id)
-    last: Event | None = None
     for entries in services().subscriptions.subscribe(run_id):
         for entry in entries:
-            last = entry.event
-            answer.apply(last)
+            answer.apply(entry.event)
     if answer.live:
         raise Unavailable(
             f"This server is stopping. The answer goes on: get it at /agents/chat-stream/{run_id}."
         )
-    body = {
+    body: dict[str, Any] = {
         "runId": run_id,
         "conversationId": conversation_id,
         "messageId": message_id,
         "status": answer.status,
         "content": answer.text,
         "toolCalls": [to_json(call) for call in answer.calls],
-        "usage": getattr(last, "usage", None),
+        "usage": answer.usage,
+        "models": answer.models,
+        "seconds": answer.seconds,
+        "cost": services().prices.cost(answer.models, answer.usage),
         "figures": figures_to_json(answer.figures),
     }
     if answer.failure is not None:
@@ -107,20 +114,30 @@ def history_stats() -> ResponseReturnValue:
     )
 
 
-def _ask() -> Run:
-    """Store the request's question with a run, and start that. Raises HomestreamError."""
+def _ask() -> Run | QueuedQuestion:
+    """Store the request's question with a run, and start that, or queue it. Raises
+    HomestreamError."""
     body = request.get_json(silent=True)
     if not isinstance(body, dict):
         raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
     conversation_id = body.get("conversationId")
     if not (conversation_id is None or _is_id(conversation_id)):
         raise InputError("conversationId must be a conversation's id.", field="conversationId")
+    queue = body.get("queue", False)
+    if not isinstance(queue, bool):
+        raise InputError("queue must be true or false.", field="queue")
     key = request.headers.get("Idempotency-Key")
     temporary = body.get("temporary", False)
     if not isinstance(temporary, bool):
         raise InputError("temporary must be true or false.", field="temporary")
-    question = body.get("userMessage")
-    return services().runs.ask(current_user(), question, conversation_id, key, temporary=temporary)
+    text = body.get("userMessage")
+    return services().runs.ask(
+        current_user(), text, conversation_id, key, temporary=temporary, queue=queue
+    )
+
+
+def _queued(queued: QueuedQuestion) -> ResponseReturnValue:
+    return jsonify(queued=queued_as_json(queued)), 202
 
 
 def _stream(run: Run, after: int) -> Response:
@@ -165,6 +182,17 @@ def _message(message: Message) -> dict[str, Any]:
         "runId": message.run.id if message.run else None,
         "createdAt": _iso(message.created_at),
         "figures": (message.run and message.run.figures) or [],
+    } | (_making(message.run) if message.run else {})
+
+
+def _making(run: Run) -> dict[str, Any]:
+    """Return what wrote an answer, and what it took; each is null where it is unknown."""
+    models, usage = models_of(run), Usage.from_json(run.usage) if run.usage else None
+    return {
+        "models": models,
+        "usage": usage,
+        "seconds": seconds_of(run),
+        "cost": services().prices.cost(models, usage),
     }
 
 

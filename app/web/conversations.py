@@ -92,6 +92,7 @@ def watch(conversation_id: str) -> ResponseReturnValue:
     found = load_conversation(current_user().id, conversation_id)
     run = live_run(found)
     if run is None:
+        # The page leads back here if a queued question is about to be asked.
         return redirect(url_for(".show", conversation_id=found.id), 303)
     whole = render_conversation(found, held_open=_ANSWER_PLACE)
     head, marker, tail = whole.partition(_ANSWER_PLACE)

@@ -7,12 +7,14 @@ from flask import current_app, render_template, request
 from app.auth.sessions import current_user
 from app.auth.stream_passes import Reader
 from app.conversations.listing import list_conversations
+from app.conversations.ownership import answer_position, load_queue
 from app.db.models import Conversation
 from app.lifecycle import services
-from app.rendering.displayed_messages import MessagePage, load_message_page
+from app.rendering.displayed_messages import MessagePage, load_message_page, load_messages_after
 from app.rendering.html import AnswerHtml
 from app.web.drafts import take_draft
 from app.web.external_links import link_target
+from app.web.queue_view import queue_view
 
 MAX_EXAMPLES = 6
 
@@ -43,8 +45,28 @@ def render_conversation(
     conversation: Conversation, before: int | None = None, **values: object
 ) -> str:
     """Render the newest messages, or those before a position. Raises NotFound if there are none."""
+    queue = load_queue(conversation)
     page = message_page(conversation, before)
+    values = {"since": page.last_run, "queue": queue_view(conversation, queue, page)} | values
     return render_page("conversations/show.html", conversation=conversation, page=page, **values)
+
+
+def render_news(conversation: Conversation, since: str | None) -> str:
+    """Render the messages after the answer of the run `since`, and the queue, for htmx.
+
+    Without a run of this conversation there are no messages.
+    """
+    queue, since = load_queue(conversation), since or ""
+    target = link_target(current_user().id)
+    position = answer_position(conversation, since)
+    page = load_messages_after(conversation, services().log, target, position)
+    return render_template(
+        "conversations/_news.html",
+        conversation=conversation,
+        page=page,
+        since=page.last_run or since,
+        queue=queue_view(conversation, queue, page, since),
+    )
 
 
 def message_page(conversation: Conversation, before: int | None) -> MessagePage:

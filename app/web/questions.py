@@ -10,13 +10,14 @@ from flask.typing import ResponseReturnValue
 from app.auth.sessions import current_user, require_user, stream_pass
 from app.conversations.ownership import load_conversation
 from app.db.models import Run, db
+from app.db.queue_models import QueuedQuestion
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
 from app.rendering.answer import just_begun
-from app.rendering.displayed_messages import DisplayedMessage
+from app.rendering.displayed_messages import question_of
 from app.web.drafts import typed_question
 from app.web.error_responses import error_headers
-from app.web.pages import render_conversation, render_start
+from app.web.pages import render_conversation, render_news, render_start
 from app.web.worker_room import check_room
 
 bp = Blueprint("questions", __name__, url_prefix="/conversations")
@@ -38,25 +39,28 @@ def ask_first() -> ResponseReturnValue:
 
 @bp.post("/<conversation_id>/messages")
 def ask(conversation_id: str) -> ResponseReturnValue:
-    """Ask the next question of a conversation."""
+    """Ask the next question of a conversation, or queue it while an answer is being written."""
     try:
-        run = _ask_by_form(conversation_id)
+        asked = _ask_by_form(conversation_id)
     except NotFound:
         raise
     except HomestreamError as error:
         found = load_conversation(current_user().id, conversation_id)
         return _show_beside_composer(error, lambda **values: render_conversation(found, **values))
     if request.headers.get("HX-Request"):
+        if isinstance(asked, QueuedQuestion):
+            found = load_conversation(current_user().id, conversation_id)
+            return render_news(found, request.form.get("since")), 202
         return render_template(
             "conversations/_exchange.html",
-            message=DisplayedMessage("user", request.form["message"].strip()),
-            answer=just_begun(run.id),
-            stream_pass=stream_pass(run.id),
+            message=question_of(asked),
+            answer=just_begun(asked.id),
+            stream_pass=stream_pass(asked.id),
         )
     return redirect(url_for("conversations.watch", conversation_id=conversation_id), 303)
 
 
-def _begin_in_place(run: Run) -> ResponseReturnValue:
+def _begin_in_place(run: Run | QueuedQuestion) -> ResponseReturnValue:
     """Show the new conversation in the page that is there: its scripts and styles need no loading,
     so the first words come sooner."""
     found = load_conversation(current_user().id, run.conversation_id)
@@ -65,11 +69,13 @@ def _begin_in_place(run: Run) -> ResponseReturnValue:
     return page, {"HX-Push-Url": here, "HX-Retarget": "body", "HX-Reswap": "innerHTML"}
 
 
-def _ask_by_form(conversation_id: str | None = None) -> Run:
-    """Store the form's question with a run, and start that. Raises HomestreamError."""
+def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
+    """Store the form's question with a run, and start that; or queue it. Raises HomestreamError."""
     text, key = request.form.get("message"), request.form.get("key")
     temporary = request.form.get("temporary") == "true"
-    return services().runs.ask(current_user(), text, conversation_id, key, temporary=temporary)
+    return services().runs.ask(
+        current_user(), text, conversation_id, key, temporary=temporary, queue=True
+    )
 
 
 def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> ResponseReturnValue:

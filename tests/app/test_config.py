@@ -234,6 +234,12 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_setting(
     assert name in sentence
 
 
+def test_one_process_and_several_workers_exclude_each_other(settings: pytest.MonkeyPatch) -> None:
+    for name, value in {"ONE_PROCESS": "1", "WEB_WORKERS": "2", "REDIS_URL": "redis://x"}.items():
+        settings.setenv(name, value)
+    assert refusal().startswith("ONE_PROCESS and WEB_WORKERS=2 can't both be set")
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [

@@ -142,6 +142,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             MODEL_TITLES="false",
             PING_INTERVAL="2",
             MODEL_ATTEMPTS="1",
+            TOOL_SERVICES_IN_ONE_PROCESS="true",
             MCP_SERVERS=json.dumps({"hostile": {"url": f"http://127.0.0.1:{hostile_port}/mcp"}}),
             MCP_ALLOW_PRIVATE="hostile",
             APPROVALS="hostile__show=never hostile__write=never hostile__tell=never",
@@ -207,7 +208,7 @@ def context(browser: Browser, complaints: list[str]) -> Iterator[Callable[..., B
 @pytest.fixture
 def ann(context: Callable[..., BrowserContext], demo: Site) -> Person:
     """A newcomer."""
-    return Person.signs_up(context().new_page(), demo)
+    return Person.fills_in_the_form(context().new_page(), demo)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ New = Callable[..., BrowserContext]
 
 @pytest.fixture
 def ann(context: New, demo: Site) -> Person:
-    return Person.signs_up(context(java_script_enabled=False).new_page(), demo)
+    return Person.fills_in_the_form(context(java_script_enabled=False).new_page(), demo)
 
 
 @pytest.fixture

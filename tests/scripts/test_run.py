@@ -32,12 +32,6 @@ pytestmark = pytest.mark.slow
 
 NAMES = ("web", "notes", "demo-model")
 
-SERVICE = """
-from tool_services.framework.service import Service
-
-SERVICE = Service(__name__, "For a test.", tools=())
-"""
-
 Settings = dict[str, str]
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -190,18 +184,9 @@ def secrets(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (folder / "instance").glob("*key*")}
 
 
-def test_one_process_serves_all_tool_services_and_a_model_on_this_machine_answers(
-    start: Start, settings: Settings, tmp_path: Path
+def test_a_model_on_this_machine_answers_in_the_demo_models_place(
+    start: Start, settings: Settings
 ) -> None:
-    """Two settings in one start: each service has its own port, and nothing stands in for the
-    model."""
-    settings["TOOL_SERVICES_IN_ONE_PROCESS"] = "true"
-    settings["TOOL_SERVICES_FOLDER"] = "domain"
-    settings["PLACES_PORT"] = str(free_port())
-    for name in ("notes", "places"):
-        folder = tmp_path / "domain" / name
-        folder.mkdir(parents=True)
-        (folder / "service.py").write_text(SERVICE)
     with LocalServer(calls=True) as server:
         settings |= {"FIND_LOCAL_MODEL": "true", "LOCAL_MODEL_PORTS": str(server.port)}
         child = start()
@@ -211,11 +196,7 @@ def test_one_process_serves_all_tool_services_and_a_model_on_this_machine_answer
         page = requests.get(f"http://127.0.0.1:{settings['WEB_PORT']}/auth/login", timeout=60)
     assert page.ok
     assert which.startswith(f"calls answers, which the server at port {server.port} serves at")
-    assert {line.partition("|")[0].strip() for line in text.splitlines()[:-1]} == {"web", "tools"}
-    for name in ("notes", "places"):
-        url = f"http://127.0.0.1:{settings[f'{name.upper()}_PORT']}"
-        about = requests.get(f"{url}/info", timeout=60).json()
-        assert (about["name"], about["audience"]) == (name, url)
+    assert {line.partition("|")[0].strip() for line in text.splitlines()[:-1]} == {"web", "notes"}
 
 
 def test_nothing_starts_when_a_port_is_taken(

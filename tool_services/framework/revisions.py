@@ -30,16 +30,7 @@ def has_migrations(folder: Path) -> bool:
     return any(versions_of(folder).glob("*.py"))
 
 
-def upgrade_if_needed(database: SQLAlchemy, folder: Path) -> None:
-    """Upgrade the tables unless they are at the newest revision. Raises UpgradeFailed."""
-    if not _is_newest(database, folder):
-        # Not above: few starts upgrade anything, and Alembic takes 6 MB and 0.15 s.
-        from tool_services.framework.migrations import upgrade_schema
-
-        upgrade_schema(database, folder)
-
-
-def _is_newest(database: SQLAlchemy, folder: Path) -> bool:
+def is_newest(database: SQLAlchemy, folder: Path) -> bool:
     """Return whether the revision is the number of the last of the migrations.
 
     That is how `make migration` numbers them. Of others, with revisions such as `ae1027a6`, Alembic

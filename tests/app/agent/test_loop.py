@@ -178,16 +178,23 @@ def test_eight_steps_at_most_and_in_the_last_no_tool_may_be_called(
     assert_well_formed(told(model))
 
 
-@pytest.mark.parametrize("said", ["", "Once more:"])
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        (tool_call("findNotes", {}), "All."),
+        (tool_call("findNotes", {}, text_before="Once more:"), "Once more:"),
+        (text('{{"name": "findNotes", "arguments": {}}}'), "All."),
+    ],
+)
 def test_calls_of_the_last_step_are_not_made_and_the_answer_has_words(
-    start: Start, model: ScriptedModel, said: str
+    start: Start, model: ScriptedModel, calls: Reply, said: str
 ) -> None:
     """Some endpoints don't know tool_choice, and their models call a tool all the same."""
-    calls = tool_call("findNotes", {}, text_before=said)
     model.script(reply(lambda request: calls if request.body.get("tools") else text("All.")))
     messages = start(max_steps=2).sign_up("Alice").ask("x").until("done")
     assert sum(m.event == "tool" and m.json["status"] == "completed" for m in messages) == 1
-    assert text_of(messages).endswith(said or "All.")
+    assert text_of(messages).endswith(said)
+    assert "findNotes" not in text_of(messages)
     assert messages[-1].json["status"] == "completed"
 
 

@@ -26,6 +26,7 @@ WRITTEN = [
     f"<tool_call>\n{CALL}\n</tool_call>",
     f"<tool_call>{CALL}",
     f"<tools>\n{CALL}\n</tools>",
+    f"{{{CALL}}}",
     '{"name": "findNotes", "parameters": {"text": "first"}}',
     '{"arguments": "{\\"text\\": \\"first\\"}", "name": "findNotes"}',
     '{"type": "function", "function": {"name": "findNotes", "arguments": {"text": "first"}}}',
@@ -42,6 +43,8 @@ ANSWERS = [
     '{"name": "findNotes", "arguments": {"text": "first"}',
     '{"city": "Anytown"}',
     "```python\nprint()\n```",
+    f"{{{CALL}",
+    f"{{{CALL}, and more}}",
     "[1]",
     "",
 ]

@@ -65,9 +65,9 @@ def test_what_is_oldest_is_left_out_in_whole_turns_until_the_rest_fits(window: i
     assert fits or asked == [*RULES, NOW[0], *NOW[-2:]]
 
 
-def result(rows: int, note: str = "") -> str:
-    homes = [{"id": f"L{number:03}", "text": "A house “by the sea”."} for number in range(rows)]
-    return render_for_model({"total": rows, "homes": homes}, [note] if note else [], 100_000)
+def result(count: int, note: str = "") -> str:
+    rows = [{"id": f"L{number:03}", "text": "A house “by the sea”."} for number in range(count)]
+    return render_for_model({"total": count, "rows": rows}, [note] if note else [], 100_000)
 
 
 @pytest.mark.parametrize("window", [600, 1_000, 2_000, 4_000])
@@ -85,7 +85,7 @@ def test_results_that_are_too_long_for_the_window_are_shortened(window: int) -> 
     assert asked[-2].text == texts[1]
     assert first["note"].startswith("Corrected. ")
     for shortened in (first, third):
-        assert shortened["untrusted_data"].keys() & {"homes", "beginning"}
+        assert shortened["untrusted_data"].keys() & {"rows", "beginning"}
         assert "note" in shortened
     assert second["untrusted_data"]["total"] == 1
 

@@ -23,7 +23,14 @@ from tests.support.hostile_tool_server import (
     hostile_tool_server,
 )
 from tests.support.product import Person, Product, eventually
-from tests.support.scripted_model import Chosen, RecordedRequest, ScriptedModel, text, tool_call
+from tests.support.scripted_model import (
+    Chosen,
+    RecordedRequest,
+    ScriptedModel,
+    endless,
+    text,
+    tool_call,
+)
 
 Start = Callable[..., Product]
 
@@ -67,7 +74,7 @@ def watching(product: Product, name: str) -> Iterator[Turns]:
 
 def answer(request: RecordedRequest) -> object:
     if request.last_user_text == "count":
-        return text(*(f"{number} " for number in range(5_000)), pace=PACE)
+        return endless(PACE)
     if request.body["messages"][-1]["role"] == "tool":
         return text("It did not work.")
     return tool_call("hostile__act", {"x": ALMOST})
