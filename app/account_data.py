@@ -116,6 +116,7 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
         "title": conversation.title,
         "shelf": conversation.shelf,
         "pinned": conversation.pinned,
+        "model": conversation.model,
         "deleteAt": conversation.delete_at and iso_utc(conversation.delete_at),
         "createdAt": iso_utc(conversation.created_at),
         "messages": [_message(message) for message in messages],

@@ -98,7 +98,6 @@ def wire(config: Settings | None = None) -> Flask:
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
     prices = Prices.from_settings(settings)
-    templates.init_app(app, settings, prices)
     security.init_app(app, secure=settings.secure, hosts=settings.known_hosts)
     sessions.init_app(
         app,
@@ -120,7 +119,8 @@ def wire(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     oidc.init_app(app, settings)
     _register_pages(app)
-    app.extensions["services"] = _services(app, settings, redis, counters, prices)
+    app.extensions["services"] = made = _services(app, settings, redis, counters, prices)
+    templates.init_app(app, settings, prices, made.registry)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
@@ -167,7 +167,8 @@ def _services(
     leases = Leases(app, settings.lease_seconds, *limits)
     model = ModelClient.from_settings(settings)
     titles = TitleWriter(app, model) if settings.writes_titles else None
-    producer = Producer(app, settings, log, model, registry, leases, titles)
+    models = model.choices(settings)
+    producer = Producer(app, settings, log, model, registry, leases, titles, models)
     starter = RunStarter(settings, producer, leases, counters)
     questions = QuestionQueue(app, settings, log, producer, starter)
     producer.after_end = questions.ask_next

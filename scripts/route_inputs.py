@@ -58,7 +58,7 @@ def _told(fields: str, query: str) -> Route:
 
 
 _OPTIONS = Route(gives=((200, JSON),), errors=(422, 429))
-_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean"
+_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean model"
 _LOG_IN = (401, 422, 429)
 
 ROUTES = {
@@ -204,13 +204,13 @@ ROUTES = {
         errors=(410, 422, 429),
     ),
     "questions.ask": Route(
-        "message! key since",
+        "message! key since model",
         body=(FORM,),
         gives=((303, None), (200, HTML), (202, HTML)),
         errors=(409, 422, 429),
     ),
     "questions.ask_first": Route(
-        "message! key temporary",
+        "message! key temporary model",
         body=(FORM,),
         gives=((303, None), (200, HTML)),
         errors=(409, 422, 429),

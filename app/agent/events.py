@@ -44,13 +44,18 @@ class DisplayPart:
     """A part of a tool's result for people, safe to be put into a page.
 
     `text` is HTML, a data: URL of a picture, plain text or CSV, by `kind`. `name` is the name of
-    the file it came as, or "". A "suggestion" is a question to ask next; it is stored and sent like
-    the others, but is shown as a button below the answer.
+    its file, or "". A "suggestion" is a question to ask next, shown as a button below the
+    answer, and "words" are what came of the call, shown on its line.
     """
 
-    kind: Literal["html", "picture", "text", "csv", "suggestion"]
+    kind: Literal["html", "picture", "text", "csv", "suggestion", "words"]
     text: str
     name: str = ""
+
+
+def shown_parts(display: Iterable[DisplayPart]) -> tuple[DisplayPart, ...]:
+    """Return the parts that are shown beside their call."""
+    return tuple(part for part in display if part.kind not in ("suggestion", "words"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +112,14 @@ class ToolCallUpdate:
     def shown(self) -> tuple[DisplayPart, ...]:
         """The parts to show beside the call.
 
-        In `display` they stand before the suggestions, so each has the same number in both.
+        In `display` they stand before the others, so each has the same number in both.
         """
-        return tuple(part for part in self.display if part.kind != "suggestion")
+        return shown_parts(self.display)
+
+    @property
+    def words(self) -> str:
+        """What came of the call, in a few words such as "7 found"; "" if its tool doesn't say."""
+        return next((part.text for part in self.display if part.kind == "words"), "")
 
     @property
     def suggestions(self) -> list[str]:
@@ -235,6 +245,8 @@ def to_json(event: Event) -> dict[str, Any]:
         data["shown"] = [_address(event.id, at, part) for at, part in enumerate(event.shown)]
     if isinstance(event, ToolCallUpdate) and event.suggestions:
         data["suggestions"] = event.suggestions
+    if isinstance(event, ToolCallUpdate) and event.words:
+        data["words"] = event.words
     return data
 
 

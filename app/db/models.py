@@ -153,7 +153,7 @@ class Conversation(db.Model):  # type: ignore[name-defined, misc]
 
     `shelf` is one of SHELVES. `delete_at` is when it is to be deleted for good, which those in the
     trash and temporary ones have. `titled_by` says where the title is from: the first question, the
-    model or the person.
+    model or the person. `model` is the one that its person has chosen, None if they haven't.
     """
 
     __tablename__ = "conversations"
@@ -170,6 +170,7 @@ class Conversation(db.Model):  # type: ignore[name-defined, misc]
     )
     shelf: Mapped[str] = mapped_column(String(10), default="list", server_default="list")
     pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
+    model: Mapped[str | None] = mapped_column(String(100))
     delete_at: Mapped[datetime | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -212,6 +213,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     whose effect is stored. `worker` has the lease until `lease_until` (seconds since 1970, by the
     database's clock; without a worker, the time since when there is none). `attempt` counts the
     producers that have had the run, `takeovers` those that took it from a worker that failed.
+    `model` is the one to ask, if its person has chosen one.
     """
 
     __tablename__ = "runs"
@@ -231,6 +233,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     seq: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(80))
     lease_until: Mapped[float] = mapped_column(Double, default=0)
+    model: Mapped[str | None] = mapped_column(String(100))
     attempt: Mapped[int] = mapped_column(default=1)
     takeovers: Mapped[int] = mapped_column(default=0)
     stop_asked: Mapped[bool] = mapped_column(default=False)

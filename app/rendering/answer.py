@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from markupsafe import Markup
+
 from app.agent.events import (
     ApprovalRequested,
     Content,
@@ -21,6 +23,7 @@ from app.agent.events import (
 )
 from app.agent.usage import Usage
 from app.grounding.figure import Figure
+from app.rendering.code_colours import with_colours
 from app.rendering.figures import CallLinks, with_marks
 from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import to_html
@@ -67,9 +70,10 @@ class TextPart:
 
 @dataclass(slots=True)
 class ToolPart:
-    """A tool call, as the last event about it says."""
+    """A tool call, as the last event about it says. `waits` says that its person has to decide."""
 
     call: ToolCallUpdate
+    waits: bool = False
 
     kind = "tool"
 
@@ -117,9 +121,10 @@ class ProgressChange:
 
 @dataclass(frozen=True)
 class ApprovalsChange:
-    """The approvals that the run waits for, all of them."""
+    """The approvals that the run waits for, all of them. `part` is the call that does or did."""
 
     approvals: list[ApprovalRequested]
+    part: ToolPart | None = None
 
 
 @dataclass(frozen=True)
@@ -178,7 +183,7 @@ class AnswerView:
 
     @property
     def calls(self) -> list[ToolCallUpdate]:
-        return [part.call for part in self.parts if isinstance(part, ToolPart)]
+        return [part.call for part in self._calls]
 
     @property
     def suggestions(self) -> list[str]:
@@ -205,8 +210,9 @@ class AnswerView:
 
     @property
     def is_marked(self) -> bool:
-        """Whether its figures change how the answer looks."""
-        return any(each.source != "question" for each in self.figures)
+        """Whether its figures or colours of code change how the finished answer looks."""
+        has_marks = any(each.source != "question" for each in self.figures)
+        return has_marks or any("```" in part.source for part in self._texts)
 
     def htmls(self) -> Iterator[str]:
         """Yield the finished HTML of each part of text, with its figures marked."""
@@ -215,7 +221,9 @@ class AnswerView:
         for part in self._texts:
             end = begin + len(part.source)
             figures = [each for each in self.figures if begin <= each.start and each.end <= end]
-            yield with_marks(part.source, begin, part.html, figures, self.target, links)
+            marked = with_marks(part.source, begin, part.html, figures, self.target, links)
+            # The sanitised HTML, with classes of our own.
+            yield Markup(with_colours(marked))  # noqa: S704 # nosec B704
             begin = end
 
     @property
@@ -230,6 +238,10 @@ class AnswerView:
     def _texts(self) -> list[TextPart]:
         return [part for part in self.parts if isinstance(part, TextPart)]
 
+    @property
+    def _calls(self) -> list[ToolPart]:
+        return [part for part in self.parts if isinstance(part, ToolPart)]
+
     def apply_all(self, events: Iterable[Event]) -> AnswerView:
         for event in events:
             self.apply(event)
@@ -243,9 +255,9 @@ class AnswerView:
                 return []
             case Thinking(thoughts=thoughts) if thoughts:
                 changes = self.close_text()
-                part = ThoughtsPart(thoughts, event.seconds)
-                self.parts.append(part)
-                return [*changes, ThoughtsChange(part)]
+                thought = ThoughtsPart(thoughts, event.seconds)
+                self.parts.append(thought)
+                return [*changes, ThoughtsChange(thought)]
             case Thinking(message=message):
                 self.thinking = message
                 return [*self.close_text(), StatusChange(message)]
@@ -256,7 +268,7 @@ class AnswerView:
             case ApprovalRequested():
                 self._end_approval(event.id)
                 self.approvals.append(event)
-                return [ApprovalsChange(list(self.approvals))]
+                return [ApprovalsChange(list(self.approvals), self._note_wait(event.id, True))]
             case Failed():
                 self.failure = event
                 return []
@@ -265,6 +277,8 @@ class AnswerView:
                 self.message_id, self.figures = event.message_id, event.figures
                 self.usage, self.models, self.seconds = event.usage, event.models, event.seconds
                 self.approvals.clear()
+                for part in self._calls:
+                    part.waits = False
                 return self.close_text()
 
     def close_text(self) -> list[Change]:
@@ -303,8 +317,8 @@ class AnswerView:
         return [*changes, TextChange(part, patch)] if patch else changes
 
     def _update_call(self, event: ToolCallUpdate) -> list[Change]:
-        for part in self.parts:
-            if isinstance(part, ToolPart) and part.call.id == event.id:
+        for part in self._calls:
+            if part.call.id == event.id:
                 part.call = event
                 return [ProgressChange(part) if event.progress else ToolChange(part, new=False)]
         changes = self.close_text()
@@ -316,8 +330,16 @@ class AnswerView:
         """Note that this call waits for nobody any more."""
         before = len(self.approvals)
         self.approvals = [one for one in self.approvals if one.id != call_id]
-        changed = len(self.approvals) < before
-        return [ApprovalsChange(list(self.approvals))] if changed else []
+        if len(self.approvals) == before:
+            return []
+        return [ApprovalsChange(list(self.approvals), self._note_wait(call_id, False))]
+
+    def _note_wait(self, call_id: str, waits: bool) -> ToolPart | None:
+        """Note whether a call waits for its person. Return its part, if the reader has it."""
+        part = next((each for each in self._calls if each.call.id == call_id), None)
+        if part is not None:
+            part.waits = waits
+        return part
 
 
 def just_begun(run_id: str) -> AnswerView:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, render_template
 
 from app.agent.events import ApprovalRequested, ToolCallUpdate
-from app.rendering.answer import AnswerView, ThoughtsPart
+from app.rendering.answer import AnswerView, ThoughtsPart, ToolPart
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,15 @@ class AnswerHtml:
     def outcome(self, answer: AnswerView) -> str:
         return self._render("runs/_below_answer.html", answer=answer)
 
-    def tool(self, call: ToolCallUpdate) -> str:
-        return self._render("tool_output/_tool.html", call=call)
+    def tool(self, part: ToolPart) -> str:
+        return self._render("tool_output/_tool.html", part=part, call=part.call)
 
     def thoughts(self, part: ThoughtsPart) -> str:
         return self._render("runs/_thoughts.html", part=part)
 
-    def took(self, call: ToolCallUpdate) -> str:
-        """Render how far a call is, or how long it took."""
-        return self._render("tool_output/_took.html", call=call)
+    def state(self, part: ToolPart) -> str:
+        """Render how far a call is, or what came of it."""
+        return self._render("tool_output/_state.html", part=part, call=part.call)
 
     def call_progress(self, call: ToolCallUpdate) -> str:
         """Render how far a call is as a line of its own."""

@@ -132,7 +132,13 @@ def _ask() -> Run | QueuedQuestion:
         raise InputError("temporary must be true or false.", field="temporary")
     text = body.get("userMessage")
     return services().runs.ask(
-        current_user(), text, conversation_id, key, temporary=temporary, queue=queue
+        current_user(),
+        text,
+        conversation_id,
+        key,
+        temporary=temporary,
+        queue=queue,
+        model=body.get("model"),
     )
 
 

@@ -265,6 +265,16 @@ def test_a_retry_supersedes_the_failed_answer(alice: Person, model: ScriptedMode
     assert [message["role"] for message in told] == ["system", "system", "user"]
 
 
+@pytest.mark.engines
+def test_only_a_last_answer_that_failed_can_be_retried(alice: Person, model: ScriptedModel) -> None:
+    model.script(cut_after("Half "), text("Good"))
+    failed = alice.ask("One").until("done")
+    good = alice.ask("Two", failed[0].json["conversationId"]).until("done")
+    for messages in (failed, good):
+        answer = alice.api("POST", f"/runs/{run_id(messages)}/retry")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
+
+
 @pytest.mark.own_product
 @pytest.mark.engines
 def test_an_unexpected_fault_ends_the_run_without_a_stack_trace(
@@ -283,7 +293,7 @@ def test_an_unexpected_fault_ends_the_run_without_a_stack_trace(
 
 
 def rename(product: Product, table: str, name: str = "mislaid") -> None:
-    """Make every query of a table fail, as long as it has this name."""
+    """Make every query of a table fail, or give it its name again."""
     with product.app.app_context():
         db.session.execute(db.text(f"ALTER TABLE {table} RENAME TO {name}"))
         db.session.commit()
