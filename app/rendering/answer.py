@@ -253,14 +253,8 @@ class AnswerView:
             case RunStarted(conversation_id=conversation_id):
                 self.conversation_id = conversation_id
                 return []
-            case Thinking(thoughts=thoughts) if thoughts:
-                changes = self.close_text()
-                thought = ThoughtsPart(thoughts, event.seconds)
-                self.parts.append(thought)
-                return [*changes, ThoughtsChange(thought)]
-            case Thinking(message=message):
-                self.thinking = message
-                return [*self.close_text(), StatusChange(message)]
+            case Thinking():
+                return self._think(event)
             case Content():
                 return self._write(event)
             case ToolCallUpdate():
@@ -295,6 +289,15 @@ class AnswerView:
         """
         for part in self._texts:
             part.markdown.finished = ""
+
+    def _think(self, event: Thinking) -> list[Change]:
+        changes = self.close_text()
+        if event.thoughts:
+            part = ThoughtsPart(event.thoughts, event.seconds)
+            self.parts.append(part)
+            return [*changes, ThoughtsChange(part)]
+        self.thinking = event.message
+        return [*changes, StatusChange(event.message)]
 
     def _write(self, event: Content) -> list[Change]:
         changes: list[Change] = []
