@@ -169,7 +169,7 @@ def test_enter_sends_and_shift_enter_makes_a_line(bob: Person) -> None:
     expect(field).to_have_value("one\ntwo")
     field.press("Enter")
     bob.waits_for("completed")
-    assert bob.page.get_by_role("article", name="Question").inner_text() == "one\ntwo"
+    assert bob.page.locator(".question .bubble").inner_text() == "one\ntwo"
     bob.asks("[[say again]]")
     bob.waits_for("completed", 2)
     expect(field).to_have_value("")
