@@ -19,7 +19,7 @@ def test_pages_name_files_by_their_content_and_browsers_keep_them(alice: Person)
     found = addresses(alice.get("/").text)
     assert len(found) >= 7
     for path in found:
-        assert re.fullmatch(r"/static/[\w/.-]+\.[0-9a-f]{12}\.(css|js)", path), path
+        assert re.fullmatch(r"/static/[\w/.-]+\.[0-9a-f]{12}\.(css|js|svg)(#\w+)?", path), path
         answer = requests.get(alice.product.url + path)
         assert answer.status_code == 200, path
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable", path
