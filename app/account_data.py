@@ -116,6 +116,7 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
         "title": conversation.title,
         "shelf": conversation.shelf,
         "pinned": conversation.pinned,
+        "model": conversation.model,
         "deleteAt": conversation.delete_at and iso_utc(conversation.delete_at),
         "createdAt": iso_utc(conversation.created_at),
         "messages": [_message(message) for message in messages],
@@ -131,6 +132,7 @@ def _message(message: Message) -> dict[str, Any]:
     exported = {
         "role": message.role,
         "text": message.content,
+        "isCurrent": not message.superseded,
         "createdAt": iso_utc(message.created_at),
     }
     if run is None:
@@ -139,6 +141,8 @@ def _message(message: Message) -> dict[str, Any]:
         "status": run.status,
         "usage": run.usage,
         "models": models_of(run),
+        "rating": run.rating,
+        "ratingReason": run.rating_reason,
         "toolCalls": [_call(call) for step in run.steps for call in step.calls],
     }
 

@@ -34,6 +34,7 @@ from app.config_types import (
     Key,
     Minutes,
     Model,
+    Models,
     Names,
     Pairs,
     Port,
@@ -155,6 +156,7 @@ class Settings(BaseSettings):
     openai_api_key: Key = SecretStr("")
     model: Model = ""
     fallback_model: Model = ""
+    models: Models = ()
     find_local_model: bool = True
     local_model_ports: Ports = (11434, 8080, 1234, 8000)
     model_attempts: Count = 3
@@ -288,9 +290,20 @@ class Settings(BaseSettings):
         return MailServer.from_url(url, self.smtp_from, _MAIL_SECONDS)
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """The model to ask, then the fallback if there is one."""
-        return tuple(filter(None, (self.model or "demo", self.fallback_model)))
+    def default_model(self) -> str:
+        """The model to ask if nobody has chosen one."""
+        return self.model or "demo"
+
+    @property
+    def asked_models(self) -> tuple[str, ...]:
+        """The model to ask if nobody has chosen one, then the fallback if there is one."""
+        return tuple(filter(None, (self.default_model, self.fallback_model)))
+
+    @property
+    def model_choices(self) -> tuple[str, ...]:
+        """The models that people can choose from, the default first; none if there is one alone."""
+        names = tuple(dict.fromkeys((self.default_model, *self.models)))
+        return names if len(names) > 1 else ()
 
     @property
     def known_hosts(self) -> frozenset[str]:

@@ -208,6 +208,12 @@ Rate = Annotated[str, AfterValidator(_check_rate)]
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Model = Annotated[str, AfterValidator(_check_model)]
+Models = Annotated[
+    tuple[Annotated[Model, Field(max_length=100)], ...],
+    Field(max_length=50),
+    NoDecode,
+    BeforeValidator(_parse_names),
+]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 Issuer = Annotated[str, AfterValidator(_check_issuer)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url), Field(repr=False)]

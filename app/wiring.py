@@ -37,6 +37,7 @@ from app.web import (
     api,
     approvals,
     auth,
+    branches,
     brand,
     conversation_changes,
     conversations,
@@ -60,6 +61,7 @@ from app.web import (
     people,
     questions,
     queued_questions,
+    ratings,
     run_events,
     runs,
     second_factors,
@@ -134,7 +136,7 @@ def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
         *(conversations, conversation_changes, questions, queued_questions),
-        *(messages, runs, run_events),
+        *(messages, branches, runs, run_events, ratings),
         *(approvals, tools, tool_output),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
@@ -169,7 +171,8 @@ def _services(
     leases = Leases(app, settings.lease_seconds, *limits)
     model = ModelClient.from_settings(settings)
     titles = TitleWriter(app, model) if settings.writes_titles else None
-    producer = Producer(app, settings, log, model, registry, leases, titles)
+    models = model.choices(settings)
+    producer = Producer(app, settings, log, model, registry, leases, titles, models)
     starter = RunStarter(settings, producer, leases, counters)
     questions = QuestionQueue(app, settings, log, producer, starter)
     producer.after_end = questions.ask_next

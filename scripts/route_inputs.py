@@ -58,7 +58,7 @@ def _told(fields: str, query: str) -> Route:
 
 
 _OPTIONS = Route(gives=((200, JSON),), errors=(422, 429))
-_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean"
+_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean model"
 _LOG_IN = (401, 422, 429)
 
 ROUTES = {
@@ -127,6 +127,16 @@ ROUTES = {
     "conversations.start_page": _page("temporary"),
     "conversations.title": _page(),
     "conversations.watch": _page("before:integer", errors=(422, 429)),
+    "branches.choose": Route(
+        gives=((303, None), (200, HTML), (200, JSON), (204, None)), errors=(409,)
+    ),
+    "branches.edit": Route(
+        "message! key",
+        gives=((303, None), (200, HTML), (201, JSON)),
+        errors=(409, 422, 429),
+    ),
+    "branches.edit_form": _page(),
+    "branches.list_versions": _page("", JSON),
     "brand.colours": Route(gives=((200, "text/css"), (304, None))),
     "brand.icon": Route(gives=((200, "image/svg+xml"), (304, None))),
     "csp_reports.take": Route(
@@ -195,13 +205,13 @@ ROUTES = {
         errors=(410, 422, 429),
     ),
     "questions.ask": Route(
-        "message! key since",
+        "message! key since model",
         body=(FORM,),
         gives=((303, None), (200, HTML), (202, HTML)),
         errors=(409, 422, 429),
     ),
     "questions.ask_first": Route(
-        "message! key temporary",
+        "message! key temporary model",
         body=(FORM,),
         gives=((303, None), (200, HTML)),
         errors=(409, 422, 429),
@@ -215,6 +225,11 @@ ROUTES = {
     ),
     "queued_questions.take_out": Route(
         "since", body=(FORM,), gives=((303, None), (200, HTML), (204, None))
+    ),
+    "ratings.save": Route(
+        "rating!:good|bad|none reason",
+        gives=((303, None), (200, HTML), (200, JSON)),
+        errors=(409, 422),
     ),
     "run_events.stream": Route(
         query="pass", headers="Last-Event-ID", gives=((200, EVENTS),), errors=(204, 429)

@@ -152,6 +152,8 @@ class AnswerView:
     usage: Usage | None = None
     models: tuple[str, ...] = ()
     seconds: float | None = None
+    rating: str | None = None
+    rating_reason: str | None = None
 
     @property
     def live(self) -> bool:

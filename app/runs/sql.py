@@ -95,6 +95,11 @@ _TOUCH_CONVERSATION = (
     .where(_CONVERSATIONS.c.id == bindparam("conversation"), IS_THERE)
     .values(updated_at=bindparam("now"))
 )
+_CHOOSE_MODEL = (
+    update(_CONVERSATIONS)
+    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
+    .values(model=bindparam("new_model"))
+)
 _ADD_CONVERSATION = insert(_CONVERSATIONS)
 _ADD_MESSAGES = insert(_MESSAGES)
 _ADD_RUN = insert(_RUNS).values(lease_until=epoch() + bindparam("seconds", type_=Float))
@@ -116,6 +121,12 @@ def add_conversation(user_id: str, title: str, *, temporary: bool = False) -> st
     place = {"shelf": "temporary", "delete_at": utc_now() + TEMPORARY_FOR} if temporary else {}
     db.session.execute(_ADD_CONVERSATION, row | place)
     return row["id"]
+
+
+def choose_model(conversation_id: str, model: str) -> None:
+    """Note the model that the person has chosen for a conversation."""
+    chosen = {"conversation": conversation_id, "new_model": model}
+    db.session.execute(_CHOOSE_MODEL, chosen)
 
 
 def add_run(
@@ -145,7 +156,16 @@ def add_run(
         messages.insert(0, message(new_id(), position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
     run.created_at = at
-    names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt", "created_at")
+    names = (
+        "id",
+        "user_id",
+        "conversation_id",
+        "answer_id",
+        "status",
+        "model",
+        "attempt",
+        "created_at",
+    )
     row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "seconds": seconds})
     return True

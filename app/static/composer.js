@@ -50,7 +50,9 @@
 
   // Two replies may bring the same exchange, once it was asked from the queue: it is shown once.
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    if (detail.target.id !== "messages") return;
+    // Another branch takes the place of all of them.
+    const isBranch = detail.xhr.getResponseHeader("HX-Reswap") === "innerHTML";
+    if (detail.target.id !== "messages" || isBranch) return;
     const reply = new DOMParser().parseFromString(detail.serverResponse, "text/html");
     const known = [...reply.querySelectorAll(".run")].filter((run) => find(run.id));
     if (!known.length) return;

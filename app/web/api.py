@@ -132,7 +132,13 @@ def _ask() -> Run | QueuedQuestion:
         raise InputError("temporary must be true or false.", field="temporary")
     text = body.get("userMessage")
     return services().runs.ask(
-        current_user(), text, conversation_id, key, temporary=temporary, queue=queue
+        current_user(),
+        text,
+        conversation_id,
+        key,
+        temporary=temporary,
+        queue=queue,
+        model=body.get("model"),
     )
 
 
@@ -192,6 +198,8 @@ def _making(run: Run) -> dict[str, Any]:
         "models": models,
         "usage": usage,
         "seconds": seconds_of(run),
+        "rating": run.rating,
+        "ratingReason": run.rating_reason,
         "cost": services().prices.cost(models, usage),
     }
 

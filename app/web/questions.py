@@ -74,7 +74,13 @@ def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
     text, key = request.form.get("message"), request.form.get("key")
     temporary = request.form.get("temporary") == "true"
     return services().runs.ask(
-        current_user(), text, conversation_id, key, temporary=temporary, queue=True
+        current_user(),
+        text,
+        conversation_id,
+        key,
+        temporary=temporary,
+        queue=True,
+        model=request.form.get("model"),
     )
 
 

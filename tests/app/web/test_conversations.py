@@ -301,7 +301,8 @@ def test_nothing_that_a_model_or_a_tool_says_can_act(alice: Person, model: Scrip
             assert not any(name.startswith("on") for name in attributes)
             assert "javascript" not in str(attributes.get("href"))
             assert "evil" not in str(attributes.get("action"))
-            assert attributes.get("hx-get") in (None, "/status", "/conversations")
+            known = r"/status|/conversations|/messages/[0-9a-f]{32}/edit"
+            assert re.fullmatch(known, attributes.get("hx-get") or "/status")
             assert attributes.get("hx-target") != "body"
             if tag == "script":
                 assert str(attributes["src"]).startswith("/static/")

@@ -142,3 +142,238 @@ def test_a_model_without_a_price_costs_something_unknown(
     whole = alice.api("POST", "/agents/chat", json={"userMessage": "Again"}).json()
     assert (whole["models"], whole["usage"], whole["cost"]) == (["scripted"], None, None)
     assert "token" not in made(alice.get(f"/conversations/{whole['conversationId']}").text)
+
+
+# Versions of an answer
+
+
+def say(alice: Person, model: ScriptedModel, question: str, answer: str, path: str = "") -> str:
+    """Ask a question, wait for this answer to it, and return the conversation's path."""
+    model.script(text(answer))
+    path = alice.post(f"{path}/messages", message=question).headers["Location"][:-5] if path else ""
+    path = path or begin(alice, question)
+    finished(alice, path)
+    return path
+
+
+def talk(alice: Person, path: str) -> list[str]:
+    """What the conversation's page shows: questions, answers and which version each is."""
+    shown = re.findall(
+        r'<div class="bubble">\s*<p[^>]*>(.*?)</p>|<div class="prose"><p[^>]*>(.*?)</p>'
+        r"|Version </span>(\d/\d)<",
+        finished(alice, path),
+    )
+    return ["".join(groups) for groups in shown]
+
+
+def told(model: ScriptedModel) -> list[str]:
+    """What the model was told of the conversation at its last request."""
+    messages = model.requests[-1].body["messages"]
+    return [each["content"] for each in messages if each["role"] != "system"]
+
+
+def goal(page: str, words: str, number: int = -1) -> str:
+    """The address of a button that pages through versions; the last one of them unless told."""
+    found: list[str] = re.findall(
+        rf'action="(/messages/\w+/choose)"(?:(?!</form>).)*aria-label="{words}', page, re.S
+    )
+    return found[number]
+
+
+def runs_of(page: str) -> list[str]:
+    return re.findall(r'id="run-(\w+)"', page)
+
+
+@pytest.mark.engines
+def test_a_completed_answer_is_tried_again_and_the_chosen_version_is_what_the_model_gets(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "Why?", "One")
+    for word in ("Two", "Three"):
+        model.script(text(word))
+        again = alice.post(f"/runs/{run_of(alice.get(path).text)}/retry")
+        assert again.headers["Location"] == f"{path}/live"
+        finished(alice, path)
+    assert told(model) == ["Why?"]
+    assert talk(alice, path) == ["Why?", "Three", "3/3"]
+    page = alice.get(path).text
+    Strict(page)
+    led = alice.post(goal(page, "Show the version before"))
+    assert (led.status_code, led.headers["Location"].partition("#")[0]) == (303, path)
+    assert talk(alice, path) == ["Why?", "Two", "2/3"]
+    say(alice, model, "And?", "So", path)
+    assert told(model) == ["Why?", "Two", "And?"]
+    assert talk(alice, path) == ["Why?", "Two", "2/3", "And?", "So"]
+    history = alice.api("GET", "/agents/chat-history").json()["messages"]
+    assert [each["content"] for each in history] == ["Why?", "Two", "And?", "So"]
+
+
+@pytest.mark.engines
+def test_an_earlier_answer_is_tried_again_and_what_came_after_it_can_be_paged_back_to(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "Why?", "One")
+    say(alice, model, "And?", "So", path)
+    first, _ = runs_of(alice.get(path).text)
+    model.script(text("Two"))
+    fragment = alice.post(f"/runs/{first}/retry", htmx=True)
+    assert (fragment.headers["HX-Retarget"], "And?" in fragment.text) == ("#messages", False)
+    assert talk(alice, path) == ["Why?", "Two", "2/2"]
+    say(alice, model, "Then?", "Hm", path)
+    assert told(model) == ["Why?", "Two", "Then?"]
+    back = alice.post(goal(alice.get(path).text, "Show the version before"), htmx=True)
+    Strict(f"<div>{back.text}</div>")
+    assert talk(alice, path) == ["Why?", "One", "1/2", "And?", "So"]
+    alice.post(goal(alice.get(path).text, "Show the next version"))
+    assert talk(alice, path) == ["Why?", "Two", "2/2", "Then?", "Hm"]
+
+
+# Editing a question
+
+
+@pytest.mark.engines
+def test_an_edited_question_begins_a_branch_and_the_other_one_is_kept(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "First", "One")
+    say(alice, model, "Second", "Two", path)
+    say(alice, model, "Third", "Three", path)
+    edit = re.findall(r'href="(/messages/\w+/edit)"', alice.get(path).text)[1]
+    form = alice.get(edit).text
+    Strict(form)
+    assert ">Second</textarea>" in form
+    model.script(text("Zwei"))
+    assert alice.post(edit, message="Zweite").headers["Location"] == f"{path}/live"
+    assert talk(alice, path) == ["First", "One", "Zweite", "2/2", "Zwei"]
+    assert told(model) == ["First", "One", "Zweite"]
+    say(alice, model, "Dritte", "Drei", path)
+    alice.post(goal(alice.get(path).text, "Show the version before"))
+    old = ["First", "One", "Second", "1/2", "Two", "Third", "Three"]
+    assert talk(alice, path) == old
+    found = alice.api("GET", "/conversations?q=Dritte").json()["found"]
+    assert found == []
+    say(alice, model, "Fourth", "Four", path)
+    assert told(model) == ["First", "One", "Second", "Two", "Third", "Three", "Fourth"]
+    alice.post(goal(alice.get(path).text, "Show the next version"))
+    assert talk(alice, path) == ["First", "One", "Zweite", "2/2", "Zwei", "Dritte", "Drei"]
+    alice.post(goal(alice.get(path).text, "Show the version before"))
+    assert talk(alice, path) == [*old, "Fourth", "Four"]
+
+
+def test_branches_within_branches_keep_what_was_chosen_in_each(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "A", "a1")
+    model.script(text("a2"))
+    alice.post(f"/runs/{run_of(alice.get(path).text)}/retry")
+    finished(alice, path)
+    # The older answer is chosen, and a new first question asked beside all that.
+    alice.post(goal(alice.get(path).text, "Show the version before"))
+    edit = re.findall(r'href="(/messages/\w+/edit)"', alice.get(path).text)[0]
+    model.script(text("b1"))
+    alice.post(edit, message="B")
+    assert talk(alice, path) == ["B", "2/2", "b1"]
+    alice.post(goal(alice.get(path).text, "Show the version before"))
+    assert talk(alice, path) == ["A", "1/2", "a1", "1/2"]
+
+
+def test_an_edited_question_is_asked_once_and_what_cannot_be_asked_stays_in_its_field(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "Why?", "One")
+    edit = re.findall(r'href="(/messages/\w+/edit)"', alice.get(path).text)[0]
+    refused = alice.post(edit, message="x" * 8001)
+    assert (refused.status_code, "8,001" in refused.text, "x</textarea>" in refused.text) == (
+        *(422, True, True),
+    )
+    assert alice.post(edit, htmx=True, message=" ").headers["HX-Retarget"] == "#notice"
+    places = [alice.post(edit, message="How?", key="k").status_code for _ in range(2)]
+    assert places == [303, 303]
+    assert talk(alice, path) == ["How?", "2/2", "One"]
+    stale = alice.post(edit, message="Who?")
+    assert (stale.status_code, "Load the page again" in stale.text) == (409, True)
+
+
+def test_nothing_branches_while_an_answer_is_written(alice: Person, model: ScriptedModel) -> None:
+    path = say(alice, model, "Why?", "One")
+    first = run_of(alice.get(path).text)
+    model.script(text("Two"))
+    alice.post(f"/runs/{first}/retry")
+    page = finished(alice, path)
+    model.script(endless(pace=0.01))
+    alice.post(f"{path}/messages", message="And?")
+    edit = re.findall(r'href="(/messages/\w+/edit)"', page)[0]
+    before = goal(page, "Show the version before")
+    for there in (before, edit, f"/runs/{run_of(page)}/retry", f"/runs/{first}/retry"):
+        assert alice.post(there, message="How?").status_code == 409
+
+
+@pytest.mark.engines
+def test_programs_edit_and_choose_too_and_others_cannot(
+    alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "Why?", "One")
+    [question, answer] = [
+        each["id"] for each in alice.api("GET", "/agents/chat-history").json()["messages"]
+    ]
+    there = f"/messages/{question}"
+    for stranger in (("POST", "edit"), ("POST", "choose"), ("GET", "versions"), ("GET", "edit")):
+        wanted = {"json": {"message": "How?"}} if stranger[1] == "edit" else {}
+        assert mallory.api(stranger[0], f"{there}/{stranger[1]}", **wanted).status_code == 404
+    assert alice.api("POST", f"/messages/{answer}/edit", json={"message": "x"}).status_code == 404
+    bodies: list[object] = [{"message": 5}, {}, []]
+    for body in bodies:
+        assert alice.api("POST", f"{there}/edit", json=body).status_code == 422
+    asked = alice.api("POST", f"{there}/edit", json={"message": "How?"})
+    assert (asked.status_code, asked.json()["conversationId"]) == (201, path.rpartition("/")[2])
+    assert talk(alice, path) == ["How?", "2/2", "One"]
+    new = alice.api("GET", "/agents/chat-history").json()["messages"][0]["id"]
+    versions = alice.api("GET", f"/messages/{new}/versions").json()["versions"]
+    assert versions == [{"id": question, "current": False}, {"id": new, "current": True}]
+    assert alice.api("POST", f"{there}/choose").json()["id"] == question
+    assert talk(alice, path) == ["Why?", "1/2", "One"]
+
+
+# Ratings
+
+
+@pytest.mark.engines
+def test_an_answer_is_rated_with_a_reason_changed_and_the_rating_removed(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "Why?", "One")
+    run = run_of(alice.get(path).text)
+    led = alice.post(f"/runs/{run}/rating", rating="good")
+    assert (led.status_code, led.headers["Location"].partition("#")[0]) == (303, path)
+    page = alice.get(path).text
+    Strict(page)
+    assert "You rated this answer good." in page
+    assert re.findall(r'aria-pressed="(\w+)">(\w+)', page) == [("true", "Good"), ("false", "Bad")]
+    fragment = alice.post(f"/runs/{run}/rating", htmx=True, rating="good", reason=' "Clear" <b> ')
+    Strict(fragment.text)
+    assert 'value="&#34;Clear&#34; &lt;b&gt;"' in fragment.text
+    rated = alice.api("GET", "/agents/chat-history").json()["messages"][1]
+    assert (rated["rating"], rated["ratingReason"]) == ("good", '"Clear" <b>')
+    # The reason was one for the other rating.
+    alice.post(f"/runs/{run}/rating", rating="bad")
+    page = alice.get(path).text
+    assert "You rated this answer bad." in page
+    assert "Clear" not in page
+    removed = alice.api("POST", f"/runs/{run}/rating", json={"rating": "none", "reason": "x"})
+    assert removed.json() == {"runId": run, "rating": None, "reason": None}
+    assert "You rated" not in alice.get(path).text
+
+
+def test_a_rating_that_makes_no_sense_is_refused(
+    alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    path = say(alice, model, "Why?", "One")
+    there = f"/runs/{run_of(alice.get(path).text)}/rating"
+    wrong: list[object] = [{}, [], {"rating": "best"}, {"rating": 1}, {"rating": []}]
+    wrong += [{"rating": "good", "reason": 5}, {"rating": "good", "reason": "x" * 1001}]
+    for body in wrong:
+        assert alice.api("POST", there, json=body).status_code == 422, body
+    assert mallory.api("POST", there, json={"rating": "bad"}).status_code == 404
+    model.script(endless(pace=0.01))
+    run = alice.ask("And?").until("content")[0].json["runId"]
+    assert alice.api("POST", f"/runs/{run}/rating", json={"rating": "bad"}).status_code == 409
