@@ -148,6 +148,32 @@ def test_figures_lead_to_their_call_and_those_of_no_tool_are_named(
     look("figures")
 
 
+def test_what_can_be_done_with_messages_fits_and_can_be_read(
+    page: Page, look: Look, scripted: Site
+) -> None:
+    ann = Person.signs_up(page, scripted)
+    ann.asks("[[say <think>What they want, and why: two lines.</think>Hello, Ann.]]")
+    ann.waits_for("completed")
+    ann.answer.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("2/2")).to_be_visible()
+    ann.asks("[[markdown]]")
+    ann.waits_for("completed", 2)
+    ann.answers.first.locator("details.thoughts > summary").click()
+    ann.answer.get_by_role("button", name="Good answer").click()
+    expect(page.get_by_text("You rated this answer good.")).to_be_visible()
+    look("actions")
+    question = page.get_by_role("article", name="Question").last
+    question.hover()
+    question.get_by_role("link", name="Edit").click()
+    expect(page.get_by_label("Edit your question")).to_be_visible()
+    look("edit")
+    page.get_by_role("link", name="Cancel").click()
+    page.goto(page.url + "#")
+    there = page.get_by_role("link", name="Edit").last.get_attribute("href")
+    page.goto(f"{scripted.url}{there}")
+    look("edit-page")
+
+
 def test_a_wide_table_is_at_hand_without_a_wide_page(page: Page, look: Look, demo: Site) -> None:
     ann = Person.signs_up(page, demo)
     ann.asks("Performance report for L001, L003 and L009")
