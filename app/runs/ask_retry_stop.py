@@ -138,7 +138,7 @@ class Runs:
         self._starter.count_question(person.id)
         begin_branch(question.conversation_id, question.position)
         place = AnswerPlace(person, question.conversation_id, question.position + 1)
-        return self._starter.start(place, new, key)
+        return self._starter.start(place, new, key, admission.model)
 
     def choose(self, person: Person, message: Message) -> None:
         """Make the branch of this message the conversation's current one, and commit. Raises
