@@ -34,10 +34,12 @@ from app.config_types import (
     Key,
     Minutes,
     Model,
+    Models,
     Names,
     Pairs,
     Port,
     Ports,
+    Prices,
     Rate,
     RedisUrl,
     Seconds,
@@ -154,12 +156,14 @@ class Settings(BaseSettings):
     openai_api_key: Key = SecretStr("")
     model: Model = ""
     fallback_model: Model = ""
+    models: Models = ()
     find_local_model: bool = True
     local_model_ports: Ports = (11434, 8080, 1234, 8000)
     model_attempts: Count = 3
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Count | None = None
     model_titles: bool | None = None
+    model_prices: Prices = {}
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
     context_tokens: Annotated[int, Field(ge=256)] | None = None
@@ -286,9 +290,20 @@ class Settings(BaseSettings):
         return MailServer.from_url(url, self.smtp_from, _MAIL_SECONDS)
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """The model to ask, then the fallback if there is one."""
-        return tuple(filter(None, (self.model or "demo", self.fallback_model)))
+    def default_model(self) -> str:
+        """The model to ask if nobody has chosen one."""
+        return self.model or "demo"
+
+    @property
+    def asked_models(self) -> tuple[str, ...]:
+        """The model to ask if nobody has chosen one, then the fallback if there is one."""
+        return tuple(filter(None, (self.default_model, self.fallback_model)))
+
+    @property
+    def model_choices(self) -> tuple[str, ...]:
+        """The models that people can choose from, the default first; none if there is one alone."""
+        names = tuple(dict.fromkeys((self.default_model, *self.models)))
+        return names if len(names) > 1 else ()
 
     @property
     def known_hosts(self) -> frozenset[str]:

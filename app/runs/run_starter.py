@@ -39,10 +39,11 @@ class RunStarter:
         place: AnswerPlace,
         text: str | None = None,
         key: str | None = None,
+        model: str | None = None,
         run_id: str | None = None,
     ) -> Run:
         """Store the run, and the question's `text` unless that is stored, commit, and start to
-        produce.
+        produce; `model` is the chosen one.
 
         Raises NotFound if the conversation was deleted since it was looked at.
         """
@@ -53,6 +54,7 @@ class RunStarter:
             conversation_id=place.conversation_id,
             answer_id=new_id(),
             status="running",
+            model=model,
             attempt=1,
         )
         leases = self._leases

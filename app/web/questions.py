@@ -14,7 +14,7 @@ from app.db.queue_models import QueuedQuestion
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
 from app.rendering.answer import just_begun
-from app.rendering.displayed_messages import DisplayedMessage
+from app.rendering.displayed_messages import question_of
 from app.web.drafts import typed_question
 from app.web.error_responses import error_headers
 from app.web.pages import render_conversation, render_news, render_start
@@ -53,7 +53,7 @@ def ask(conversation_id: str) -> ResponseReturnValue:
             return render_news(found, request.form.get("since")), 202
         return render_template(
             "conversations/_exchange.html",
-            message=DisplayedMessage("user", request.form["message"].strip()),
+            message=question_of(asked),
             answer=just_begun(asked.id),
             stream_pass=stream_pass(asked.id),
         )
@@ -74,7 +74,13 @@ def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
     text, key = request.form.get("message"), request.form.get("key")
     temporary = request.form.get("temporary") == "true"
     return services().runs.ask(
-        current_user(), text, conversation_id, key, temporary=temporary, queue=True
+        current_user(),
+        text,
+        conversation_id,
+        key,
+        temporary=temporary,
+        queue=True,
+        model=request.form.get("model"),
     )
 
 
