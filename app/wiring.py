@@ -43,6 +43,7 @@ from app.web import (
     email_addresses,
     error_responses,
     external_links,
+    files,
     health,
     identities,
     invitations,
@@ -126,7 +127,7 @@ def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
         *(conversations, conversation_changes, questions, queued_questions, runs, run_events),
-        *(approvals, tools, tool_output),
+        *(approvals, tools, tool_output, files),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),

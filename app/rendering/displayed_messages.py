@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ScalarResult, func, select
 from sqlalchemy.orm import selectinload
 
+from app.conversations.files import files_of
+from app.db.file_models import QuestionFile
 from app.db.models import Conversation, Message, Run, Step, db
 from app.errors import NotFound
 from app.rendering.answer import AnswerView
@@ -20,11 +23,12 @@ PAGE_LENGTH = 50
 
 @dataclass(frozen=True)
 class DisplayedMessage:
-    """A message on a page: a question's text, or an answer."""
+    """A message on a page: a question's text and files, or an answer."""
 
     role: str
     text: str
     answer: AnswerView | None = None
+    files: Sequence[QuestionFile] = ()
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ def load_message_page(
     if before is not None and until <= since:
         raise NotFound("There is nothing earlier in this conversation.")
     return MessagePage(
-        messages=[_displayed(row, log, target) for row in _messages(conversation, since, until)],
+        messages=_displayed(_messages(conversation, since, until), log, target),
         earlier=since if since > 1 else None,
         newer=until + PAGE_LENGTH if until < end else None,
     )
@@ -73,7 +77,7 @@ def load_messages_after(
     end = _last_position(conversation.id) + 1
     since = end if position is None else max(position + 1, end - PAGE_LENGTH)
     rows = _messages(conversation, since, end)
-    return MessagePage([_displayed(row, log, target) for row in rows], None, None)
+    return MessagePage(_displayed(rows, log, target), None, None)
 
 
 def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:
@@ -108,6 +112,17 @@ def _messages(conversation: Conversation, since: int, until: int) -> ScalarResul
     )
 
 
-def _displayed(message: Message, log: EventLog, target: LinkTarget) -> DisplayedMessage:
-    answer = load_answer(message.run, log, target) if message.run else None
-    return DisplayedMessage(message.role, message.content, answer)
+def _displayed(
+    rows: Iterable[Message], log: EventLog, target: LinkTarget
+) -> list[DisplayedMessage]:
+    messages = list(rows)
+    files = files_of([message.id for message in messages if message.role == "user"])
+    return [
+        DisplayedMessage(
+            message.role,
+            message.content,
+            load_answer(message.run, log, target) if message.run else None,
+            files.get(message.id, ()),
+        )
+        for message in messages
+    ]

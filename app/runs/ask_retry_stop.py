@@ -6,12 +6,15 @@ It knows nothing of how an answer is produced.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import gevent
 from sqlalchemy import select, update
 
 from app.config import Settings
+from app.conversations.files import check_quota
 from app.conversations.titles import make_title
+from app.conversations.uploads import ReadFile, Upload, UploadLimits, read_uploads
 from app.db.models import Person, Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
@@ -69,6 +72,7 @@ class Runs:
         *,
         temporary: bool = False,
         queue: bool = False,
+        files: Sequence[Upload] = (),
     ) -> Run | QueuedQuestion:
         """Store a question in the person's conversation, or in a new one, with a run, and start
         that. Raises InputError, NotFound, Conflict, TooMany and Unavailable.
@@ -78,6 +82,8 @@ class Runs:
         came of that is returned. `temporary`: a new conversation is.
         """
         question = _validate_question(text, self._settings.max_message_chars)
+        # Before the transaction, in which nothing may wait.
+        attached = self._read_files(person, files)
         key = hash_key(key, question)
         admission = self._load_admission(person, conversation_id or "", key)
         if admission.same_run_id is not None:
@@ -88,8 +94,9 @@ class Runs:
             return db.session.get_one(QueuedQuestion, admission.same_queued_id)
         if conversation_id and admission.owner_id != person.id:
             raise NotFound("There is no such conversation.")
+        check_quota(person.id, attached, self._settings.file_quota_bytes)
         if queue and admission.is_busy and conversation_id:
-            queued = self._queue.add(person.id, conversation_id, question, key)
+            queued = self._queue.add(person.id, conversation_id, question, key, attached)
             # The answer may have ended meanwhile.
             self._queue.ask_next(conversation_id)
             return queued
@@ -103,7 +110,16 @@ class Runs:
             )
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
-        return self._starter.start(place, question, key)
+        return self._starter.start(place, question, key, files=attached)
+
+    def _read_files(self, person: Person, files: Sequence[Upload]) -> list[ReadFile]:
+        """Read what was sent. Raises InputError, TooMany and Unavailable."""
+        if not files:
+            return []
+        self._starter.count_files(person.id, len(files))
+        settings = self._settings
+        sizes = (settings.max_file_bytes, settings.max_text_file_bytes)
+        return read_uploads(files, UploadLimits(settings.max_files, *sizes))
 
     def retry(self, person: Person, run: Run) -> Run:
         """Start another run for the same question, whose old answer is superseded. Raises Conflict,

@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_user, require_user, stream_pass
+from app.conversations.files import files_of
 from app.conversations.ownership import load_conversation
 from app.db.models import Run, db
 from app.db.queue_models import QueuedQuestion
@@ -17,11 +18,13 @@ from app.rendering.answer import just_begun
 from app.rendering.displayed_messages import DisplayedMessage
 from app.web.drafts import typed_question
 from app.web.error_responses import error_headers
+from app.web.files import allow_files, read_uploads
 from app.web.pages import render_conversation, render_news, render_start
 from app.web.worker_room import check_room
 
 bp = Blueprint("questions", __name__, url_prefix="/conversations")
 bp.before_request(check_room)
+bp.before_request(allow_files)
 bp.before_request(require_user)
 
 
@@ -53,11 +56,17 @@ def ask(conversation_id: str) -> ResponseReturnValue:
             return render_news(found, request.form.get("since")), 202
         return render_template(
             "conversations/_exchange.html",
-            message=DisplayedMessage("user", request.form["message"].strip()),
+            message=_displayed(asked),
             answer=just_begun(asked.id),
             stream_pass=stream_pass(asked.id),
         )
     return redirect(url_for("conversations.watch", conversation_id=conversation_id), 303)
+
+
+def _displayed(run: Run) -> DisplayedMessage:
+    """Return the question as the page shows it, without loading what the request has."""
+    files = files_of([run.id]).get(run.id, ()) if request.files else ()
+    return DisplayedMessage("user", request.form["message"].strip(), files=files)
 
 
 def _begin_in_place(run: Run | QueuedQuestion) -> ResponseReturnValue:
@@ -74,7 +83,13 @@ def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
     text, key = request.form.get("message"), request.form.get("key")
     temporary = request.form.get("temporary") == "true"
     return services().runs.ask(
-        current_user(), text, conversation_id, key, temporary=temporary, queue=True
+        current_user(),
+        text,
+        conversation_id,
+        key,
+        temporary=temporary,
+        queue=True,
+        files=read_uploads(),
     )
 
 
