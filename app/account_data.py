@@ -33,6 +33,7 @@ from app.db.models import (
 from app.errors import Conflict, ToolFailure
 from app.mail import queue
 from app.rendering.sse import compact_json
+from app.runs.replay import models_of
 from app.tools.outbox import erase_outbox, read_outbox
 from app.tools.registry import ToolRegistry
 
@@ -119,6 +120,7 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
         "title": conversation.title,
         "shelf": conversation.shelf,
         "pinned": conversation.pinned,
+        "model": conversation.model,
         "deleteAt": conversation.delete_at and iso_utc(conversation.delete_at),
         "createdAt": iso_utc(conversation.created_at),
         "messages": [_message(message, files[message.id]) for message in messages],
@@ -138,12 +140,19 @@ def _message(message: Message, files: Sequence[QuestionFile]) -> dict[str, Any]:
     exported = {
         "role": message.role,
         "text": message.content,
+        "isCurrent": not message.superseded,
         "createdAt": iso_utc(message.created_at),
     }
     if run is None:
         return exported | {"files": [_file(file) for file in files]}
-    calls = [_call(call) for step in run.steps for call in step.calls]
-    return exported | {"status": run.status, "usage": run.usage, "toolCalls": calls}
+    return exported | {
+        "status": run.status,
+        "usage": run.usage,
+        "models": models_of(run),
+        "rating": run.rating,
+        "ratingReason": run.rating_reason,
+        "toolCalls": [_call(call) for step in run.steps for call in step.calls],
+    }
 
 
 def _file(file: QuestionFile) -> dict[str, Any]:

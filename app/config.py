@@ -34,10 +34,12 @@ from app.config_types import (
     Key,
     Minutes,
     Model,
+    Models,
     Names,
     Pairs,
     Port,
     Ports,
+    Prices,
     Rate,
     RedisUrl,
     Seconds,
@@ -155,6 +157,7 @@ class Settings(BaseSettings):
     openai_api_key: Key = SecretStr("")
     model: Model = ""
     fallback_model: Model = ""
+    models: Models = ()
     find_local_model: bool = True
     local_model_ports: Ports = (11434, 8080, 1234, 8000)
     model_attempts: Count = 3
@@ -162,6 +165,7 @@ class Settings(BaseSettings):
     max_tokens: Count | None = None
     model_titles: bool | None = None
     vision_models: Names = frozenset()
+    model_prices: Prices = {}
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
     context_tokens: Annotated[int, Field(ge=256)] | None = None
@@ -297,15 +301,35 @@ class Settings(BaseSettings):
         """The longest body that a request may have that asks a question with files."""
         return self.max_request_bytes + self.max_files * self.max_file_bytes
 
+    def can_see(self, model: str | None = None) -> bool:
+        """Whether the model can see images; without a name, the default one."""
+        return can_see(model or self.default_model, self.vision_models)
+
+    @property
+    def seeing_models(self) -> tuple[str, ...]:
+        """Those of the models that people can choose from, or of the only one, that can see."""
+        return tuple(filter(self.can_see, self.model_choices or (self.default_model,)))
+
     @property
     def sees_images(self) -> bool:
         """Whether a model that may be asked can see."""
-        return any(can_see(name, self.vision_models) for name in self.models)
+        return any(map(self.can_see, (*self.asked_models, *self.model_choices)))
 
     @property
-    def models(self) -> tuple[str, ...]:
-        """The model to ask, then the fallback if there is one."""
-        return tuple(filter(None, (self.model or "demo", self.fallback_model)))
+    def default_model(self) -> str:
+        """The model to ask if nobody has chosen one."""
+        return self.model or "demo"
+
+    @property
+    def asked_models(self) -> tuple[str, ...]:
+        """The model to ask if nobody has chosen one, then the fallback if there is one."""
+        return tuple(filter(None, (self.default_model, self.fallback_model)))
+
+    @property
+    def model_choices(self) -> tuple[str, ...]:
+        """The models that people can choose from, the default first; none if there is one alone."""
+        names = tuple(dict.fromkeys((self.default_model, *self.models)))
+        return names if len(names) > 1 else ()
 
     @property
     def known_hosts(self) -> frozenset[str]:

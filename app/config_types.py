@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import limits
@@ -25,6 +25,13 @@ _PLACEHOLDER = re.compile(
 _HOST = re.compile(r"\*|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[?[0-9a-f]*:[0-9a-f:.]+\]?")
 """A name, an IPv4 address, an IPv6 address in or without brackets, or `*`."""
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgres", "postgresql", "postgresql+psycopg")
+
+
+class Price(NamedTuple):
+    """What a model costs, in US dollars for a million tokens."""
+
+    prompt: float
+    completion: float
 
 
 def _check_key(value: SecretStr) -> SecretStr:
@@ -138,6 +145,23 @@ def _parse_pairs(value: Any) -> Any:
     return pairs
 
 
+def _parse_prices(value: Any) -> Any:
+    """Parse `model=in/out model=in/out` into a dict."""
+    if not isinstance(value, str):
+        return value
+    try:
+        pairs = _parse_pairs(value)
+        prices = {name: Price(*map(float, text.split("/"))) for name, text in pairs.items()}
+    except (TypeError, ValueError):
+        prices = {"": Price(-1, -1)}
+    if not all(0 <= each < 1e6 for price in prices.values() for each in price):
+        raise ValueError(
+            "must be dollars for a million tokens in and out, such as model=0.10/0.40, with spaces "
+            "between several"
+        )
+    return prices
+
+
 def _parse_names(value: Any) -> Any:
     """Parse `name,name` into a set; spaces may stand for commas."""
     return value.replace(",", " ").split() if isinstance(value, str) else value
@@ -184,12 +208,19 @@ Rate = Annotated[str, AfterValidator(_check_rate)]
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 Key = Annotated[SecretStr, AfterValidator(_check_key)]
 Model = Annotated[str, AfterValidator(_check_model)]
+Models = Annotated[
+    tuple[Annotated[Model, Field(max_length=100)], ...],
+    Field(max_length=50),
+    NoDecode,
+    BeforeValidator(_parse_names),
+]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 Issuer = Annotated[str, AfterValidator(_check_issuer)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url), Field(repr=False)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url), Field(repr=False)]
 Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_parse_pairs)]
 Urls = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_parse_pairs)]
+Prices = Annotated[dict[str, Price], NoDecode, BeforeValidator(_parse_prices)]
 Names = Annotated[frozenset[str], NoDecode, BeforeValidator(_parse_names)]
 Approvals = Annotated[
     dict[str, Literal["always", "never"]], NoDecode, BeforeValidator(_parse_pairs)

@@ -19,6 +19,7 @@ from app.config import Settings
 from app.conversations import changes
 from app.db.connection import is_unavailable
 from app.db.models import db
+from app.llm.prices import Prices
 from app.mail import queue
 from app.runs.ask_retry_stop import Runs
 from app.runs.connections import Connections
@@ -57,6 +58,7 @@ class Services:
     issuer: TokenIssuer
     service_clients: ServiceClients
     subscriptions: Subscriptions
+    prices: Prices
     _loops: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
     def start(self) -> None:

@@ -17,6 +17,7 @@ from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.lifecycle import Services
 from app.llm.model_client import ModelClient
+from app.llm.prices import Prices
 from app.mail import queue
 from app.rendering import templates
 from app.runs.ask_retry_stop import Runs
@@ -36,6 +37,7 @@ from app.web import (
     api,
     approvals,
     auth,
+    branches,
     brand,
     conversation_changes,
     conversations,
@@ -48,6 +50,7 @@ from app.web import (
     identities,
     invitations,
     mailbox,
+    messages,
     oauth,
     oidc,
     passkey_challenges,
@@ -57,11 +60,13 @@ from app.web import (
     people,
     questions,
     queued_questions,
+    ratings,
     run_events,
     runs,
     second_factors,
     second_step,
     security,
+    shortcuts,
     signing_in,
     static_files,
     streaming_check,
@@ -93,7 +98,7 @@ def wire(config: Settings | None = None) -> Flask:
         STREAM_SILENCE=2 * settings.ping_interval,
     )
     connection.init_app(app, settings.database_url, settings.database_connections)
-    templates.init_app(app, settings)
+    prices = Prices.from_settings(settings)
     security.init_app(app, secure=settings.secure, hosts=settings.known_hosts)
     sessions.init_app(
         app,
@@ -115,7 +120,8 @@ def wire(config: Settings | None = None) -> Flask:
     csp_reports.init_app(app)
     oidc.init_app(app, settings)
     _register_pages(app)
-    app.extensions["services"] = _services(app, settings, redis, counters)
+    app.extensions["services"] = made = _services(app, settings, redis, counters, prices)
+    templates.init_app(app, settings, prices, made.registry)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops)  # type: ignore[method-assign]
@@ -126,18 +132,19 @@ def wire(config: Settings | None = None) -> Flask:
 def _register_pages(app: Flask) -> None:
     """Register the URLs of pages, fragments, streams and the API."""
     for module in (
-        *(conversations, conversation_changes, questions, queued_questions, runs, run_events),
+        *(conversations, conversation_changes, questions, queued_questions),
+        *(messages, branches, runs, run_events, ratings),
         *(approvals, tools, tool_output, files),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),
-        *(api, health, streaming_check, oauth, external_links, brand),
+        *(api, health, streaming_check, oauth, external_links, brand, shortcuts),
     ):
         app.register_blueprint(module.bp)
 
 
 def _services(
-    app: Flask, settings: Settings, redis: Redis | None, counters: RateLimits
+    app: Flask, settings: Settings, redis: Redis | None, counters: RateLimits, prices: Prices
 ) -> Services:
     """Wire what serves runs, beside the pages."""
     issuer = TokenIssuer(
@@ -161,7 +168,8 @@ def _services(
     leases = Leases(app, settings.lease_seconds, *limits)
     model = ModelClient.from_settings(settings)
     titles = TitleWriter(app, model) if settings.writes_titles else None
-    producer = Producer(app, settings, log, model, registry, leases, titles)
+    models = model.choices(settings)
+    producer = Producer(app, settings, log, model, registry, leases, titles, models)
     starter = RunStarter(settings, producer, leases, counters)
     questions = QuestionQueue(app, settings, log, producer, starter)
     producer.after_end = questions.ask_next
@@ -178,6 +186,7 @@ def _services(
         issuer=issuer,
         service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
+        prices=prices,
     )
 
 

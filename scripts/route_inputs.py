@@ -14,6 +14,7 @@ HTML = "text/html"
 MULTIPART = "multipart/form-data"
 EVENTS = "text/event-stream"
 CSV = "text/csv"
+TEXT = "text/plain"
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def _told(fields: str, query: str) -> Route:
 
 
 _OPTIONS = Route(gives=((200, JSON),), errors=(422, 429))
-_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean files:files"
+_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean model files:files"
 _LOG_IN = (401, 422, 429)
 
 ROUTES = {
@@ -126,6 +127,16 @@ ROUTES = {
     "conversations.start_page": _page("temporary"),
     "conversations.title": _page(),
     "conversations.watch": _page("before:integer", errors=(422, 429)),
+    "branches.choose": Route(
+        gives=((303, None), (200, HTML), (200, JSON), (204, None)), errors=(409,)
+    ),
+    "branches.edit": Route(
+        "message! key",
+        gives=((303, None), (200, HTML), (201, JSON)),
+        errors=(409, 422, 429),
+    ),
+    "branches.edit_form": _page(),
+    "branches.list_versions": _page("", JSON),
     "brand.colours": Route(gives=((200, "text/css"), (304, None))),
     "brand.icon": Route(gives=((200, "image/svg+xml"), (304, None))),
     "csp_reports.take": Route(
@@ -158,6 +169,8 @@ ROUTES = {
     "people.change_role": _account(200, "role!:user|admin search", errors=(403, 409, 422)),
     "mailbox.list_all": _page("key", errors=(303, 403, 404)),
     "mailbox.show": _page("key", errors=(303, 403)),
+    "messages.markdown": _page("", TEXT),
+    "messages.table": _page("", CSV),
     "oauth.jwks": _page("", JSON),
     "oauth.metadata": _page("", JSON),
     "oauth.token": Route(
@@ -193,13 +206,13 @@ ROUTES = {
         errors=(410, 422, 429),
     ),
     "questions.ask": Route(
-        "message! key since files:files",
+        "message! key since model files:files",
         body=(FORM, MULTIPART),
         gives=((303, None), (200, HTML), (202, HTML)),
         errors=(409, 422, 429),
     ),
     "questions.ask_first": Route(
-        "message! key temporary files:files",
+        "message! key temporary model files:files",
         body=(FORM, MULTIPART),
         gives=((303, None), (200, HTML)),
         errors=(409, 422, 429),
@@ -213,6 +226,11 @@ ROUTES = {
     ),
     "queued_questions.take_out": Route(
         "since", body=(FORM,), gives=((303, None), (200, HTML), (204, None))
+    ),
+    "ratings.save": Route(
+        "rating!:good|bad|none reason",
+        gives=((303, None), (200, HTML), (200, JSON)),
+        errors=(409, 422),
     ),
     "run_events.stream": Route(
         query="pass", headers="Last-Event-ID", gives=((200, EVENTS),), errors=(204, 429)
@@ -230,6 +248,7 @@ ROUTES = {
     "second_step.passkey_options": Route(gives=((200, JSON),), errors=(401, 422, 429)),
     "second_step.show": _page("next", errors=(401,)),
     "second_step.take": _both("second_factor_token code credential next", errors=_LOG_IN),
+    "shortcuts.show": _page(),
     "static": Route(gives=((200, "*/*"), (206, "*/*"), (304, None)), errors=(404, 416)),
     "streaming_check.events": _page("", EVENTS),
     "streaming_check.page": _page(),

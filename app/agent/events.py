@@ -39,13 +39,18 @@ class DisplayPart:
     """A part of a tool's result for people, safe to be put into a page.
 
     `text` is HTML, a data: URL of a picture, plain text or CSV, by `kind`. `name` is the name of
-    the file it came as, or "". A "suggestion" is a question to ask next; it is stored and sent like
-    the others, but is shown as a button below the answer.
+    its file, or "". A "suggestion" is a question to ask next, shown as a button below the
+    answer, and "words" are what came of the call, shown on its line.
     """
 
-    kind: Literal["html", "picture", "text", "csv", "suggestion"]
+    kind: Literal["html", "picture", "text", "csv", "suggestion", "words"]
     text: str
     name: str = ""
+
+
+def shown_parts(display: Iterable[DisplayPart]) -> tuple[DisplayPart, ...]:
+    """Return the parts that are shown beside their call."""
+    return tuple(part for part in display if part.kind not in ("suggestion", "words"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +107,14 @@ class ToolCallUpdate:
     def shown(self) -> tuple[DisplayPart, ...]:
         """The parts to show beside the call.
 
-        In `display` they stand before the suggestions, so each has the same number in both.
+        In `display` they stand before the others, so each has the same number in both.
         """
-        return tuple(part for part in self.display if part.kind != "suggestion")
+        return shown_parts(self.display)
+
+    @property
+    def words(self) -> str:
+        """What came of the call, in a few words such as "7 found"; "" if its tool doesn't say."""
+        return next((part.text for part in self.display if part.kind == "words"), "")
 
     @property
     def suggestions(self) -> list[str]:
@@ -170,13 +180,16 @@ class Failed:
 @dataclass(frozen=True, slots=True)
 class Done:
     """Always the last event. `usage` is that of all the run's turns together; `figures` says where
-    those in the answer's text are from."""
+    those in the answer's text are from; `models` wrote it, by their endpoint's names for them, each
+    once; `seconds` is the time since it was asked for."""
 
     name: ClassVar[str] = "done"
     status: Outcome
     message_id: str
     usage: Usage | None = None
     figures: tuple[Figure, ...] = ()
+    models: tuple[str, ...] = ()
+    seconds: float | None = None
 
 
 Event = RunStarted | Thinking | ToolCallUpdate | ApprovalRequested | Content | Failed | Done
@@ -200,12 +213,13 @@ _WIRE_NAMES = {
 }
 # Left out of the API's JSON while they have this value; 0 and "" are results like any other.
 _LEFT_OUT = {
-    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage", "progress")),
+    **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage", "progress", "seconds")),
     "replace": False,
     "repeated": False,
     "display": (),
     "repairs": (),
     "figures": (),
+    "models": (),
 }
 _NOT_IN_API = {"detail", "title", "labels", "preview", "refused"}
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
@@ -225,6 +239,8 @@ def to_json(event: Event) -> dict[str, Any]:
         data["shown"] = [_address(event.id, at, part) for at, part in enumerate(event.shown)]
     if isinstance(event, ToolCallUpdate) and event.suggestions:
         data["suggestions"] = event.suggestions
+    if isinstance(event, ToolCallUpdate) and event.words:
+        data["words"] = event.words
     return data
 
 
@@ -259,6 +275,8 @@ def from_text(text: str) -> Event:
         data["repairs"] = tuple(data["repairs"])
     if data.get("progress"):
         data["progress"] = Progress(**data["progress"])
+    if "models" in data:
+        data["models"] = tuple(data["models"])
     if "figures" in data:
         data["figures"] = figures_from_json(data["figures"])
     if data.get("usage"):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
+from sqlalchemy.orm import undefer
+from sqlalchemy.orm.interfaces import ORMOption
 
 from app.conversations.uploads import ReadFile, in_megabytes
 from app.db.changes import count_changed
@@ -63,6 +66,13 @@ def add_files(
         db.session.execute(insert(QuestionFile), rows)
 
 
+def read_files(question_id: str) -> list[ReadFile]:
+    """Load the files of a question, to be stored with another one as well."""
+    rows = _find(QuestionFile.question_id == question_id, undefer(QuestionFile.content))
+    names = [field.name for field in fields(ReadFile)]
+    return [ReadFile(*(getattr(row, name) for name in names)) for row in rows[question_id]]
+
+
 def files_of(question_ids: Sequence[str]) -> Mapping[str, list[QuestionFile]]:
     """Return the files of these questions, which the caller has loaded for their person, by the
     question's id. Their contents are not loaded."""
@@ -74,10 +84,10 @@ def files_of_conversation(conversation_id: str) -> Mapping[str, list[QuestionFil
     return _find(QuestionFile.conversation_id == conversation_id)
 
 
-def _find(where: ColumnElement[bool]) -> Mapping[str, list[QuestionFile]]:
+def _find(where: ColumnElement[bool], *options: ORMOption) -> Mapping[str, list[QuestionFile]]:
     found: dict[str, list[QuestionFile]] = defaultdict(list)
     for file in db.session.scalars(
-        select(QuestionFile).where(where).order_by(QuestionFile.position)
+        select(QuestionFile).where(where).order_by(QuestionFile.position).options(*options)
     ):
         found[file.question_id].append(file)
     return found

@@ -10,7 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import selectinload
 
 from app.conversations.ownership import IS_THERE, load_conversation
-from app.db.models import Conversation, Message, db
+from app.db.models import Conversation, Message, Run, Step, db
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,9 @@ def load_history(user_id: str, conversation_id: str | None, limit: int) -> list[
         query = query.where(Message.conversation_id == conversation_id)
     else:
         query = query.where(Conversation.shelf != "temporary")
-    newest_first = db.session.scalars(query.limit(limit).options(selectinload(Message.run)))
+    runs = selectinload(Message.run)
+    models = runs.selectinload(Run.steps).load_only(Step.run_id, Step.number, Step.model)
+    newest_first = db.session.scalars(query.limit(limit).options(runs, models))
     return list(newest_first)[::-1]
 
 

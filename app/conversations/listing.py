@@ -31,6 +31,7 @@ class ListedConversation:
     id: str
     title: str
     pinned: bool
+    model: str | None
     created_at: datetime
     updated_at: datetime
     delete_at: datetime | None
@@ -104,7 +105,7 @@ def _groups(
 
 def as_listed(conversation: Conversation, live: dict[str, str]) -> ListedConversation:
     """Return the conversation as lists have it; `live` has the statuses of live runs."""
-    names = ("id", "title", "pinned", "created_at", "updated_at", "delete_at", "shelf")
+    names = ("id", "title", "pinned", "model", "created_at", "updated_at", "delete_at", "shelf")
     values = {name: getattr(conversation, name) for name in names}
     return ListedConversation(**values, status=live.get(conversation.id, ""))
 

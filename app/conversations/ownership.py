@@ -95,6 +95,17 @@ def answer_position(conversation: Conversation, run_id: str) -> int | None:
     return db.session.scalar(query.where(Run.id == run_id, Run.conversation_id == conversation.id))
 
 
+def load_message(user_id: str, message_id: str) -> Message:
+    """Load a message of the person's. Raises NotFound."""
+    query = select(Message).join(Conversation, Conversation.id == Message.conversation_id)
+    message: Message | None = db.session.scalar(
+        query.where(Message.id == message_id, Conversation.user_id == user_id, IS_THERE)
+    )
+    if message is None:
+        raise NotFound("There is no such message.")
+    return message
+
+
 def load_tool_call(user_id: str, call_id: str) -> tuple[ToolCall, Run]:
     """Load a tool call of the person's, with its run. Raises NotFound."""
     query = select(ToolCall, Run).join(Run, Run.id == ToolCall.run_id)

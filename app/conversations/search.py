@@ -109,8 +109,9 @@ def _find(
     words = fts5_query(terms, user_id) if on_sqlite else tsquery(terms)
     values = {"words": words, "before": before, "known": list(known), "limit": limit}
     if not on_sqlite:
-        values |= {"user": user_id, "is_title": titles}
-    statement = (_TITLES_ON_SQLITE if titles else _ON_SQLITE) if on_sqlite else _ON_POSTGRES
+        values |= {"user": user_id}
+    of_messages, of_titles = _ON_SQLITE_BOTH if on_sqlite else _ON_POSTGRES_BOTH
+    statement = of_titles if titles else of_messages
     return db.session.execute(statement, values).all()
 
 
@@ -141,20 +142,25 @@ _IN_FTS5 = """
     CROSS JOIN conversations AS c ON c.id = s.conversation_id
     WHERE {table} MATCH :words AND w.rowid < :before AND c.shelf IN ('list', 'archive')
     AND s.conversation_id NOT IN :known
-    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = s.message_id AND m.superseded)
+    AND NOT coalesce((SELECT superseded FROM messages WHERE id = s.message_id), FALSE)
     ORDER BY w.rowid DESC LIMIT :limit
 """
 _ON_SQLITE = _statement(_IN_FTS5.format(table="search_words"))
 _TITLES_ON_SQLITE = _statement(_IN_FTS5.format(table="search_titles"))
-_ON_POSTGRES = _statement("""
+# Titles have an index of their own, of which the condition is a part. The last condition is one
+# value for each row: PostgreSQL would read all messages for an anti-join.
+_IN_TSVECTOR = """
     SELECT s.id, s.conversation_id, s.message_id FROM search_texts AS s
     JOIN conversations AS c ON c.id = s.conversation_id
     WHERE s.user_id = :user AND s.words @@ to_tsquery('simple', :words) AND s.id < :before
-    AND (s.message_id IS NULL) = :is_title AND c.shelf IN ('list', 'archive')
+    AND s.message_id IS {titles} AND c.shelf IN ('list', 'archive')
     AND s.conversation_id NOT IN :known
-    AND NOT EXISTS (SELECT 1 FROM messages m WHERE m.id = s.message_id AND m.superseded)
+    AND NOT coalesce((SELECT superseded FROM messages WHERE id = s.message_id), FALSE)
     ORDER BY s.id DESC LIMIT :limit
-""")
+"""
+_ON_POSTGRES = _statement(_IN_TSVECTOR.format(titles="NOT NULL"))
+_ON_SQLITE_BOTH = (_ON_SQLITE, _TITLES_ON_SQLITE)
+_ON_POSTGRES_BOTH = (_ON_POSTGRES, _statement(_IN_TSVECTOR.format(titles="NULL")))
 
 
 def _load(user_id: str, terms: Sequence[Term], rows: Sequence[Row[Any]]) -> list[FoundConversation]:

@@ -153,7 +153,7 @@ class Conversation(db.Model):  # type: ignore[name-defined, misc]
 
     `shelf` is one of SHELVES. `delete_at` is when it is to be deleted for good, which those in the
     trash and temporary ones have. `titled_by` says where the title is from: the first question, the
-    model or the person.
+    model or the person. `model` is the one that its person has chosen, None if they haven't.
     """
 
     __tablename__ = "conversations"
@@ -170,6 +170,7 @@ class Conversation(db.Model):  # type: ignore[name-defined, misc]
     )
     shelf: Mapped[str] = mapped_column(String(10), default="list", server_default="list")
     pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
+    model: Mapped[str | None] = mapped_column(String(100))
     delete_at: Mapped[datetime | None] = mapped_column(index=True)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
@@ -179,7 +180,10 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     """A question (`role` user) or an answer (`role` assistant, with its run).
 
     `position` counts from 1 in the conversation: questions have odd positions, each answer the next
-    one. A retry's answer takes the position of the failed answer, which stays as `superseded`.
+    one. A retry's answer takes the position of the one before, which stays as `superseded`, since
+    `superseded_at`; an edited question does so with all that came after it. `parent_id` is the
+    message that it follows; None: the one before it on the current branch, if there is any
+    (conversations/branches.py). No message is deleted by itself, so it is no foreign key.
     """
 
     __tablename__ = "messages"
@@ -191,6 +195,8 @@ class Message(db.Model):  # type: ignore[name-defined, misc]
     role: Mapped[str] = mapped_column(String(10))
     content: Mapped[str] = mapped_column(Text, default="")
     superseded: Mapped[bool] = mapped_column(default=False)
+    superseded_at: Mapped[datetime | None]
+    parent_id: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     run: Mapped[Run | None] = relationship(back_populates="answer")
 
@@ -200,12 +206,14 @@ _LIVE = ("queued", "running", "waiting")
 
 class Run(db.Model):  # type: ignore[name-defined, misc]
     """The production of one answer. `figures` is a list of grounding.figure.Figure as JSON.
+    `rating` is what its person thinks of it, good or bad.
 
     `status` is queued, running, waiting (for a person to decide on an approval), completed, cut_off
     (the model's reply reached its limit), failed or stopped. `seq` is the number of the last event
     whose effect is stored. `worker` has the lease until `lease_until` (seconds since 1970, by the
     database's clock; without a worker, the time since when there is none). `attempt` counts the
     producers that have had the run, `takeovers` those that took it from a worker that failed.
+    `model` is the one to ask, if its person has chosen one.
     """
 
     __tablename__ = "runs"
@@ -225,6 +233,7 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     seq: Mapped[int] = mapped_column(default=0)
     worker: Mapped[str | None] = mapped_column(String(80))
     lease_until: Mapped[float] = mapped_column(Double, default=0)
+    model: Mapped[str | None] = mapped_column(String(100))
     attempt: Mapped[int] = mapped_column(default=1)
     takeovers: Mapped[int] = mapped_column(default=0)
     stop_asked: Mapped[bool] = mapped_column(default=False)
@@ -234,6 +243,8 @@ class Run(db.Model):  # type: ignore[name-defined, misc]
     retryable: Mapped[bool] = mapped_column(default=False)
     usage: Mapped[dict[str, int] | None] = mapped_column(JSON)
     figures: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))
+    rating: Mapped[str | None] = mapped_column(String(4))
+    rating_reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
     finished_at: Mapped[datetime | None]
     answer: Mapped[Message] = relationship(back_populates="run")
@@ -262,7 +273,8 @@ class Step(db.Model):  # type: ignore[name-defined, misc]
     """One turn of the model in a run: its text, then the tool calls that it asked for.
 
     Before the turn is `finished`, its text is only the beginning. `model` is the one that
-    wrote it, by the endpoint's name for it.
+    wrote it, by the endpoint's name for it. `thoughts` came before the text, for
+    `thought_seconds`; no model gets them again.
     """
 
     __tablename__ = "steps"
@@ -272,6 +284,8 @@ class Step(db.Model):  # type: ignore[name-defined, misc]
     text: Mapped[str] = mapped_column(Text, default="")
     finished: Mapped[bool] = mapped_column(default=False)
     model: Mapped[str | None] = mapped_column(String(100))
+    thoughts: Mapped[str | None] = mapped_column(Text)
+    thought_seconds: Mapped[float | None] = mapped_column(Double)
     run: Mapped[Run] = relationship(back_populates="steps")
     calls: Mapped[list[ToolCall]] = relationship(
         back_populates="step", order_by="ToolCall.position"

@@ -14,9 +14,10 @@ from app.db.models import db, new_id, utc_now
 class QueuedQuestion(db.Model):  # type: ignore[name-defined, misc]
     """A question that is to be asked in its conversation. Its id becomes that of its run.
 
-    `asked_as` is its idempotency key, as runs have it. One that is `held` waits until its person
-    sends it; an `urgent` one goes before the others. It is not asked before `try_at` (seconds since
-    1970, by the database's clock). `reason` says why it hasn't been asked, if its turn had come.
+    `asked_as` is its idempotency key and `model` the chosen model, as runs have them. One that is
+    `held` waits until its person sends it; an `urgent` one goes before the others. It is not asked
+    before `try_at` (seconds since 1970, by the database's clock). `reason` says why it hasn't been
+    asked, if its turn had come.
     """
 
     __tablename__ = "queued_questions"
@@ -31,6 +32,7 @@ class QueuedQuestion(db.Model):  # type: ignore[name-defined, misc]
     conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
     text: Mapped[str] = mapped_column(Text)
     asked_as: Mapped[str | None] = mapped_column(String(32))
+    model: Mapped[str | None] = mapped_column(String(100))
     held: Mapped[bool] = mapped_column(default=False, server_default=false())
     urgent: Mapped[bool] = mapped_column(default=False, server_default=false())
     try_at: Mapped[float] = mapped_column(Double, default=0, server_default="0")

@@ -7,7 +7,7 @@ it, so that no reader sees a word twice. However a reply ends, its connection is
 from __future__ import annotations
 
 from collections.abc import Container, Generator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -67,7 +67,7 @@ class ModelClient:
         """Build the model that the settings name."""
         return cls(
             Endpoint(settings.model_base_url, settings.openai_api_key.get_secret_value()),
-            settings.models,
+            settings.asked_models,
             interval=BatchInterval(settings.flush_interval, settings.longest_flush_interval),
             limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
             options=ReplyOptions(settings.temperature, settings.max_tokens),
@@ -76,6 +76,13 @@ class ModelClient:
             first_token_timeout=settings.first_token_timeout,
             attempts=settings.model_attempts,
         )
+
+    def choices(self, settings: Settings) -> dict[str, ModelClient]:
+        """Return a client at the same endpoint for each model that people can choose."""
+        return {
+            name: replace(self, names=tuple(dict.fromkeys((name, *settings.asked_models[1:]))))
+            for name in settings.model_choices
+        }
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, may_call: bool = True

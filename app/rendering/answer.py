@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from markupsafe import Markup
+
 from app.agent.events import (
     ApprovalRequested,
     Content,
@@ -19,10 +21,13 @@ from app.agent.events import (
     Thinking,
     ToolCallUpdate,
 )
+from app.agent.usage import Usage
 from app.grounding.figure import Figure
+from app.rendering.code_colours import with_colours
 from app.rendering.figures import CallLinks, with_marks
 from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import to_html
+from app.rendering.markdown_tables import read_tables
 from app.rendering.streamed_markdown import Patch, StreamedMarkdown
 from app.rendering.suggestions import SuggestionFilter, choose, without_suggestions
 
@@ -65,9 +70,10 @@ class TextPart:
 
 @dataclass(slots=True)
 class ToolPart:
-    """A tool call, as the last event about it says."""
+    """A tool call, as the last event about it says. `waits` says that its person has to decide."""
 
     call: ToolCallUpdate
+    waits: bool = False
 
     kind = "tool"
 
@@ -98,9 +104,10 @@ class ProgressChange:
 
 @dataclass(frozen=True)
 class ApprovalsChange:
-    """The approvals that the run waits for, all of them."""
+    """The approvals that the run waits for, all of them. `part` is the call that does or did."""
 
     approvals: list[ApprovalRequested]
+    part: ToolPart | None = None
 
 
 @dataclass(frozen=True)
@@ -129,7 +136,7 @@ class AnswerView:
     """An answer as far as its reader has it.
 
     `status` is "running" until Done. `thinking` says what the run is busy with; "" while it writes.
-    `target` says where the links in its texts lead.
+    `target` says where the links in its texts lead. `message_id` is "" until Done.
     """
 
     run_id: str
@@ -140,7 +147,13 @@ class AnswerView:
     approvals: list[ApprovalRequested] = field(default_factory=list)
     target: LinkTarget = direct
     conversation_id: str = ""
+    message_id: str = ""
     figures: tuple[Figure, ...] = ()
+    usage: Usage | None = None
+    models: tuple[str, ...] = ()
+    seconds: float | None = None
+    rating: str | None = None
+    rating_reason: str | None = None
 
     @property
     def live(self) -> bool:
@@ -152,7 +165,7 @@ class AnswerView:
 
     @property
     def calls(self) -> list[ToolCallUpdate]:
-        return [part.call for part in self.parts if isinstance(part, ToolPart)]
+        return [part.call for part in self._calls]
 
     @property
     def suggestions(self) -> list[str]:
@@ -168,14 +181,20 @@ class AnswerView:
         return choose([*own, *next(calls, ())])
 
     @property
+    def tables(self) -> int:
+        """How many tables its text has."""
+        return len(read_tables(self.text))
+
+    @property
     def unsourced(self) -> list[str]:
         """The figures that are not from the tools, each once."""
         return list(dict.fromkeys(each.text for each in self.figures if each.source == "none"))
 
     @property
     def is_marked(self) -> bool:
-        """Whether its figures change how the answer looks."""
-        return any(each.source != "question" for each in self.figures)
+        """Whether its figures or colours of code change how the finished answer looks."""
+        has_marks = any(each.source != "question" for each in self.figures)
+        return has_marks or any("```" in part.source for part in self._texts)
 
     def htmls(self) -> Iterator[str]:
         """Yield the finished HTML of each part of text, with its figures marked."""
@@ -184,7 +203,9 @@ class AnswerView:
         for part in self._texts:
             end = begin + len(part.source)
             figures = [each for each in self.figures if begin <= each.start and each.end <= end]
-            yield with_marks(part.source, begin, part.html, figures, self.target, links)
+            marked = with_marks(part.source, begin, part.html, figures, self.target, links)
+            # The sanitised HTML, with classes of our own.
+            yield Markup(with_colours(marked))  # noqa: S704 # nosec B704
             begin = end
 
     @property
@@ -198,6 +219,10 @@ class AnswerView:
     @property
     def _texts(self) -> list[TextPart]:
         return [part for part in self.parts if isinstance(part, TextPart)]
+
+    @property
+    def _calls(self) -> list[ToolPart]:
+        return [part for part in self.parts if isinstance(part, ToolPart)]
 
     def apply_all(self, events: Iterable[Event]) -> AnswerView:
         for event in events:
@@ -220,13 +245,17 @@ class AnswerView:
             case ApprovalRequested():
                 self._end_approval(event.id)
                 self.approvals.append(event)
-                return [ApprovalsChange(list(self.approvals))]
+                return [ApprovalsChange(list(self.approvals), self._note_wait(event.id, True))]
             case Failed():
                 self.failure = event
                 return []
-            case Done(status=status, figures=figures):
-                self.status, self.thinking, self.figures = status, "", figures
+            case Done():
+                self.status, self.thinking = event.status, ""
+                self.message_id, self.figures = event.message_id, event.figures
+                self.usage, self.models, self.seconds = event.usage, event.models, event.seconds
                 self.approvals.clear()
+                for part in self._calls:
+                    part.waits = False
                 return self.close_text()
 
     def close_text(self) -> list[Change]:
@@ -265,8 +294,8 @@ class AnswerView:
         return [*changes, TextChange(part, patch)] if patch else changes
 
     def _update_call(self, event: ToolCallUpdate) -> list[Change]:
-        for part in self.parts:
-            if isinstance(part, ToolPart) and part.call.id == event.id:
+        for part in self._calls:
+            if part.call.id == event.id:
                 part.call = event
                 return [ProgressChange(part) if event.progress else ToolChange(part, new=False)]
         changes = self.close_text()
@@ -278,8 +307,16 @@ class AnswerView:
         """Note that this call waits for nobody any more."""
         before = len(self.approvals)
         self.approvals = [one for one in self.approvals if one.id != call_id]
-        changed = len(self.approvals) < before
-        return [ApprovalsChange(list(self.approvals))] if changed else []
+        if len(self.approvals) == before:
+            return []
+        return [ApprovalsChange(list(self.approvals), self._note_wait(call_id, False))]
+
+    def _note_wait(self, call_id: str, waits: bool) -> ToolPart | None:
+        """Note whether a call waits for its person. Return its part, if the reader has it."""
+        part = next((each for each in self._calls if each.call.id == call_id), None)
+        if part is not None:
+            part.waits = waits
+        return part
 
 
 def just_begun(run_id: str) -> AnswerView:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ScalarResult, func, select
 from sqlalchemy.orm import selectinload
 
+from app.conversations.branches import Versions, load_versions
 from app.conversations.files import files_of
 from app.db.file_models import QuestionFile
 from app.db.models import Conversation, Message, Run, Step, db
@@ -23,11 +24,14 @@ PAGE_LENGTH = 50
 
 @dataclass(frozen=True)
 class DisplayedMessage:
-    """A message on a page: a question's text and files, or an answer."""
+    """A message on a page: a question's text and files, or an answer. `versions` is None if it has
+    one."""
 
     role: str
     text: str
     answer: AnswerView | None = None
+    id: str = ""
+    versions: Versions | None = None
     files: Sequence[QuestionFile] = ()
 
 
@@ -64,7 +68,7 @@ def load_message_page(
     if before is not None and until <= since:
         raise NotFound("There is nothing earlier in this conversation.")
     return MessagePage(
-        messages=_displayed(_messages(conversation, since, until), log, target),
+        messages=_displayed_between(conversation, since, until, log, target),
         earlier=since if since > 1 else None,
         newer=until + PAGE_LENGTH if until < end else None,
     )
@@ -76,15 +80,29 @@ def load_messages_after(
     """Load the messages after a position, the newest ones at most; none if it is None."""
     end = _last_position(conversation.id) + 1
     since = end if position is None else max(position + 1, end - PAGE_LENGTH)
-    rows = _messages(conversation, since, end)
-    return MessagePage(_displayed(rows, log, target), None, None)
+    return MessagePage(_displayed_between(conversation, since, end, log, target), None, None)
 
 
 def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:
     """Load a run's answer, from the log while it is being written and else from the database."""
     entries = log.read(run.id, 0, 0) if run.live else None
     events = [entry.event for entry in entries] if entries else stored_events(run)
-    return AnswerView(run.id, target=target).apply_all(events)
+    answer = AnswerView(run.id, target=target).apply_all(events)
+    answer.rating, answer.rating_reason = run.rating, run.rating_reason
+    return answer
+
+
+def question_of(run: Run) -> DisplayedMessage:
+    """Return the question that a run answers."""
+    answer = db.session.get_one(Message, run.answer_id)
+    query = select(Message).where(
+        Message.conversation_id == answer.conversation_id,
+        Message.position == answer.position - 1,
+        Message.superseded.is_(False),
+    )
+    question = db.session.scalars(query).one()
+    files = files_of([question.id]).get(question.id, ())
+    return DisplayedMessage(question.role, question.content, id=question.id, files=files)
 
 
 def page_of(message: Message) -> int | None:
@@ -93,8 +111,15 @@ def page_of(message: Message) -> int | None:
     return None if is_newest else message.position + 1
 
 
+def is_last(message: Message) -> bool:
+    """Whether the current branch ends with this message."""
+    return message.position == _last_position(message.conversation_id)
+
+
 def _last_position(conversation_id: str) -> int:
-    query = select(func.max(Message.position)).where(Message.conversation_id == conversation_id)
+    query = select(func.max(Message.position)).where(
+        Message.conversation_id == conversation_id, Message.superseded.is_(False)
+    )
     return db.session.scalar(query) or 0
 
 
@@ -112,17 +137,20 @@ def _messages(conversation: Conversation, since: int, until: int) -> ScalarResul
     )
 
 
-def _displayed(
-    rows: Iterable[Message], log: EventLog, target: LinkTarget
+def _displayed_between(
+    conversation: Conversation, since: int, until: int, log: EventLog, target: LinkTarget
 ) -> list[DisplayedMessage]:
-    messages = list(rows)
-    files = files_of([message.id for message in messages if message.role == "user"])
+    rows = _messages(conversation, since, until).all()
+    versions = load_versions(conversation.id, since, until)
+    files = files_of([row.id for row in rows if row.role == "user"])
     return [
         DisplayedMessage(
-            message.role,
-            message.content,
-            load_answer(message.run, log, target) if message.run else None,
-            files.get(message.id, ()),
+            row.role,
+            row.content,
+            load_answer(row.run, log, target) if row.run else None,
+            row.id,
+            versions.get(row.id),
+            files.get(row.id, ()),
         )
-        for message in messages
+        for row in rows
     ]

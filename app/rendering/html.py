@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, render_template
 
 from app.agent.events import ApprovalRequested, ToolCallUpdate
-from app.rendering.answer import AnswerView
+from app.rendering.answer import AnswerView, ToolPart
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,18 @@ class AnswerHtml:
 
     def foot(self, answer: AnswerView) -> str:
         """Render what stands below the parts: the outcome, or that it is being written."""
-        return self._render("runs/_below_answer_slot.html", answer=answer).strip()
+        slot = "runs/_below_answer_slot.html"
+        return self._render(slot, answer=answer, just_ended=not answer.live).strip()
 
     def outcome(self, answer: AnswerView) -> str:
         return self._render("runs/_below_answer.html", answer=answer)
 
-    def tool(self, call: ToolCallUpdate) -> str:
-        return self._render("tool_output/_tool.html", call=call)
+    def tool(self, part: ToolPart) -> str:
+        return self._render("tool_output/_tool.html", part=part, call=part.call)
 
-    def took(self, call: ToolCallUpdate) -> str:
-        """Render how far a call is, or how long it took."""
-        return self._render("tool_output/_took.html", call=call)
+    def state(self, part: ToolPart) -> str:
+        """Render how far a call is, or what came of it."""
+        return self._render("tool_output/_state.html", part=part, call=part.call)
 
     def call_progress(self, call: ToolCallUpdate) -> str:
         """Render how far a call is as a line of its own."""

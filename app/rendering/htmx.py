@@ -24,6 +24,7 @@ from app.rendering.answer import (
     TextOpened,
     TextPart,
     ToolChange,
+    ToolPart,
 )
 from app.rendering.html import AnswerHtml
 from app.rendering.sse import BACK_MS, RETRY_MS, Batches, compact_json, sse
@@ -141,15 +142,21 @@ def _event(run_id: str, change: Change, html: AnswerHtml) -> str:
         case TextOpened():
             return sse("part", '<div class="prose"></div>')
         case ToolChange(part=part, new=True):
-            return sse("part", html.tool(part.call))
+            return sse("part", html.tool(part))
         case ToolChange(part=part):
-            return sse("swap", partial(f"#c-{part.call.id}", "outerHTML", html.tool(part.call)))
+            return sse("swap", partial(f"#c-{part.call.id}", "outerHTML", html.tool(part)))
         case ProgressChange(part=part):
-            return sse("swap", partial(f"#t-{part.call.id}", "outerHTML", html.took(part.call)))
-        case ApprovalsChange(approvals=approvals):
-            return sse("waiting", html.approvals(approvals))
+            return _state(part, html)
+        case ApprovalsChange(approvals=approvals, part=part):
+            waiting = sse("waiting", html.approvals(approvals))
+            return waiting + _state(part, html) if part and part.waits else waiting
         case StartedOver():
             return ""
+
+
+def _state(part: ToolPart, html: AnswerHtml) -> str:
+    """Return the event that changes what a call's line says of how far it is."""
+    return sse("swap", partial(f"#t-{part.call.id}", "outerHTML", html.state(part)))
 
 
 def _text_events(run_id: str, patch: Patch) -> str:

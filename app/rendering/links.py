@@ -31,6 +31,15 @@ _LIKE_A_HOST = re.compile(r"[\w.-]*\.(?:[^\W\d_]{2,}|xn--[\w-]+)|\d{1,3}(?:\.\d{
 _DOTS = str.maketrans("。", ".")
 
 
+# Of sanitised HTML: what begins or ends text that is no link yet, or a web address in it.
+_BARE = re.compile(
+    r"(<(?:a\b|code>|code |pre>)|</(?:a|code|pre)>)|(?<![\w/])https?://(?:(?!&(?:[lg]t|nbsp);)[^\s<>\"'`\x01-\x03])+",
+    re.IGNORECASE,
+)
+_BESIDE_ADDRESSES = ".,:;!?*_~"
+LONGEST_ADDRESS = 2_000
+
+
 def direct(url: str) -> str:
     """Lead to the address itself."""
     return url
@@ -39,6 +48,37 @@ def direct(url: str) -> str:
 def secure_links(html: str, target: LinkTarget) -> str:
     """Return sanitised HTML with its links as this module has them."""
     return _LINK.sub(partial(_secure, target), html) if "<a " in html else html
+
+
+def with_bare_addresses(html: str) -> str:
+    """Return sanitised HTML in which a bare web address is a link, unless it is code or in one."""
+    if "://" not in html:
+        return html
+    within = 0
+
+    def link(match: re.Match[str]) -> str:
+        nonlocal within
+        if match[1]:
+            within += -1 if match[1][1] == "/" else 1
+            return match[0]
+        return match[0] if within else _linked(match[0])
+
+    return _BARE.sub(link, html)
+
+
+def _linked(found: str) -> str:
+    """Return a bare address as a link, and what only stands beside it as text."""
+    if len(found) > LONGEST_ADDRESS:
+        return found
+    text = unescape(found)
+    address = text.rstrip(_BESIDE_ADDRESSES)
+    unopened = address.count(")") - address.count("(")
+    while unopened > 0 and address.endswith(")"):
+        address, unopened = address[:-1].rstrip(_BESIDE_ADDRESSES), unopened - 1
+    if not web_host(address):
+        return found
+    shown, rest = escape(address, quote=False), escape(text[len(address) :], quote=False)
+    return f'<a href="{escape(address)}" rel="noopener noreferrer nofollow">{shown}</a>{rest}'
 
 
 def web_host(url: str) -> str:

@@ -16,27 +16,44 @@ import nh3
 import pyromark
 from markupsafe import Markup
 
-from app.rendering.links import LinkTarget, direct, secure_links
+from app.rendering.code_colours import CLASSES
+from app.rendering.links import LinkTarget, direct, secure_links, with_bare_addresses
 
 _Result = TypeVar("_Result")
 
-OPTIONS = pyromark.Options.ENABLE_TABLES | pyromark.Options.ENABLE_STRIKETHROUGH
+# No formulas: "$400k-$500k" would be one.
+OPTIONS = (
+    pyromark.Options.ENABLE_TABLES
+    | pyromark.Options.ENABLE_STRIKETHROUGH
+    | pyromark.Options.ENABLE_TASKLISTS
+    | pyromark.Options.ENABLE_FOOTNOTES
+)
 _CLEANER = nh3.Cleaner(
     tags={
         *("p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote", "a"),
         *("ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6"),
         *("table", "thead", "tbody", "tr", "th", "td"),
+        *("div", "sup"),
     },
     attributes={"a": {"href", "title"}, "ol": {"start"}},
-    allowed_classes={"th": {"right", "center"}, "td": {"right", "center"}},
+    allowed_classes={
+        "th": {"right", "center"},
+        "td": {"right", "center"},
+        "li": {"task"},
+        "div": {"footnote"},
+        "code": CLASSES,
+    },
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener noreferrer nofollow",
 )
 _ALIGNED = re.compile(r' style="text-align: (right|center)"')
+# A task's box can't be pressed, so it is a sign.
+_TASK = re.compile(r'<li>(\n<p>)?<input disabled="" type="checkbox"( checked="")?/>\n')
+_FOOTNOTE = re.compile(r'<div class="footnote-definition" id="[^"]*">')
 # Line breaks that no browser shows, and that every stream would carry.
 _BESIDE_BLOCKS = re.compile(
-    r"(</(?:p|h\d|[uo]l|li|blockquote|pre|table|thead|tbody|tr|t[dh])>|<hr>"
-    r"|<(?:[uo]l|li|blockquote|table|thead|tbody|tr)\b[^>]*>)\n"
+    r"(</(?:p|h\d|[uo]l|li|blockquote|pre|table|thead|tbody|tr|t[dh]|div)>|<hr>"
+    r"|<(?:[uo]l|li|blockquote|table|thead|tbody|tr|div)\b[^>]*>)\n"
 )
 _TAG = re.compile(r"<(/?)([a-z0-9]+)[^>]*>")
 _VOID = {"br", "hr", "img"}
@@ -46,7 +63,7 @@ DEEPEST = 32
 """Elements within elements. nh3 takes time quadratic in the depth: 60,000 `>` in a row would hold a
 worker for 20 seconds, 200,000 for minutes."""
 # Each can be within another of its kind; a list adds two elements. Anything else adds at most six.
-_NESTING = ("<blockquote", "<ul", "<ul", "<ol", "<ol", "<strong", "<em", "<del")
+_NESTING = ("<blockquote", "<div", "<ul", "<ul", "<ol", "<ol", "<strong", "<em", "<del")
 _FLAT = 6
 
 LARGE = 4_000
@@ -85,11 +102,21 @@ def render(source: str, target: LinkTarget = direct) -> str:
     # The policy allows no inline style, so a column's alignment becomes a class.
     if " style=" in html:
         html = _ALIGNED.sub(r' class="\1"', html)
+    if "<input " in html:
+        html = _TASK.sub(lambda task: _task(*task.groups()), html)
+    if "footnote-definition" in html:
+        html = _FOOTNOTE.sub('<div class="footnote">', html)
     html = _CLEANER.clean(_flatten(html)).removesuffix("\n")
+    # Left of a language that has no colours.
+    html = html.replace('<code class="">', "<code>")
     if "\n" in html:
         html = _BESIDE_BLOCKS.sub(r"\1", html)
-    html = secure_links(html, target)
+    html = secure_links(with_bare_addresses(html), target)
     return html.replace(LESS, "&lt;")
+
+
+def _task(paragraph: str | None, checked: str | None) -> str:
+    return f'<li class="task">{paragraph or ""}{"☑" if checked else "☐"} '
 
 
 def escape_raw_html(source: str) -> str:

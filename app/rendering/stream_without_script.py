@@ -74,7 +74,7 @@ class _HeldOpen:
             case TextChange(part=part, patch=patch):
                 return self._answer(self._text(patch.finished, part.markdown.opened), text=True)
             case ToolChange(part=part) if part.call.status != "started":
-                return self._answer(self._html.tool(part.call), text=False)
+                return self._answer(self._html.tool(part), text=False)
             case ProgressChange(part=part):
                 return self._note_call_progress(part.call)
             case ApprovalsChange(approvals=approvals):

@@ -28,10 +28,12 @@ _CLOSING_TAG = re.compile(r"</[a-z0-9]+>")
 _CLOSING_TAGS = re.compile(r"(?:</[a-z0-9]+>\s*)+$")
 _VOID = ("br", "hr")
 # The characters of plain text: in the middle of a line none of them means anything to Markdown.
-_PLAIN = re.compile(r"(?:[^\W_]|[ .,;:?!'\"()%$/@=+-])+")
+# (A slash may make a web address, which becomes a link.)
+_PLAIN = re.compile(r"(?:[^\W_]|[ .,;:?!'\"()%$@=+-])+")
 _LETTER = re.compile(r"[^\W\d_]")
-# A link, raw HTML, an entity, a table, an escape or a code block may take in the text after it.
-_SWALLOWING = re.compile(r"[\[<&|\\]|\A *(?:```|~~~)")
+# A link, raw HTML, an entity, a table, an escape, a code block or an address may take in the text
+# after it.
+_SWALLOWING = re.compile(r"[\[<&|\\]|\A *(?:```|~~~)|://\S*\Z")
 
 
 _HUGE = 15 * LARGE

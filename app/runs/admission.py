@@ -36,11 +36,12 @@ _ADMISSION = select(
     .limit(1)
     .scalar_subquery(),
     select(func.max(_MESSAGES.position))
-    .where(_MESSAGES.conversation_id == _CONVERSATION)
+    .where(_MESSAGES.conversation_id == _CONVERSATION, _MESSAGES.superseded.is_(False))
     .scalar_subquery(),
     select(_CONVERSATIONS.user_id)
     .where(_CONVERSATIONS.id == _CONVERSATION, IS_THERE)
     .scalar_subquery(),
+    select(_CONVERSATIONS.model).where(_CONVERSATIONS.id == _CONVERSATION).scalar_subquery(),
     select(_RUNS.id).where(_OF_PERSON, _RUNS.asked_as == bindparam("key")).scalar_subquery(),
     exists().where(_QUEUE.conversation_id == _CONVERSATION, _QUEUE.held.is_(False)),
     select(_QUEUE.id)
@@ -61,6 +62,8 @@ class Admission(NamedTuple):
     last_position: int
     owner_id: str | None
     """Whose the conversation is; None if it was deleted."""
+    model: str | None
+    """The model that was chosen for the conversation."""
     same_run_id: str | None
     """The run of the same question with the same key, if it was asked before."""
     has_next: bool

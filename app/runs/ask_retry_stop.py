@@ -12,10 +12,11 @@ import gevent
 from sqlalchemy import select, update
 
 from app.config import Settings
-from app.conversations.files import check_quota
+from app.conversations.branches import begin_branch, choose
+from app.conversations.files import check_quota, read_files
 from app.conversations.titles import make_title
 from app.conversations.uploads import ReadFile, Upload, UploadLimits, read_uploads
-from app.db.models import Person, Run, db
+from app.db.models import Message, Person, Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
 from app.runs import sql
@@ -72,6 +73,7 @@ class Runs:
         *,
         temporary: bool = False,
         queue: bool = False,
+        model: object = None,
         files: Sequence[Upload] = (),
     ) -> Run | QueuedQuestion:
         """Store a question in the person's conversation, or in a new one, with a run, and start
@@ -79,9 +81,11 @@ class Runs:
 
         `text` is what the request has as the question, of any type. With `queue` it is queued while
         the conversation is busy. If the same was sent with the same idempotency `key` before, what
-        came of that is returned. `temporary`: a new conversation is.
+        came of that is returned. `temporary`: a new conversation is. `model` is the name that the
+        request has for the model to ask, of any type; without one the conversation's is asked.
         """
         question = _validate_question(text, self._settings.max_message_chars)
+        chosen = self._validate_model(model)
         # Before the transaction, in which nothing may wait.
         attached = self._read_files(person, files)
         key = hash_key(key, question)
@@ -96,7 +100,8 @@ class Runs:
             raise NotFound("There is no such conversation.")
         check_quota(person.id, attached, self._settings.file_quota_bytes)
         if queue and admission.is_busy and conversation_id:
-            queued = self._queue.add(person.id, conversation_id, question, key, attached)
+            asked = chosen or admission.model
+            queued = self._queue.add(person.id, conversation_id, question, key, asked, attached)
             # The answer may have ended meanwhile.
             self._queue.ask_next(conversation_id)
             return queued
@@ -108,9 +113,12 @@ class Runs:
             conversation_id = sql.add_conversation(
                 person.id, make_title(question), temporary=temporary
             )
+        if chosen and chosen != admission.model:
+            sql.choose_model(conversation_id, chosen)
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
-        return self._starter.start(place, question, key, files=attached)
+        asked = chosen or admission.model
+        return self._starter.start(place, question, key, asked, files=attached)
 
     def _read_files(self, person: Person, files: Sequence[Upload]) -> list[ReadFile]:
         """Read what was sent. Raises InputError, TooMany and Unavailable."""
@@ -122,18 +130,52 @@ class Runs:
         return read_uploads(files, UploadLimits(settings.max_files, *sizes))
 
     def retry(self, person: Person, run: Run) -> Run:
-        """Start another run for the same question, whose old answer is superseded. Raises Conflict,
-        TooMany and Unavailable."""
+        """Start another run for the same question. Its old answer stays as another version, with
+        what came after it. Raises Conflict, TooMany and Unavailable."""
         admission = self._load_admission(person, run.conversation_id)
-        check_limits(admission, self._settings)
-        if run.live or run.answer.superseded or run.status in ("completed", "cut_off"):
-            raise Conflict("Only an answer that failed or was stopped can be tried again.")
-        if run.answer.position != admission.last_position:
-            raise Conflict("The conversation has gone on since. Ask the question again instead.")
+        self._check_branch(admission, run.answer)
         self._starter.count_question(person.id)
-        run.answer.superseded = True
+        begin_branch(run.conversation_id, run.answer.position)
         place = AnswerPlace(person, run.conversation_id, run.answer.position)
-        return self._starter.start(place)
+        return self._starter.start(place, model=admission.model)
+
+    def edit(self, person: Person, question: Message, text: object, key: str | None = None) -> Run:
+        """Ask another question in place of this one, with its files. This one stays as another
+        version, with what came after it. Raises InputError, Conflict, TooMany and Unavailable.
+
+        If the same was sent with the same idempotency `key` before, that run is returned.
+        """
+        new = _validate_question(text, self._settings.max_message_chars)
+        key = hash_key(key, new)
+        admission = self._load_admission(person, question.conversation_id, key)
+        if admission.same_run_id is not None:
+            db.session.commit()
+            return db.session.get_one(Run, admission.same_run_id)
+        self._check_branch(admission, question)
+        # They count twice, since either question may be deleted without the other.
+        files = read_files(question.id)
+        check_quota(person.id, files, self._settings.file_quota_bytes)
+        self._starter.count_question(person.id)
+        begin_branch(question.conversation_id, question.position)
+        place = AnswerPlace(person, question.conversation_id, question.position + 1)
+        return self._starter.start(place, new, key, files=files)
+
+    def choose(self, person: Person, message: Message) -> None:
+        """Make the branch of this message the conversation's current one, and commit. Raises
+        Conflict and Unavailable."""
+        check_conversation(self._load_admission(person, message.conversation_id))
+        db.session.refresh(message)
+        choose(message)
+        db.session.commit()
+
+    def _check_branch(self, admission: Admission, message: Message) -> None:
+        """Check that another branch may begin at the message. Raises Conflict and TooMany."""
+        check_limits(admission, self._settings)
+        check_conversation(admission)
+        # Another tab may have chosen since it was loaded.
+        db.session.refresh(message)
+        if message.superseded:
+            raise Conflict("Another version has taken its place. Load the page again.")
 
     def stop(self, run_id: str) -> None:
         """Stop a run, on whatever worker, and wait until its end is stored, for some seconds. A run
@@ -165,6 +207,15 @@ class Runs:
     def counts(self) -> dict[str, int]:
         """For /sse/health."""
         return {"activeRuns": len(self._producer.active), "maxRuns": self._settings.max_runs}
+
+    def _validate_model(self, name: object) -> str | None:
+        """Return the model that was chosen, None for none. Raises InputError."""
+        if name is None or name == "":
+            return None
+        choices = self._settings.model_choices or (self._settings.default_model,)
+        if name not in choices:
+            raise InputError(f"model must be one of {', '.join(choices)}.", field="model")
+        return str(name)
 
     def _load_admission(
         self, person: Person, conversation_id: str, key: str | None = None

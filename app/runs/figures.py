@@ -39,6 +39,7 @@ _QUESTIONS = (
         _MESSAGES.conversation_id == bindparam("conversation"),
         _MESSAGES.position < bindparam("at"),
         _MESSAGES.role == "user",
+        _MESSAGES.superseded.is_(False),
     )
     .order_by(_MESSAGES.position.desc())
     .limit(_MOST_QUESTIONS)

@@ -6,7 +6,7 @@ It knows neither who may ask, nor when a run of another worker is taken over.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 
@@ -64,6 +64,7 @@ class Attempt:
     recorder: Recorder
     place: AnswerPlace
     messages: Callable[[], Messages]
+    model: Model
     past: Sequence[PastTurn] | None = None
     ending: Ending | None = None
 
@@ -95,6 +96,7 @@ class Producer:
         registry: ToolRegistry,
         leases: Leases,
         titles: TitleWriter | None = None,
+        models: Mapping[str, Model] | None = None,
     ) -> None:
         self.active: dict[str, ActiveRun] = {}
         self.is_closed = False
@@ -105,6 +107,7 @@ class Producer:
         self._settings = settings
         self._log = event_log
         self._model = model
+        self._models = models or {}
         self._registry = registry
         self._leases = leases
         self._titles = titles
@@ -125,7 +128,8 @@ class Producer:
     def start(self, run: Run, place: AnswerPlace, messages: Messages) -> None:
         """Produce a new run; `messages` is its first prompt."""
         recorder = self._recorder(run)
-        self._spawn(Attempt(recorder, place, self._prompts(place, messages)))
+        prompts = self._prompts(place, messages)
+        self._spawn(Attempt(recorder, place, prompts, self._choose_model(run)))
 
     def resume(
         self,
@@ -136,7 +140,12 @@ class Producer:
     ) -> None:
         """Go on with a run of another attempt, or only record how it ends."""
         recorder = self._recorder(run)
-        self._spawn(Attempt(recorder, place, self._prompts(place), past, ending))
+        model = self._choose_model(run)
+        self._spawn(Attempt(recorder, place, self._prompts(place), model, past, ending))
+
+    def _choose_model(self, run: Run) -> Model:
+        """Return the model that the person has chosen, or the default if it isn't offered now."""
+        return self._models.get(run.model or "", self._model)
 
     def stop(self, run_id: str) -> None:
         """Begin to stop a run, if it is produced here."""
@@ -216,7 +225,7 @@ class Producer:
         )
         steps = respond(
             attempt.messages,
-            self._model,
+            attempt.model,
             tools,
             max_steps=self._settings.max_steps,
             past=attempt.past or (),

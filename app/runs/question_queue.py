@@ -23,6 +23,7 @@ from app.db.connection import is_unavailable
 from app.db.models import Conversation, Run, User, db, new_id, to_person, utc_now
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, NotFound, TooMany
+from app.runs import sql
 from app.runs.admission import check_limits, load_admission
 from app.runs.event_log import EventLog
 from app.runs.producer import AnswerPlace, Producer
@@ -72,6 +73,7 @@ class QuestionQueue:
         conversation_id: str,
         text: str,
         key: str | None,
+        model: str | None,
         files: Sequence[ReadFile] = (),
     ) -> QueuedQuestion:
         """Queue a question with its files, and commit. Raises Conflict if the queue is full.
@@ -94,6 +96,7 @@ class QuestionQueue:
             conversation_id=conversation_id,
             text=text,
             asked_as=key,
+            model=model,
             try_at=try_at or 0,
             created_at=utc_now(),
         )
@@ -151,8 +154,10 @@ class QuestionQueue:
             # Removed, held by a stop, or asked by another worker.
             db.session.rollback()
             return
+        if queued.model and queued.model != admission.model:
+            sql.choose_model(conversation_id, queued.model)
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
-        self._starter.start(place, queued.text, queued.asked_as, queued.id)
+        self._starter.start(place, queued.text, queued.asked_as, queued.model, queued.id)
 
 
 def remove(queued: QueuedQuestion) -> None:
@@ -173,7 +178,7 @@ def make_urgent(queued: QueuedQuestion) -> None:
 
 
 def _next(conversation_id: str) -> Row | None:  # type: ignore[type-arg]
-    columns = _QUEUE["id", "user_id", "text", "asked_as"]
+    columns = _QUEUE["id", "user_id", "text", "asked_as", "model"]
     return db.session.execute(
         select(*columns, (_QUEUE.try_at <= epoch()).label("is_due"))
         .where(_QUEUE.conversation_id == conversation_id, _QUEUE.held.is_(False))

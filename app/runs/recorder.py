@@ -18,7 +18,7 @@ from app.agent.events import Content, Done, Event, Failed, Outcome, RunStarted, 
 from app.agent.messages import PastTurn, Turn, parse_arguments
 from app.agent.usage import Usage
 from app.db.connection import retry_while_unavailable
-from app.db.models import REFUSED, Run, Step, ToolCall, db
+from app.db.models import REFUSED, Run, Step, ToolCall, db, utc_now
 from app.errors import HomestreamError, RunFailed
 from app.grounding.figure import Figure
 from app.runs import sql
@@ -64,12 +64,13 @@ class Recorder:
         self._message_id = run.answer_id
         self._looks_up_figures = looks_up_figures
         self._figures: tuple[Figure, ...] = ()
+        self._asked_at = self._ended_at = run.created_at
         self._app = app
         self._log = log
         self._saved_seq = 0
         self._may_have_calls = run.attempt > 1
         self._is_complete = False  # the current step is the last one, and has ended
-        self._model: str | None = None  # that wrote it, once it is complete
+        self._models: list[str] = []  # that wrote the steps that have ended
         self._texts: list[str] = []  # of the steps before the current one
         self._has_text = False  # the current step
         self._usage = Usage.from_json(run.usage) if run.usage else None
@@ -83,6 +84,7 @@ class Recorder:
         have; what was stored beyond them is deleted."""
         past = list(past)
         self._texts = [turn.text for turn, _ in past]
+        self._models = [turn.model for turn, _ in past]
         self._started = {
             call.id: call
             for _, calls in past
@@ -125,6 +127,7 @@ class Recorder:
         if self._looks_up_figures:
             texts = filter(None, (*self._texts, self._text))
             self._figures = figures_of(self._app, self._message_id, BETWEEN_STEPS.join(texts))
+        self._ended_at = utc_now()
         try:
             self._transact(lambda: self._save_ending(ending), _END_PATIENCE)
         except LeaseLost:
@@ -140,8 +143,13 @@ class Recorder:
         if ending.error is not None:
             error = ending.error
             last.append(Failed(error.code, error.message, error.retryable, error.detail))
-        last.append(Done(ending.outcome, self._message_id, self._usage, self._figures))
+        last.append(self._done(ending.outcome))
         self._append(last)
+
+    def _done(self, outcome: Outcome) -> Done:
+        models = tuple(dict.fromkeys(filter(None, self._models)))
+        seconds = (self._ended_at - self._asked_at).total_seconds()
+        return Done(outcome, self._message_id, self._usage, self._figures, models, seconds)
 
     def _append(self, events: list[Event]) -> None:
         self._seq = self._log.append(self.run_id, events)
@@ -187,13 +195,14 @@ class Recorder:
         run, and is stored with its end."""
         if turn.usage is not None:
             self._usage = turn.usage + (self._usage or Usage())
+        self._models.append(turn.model)
         if turn.calls:
             self._store(lambda: self._save_step(turn))
             self._may_have_calls = True
             self._texts.append(self._text)
             self._has_text, self._step_after = False, self._seq
         else:
-            self._is_complete, self._model = True, turn.model
+            self._is_complete = True
 
     def _save_step(self, turn: Turn) -> None:
         number = len(self._texts) + 1
@@ -228,6 +237,7 @@ class Recorder:
             self._usage,
             ending.outcome,
             ending.error,
+            self._ended_at,
             self._figures,
         ):
             raise LeaseLost(self.run_id)
@@ -241,7 +251,7 @@ class Recorder:
                 len(texts),
                 texts[-1],
                 finished=self._is_complete,
-                model=self._model,
+                model=self._models[-1] if self._is_complete else None,
                 live=False,
             )
         if self._may_have_calls:

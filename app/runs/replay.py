@@ -44,8 +44,19 @@ def stored_events(run: Run) -> list[Event]:
     if not run.live:
         usage = Usage.from_json(run.usage) if run.usage else None
         figures = figures_from_json(run.figures)
-        events.append(Done(run.status, run.answer_id, usage, figures))  # type: ignore[arg-type]
+        made = (models_of(run), seconds_of(run))
+        events.append(Done(run.status, run.answer_id, usage, figures, *made))  # type: ignore[arg-type]
     return events
+
+
+def models_of(run: Run) -> tuple[str, ...]:
+    """Return the models that wrote a stored run's turns, each once."""
+    return tuple(dict.fromkeys(step.model for step in run.steps if step.model))
+
+
+def seconds_of(run: Run) -> float | None:
+    """Return how long a stored run took; None if it has not ended."""
+    return (run.finished_at - run.created_at).total_seconds() if run.finished_at else None
 
 
 def past_events(past: Iterable[PastTurn]) -> list[Event]:
@@ -65,7 +76,7 @@ def past_turns(run: Run, *, unfinished: bool, started: bool = True) -> list[Past
     """The turns of a run's earlier attempts. `unfinished`: the turn that was being written, too.
     Without `started`, a call that has no end counts as never made."""
     steps = [step for step in run.steps if step.finished or unfinished]
-    turns = [past_turn(step.text, step.calls) for step in steps]
+    turns = [past_turn(step.text, step.calls, model=step.model or "") for step in steps]
     if started:
         return turns
     return [
@@ -74,10 +85,13 @@ def past_turns(run: Run, *, unfinished: bool, started: bool = True) -> list[Past
     ]
 
 
-def past_turn(text: str, stored: Sequence[Any], *, display: bool = True) -> PastTurn:
+def past_turn(
+    text: str, stored: Sequence[Any], *, model: str = "", display: bool = True
+) -> PastTurn:
     """A turn from its stored text and calls (ToolCall, or rows like it)."""
     calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in stored)
-    return Turn(text, calls), {call.id: last_update(call, display=display) for call in stored}
+    updates = {call.id: last_update(call, display=display) for call in stored}
+    return Turn(text, calls, model=model), updates
 
 
 def last_update(call: ToolCall | Row[Any], *, display: bool = True) -> ToolCallUpdate:

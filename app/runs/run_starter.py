@@ -51,11 +51,12 @@ class RunStarter:
         place: AnswerPlace,
         text: str | None = None,
         key: str | None = None,
+        model: str | None = None,
         run_id: str | None = None,
         files: Sequence[ReadFile] = (),
     ) -> Run:
         """Store the run, and the question's `text` and `files` unless they are stored, commit, and
-        start to produce.
+        start to produce; `model` is the chosen one.
 
         Raises NotFound if the conversation was deleted since it was looked at.
         """
@@ -66,6 +67,7 @@ class RunStarter:
             conversation_id=place.conversation_id,
             answer_id=new_id(),
             status="running",
+            model=model,
             attempt=1,
         )
         leases = self._leases

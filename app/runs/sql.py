@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -94,6 +95,11 @@ _TOUCH_CONVERSATION = (
     .where(_CONVERSATIONS.c.id == bindparam("conversation"), IS_THERE)
     .values(updated_at=bindparam("now"))
 )
+_CHOOSE_MODEL = (
+    update(_CONVERSATIONS)
+    .where(_CONVERSATIONS.c.id == bindparam("conversation"))
+    .values(model=bindparam("new_model"))
+)
 _ADD_CONVERSATION = insert(_CONVERSATIONS)
 _ADD_MESSAGES = insert(_MESSAGES)
 _ADD_RUN = insert(_RUNS).values(lease_until=epoch() + bindparam("seconds", type_=Float))
@@ -115,6 +121,12 @@ def add_conversation(user_id: str, title: str, *, temporary: bool = False) -> st
     place = {"shelf": "temporary", "delete_at": utc_now() + TEMPORARY_FOR} if temporary else {}
     db.session.execute(_ADD_CONVERSATION, row | place)
     return row["id"]
+
+
+def choose_model(conversation_id: str, model: str) -> None:
+    """Note the model that the person has chosen for a conversation."""
+    chosen = {"conversation": conversation_id, "new_model": model}
+    db.session.execute(_CHOOSE_MODEL, chosen)
 
 
 def add_run(
@@ -144,7 +156,17 @@ def add_run(
     if question is not None:
         messages.insert(0, message(run.id, position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
-    names = ("id", "user_id", "conversation_id", "answer_id", "status", "attempt")
+    run.created_at = at
+    names = (
+        "id",
+        "user_id",
+        "conversation_id",
+        "answer_id",
+        "status",
+        "model",
+        "attempt",
+        "created_at",
+    )
     row = {name: getattr(run, name) for name in names} | {"asked_as": run.idempotency_key}
     db.session.execute(_ADD_RUN, row | {"worker": worker, "seconds": seconds})
     return True
@@ -230,6 +252,7 @@ def end(
     usage: Usage | None,
     outcome: Outcome,
     error: HomestreamError | None,
+    ended_at: datetime,
     figures: Iterable[Figure] = (),
 ) -> bool:
     """Store how the run ended. False, and nothing is changed, where `lock_attempt` is False."""
@@ -243,7 +266,7 @@ def end(
         "reason": error.message if error else None,
         "detail": error.detail if error else None,
         "can_retry": error is not None and error.retryable,
-        "now": utc_now(),
+        "now": ended_at,
         "new_figures": figures_to_json(figures) or None,
     }
     return bool(db.session.execute(_END, row).rowcount)  # type: ignore[attr-defined]

@@ -8,13 +8,28 @@
   const find = (id) => document.getElementById(id);
   const clearNotice = () => find("notice")?.replaceChildren();
 
-  // Enter sends, Shift+Enter makes a new line. Not while a word is being composed (IME).
+  // Enter sends, Shift+Enter makes a new line, and so does Enter on a phone, whose keyboard has no
+  // Shift+Enter. Ctrl+Enter sends everywhere. Not while a word is being composed (IME).
+  const isPhone = matchMedia("(pointer: coarse)");
   document.addEventListener("keydown", (event) => {
     if (event.target.id !== "message") return;
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (isPhone.matches && !event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
     find("composer").requestSubmit();
   });
+
+  // The field grows with its text. Where the style sheet can do that, this is not needed.
+  function grow() {
+    const field = find("message");
+    if (!field || CSS.supports("field-sizing", "content")) return;
+    field.rows = 1;
+    field.style.height = "auto";
+    field.style.height = `${field.scrollHeight}px`;
+  }
+  document.addEventListener("input", ({ target }) => target.id === "message" && grow());
+  window.addEventListener("resize", grow);
+  grow();
 
   // What was sent goes only once the server has it. What was typed since then stays.
   let typedSince = null;
@@ -29,15 +44,23 @@
     if (typedSince === null) return;
     find("message").value = typedSince;
     typedSince = null;
+    grow();
     clearNotice();
   });
 
-  // Two replies may bring the same question, once it was asked from the queue: take the first.
+  // Two replies may bring the same exchange, once it was asked from the queue: it is shown once.
   document.addEventListener("htmx:beforeSwap", ({ detail }) => {
-    const { target, serverResponse } = detail;
-    if (target.id !== "messages") return;
-    const runs = [...serverResponse.matchAll(/ id="(run-\w+)"/g)];
-    if (runs.some(([, run]) => find(run))) detail.shouldSwap = false;
+    // Another branch takes the place of all of them.
+    const isBranch = detail.xhr.getResponseHeader("HX-Reswap") === "innerHTML";
+    if (detail.target.id !== "messages" || isBranch) return;
+    const reply = new DOMParser().parseFromString(detail.serverResponse, "text/html");
+    const known = [...reply.querySelectorAll(".run")].filter((run) => find(run.id));
+    if (!known.length) return;
+    for (const run of known) {
+      run.previousElementSibling?.remove();
+      run.remove();
+    }
+    detail.serverResponse = reply.body.innerHTML;
   });
 
   // A notice that the last answer is in the way is over when that answer is.

@@ -1,11 +1,24 @@
 // Keeps the page as its reader left it while an answer is being written.
 (() => {
+  const SPACE = 56; // the conversation's header stays at the top
   const main = () => document.getElementById("messages")?.closest(".main");
 
   // Follow the answer while the reader is at its end, and leave a reader who is further up. Asked
   // just before something comes, since a scroll event would come too late.
   let following = true;
-  const toEnd = () => main()?.scrollTo({ top: main().scrollHeight });
+  // A long answer is read from its start: the page stops following where the question reaches the
+  // top. Readers who have gone further down themselves are followed to the end.
+  let question;
+  const toEnd = () => {
+    const page = main();
+    if (!page) return;
+    const start = question ? page.scrollTop + question.getBoundingClientRect().top - page.getBoundingClientRect().top - SPACE : Infinity;
+    page.scrollTo({ top: page.scrollTop > start + 1 ? page.scrollHeight : Math.min(start, page.scrollHeight) });
+  };
+  const toQuestion = () => {
+    question = [...document.querySelectorAll("#messages > .question")].at(-1);
+    toEnd();
+  };
   document.addEventListener("htmx:sseBeforeMessage", () => {
     const { scrollHeight, scrollTop, clientHeight } = main();
     following = scrollHeight - scrollTop - clientHeight < 80;
@@ -15,9 +28,9 @@
   });
   document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
     if (!detail.successful) return;
-    if (target.matches("#composer, .suggestions") || (target.matches("#queue") && following)) toEnd();
+    if (target.matches("#composer, .suggestions") || (target.matches("#queue") && following)) toQuestion();
   });
-  toEnd();
+  toQuestion();
 
   // A tool call that the reader has opened stays open when a newer state of it comes.
   const opened = new Set();

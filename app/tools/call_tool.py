@@ -20,7 +20,12 @@ from app.agent.messages import Decision, ToolResult, ToolSpec
 from app.errors import CallRefused, ToolFailure
 from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
-from app.tools.display import display_parts, is_for_people_only, suggested_questions
+from app.tools.display import (
+    display_parts,
+    is_for_people_only,
+    result_in_words,
+    suggested_questions,
+)
 from app.tools.registry import ToolRegistry
 from app.tools.server import ToolServer
 from app.tools.server_requests import ask_in_time, ask_service
@@ -175,8 +180,8 @@ def _read_result(tool: Tool, answer: CallToolResult) -> ToolResult:
         raise ToolFailure(_text(answer) or f"{tool.name} failed and doesn't say why.")
     parts = display_parts(answer.content, tool.checks.sanitise_html)
     if tool.ours:
-        # Another party's suggestion would look like the app's own button.
-        parts += suggested_questions(answer.meta)
+        # Another party's would look like the app's own button, and the app's own words.
+        parts += suggested_questions(answer.meta) + result_in_words(answer.meta)
     if answer.structured_content is None:
         return ToolResult(_text(answer), parts)
     mistakes = tool.result_mistakes(answer.structured_content)

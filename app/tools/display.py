@@ -28,10 +28,11 @@ from mcp_types import (
 from app.agent.events import DisplayPart
 from app.errors import ToolFailure
 from app.tools.untrusted.checks import is_picture, sanitise_html
-from tool_services.framework.scopes import SUGGESTIONS_META_KEY
+from app.tools.untrusted.responses import one_line
+from tool_services.framework.scopes import SUGGESTIONS_META_KEY, WORDS_META_KEY
 
 MAX_SUGGESTIONS = 4
-MAX_SUGGESTION_CHARS = 80
+MAX_SUGGESTION_CHARS = MAX_WORDS_CHARS = 80
 MAX_PARTS = 8
 MAX_PART_CHARS = 300_000  # pictures within it included
 
@@ -63,6 +64,14 @@ def suggested_questions(meta: Any) -> tuple[DisplayPart, ...]:
         for question in questions
         if isinstance(question, str) and 0 < len(question) <= MAX_SUGGESTION_CHARS
     )
+
+
+def result_in_words(meta: Any) -> tuple[DisplayPart, ...]:
+    """The few words of a result's `_meta` on what came of the call, within bounds."""
+    words = meta.get(WORDS_META_KEY) if isinstance(meta, dict) else None
+    if not isinstance(words, str) or not 0 < len(words) <= MAX_WORDS_CHARS:
+        return ()
+    return (DisplayPart("words", one_line(words)),)
 
 
 def is_for_people_only(block: Any) -> bool:
@@ -107,7 +116,7 @@ def _resource(
     if media_type == "text/html":
         return _html(resource.text, name, sanitise)
     if media_type == "text/csv":
-        return _bounded(DisplayPart("csv", _without_formulas(resource.text), name))
+        return _bounded(DisplayPart("csv", without_formulas(resource.text), name))
     return DisplayPart("text", resource.text, name)
 
 
@@ -143,7 +152,7 @@ def _file_name(uri: str) -> str:
     return _NOT_IN_NAMES.sub("-", last).strip(".-")[:80]
 
 
-def _without_formulas(table: str) -> str:
+def without_formulas(table: str) -> str:
     """Return a CSV table with an apostrophe before all that a spreadsheet would run.
 
     The table keeps the tool's separator.

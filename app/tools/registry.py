@@ -15,7 +15,7 @@ from app.agent.messages import SERVER_SEPARATOR
 from app.config import McpServer
 from app.errors import ToolFailure
 from app.tools.server import ToolServer
-from app.tools.tool import Tool
+from app.tools.tool import Tool, default_words
 from app.tools.untrusted.addresses import AddressRules
 from app.tools.untrusted.sandbox import Sandbox
 from tool_services.framework.scopes import LIST_SCOPE
@@ -97,6 +97,14 @@ class ToolRegistry:
 
     def find(self, tool_name: str) -> Tool | None:
         return next((tool for tool in self.tools() if tool.name == tool_name), None)
+
+    def describe_call(self, tool_name: str, arguments: dict[str, Any], *, done: bool) -> str:
+        """Return a call in one line for people; its server may be away by now, or gone."""
+        known = (tool for server in self for tool in server.tools if tool.name == tool_name)
+        tool = next(known, None)
+        if tool is None:
+            return default_words(tool_name, arguments)
+        return tool.in_words(arguments, done=done)
 
     def tools(self) -> list[Tool]:
         """The tools of the servers that are up, as many as a model can be offered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
@@ -18,11 +19,24 @@ from app.tools.naming import mark_as_theirs
 from app.tools.untrusted.checks import Checks, Mistake
 from app.tools.untrusted.limits import MAX_SCHEMA_CHARS
 from app.tools.untrusted.responses import one_line
-from tool_services.framework.scopes import EXAMPLES_META_KEY, SCOPE_META_KEY, may_only_read
+from tool_services.framework.scopes import (
+    EXAMPLES_META_KEY,
+    SCOPE_META_KEY,
+    WORDS_META_KEY,
+    may_only_read,
+)
+from tool_services.framework.words import (
+    BETWEEN,
+    LONGEST_LINE,
+    call_in_words,
+    shorten,
+    value_in_words,
+)
 
 MAX_DESCRIPTION_CHARS = 1024  # what a model's endpoint takes
 MAX_LABEL_CHARS = 200
 MAX_EXAMPLES = 3
+_TOLD_ARGUMENTS = 8
 _SCOPE = re.compile("[a-z][a-z0-9-]{0,30}:[a-z][a-z0-9-]{0,30}")
 
 # How long texts and lists may be: a model doesn't count, and hardly ever comes near.
@@ -42,6 +56,7 @@ class Tool:
     The model and people see `name`; the server itself calls it `remote_name`. `ours` says whether
     the server is a service of ours, whose annotations can be believed. `scopes` are what the token
     of a call must grant beside `tools:call`. `examples` are questions for which a model calls it.
+    `words` is the line that tells a call to people, with its arguments to be put in.
     """
 
     server: str
@@ -55,6 +70,7 @@ class Tool:
     checks: Checks = field(compare=False, repr=False)
     scopes: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()
+    words: str = ""
 
     def spec(self) -> ToolSpec:
         return ToolSpec(self.name, self.marked_description, self._brief_schema)
@@ -118,6 +134,15 @@ class Tool:
         """The tool's name for people. Another party's begins with its server's name."""
         title = (self.annotations.title or self.remote_name)[:MAX_LABEL_CHARS]
         return title if self.ours else f"{mark_as_theirs(self.server)}: {one_line(title)}"
+
+    def in_words(self, arguments: JsonObject, *, done: bool) -> str:
+        """A call of it in one line for people: in its service's words, or else its title and the
+        arguments. A server of another party's is named beside the line."""
+        if self.words and (line := call_in_words(self.words, arguments, done=done)):
+            return one_line(line)
+        labels = self.labels if self.ours else {}
+        title = (self.annotations.title or self.remote_name)[:MAX_LABEL_CHARS]
+        return default_words(title, arguments, labels)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -207,7 +232,20 @@ def make_tool(server: str, name: str, description: str, checks: Checks, *, ours:
         checks,
         _scopes(described) if ours else (),
         _examples(described) if ours else (),
+        _words(described) if ours else "",
     )
+
+
+def default_words(
+    title: str, arguments: JsonObject, labels: Mapping[str, str] | None = None
+) -> str:
+    """Return a call in one line, such as "Find notes · Words: x", where nothing says how else."""
+    names = labels or {}
+    pieces = [title]
+    for name, value in list(arguments.items())[:_TOLD_ARGUMENTS]:
+        if told := value_in_words(value):
+            pieces.append(f"{names.get(name, name)}: {told}")
+    return one_line(shorten(BETWEEN.join(pieces), LONGEST_LINE))
 
 
 def _scopes(described: mcp_types.Tool) -> tuple[str, ...]:
@@ -233,6 +271,12 @@ def _examples(described: mcp_types.Tool) -> tuple[str, ...]:
     named = (described.meta or {}).get(EXAMPLES_META_KEY)
     texts = [one_line(each) for each in named] if isinstance(named, list) else []
     return tuple(text for text in texts if 0 < len(text) <= MAX_LABEL_CHARS)[:MAX_EXAMPLES]
+
+
+def _words(described: mcp_types.Tool) -> str:
+    """Return the line in which a service of ours tells a call of its tool, if it isn't too long."""
+    words = (described.meta or {}).get(WORDS_META_KEY)
+    return words if isinstance(words, str) and len(words) <= 2 * LONGEST_LINE else ""
 
 
 def _check_schemas(described: mcp_types.Tool, checks: Checks) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from app.agent.events import Event, to_json
+from app.agent.events import to_json
+from app.agent.usage import Usage
 from app.auth.sessions import current_reader, current_user, require_user
 from app.conversations.files import files_of
 from app.conversations.history import load_history, summarize_history
@@ -23,6 +24,7 @@ from app.lifecycle import services
 from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
 from app.runs.connections import Connection
+from app.runs.replay import models_of, seconds_of
 from app.web.files import allow_files, file_as_json, read_uploads
 from app.web.queued_questions import queued_as_json
 from app.web.streaming import respond_with
@@ -68,23 +70,24 @@ def chat() -> ResponseReturnValue:
     run_id, conversation_id, message_id = run.id, run.conversation_id, run.answer_id
     db.session.remove()
     answer = AnswerView(run_id)
-    last: Event | None = None
     for entries in services().subscriptions.subscribe(run_id):
         for entry in entries:
-            last = entry.event
-            answer.apply(last)
+            answer.apply(entry.event)
     if answer.live:
         raise Unavailable(
             f"This server is stopping. The answer goes on: get it at /agents/chat-stream/{run_id}."
         )
-    body = {
+    body: dict[str, Any] = {
         "runId": run_id,
         "conversationId": conversation_id,
         "messageId": message_id,
         "status": answer.status,
         "content": answer.text,
         "toolCalls": [to_json(call) for call in answer.calls],
-        "usage": getattr(last, "usage", None),
+        "usage": answer.usage,
+        "models": answer.models,
+        "seconds": answer.seconds,
+        "cost": services().prices.cost(answer.models, answer.usage),
         "figures": figures_to_json(answer.figures),
     }
     if answer.failure is not None:
@@ -139,6 +142,7 @@ def _ask() -> Run | QueuedQuestion:
         key,
         temporary=temporary,
         queue=queue,
+        model=body.get("model"),
         files=read_uploads(),
     )
 
@@ -203,6 +207,19 @@ def _message(message: Message, files: Sequence[QuestionFile]) -> dict[str, Any]:
         "createdAt": _iso(message.created_at),
         "figures": (message.run and message.run.figures) or [],
         "files": [file_as_json(file) for file in files],
+    } | (_making(message.run) if message.run else {})
+
+
+def _making(run: Run) -> dict[str, Any]:
+    """Return what wrote an answer, and what it took; each is null where it is unknown."""
+    models, usage = models_of(run), Usage.from_json(run.usage) if run.usage else None
+    return {
+        "models": models,
+        "usage": usage,
+        "seconds": seconds_of(run),
+        "rating": run.rating,
+        "ratingReason": run.rating_reason,
+        "cost": services().prices.cost(models, usage),
     }
 
 

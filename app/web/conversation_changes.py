@@ -23,6 +23,7 @@ bp.before_request(require_user)
 @bp.route("/<conversation_id>", methods=["POST", "PATCH"])
 def change(conversation_id: str) -> ResponseReturnValue:
     """Change the title, whether it is pinned, or the shelf: to the trash, or back from there."""
+    load_even_deleted(current_user().id, conversation_id)
     try:
         wanted = Change.read(_values())
     except InputError as error:

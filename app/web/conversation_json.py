@@ -21,6 +21,7 @@ def conversation_as_json(conversation: ListedConversation) -> dict[str, Any]:
         "title": conversation.title,
         "shelf": conversation.shelf,
         "pinned": conversation.pinned,
+        "model": conversation.model,
         "status": _STATUSES.get(conversation.status, "answering"),
         "createdAt": iso(conversation.created_at),
         "updatedAt": iso(conversation.updated_at),

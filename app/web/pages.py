@@ -69,6 +69,14 @@ def render_news(conversation: Conversation, since: str | None) -> str:
     )
 
 
+def render_messages(conversation: Conversation, **values: object) -> str:
+    """Render the newest messages and the queue, to take the place of what the page has of them."""
+    queue, page = load_queue(conversation), message_page(conversation, None)
+    view = queue_view(conversation, queue, page)
+    shown = {"conversation": conversation, "page": page, "since": page.last_run, "queue": view}
+    return render_template("conversations/_news.html", **shown, **values)
+
+
 def message_page(conversation: Conversation, before: int | None) -> MessagePage:
     """Load messages for the signed-in person, the conversation's owner. Raises NotFound."""
     target = link_target(current_user().id)

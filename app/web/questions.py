@@ -8,14 +8,13 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_user, require_user, stream_pass
-from app.conversations.files import files_of
 from app.conversations.ownership import load_conversation
 from app.db.models import Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
 from app.rendering.answer import just_begun
-from app.rendering.displayed_messages import DisplayedMessage
+from app.rendering.displayed_messages import question_of
 from app.web.drafts import typed_question
 from app.web.error_responses import error_headers
 from app.web.files import allow_files, read_uploads
@@ -56,17 +55,12 @@ def ask(conversation_id: str) -> ResponseReturnValue:
             return render_news(found, request.form.get("since")), 202
         return render_template(
             "conversations/_exchange.html",
-            message=_displayed(asked),
+            message=question_of(asked),
             answer=just_begun(asked.id),
+            model=asked.model,
             stream_pass=stream_pass(asked.id),
         )
     return redirect(url_for("conversations.watch", conversation_id=conversation_id), 303)
-
-
-def _displayed(run: Run) -> DisplayedMessage:
-    """Return the question as the page shows it, without loading what the request has."""
-    files = files_of([run.id]).get(run.id, ()) if request.files else ()
-    return DisplayedMessage("user", request.form["message"].strip(), files=files)
 
 
 def _begin_in_place(run: Run | QueuedQuestion) -> ResponseReturnValue:
@@ -89,6 +83,7 @@ def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
         key,
         temporary=temporary,
         queue=True,
+        model=request.form.get("model"),
         files=read_uploads(),
     )
 

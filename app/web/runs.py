@@ -6,15 +6,17 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_reader, current_user, require_user, stream_pass
-from app.conversations.ownership import load_run
-from app.db.models import db
+from app.conversations.branches import versions_of
+from app.conversations.ownership import load_conversation, load_run
+from app.db.models import Message, Run, db
 from app.lifecycle import services
 from app.rendering.answer import just_begun
-from app.rendering.displayed_messages import load_answer
+from app.rendering.displayed_messages import is_last, load_answer
 from app.rendering.htmx import whole_answer
+from app.web.branches import IN_PLACE
 from app.web.error_responses import wants_json
 from app.web.external_links import link_target
-from app.web.pages import html_for
+from app.web.pages import html_for, render_messages
 
 bp = Blueprint("runs", __name__, url_prefix="/runs")
 bp.before_request(require_user)
@@ -45,15 +47,27 @@ def stop(run_id: str) -> ResponseReturnValue:
     return redirect(url_for("conversations.show", conversation_id=conversation_id), 303)
 
 
+def _begin_in_place(run: Run, *, was_last: bool) -> ResponseReturnValue:
+    """Show the new answer in the place of the old one, or also of what came after that."""
+    passed = stream_pass(run.id)
+    if was_last:
+        versions = versions_of(db.session.get_one(Message, run.answer_id))
+        return render_template(
+            "runs/_live.html", answer=just_begun(run.id), stream_pass=passed, versions=versions
+        )
+    found = load_conversation(current_user().id, run.conversation_id)
+    return render_messages(found, stream_pass=passed), IN_PLACE
+
+
 @bp.post("/<run_id>/retry")
 def retry(run_id: str) -> ResponseReturnValue:
     """Answer the question again. Responds like the question itself."""
     services().runs.check_room()
-    run = services().runs.retry(current_user(), load_run(current_user().id, run_id))
+    old = load_run(current_user().id, run_id)
+    was_last = is_last(old.answer)
+    run = services().runs.retry(current_user(), old)
     if request.headers.get("HX-Request"):
-        return render_template(
-            "runs/_live.html", answer=just_begun(run.id), stream_pass=stream_pass(run.id)
-        )
+        return _begin_in_place(run, was_last=was_last)
     if wants_json():
         return jsonify(runId=run.id, conversationId=run.conversation_id), 201
     return redirect(url_for("conversations.watch", conversation_id=run.conversation_id), 303)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from app.agent.events import DisplayPart, display_parts_from_json
+from app.agent.events import DisplayPart, display_parts_from_json, shown_parts
 from app.auth.sessions import current_user, require_user
 from app.conversations.ownership import load_tool_call
 from app.errors import NotFound
@@ -31,7 +31,7 @@ def find(call_id: str) -> ResponseReturnValue:
 def show(call_id: str, number: int) -> ResponseReturnValue:
     """Return a display part of a call, counted from 0: a page, or a CSV file."""
     call, run = load_tool_call(current_user().id, call_id)
-    parts = [part for part in display_parts_from_json(call.display) if part.kind != "suggestion"]
+    parts = shown_parts(display_parts_from_json(call.display))
     if number >= len(parts):
         raise NotFound("There is nothing to see at this address.")
     if parts[number].kind == "csv":

@@ -135,6 +135,7 @@ _POSTGRES = (
     "CREATE INDEX ix_search_texts_words ON search_texts USING gin (words)"
     " WITH (gin_pending_list_limit = 256)",
     "CREATE INDEX ix_search_texts_newest ON search_texts (user_id, id)",
+    "CREATE INDEX ix_search_texts_titles ON search_texts (user_id, id) WHERE message_id IS NULL",
     _TITLES,
     _MESSAGES,
     """CREATE FUNCTION search_index_title() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

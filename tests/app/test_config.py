@@ -57,7 +57,7 @@ def test_with_nothing_set_the_demo_model_answers(settings: pytest.MonkeyPatch) -
     read = load_settings()
     assert read.uses_demo_model
     assert read.model_base_url == "http://127.0.0.1:8003/v1"
-    assert read.models == ("demo",)
+    assert read.asked_models == ("demo",)
     assert not read.secure
 
 
@@ -113,7 +113,7 @@ def test_a_key_alone_means_openais_own_endpoint(settings: pytest.MonkeyPatch) ->
     settings.setenv("MODEL", "m")
     settings.setenv("FALLBACK_MODEL", "n")
     read = load_settings()
-    assert (read.model_base_url, read.models) == (OPENAI_URL, ("m", "n"))
+    assert (read.model_base_url, read.asked_models) == (OPENAI_URL, ("m", "n"))
     assert read.openai_api_key.get_secret_value() == "sk-1"
 
 
@@ -275,7 +275,7 @@ def test_names_that_endpoints_use_for_models_are_accepted(
 ) -> None:
     settings.setenv("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1")
     settings.setenv("MODEL", model)
-    assert load_settings().models == (model,)
+    assert load_settings().asked_models == (model,)
 
 
 def test_a_real_endpoint_needs_a_model(settings: pytest.MonkeyPatch) -> None:

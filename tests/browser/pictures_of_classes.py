@@ -13,7 +13,10 @@ from playwright.sync_api import sync_playwright
 from app.agent.events import Progress, ToolCallUpdate
 from app.brand import DEFAULT_FOLDER, read_brand
 from app.config import Settings
+from app.llm.prices import Prices
+from app.rendering.answer import ToolPart
 from app.rendering.templates import init_app
+from app.tools.registry import ToolRegistry
 from app.tools.untrusted.checks import sanitise_html
 from tests.browser.conftest import ROOT, launch
 
@@ -71,9 +74,14 @@ def _running_call() -> str:
     arguments = {"names": ["North", "South"]}
     call = ToolCallUpdate("call", "compareDesks", "started", arguments, progress=progress)
     app = Flask("app", root_path=str(ROOT / "app"))
-    init_app(app, Settings.model_construct(tool_services={}))
+    registry = ToolRegistry(_mint, 1.0, 1.0)
+    init_app(app, Settings.model_construct(tool_services={}), Prices(""), registry)
     with app.app_context():
-        return render_template("tool_output/_tool.html", call=call)
+        return render_template("tool_output/_tool.html", part=ToolPart(call), call=call)
+
+
+def _mint(*_request: object, **_claims: object) -> str:
+    return ""
 
 
 if __name__ == "__main__":

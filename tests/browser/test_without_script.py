@@ -55,7 +55,7 @@ def test_stop_retry_and_log_out_are_plain_forms(bob: Person) -> None:
     expect(bob.page.locator(".past").first).to_be_visible()
     bob.page.get_by_role("button", name="Stop").click()
     bob.waits_for("stopped")
-    bob.page.get_by_role("button", name="Retry").click(no_wait_after=True)
+    bob.page.get_by_role("button", name="Try again").click(no_wait_after=True)
     expect(bob.page.locator(".past").first).to_be_visible()
     bob.page.get_by_role("button", name="Stop").click()
     bob.waits_for("stopped")

@@ -12,6 +12,7 @@ from tests.support.product import Message
 
 _PARTIAL = re.compile(r'<hx-partial hx-target="([^"]+)" hx-swap="(\w+)">(.*?)</hx-partial>', re.S)
 _BESIDE_BLOCKS = re.compile(r" ?(</?(?:div|p|pre|ul|ol|li|h\d|table|t\w+|blockquote|hr)\b[^>]*>) ?")
+_NTH = re.compile(r" > :nth-child\((\d+)\)$")
 _PARTS = re.compile(r'<div class="parts"[^>]*>(.*)</div>\s*<div class="foot', re.S)
 
 
@@ -61,6 +62,10 @@ class LivePage:
             self._replace_within(target[1:], html)
         elif target.startswith(self._at) and swap == "delete":
             self._drop()
+        elif nth := _NTH.search(target):
+            text = list(self.parts)[int(nth[1]) - 1]
+            text[:], text.text = [], None
+            append(text, parse(html))
         elif target.startswith(self._at):
             self._add(target.count(":last-child") - 1, html)
 

@@ -238,7 +238,7 @@ def by_marker(record: RecordedRequest) -> Reply:
 
     `[[slow]]`, `[[cut]]`, `[[limit]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`,
     `[[markdown]]`, `[[error]]`, `[[say WORDS]]` (said back word for word),
-    `[[tool NAME {JSON}]]` (called once).
+    `[[tool NAME {JSON}]]` (called once, and answered with the words of `[[then WORDS]]`).
     With `[[held WORD]]` after any of them, the text stops half-way until `POST /go` sends WORD.
     """
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
@@ -265,6 +265,8 @@ def by_marker(record: RecordedRequest) -> Reply:
 def _tool_by_marker(record: RecordedRequest, rest: str) -> Reply:
     last = record.body["messages"][-1]
     if last["role"] == "tool":
-        return text("The tool ", "answered.", pace=0.02)
+        then = re.search(r"\[\[then (.*?)\]\]", record.last_user_text, re.S)
+        words = then[1] if then else "The tool answered."
+        return text(*re.findall(r"\S+\s*", words), pace=0.02)
     name, _, arguments = rest.partition(" ")
     return tool_call(name, arguments or "{}", text_before="Let me see. ")

@@ -217,3 +217,34 @@ def test_an_answer_that_waits_for_approval_goes_on_at_another_worker(
         at(nodes[1], alice).api("POST", messages[-1].json["url"], json=body)
         assert text_of(reader.until("done")) == "I act.\n\nDone."
     assert len(service.calls) == 1
+
+
+def test_queued_questions_are_asked_once_each_and_in_order_however_many_workers_try(
+    nodes: Nodes, model: ScriptedModel
+) -> None:
+    alice = nodes[0].sign_up("Alice")
+    model.script(replace(text("One ", "answer"), held="go"), text("Next"))
+    begun = alice.ask("Question 0").until("run")[0].json
+    conversation = begun["conversationId"]
+    for number in (1, 2, 3):
+        body = {
+            "userMessage": f"Question {number}",
+            "conversationId": conversation,
+            "queue": True,
+        }
+        asked = at(nodes[number % 2], alice).api("POST", "/agents/chat", json=body)
+        assert asked.status_code == 202
+
+    def ask_on(node: Product) -> None:
+        while len(model.requests) < 4:
+            node.services.producer.after_end(conversation)
+            gevent.sleep(0.005)
+
+    model.let_go.add("go")
+    tries = [gevent.spawn(ask_on, nodes[number % 2]) for number in range(12)]
+    gevent.joinall(tries, timeout=60, raise_error=True)
+    eventually(lambda: not any(node.services.producer.active for node in nodes))
+    gone = alice.api("GET", f"/agents/chat-history?conversationId={conversation}").json()
+    questions = [each["content"] for each in gone["messages"] if each["role"] == "user"]
+    assert questions == [f"Question {number}" for number in range(4)]
+    assert len(model.requests) == 4

@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from flask import render_template
 
-from tool_services.framework.scopes import SUGGESTIONS_META_KEY
+from tool_services.framework.scopes import SUGGESTIONS_META_KEY, WORDS_META_KEY
 
 MOST_SUGGESTIONS = 4
-LONGEST_SUGGESTION = 80
-"""Characters of one question. The app ignores a longer one."""
+LONGEST_SUGGESTION = LONGEST_WORDS = 80
+"""Characters of one question, and of a result in words. The app ignores longer ones."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,11 @@ def card(template: str, **values: Any) -> DisplayPart:
     return DisplayPart(template, "text/html", render_template(template, **values))
 
 
-def suggestions_meta(questions: Iterable[str]) -> dict[str, Any]:
-    """Return what a result says of the questions that it suggests; empty if there are none."""
+def people_meta(questions: Iterable[str], words: str) -> dict[str, Any]:
+    """Return what a result says to people beside its parts: the questions that it suggests, and
+    what came of the call in words. Empty if it says nothing."""
     short = [question for question in questions if 0 < len(question) <= LONGEST_SUGGESTION]
-    return {"_meta": {SUGGESTIONS_META_KEY: short[:MOST_SUGGESTIONS]}} if short else {}
+    meta: dict[str, Any] = {SUGGESTIONS_META_KEY: short[:MOST_SUGGESTIONS]} if short else {}
+    if 0 < len(words) <= LONGEST_WORDS:
+        meta[WORDS_META_KEY] = words
+    return {"_meta": meta} if meta else {}

@@ -14,7 +14,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, LATEST_HANDSHAKE_VERS
 from sqlalchemy.exc import OperationalError
 
 from tool_services.framework.call_log import begin_call
-from tool_services.framework.display import suggestions_meta
+from tool_services.framework.display import people_meta
 from tool_services.framework.error_responses import database_away
 from tool_services.framework.errors import ServiceError
 from tool_services.framework.mcp_messages import LONGEST_QUOTE, SUPPORTED_VERSIONS, Message
@@ -133,7 +133,7 @@ class McpServer:
             "content": [text, *parts],
             "structuredContent": result,
             "isError": False,
-            **suggestions_meta(output.suggested()),
+            **people_meta(output.suggested(), output.in_words()),
         }
 
 

@@ -64,6 +64,13 @@ class ToolResult(BaseModel):
         """
         return ()
 
+    def in_words(self) -> str:
+        """Return a few words on what came of the call, such as "7 found"; at most 80 characters.
+
+        People see them at the end of the call's line.
+        """
+        return ""
+
 
 class NotNull:
     """Refuses null for an argument that may be left out."""

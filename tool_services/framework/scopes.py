@@ -14,6 +14,9 @@ SCOPE_META_KEY = "homestream/scope"
 
 EXAMPLES_META_KEY = "homestream/examples"
 """Where a tool's definition has questions for which a model calls it."""
+WORDS_META_KEY = "homestream/words"
+"""Where a tool's definition has the line that tells a call of it to people, and a result the few
+words on what came of it."""
 SUGGESTIONS_META_KEY = "homestream/suggestions"
 """Where a result has questions to ask next."""
 

@@ -18,9 +18,16 @@ from tool_services.framework.once import Call, do_once
 from tool_services.framework.progress import Follower, Progress
 from tool_services.framework.running import running
 from tool_services.framework.schemas import JsonObject, ToolArguments, ToolResult
-from tool_services.framework.scopes import EXAMPLES_META_KEY, SCOPE_META_KEY, act_scope, read_scope
+from tool_services.framework.scopes import (
+    EXAMPLES_META_KEY,
+    SCOPE_META_KEY,
+    WORDS_META_KEY,
+    act_scope,
+    read_scope,
+)
 from tool_services.framework.signatures import Signature, read_signature, result_type
 from tool_services.framework.tokens import Caller
+from tool_services.framework.words import unknown_arguments
 
 Function = Callable[..., ToolResult]
 Preview = Callable[..., Sequence[DisplayPart]]
@@ -46,6 +53,7 @@ class Tool:
     reaches_out: bool = False
     destroys: bool = False
     examples: Sequence[str] = ()
+    words: str = ""
     scope: str = ""
     peer_scopes: Sequence[str] = ()
     client_capabilities: Sequence[str] = ()
@@ -77,6 +85,8 @@ class Tool:
         meta: JsonObject = {SCOPE_META_KEY: " ".join((self.scope, *self.peer_scopes))}
         if self.examples:
             meta[EXAMPLES_META_KEY] = list(self.examples)
+        if self.words:
+            meta[WORDS_META_KEY] = self.words
         return {
             "name": self.name,
             "title": self.title,
@@ -143,6 +153,9 @@ class Options(TypedDict, total=False):
     destroys: bool
     examples: Sequence[str]
     """Questions for which a model calls it."""
+    words: str
+    """A call in one line for people, such as "Searching|Searched notes[ about {text}] · from
+    {firstYear} on": see framework/words.py."""
     scope: str
     """What a call's token needs, if not `<service>:read` or `<service>:<tool>`."""
     peer_scopes: Sequence[str]
@@ -170,18 +183,28 @@ def tool(
         raise TypeError("A tool that changes something is asked first. See the setting APPROVALS.")
 
     def make(function: Function) -> Tool:
-        words = function.__name__.replace("_", " ").strip()
+        name = function.__name__.replace("_", " ").strip()
+        signature = read_signature(function)
+        _check_words(function, options.get("words", ""), signature.arguments_type)
         return Tool(
             function=function,
             name=to_camel(function.__name__),
-            title=title or words[:1].upper() + words[1:],
+            title=title or name[:1].upper() + name[1:],
             description=_description(function),
-            signature=read_signature(function),
+            signature=signature,
             result_type=result_type(function),
             **options,
         )
 
     return make
+
+
+def _check_words(function: Function, words: str, arguments: type[ToolArguments]) -> None:
+    """Raise TypeError if the line for people names an argument that there isn't."""
+    unknown = unknown_arguments(words, map(to_camel, arguments.model_fields))
+    if unknown:
+        named = ", ".join(unknown)
+        raise TypeError(f"The words of {function.__qualname__} name no argument of it: {named}.")
 
 
 def _description(function: Function) -> str:

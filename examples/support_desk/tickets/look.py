@@ -33,6 +33,9 @@ class FoundTickets(ToolResult):
         heading = f"{self.total} ticket{'' if self.total == 1 else 's'}"
         return [cards(self.tickets, heading)] if self.tickets else ()
 
+    def in_words(self) -> str:
+        return f"{self.total} found"
+
 
 class Answer(ToolResult):
     """What somebody wrote on a ticket."""
@@ -53,7 +56,11 @@ class TicketDetails(Ticket):
         return [] if self.status == "closed" else [f"Close {self.ticket_id}"]
 
 
-@tool(reads_only=True, examples=["Which tickets are open?", "Show me the urgent tickets"])
+@tool(
+    reads_only=True,
+    examples=["Which tickets are open?", "Show me the urgent tickets"],
+    words="Looking|Looked for tickets[ about “{text}”] · {status} · {priority} · of {assignee}",
+)
 def find_tickets(
     status: Annotated[Status | None, "Where the ticket stands"] = None,
     priority: Annotated[Priority | None, "How soon it is needed"] = None,

@@ -23,7 +23,7 @@ from app.agent.events import (
 )
 from app.agent.usage import Usage
 from app.db.models import Run, db
-from app.rendering.answer import AnswerView
+from app.rendering.answer import AnswerView, ToolPart
 from app.rendering.html import AnswerHtml
 from app.rendering.htmx import as_fragments, whole_answer
 from app.rendering.markdown import to_html
@@ -198,15 +198,34 @@ def test_however_an_answer_comes_its_page_is_the_one_that_is_loaded_later(
         assert shown == at_once(html, events[: ends[seen - 1]]).shown()
 
 
-def test_an_end_that_changes_how_the_beginning_reads_replaces_the_whole(html: AnswerHtml) -> None:
+@pytest.mark.parametrize(
+    ("beginning", "end", "shown"),
+    [
+        ("See [the map][1].", "[1]: https://example.com/map", '<a href="https://example.com/map"'),
+        ("So it is.[^1]", "[^1]: By **her**.", '<div class="footnote"><sup>1</sup>'),
+    ],
+)
+def test_an_end_that_changes_how_the_beginning_reads_replaces_the_whole(
+    html: AnswerHtml, beginning: str, end: str, shown: str
+) -> None:
     events: list[Event] = [
         RunStarted("r1", "c1"),
-        Content("See [the map][1].\n\nMore.\n\n"),
-        Content("[1]: https://example.com/map\n"),
+        Content(f"{beginning}\n\nMore.\n\n"),
+        Content(f"{end}\n"),
         Done("completed", "m1"),
     ]
     page = followed(html, [[entry] for entry in entries_of(events)])
-    assert '<a href="https://example.com/map"' in page.shown()
+    assert shown in page.shown()
+    assert page.shown() == at_once(html, events).shown()
+
+
+def test_finished_code_has_the_colours_that_it_has_later(html: AnswerHtml) -> None:
+    code = Content("Look:\n\n```python\nreturn 1\n```\n")
+    events = [EVENTS[0], code, Content("\nSo."), EVENTS[-1]]
+    while_written = followed(html, [[entry] for entry in entries_of(events[:-1])]).shown()
+    assert '<code class="language-python">return 1' in while_written
+    page = followed(html, [[entry] for entry in entries_of(events)])
+    assert '<span class="k-word">return</span>' in page.shown()
     assert page.shown() == at_once(html, events).shown()
 
 
@@ -215,6 +234,16 @@ def test_a_finished_run_is_one_message_and_done(html: AnswerHtml) -> None:
     assert [message.event for message in messages] == ["swap", "done"]
     assert "<article" in messages[0].data
     assert "Stop" not in messages[0].data
+
+
+@pytest.mark.parametrize(("cards", "folded"), [(6, False), (11, True)])
+def test_many_cards_are_folded_and_none_is_left_out(
+    html: AnswerHtml, cards: int, folded: bool
+) -> None:
+    shown = DisplayPart("html", '<article class="show-card"><p>"show-card"</p></article>' * cards)
+    page = html.tool(ToolPart(replace(ENDED, display=(shown,))))
+    assert page.count("<article") == cards
+    assert (f">Show all {cards}</span>" in page) == folded
 
 
 def test_the_held_open_page_never_takes_anything_back(html: AnswerHtml) -> None:

@@ -60,6 +60,9 @@ PIECES = st.lists(
                 "`",
                 "~~",
                 "[x](http://y)",
+                "- [ ] todo\n",
+                "https://a.b/c",
+                "ttps://d.e) ",
                 "---\n",
             ),
             *(
@@ -206,8 +209,9 @@ HOSTILE = [
     '| <img src=x onerror=y> |\n|---|\n| <td style="text-align: right" onclick=x> |',
 ]
 ALLOWED = re.compile(
-    r"</?(p|br|hr|strong|em|del|code|pre|blockquote|ul|ol|li|h[1-6]|table|thead|tbody|tr|th|td)"
-    r'( class="(right|center)")?( start="\d+")?>'
+    r"</?(p|br|hr|strong|em|del|code|pre|blockquote|ul|ol|li|h[1-6]|table|thead|tbody|tr|th|td"
+    r"|sup|div)"
+    r'( class="(right|center|task|footnote|language-[a-z]+)")?( start="\d+")?>'
     r'|<a (href="(https?|mailto):[^"<>]*" )?(title="[^"<>]*" )?'
     r'rel="noopener noreferrer nofollow">|</a>'
 )
@@ -279,3 +283,23 @@ def test_what_is_shown_of_plain_text_is_what_parsing_all_of_it_would_show(
         at_once.feed(so_far)
         assert page.text() == Page(streamed.finished + streamed.opened).text()
         assert page.text() == Page(at_once.finished + at_once.opened).text()
+
+
+def test_tasks_footnotes_and_bare_addresses_read_as_what_they_are() -> None:
+    html = to_html(
+        "- [ ] buy\n- [x] look\n\nSee https://a.example/b_c?d=1&e=2. (http://f.example/(g)) `https://h.example`[^1]\n"
+        "\n[^1]: A note.\n"
+    )
+    assert '<li class="task">☐ buy</li><li class="task">☑ look</li>' in html
+    address = "https://a.example/b_c?d=1&amp;e=2"
+    assert f'<a href="{address}" rel="noopener noreferrer nofollow">{address}</a>. (' in html
+    assert ">http://f.example/(g)</a>) <code>https://h.example</code><sup>1</sup></p>" in html
+    assert '<div class="footnote"><sup>1</sup>\n<p>A note.</p></div>' in html
+
+
+@pytest.mark.parametrize(
+    "text", ["$400k-$500k", "\\(x\\)", "ahttps://x.y", "https://", "https:// x.y"]
+)
+def test_what_only_looks_like_a_formula_or_an_address_is_text(text: str) -> None:
+    assert "<a " not in to_html(text)
+    assert "math" not in to_html(text)

@@ -292,10 +292,10 @@ def test_an_unexpected_fault_ends_the_run_without_a_stack_trace(
     assert last(alice)["status"] == "failed"
 
 
-def rename(product: Product, table: str) -> None:
-    """Make every query of a table fail."""
+def rename(product: Product, table: str, name: str = "mislaid") -> None:
+    """Make every query of a table fail, or give it its name again."""
     with product.app.app_context():
-        db.session.execute(db.text(f"ALTER TABLE {table} RENAME TO mislaid"))
+        db.session.execute(db.text(f"ALTER TABLE {table} RENAME TO {name}"))
         db.session.commit()
 
 
@@ -310,6 +310,7 @@ def test_a_fault_while_asking_stores_nothing(
     body = {"userMessage": "And now?", "conversationId": conversation}
     answer = alice.api("POST", "/agents/chat-stream", json=body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "internal")
+    rename(product, "mislaid", "steps")
     messages = alice.api("GET", "/agents/chat-history").json()["messages"]
     assert [message["content"] for message in messages] == ["Hello", "Hello"]
 

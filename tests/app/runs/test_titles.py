@@ -55,7 +55,7 @@ def test_the_model_names_a_conversation_after_its_first_answer(
     become_idle(alice.product)
     path = f"/conversations/{run['conversationId']}"
     fragment = alice.get(f"{path}/title").text
-    assert "<h1>Notes at hand</h1>" in fragment
+    assert ">Notes at hand</h1>" in fragment
     assert "<title>Notes at hand ·" in fragment
     asked = model.requests[1].body
     assert "tools" not in asked
@@ -94,7 +94,7 @@ def test_nobody_waits_for_a_title_and_the_persons_own_one_stays(
     run = ask(alice)
     eventually(lambda: len(model.requests) == 2)
     path = f"/conversations/{run['conversationId']}"
-    assert f'<h1 hx-get="{path}/title"' in alice.get(path).text
+    assert f'hx-get="{path}/title"' in alice.get(path).text
     assert alice.api("PATCH", path, json={"title": "Mine"}).status_code == 200
     model.reset()
     become_idle(alice.product)

@@ -350,3 +350,19 @@ def test_a_retry_has_the_files_of_its_question(alice: Person, model: ScriptedMod
     alice.post(f"/runs/{done['runId']}/retry")
     eventually(lambda: len(model.requests) == 2)
     assert "Portland" in asked(model)[-1]
+
+
+@pytest.mark.engines
+def test_an_edited_question_keeps_its_files(alice: Person, model: ScriptedModel) -> None:
+    done = ask(alice, [picture(), TABLE])[1]
+    path = f"/agents/chat-history?conversationId={done['conversationId']}"
+    question = alice.api("GET", path).json()["messages"][0]
+    edited = alice.api("POST", f"/messages/{question['id']}/edit", json={"message": "And now?"})
+    assert edited.status_code == 201
+    alice.resume(edited.json()["runId"]).until("done")
+    told, _ = asked(model)[-1]
+    assert told["text"].startswith("And now?")
+    assert "Portland" in told["text"]
+    new = files_of(alice, done["conversationId"])
+    assert [file["name"] for file in new] == ["house.png", "table.csv"]
+    assert not {file["id"] for file in new} & {file["id"] for file in question["files"]}

@@ -370,8 +370,10 @@ def new_session(product: Product, person: Person) -> Session:
 
 
 def things_of(product: Product, person: Person) -> list[str]:
-    """The ids of a conversation, its run, a tool call with something to show, and an approval."""
-    run = person.ask("Hello").until("done")[0].json
+    """The ids of a conversation, its run and answer, a tool call with something to show, and an
+    approval."""
+    asked = person.ask("Hello").until("done")
+    run, answer_id = asked[0].json, asked[-1].json["messageId"]
     part = {"kind": "html", "text": "<p>One</p>", "name": ""}
     call = ToolCall(
         id="call_1", run_id=run["runId"], step_number=1, position=1, name="find", arguments="{}"
@@ -387,7 +389,7 @@ def things_of(product: Product, person: Person) -> list[str]:
     with product.app.app_context():
         db.session.add_all([call, approval])
         db.session.commit()
-        return [run["conversationId"], run["runId"], call.id, approval.id, "0" * 32]
+        return [run["conversationId"], run["runId"], answer_id, call.id, approval.id, "0" * 32]
 
 
 class Described:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -86,9 +87,10 @@ def test_what_a_server_says_and_shows_is_marked_on_every_page(
     messages = stream.until("done")
     shown = next(m.json["shown"] for m in messages if m.json.get("status") == "completed")
     conversation = alice.get(f"/conversations/{messages[0].json['conversationId']}").text
-    assert '<code>weather__act</code> <span class="hint">from weather (not ours)</span>' in (
-        conversation
-    )
+    [line] = re.findall(r"<summary>.*?class=\"words\">(.*?)</bdi>", conversation)
+    assert line == "Find notes · place: Bend · to: mallory@example.com"
+    assert "From weather (not ours):</span> " in conversation.partition(line)[0]
+    assert "<code>weather__act</code>" in conversation
     assert "<summary>Results from weather (not ours)</summary>" in conversation
     assert "From weather (not ours)" in alice.get(shown[0]["url"]).text
     tools = alice.get("/tools").text

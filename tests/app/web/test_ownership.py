@@ -27,7 +27,8 @@ def rules_of(product: Product) -> list[Rule]:
 
 def ids_of(person: Person) -> list[str]:
     """One id of each kind of thing that the person has, the person's own included."""
-    run = person.ask("What is it?").until("done")[0].json
+    asked = person.ask("What is it?").until("done")
+    run, answer_id = asked[0].json, asked[-1].json["messageId"]
     call = ToolCall(id="call_1", run_id=run["runId"], step_number=1, position=1, name="find")
     call.arguments = "{}"
     call.display = [{"kind": "html", "text": SECRET, "name": ""}]
@@ -45,7 +46,7 @@ def ids_of(person: Person) -> list[str]:
             for kind in (UserSession, SecurityEvent)
         ]
     kept = [run["conversationId"], run["runId"], call.id, approval.id, file.id, person.id]
-    return [*kept, *own]
+    return [*kept, answer_id, *own]
 
 
 def rows_without(product: Product, stranger: Person) -> dict[str, list[str]]:

@@ -26,6 +26,9 @@ class Notes(ToolResult):
     def shown(self) -> Sequence[DisplayPart]:
         return _parts(self.notes) if self.notes and not self.written_for else ()
 
+    def in_words(self) -> str:
+        return "" if self.written_for else f"{len(self.notes)} found"
+
 
 class Greeting(ToolResult):
     greeting: str
@@ -45,7 +48,11 @@ def _parts(notes: list[str]) -> Sequence[DisplayPart]:
     ]
 
 
-@tool(reads_only=True, examples=["Which notes are there?", "Find my notes about <b>"])
+@tool(
+    reads_only=True,
+    examples=["Which notes are there?", "Find my notes about <b>"],
+    words="Looking|Looked for notes[ about {text}] · at most {limit:,}",
+)
 def find_notes(
     text: Annotated[str | None, Field(description="Words", min_length=1)] = None,
     order: Literal["oldest", "newest"] | None = None,

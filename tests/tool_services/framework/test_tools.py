@@ -42,6 +42,17 @@ def find_tickets(
     return Ticket(title=f"{status} {text} {at_most}")
 
 
+def test_words_for_people_name_arguments_that_there_are() -> None:
+    def find_tickets(text: str) -> Ticket:
+        """Finds."""
+        return Ticket(title=text)
+
+    made = tool(words="Finding|Found tickets[ about {text}]")(find_tickets)
+    assert made.definition["_meta"]["homestream/words"] == made.words
+    with pytest.raises(TypeError, match=r"no argument of it: subject, about\."):
+        tool(words="Found tickets[ on {subject}] · {about:,}")(find_tickets)
+
+
 @tool(ask_first=True)
 def open_ticket(title: str, caller: Caller) -> Ticket:
     """Opens a ticket."""

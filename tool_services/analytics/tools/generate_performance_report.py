@@ -31,6 +31,7 @@ class ShownReport(PerformanceReport):
     reads_only=True,
     peer_scopes=(LISTINGS_SCOPE,),
     examples=["Performance report for L001, L003 and L009"],
+    words="Writing|Wrote a performance report for {listingIds}",
 )
 def generate_performance_report(
     listing_ids: ListingIds, caller: Caller, progress: Progress

@@ -29,7 +29,12 @@ class FoundMetrics(ToolResult):
         return ("Make a performance report for these", "Send these to me")
 
 
-@tool(reads_only=True, peer_scopes=(LISTINGS_SCOPE,), examples=["How is L001 doing?"])
+@tool(
+    reads_only=True,
+    peer_scopes=(LISTINGS_SCOPE,),
+    examples=["How is L001 doing?"],
+    words="Reading|Read how {listingIds} did",
+)
 def get_listing_metrics(listing_ids: ListingIds, caller: Caller) -> FoundMetrics:
     """Views, saves, inquiries, days on the market, click-through and conversion of each listing."""
     listing_ids = normalize_ids(listing_ids)

@@ -36,6 +36,7 @@ class AnalysedMarket(MarketAnalysis):
     reads_only=True,
     peer_scopes=(LISTINGS_SCOPE,),
     examples=["How is the market in Seattle, WA?"],
+    words="Reading|Read the market of {area}",
 )
 def get_market_analysis(area: Area, caller: Caller) -> AnalysedMarket:
     """Average price and its change, days on the market, supply, competition and trends of one

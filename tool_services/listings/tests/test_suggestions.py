@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.tool_services.support.services import Service
-from tool_services.framework.display import suggestions_meta
+from tool_services.framework.display import people_meta
 
 KEY = "homestream/suggestions"
 
@@ -30,7 +30,8 @@ def test_a_result_without_homes_suggests_nothing(listings: Service) -> None:
     assert KEY not in listings.mcp_result("findListings", {"city": "Nowhere"}).get("_meta", {})
 
 
-def test_suggestions_are_few_and_short() -> None:
-    assert suggestions_meta(["", "x" * 81, *"abcde"]) == {"_meta": {KEY: ["a", "b", "c", "d"]}}
-    assert suggestions_meta(["x" * 80])
-    assert suggestions_meta([]) == {}
+def test_what_a_result_says_to_people_is_little_and_short() -> None:
+    assert people_meta(["", "x" * 81, *"abcde"], "") == {"_meta": {KEY: ["a", "b", "c", "d"]}}
+    assert people_meta(["x" * 80], "")
+    assert people_meta([], "7 found") == {"_meta": {"homestream/words": "7 found"}}
+    assert people_meta([], "x" * 81) == {}

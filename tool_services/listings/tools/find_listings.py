@@ -105,6 +105,9 @@ class FoundListings(ToolResult):
     def shown(self) -> Sequence[DisplayPart]:
         return [home_cards(self.listings, self.heading)] if self.listings else ()
 
+    def in_words(self) -> str:
+        return f"{self.total:,}{'' if self.total_is_exact else ' or more'} found"
+
     def suggested(self) -> Sequence[str]:
         match self.listings:
             case []:
@@ -114,7 +117,15 @@ class FoundListings(ToolResult):
         return ("How are those doing?", "Anything cheaper?", "Send these to me")
 
 
-@tool(reads_only=True, examples=["Find me 3-bedroom homes in Portland under $900,000"])
+@tool(
+    reads_only=True,
+    examples=["Find me 3-bedroom homes in Portland under $900,000"],
+    words=(
+        "Searching|Searched homes[ in {city}][ in {state}][ about “{query}”] · {propertyType}"
+        " · {minBedrooms}+ beds · up to {maxBedrooms} beds · {minBathrooms}+ baths"
+        " · from ${minPrice:,} · up to ${maxPrice:,} · {status}"
+    ),
+)
 def find_listings(arguments: Search) -> FoundListings:
     """Finds homes by any of these conditions, a page at a time; total counts all that match."""
     order = _ORDERS[arguments.sort]

@@ -44,7 +44,7 @@ class ListingDetails(Home):
         return [home_cards([self], f"Listing {self.listing_id}")]
 
 
-@tool(reads_only=True)
+@tool(reads_only=True, words="Looking|Looked at listing {listingId}")
 def get_listing(listing_id: ListingId) -> ListingDetails:
     """All about one home: address, price, rooms, status, description."""
     [listing] = listings_by_id([listing_id])

@@ -56,6 +56,9 @@ class ReportOutcome(ToolResult):
     def shown(self) -> Sequence[DisplayPart]:
         return [card("outcome.html", outcome=self)]
 
+    def in_words(self) -> str:
+        return "sent" if self.sent else "not sent"
+
 
 def _sent(recipient: str) -> str:
     return f"The report was sent to {recipient}."
@@ -75,6 +78,7 @@ def _kept(recipient: str) -> str:
     repeatable=True,
     reaches_out=True,
     scope=SEND_SCOPE,
+    words="Sending|Sent a report on {listingIds} to {recipientEmail}",
 )
 def send_listing_report(
     listing_ids: ListingIds, recipient_email: Recipient, caller: Caller, progress: Progress
@@ -119,6 +123,7 @@ def without_mail_server(sending: Tool) -> Tool:
     return replace(
         sending,
         title="Put a listing report in the outbox",
+        words="Putting|Put a report on {listingIds} in the outbox, for {recipientEmail}",
         description=(
             "Puts a report about listings for one e-mail address in the user's outbox. It is not"
             " sent: no mail server is set up. Only when the user has asked for it and named the"

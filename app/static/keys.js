@@ -1,0 +1,43 @@
+// Keyboard shortcuts beside those of the composer's field. The page /shortcuts lists them all.
+(() => {
+  const find = (id) => document.getElementById(id);
+
+  function stopAnswer(event) {
+    const menu = document.querySelector("details.menu[open]");
+    if (menu) {
+      menu.open = false;
+      menu.querySelector("summary").focus();
+      return;
+    }
+    if (document.querySelector("dialog[open]") || event.target.closest(".approval")) return;
+    const buttons = document.querySelectorAll("#messages .stop button:enabled");
+    [...buttons].at(-1)?.click();
+  }
+
+  // The last question's text goes into the field, to be changed and sent as a new one.
+  function takeLastQuestion(event) {
+    const field = find("message");
+    const last = [...document.querySelectorAll(".question")].at(-1);
+    if (event.target !== field || field.value || !last) return;
+    event.preventDefault();
+    const text = last.querySelector(".whole") ?? last.querySelector(".bubble");
+    field.value = last.dataset.text ?? text.textContent.trim();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    find("notice").textContent = "Your last question. It is sent as a new one.";
+  }
+
+  function showShortcuts(event) {
+    const dialog = find("shortcuts");
+    if (event.target.closest("input, textarea, select, [contenteditable]") || !dialog) return;
+    event.preventDefault();
+    if (!window.htmx) return location.assign("/shortcuts");
+    htmx.ajax("GET", "/shortcuts", "#shortcuts").then(() => dialog.open || dialog.showModal());
+  }
+
+  const actions = { Escape: stopAnswer, ArrowUp: takeLastQuestion, "?": showShortcuts };
+  document.addEventListener("keydown", (event) => {
+    const { key, ctrlKey, metaKey, altKey, isComposing, defaultPrevented } = event;
+    if (ctrlKey || metaKey || altKey || isComposing || defaultPrevented) return;
+    if (Object.hasOwn(actions, key)) actions[key](event);
+  });
+})();

@@ -1,0 +1,95 @@
+"""What a screen reader is told while an answer is written: all of it, in order, each thing once."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.person import Person, eventually
+from tests.browser.relay import Relay
+from tests.browser.test_lost_connections import but_of_the_network
+
+LISTEN = """
+window.heard = [];
+new MutationObserver((changes) => {
+  const added = changes.flatMap((change) => [...change.addedNodes]);
+  const isSaid = (node) => node.parentElement?.matches("[aria-live=polite]#announcements");
+  heard.push(...added.filter(isSaid).map((node) => node.textContent));
+}).observe(document, { subtree: true, childList: true });
+"""
+TEXT = """Here they are. Two homes fit, at $1.5 million each:
+
+| home | price |
+|---|---|
+| Oak | 1 |
+| Elm | 2 |
+
+- **First** point
+- second point
+
+```
+one line
+```
+
+That is all. Ask on!"""
+
+
+def heard(page: Page) -> list[str]:
+    found: list[str] = page.evaluate("heard")
+    return found
+
+
+def test_each_thing_is_said_once_across_an_approval_and_a_lost_connection(
+    dora: Person, wire: Relay, complaints: list[str]
+) -> None:
+    dora.page.add_init_script(LISTEN)
+    dora.page.reload()
+    arguments = '{"listingIds": ["L001"], "recipientEmail": "friend@example.com"}'
+    dora.asks(f"[[tool sendListingReport {arguments}]] [[then {TEXT}]]", held=True)
+    approve = dora.page.get_by_role("button", name="Approve", exact=True)
+    approve.wait_for()
+    eventually(lambda: "Waiting for your approval" in " ".join(heard(dora.page)))
+    approve.click()
+    eventually(lambda: "Two homes fit" in " ".join(heard(dora.page)))
+    wire.cut()
+    dora.lets_go()
+    dora.waits_for("completed")
+    eventually(lambda: "finished" in heard(dora.page)[-1])
+    told = " ".join(heard(dora.page))
+    print(*heard(dora.page), sep="\n")
+    wanted = (
+        "Let me see.",
+        "sendListingReport",
+        "running…",
+        "Waiting for your approval: ",
+        "sendListingReport",
+        "done",
+        "Here they are. Two homes fit, at $1.5 million each: Table of 2 rows. First point "
+        "second point One line of code. That is all. Ask on! Answer finished.",
+    )
+    place = 0
+    for words in wanted:
+        place = told.index(words, place) + len(words)
+    for words in ("Let me see.", "Waiting for your approval", *wanted[-1].split(". ")):
+        assert told.count(words) == 1, words
+    assert told.count("sendListingReport") == 2
+    dora.page.reload()
+    expect(dora.answer).to_contain_text("Two homes fit")
+    assert heard(dora.page) == []
+    but_of_the_network(complaints)
+
+
+def test_a_stop_and_a_failure_are_said_once(bob: Person) -> None:
+    bob.page.add_init_script(LISTEN)
+    bob.page.reload()
+    bob.asks("[[think]]", held=True)
+    eventually(lambda: heard(bob.page) == ["Thinking…"])
+    bob.page.get_by_role("button", name="Stop").click()
+    bob.waits_for("stopped")
+    eventually(lambda: heard(bob.page)[-1:] and heard(bob.page)[-1].endswith("Stopped."))
+    bob.asks("[[error]]")
+    bob.waits_for("failed")
+    eventually(lambda: "check OPENAI_API_KEY" in heard(bob.page)[-1])
+    told = " ".join(heard(bob.page))
+    assert told.count("Stopped.") == told.count("check OPENAI_API_KEY") == 1
+    assert "finished" not in told
+    expect(bob.page.locator(".outcome [role=alert]")).to_have_count(0)
