@@ -159,7 +159,7 @@ def say(alice: Person, model: ScriptedModel, question: str, answer: str, path: s
 def talk(alice: Person, path: str) -> list[str]:
     """What the conversation's page shows: questions, answers and which version each is."""
     shown = re.findall(
-        r'<div class="bubble">\s*<p>(.*?)</p>|<div class="prose"><p>(.*?)</p>'
+        r'<div class="bubble">\s*<p[^>]*>(.*?)</p>|<div class="prose"><p[^>]*>(.*?)</p>'
         r"|Version </span>(\d/\d)<",
         finished(alice, path),
     )
