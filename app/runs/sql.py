@@ -133,8 +133,9 @@ def add_run(
     run: Run, position: int, worker: str, seconds: float, question: str | None = None
 ) -> bool:
     """Add the run, leased to a worker for so many seconds, and at `position` the message for its
-    answer; before that the `question`, if it is not stored yet. False, and nothing is added, if the
-    conversation was deleted meanwhile."""
+    answer; before that the `question`, if it is not stored yet. The question's message has the
+    run's id, which its files and a queued question know beforehand. False, and nothing is added, if
+    the conversation was deleted meanwhile."""
     at = utc_now()
     touched = {"conversation": run.conversation_id, "now": at}
     if not db.session.execute(_TOUCH_CONVERSATION, touched).rowcount:  # type: ignore[attr-defined]
@@ -153,7 +154,7 @@ def add_run(
 
     messages = [message(run.answer_id, position, "assistant", "")]
     if question is not None:
-        messages.insert(0, message(new_id(), position - 1, "user", question))
+        messages.insert(0, message(run.id, position - 1, "user", question))
     db.session.execute(_ADD_MESSAGES, messages)
     run.created_at = at
     names = (
