@@ -231,22 +231,6 @@ def test_what_a_model_says_can_do_nothing(bob: Person) -> None:
         bob.page.reload()
 
 
-def test_what_was_typed_stays_while_the_last_answer_is_being_written(
-    bob: Person, complaints: list[str]
-) -> None:
-    bob.asks("[[slow]]", held=True)
-    eventually(lambda: bob.reads())
-    bob.asks("and another thing")
-    expect(bob.page.locator("#notice")).to_contain_text("still being written")
-    expect(bob.page.get_by_label("Your question")).to_have_value("and another thing")
-    bob.page.get_by_role("button", name="Stop").click()
-    bob.waits_for("stopped")
-    expect(bob.page.locator("#notice")).to_be_empty()
-    bob.page.get_by_role("button", name="Send").click()
-    bob.waits_for("completed")
-    complaints[:] = [line for line in complaints if "409" not in line]
-
-
 def test_what_was_typed_stays_when_it_is_too_long_or_nothing(
     bob: Person, complaints: list[str]
 ) -> None:
