@@ -45,13 +45,16 @@ from app.web import (
     email_addresses,
     error_responses,
     external_links,
+    files,
     health,
     identities,
     invitations,
+    looks,
     mailbox,
     messages,
     oauth,
     oidc,
+    pages,
     passkey_challenges,
     passkey_log_in,
     passkeys,
@@ -107,6 +110,8 @@ def wire(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     static_files.init_app(app)
+    looks.init_app(app)
+    pages.init_app(app)
     error_responses.init_app(app)
     queue.init_app(app, settings.mail_server, settings.app_url)
     security_log.init_app(app, settings.security_log_days)
@@ -133,7 +138,7 @@ def _register_pages(app: Flask) -> None:
     for module in (
         *(conversations, conversation_changes, questions, queued_questions),
         *(messages, branches, runs, run_events, ratings),
-        *(approvals, tools, tool_output),
+        *(approvals, tools, tool_output, files),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),

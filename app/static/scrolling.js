@@ -12,7 +12,8 @@
   const toEnd = () => {
     const page = main();
     if (!page) return;
-    const start = question ? page.scrollTop + question.getBoundingClientRect().top - page.getBoundingClientRect().top - SPACE : Infinity;
+    const top = (element) => element.getBoundingClientRect().top;
+    const start = question ? Math.max(0, page.scrollTop + top(question) - top(page) - SPACE) : Infinity;
     page.scrollTo({ top: page.scrollTop > start + 1 ? page.scrollHeight : Math.min(start, page.scrollHeight) });
   };
   const toQuestion = () => {

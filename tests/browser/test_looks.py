@@ -144,6 +144,8 @@ def test_the_main_job_and_all_that_is_beside_it(page: Page, look: Look, demo: Si
 def test_the_pages_about_accounts(
     page: Page, look: Look, demo: Site, complaints: list[str]
 ) -> None:
+    page.goto(demo.url)
+    look("front")
     looks_at(look, demo, (*SIGNED_OUT, *WITH_TOKEN))
     page.goto(f"{demo.url}/auth/signup")
     page.get_by_label("Password").fill("short")
@@ -191,6 +193,32 @@ def test_figures_lead_to_their_call_and_those_of_no_tool_are_named(
     page.reload()
     ann.answer.get_by_text("not from the tools", exact=False).locator("visible=true").last.click()
     look("figures")
+
+
+def test_what_can_be_done_with_messages_fits_and_can_be_read(
+    page: Page, look: Look, scripted: Site
+) -> None:
+    ann = Person.signs_up(page, scripted)
+    ann.asks("[[say <think>What they want, and why: two lines.</think>Hello, Ann.]]")
+    ann.waits_for("completed")
+    ann.answer.get_by_role("button", name="Try again").click()
+    expect(page.get_by_text("2/2")).to_be_visible()
+    ann.asks("[[markdown]]")
+    ann.waits_for("completed", 2)
+    ann.answers.first.locator("details.thoughts > summary").click()
+    ann.answer.get_by_role("button", name="Good answer").click()
+    expect(page.get_by_text("You rated this answer good.")).to_be_visible()
+    look("actions")
+    question = page.get_by_role("article", name="Question").last
+    question.hover()
+    question.get_by_role("link", name="Edit").click()
+    expect(page.get_by_label("Edit your question")).to_be_visible()
+    look("edit")
+    page.get_by_role("link", name="Cancel").click()
+    page.goto(page.url + "#")
+    there = page.get_by_role("link", name="Edit").last.get_attribute("href")
+    page.goto(f"{scripted.url}{there}")
+    look("edit-page")
 
 
 def test_a_wide_table_is_at_hand_without_a_wide_page(page: Page, look: Look, demo: Site) -> None:
