@@ -414,3 +414,14 @@ def test_without_the_library_the_plain_forms_do_the_job(
     expect(person.answer).to_contain_text("it works all the same")
     expect(person.page.locator(".ended")).to_be_visible()
     complaints[:] = [line for line in complaints if "ERR_FAILED" not in line]
+
+
+def test_without_eventsource_the_page_asks_for_the_answer(context: New, scripted: Site) -> None:
+    old = context()
+    old.add_init_script("delete window.EventSource")
+    person = Person.signs_up(old.new_page(), scripted)
+    person.asks("[[slow]]", held=True)
+    eventually(lambda: "word3" in person.reads())
+    person.lets_go()
+    person.waits_for("completed")
+    assert person.reads().endswith("word49")
