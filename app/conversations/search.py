@@ -107,9 +107,13 @@ def _find(
 ) -> Sequence[Row[Any]]:
     on_sqlite = db.engine.dialect.name == "sqlite"
     words = fts5_query(terms, user_id) if on_sqlite else tsquery(terms)
-    values = {"words": words, "before": before, "known": list(known), "limit": limit}
-    if not on_sqlite:
-        values |= {"user": user_id}
+    values = {
+        "words": words,
+        "user": user_id,
+        "before": before,
+        "known": list(known),
+        "limit": limit,
+    }
     of_messages, of_titles = _ON_SQLITE_BOTH if on_sqlite else _ON_POSTGRES_BOTH
     statement = of_titles if titles else of_messages
     return db.session.execute(statement, values).all()
@@ -135,12 +139,14 @@ def _statement(sql: str) -> TextClause:
     return text(sql).bindparams(bindparam("known", expanding=True, type_=String()))
 
 
-# The order of the tables is said on SQLite, which would begin with the conversations else.
+# The order of the tables is said on SQLite, which would begin with the conversations else. The word
+# of the owner only saves work there: a message may have any word, also that of another person.
 _IN_FTS5 = """
     SELECT s.id, s.conversation_id, s.message_id FROM {table} AS w
     CROSS JOIN search_texts AS s ON s.id = w.rowid
     CROSS JOIN conversations AS c ON c.id = s.conversation_id
-    WHERE {table} MATCH :words AND w.rowid < :before AND c.shelf IN ('list', 'archive')
+    WHERE {table} MATCH :words AND w.rowid < :before
+    AND s.user_id = :user AND c.shelf IN ('list', 'archive')
     AND s.conversation_id NOT IN :known
     AND NOT coalesce((SELECT superseded FROM messages WHERE id = s.message_id), FALSE)
     ORDER BY w.rowid DESC LIMIT :limit
@@ -168,7 +174,9 @@ def _load(user_id: str, terms: Sequence[Term], rows: Sequence[Row[Any]]) -> list
     ids = [row.conversation_id for row in rows]
     conversations = {
         each.id: each
-        for each in db.session.scalars(select(Conversation).where(Conversation.id.in_(ids)))
+        for each in db.session.scalars(
+            select(Conversation).where(Conversation.id.in_(ids), Conversation.user_id == user_id)
+        )
     }
     texts = {row.id: row for row in _messages([row.message_id for row in rows if row.message_id])}
     live = live_statuses(user_id)

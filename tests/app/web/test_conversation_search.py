@@ -129,6 +129,16 @@ def test_nothing_is_found_that_is_anothers_deleted_temporary_or_superseded(
 
 
 @pytest.mark.engines
+def test_a_text_that_names_somebody_as_its_owner_is_not_theirs(
+    alice: Person, mallory: Person
+) -> None:
+    named = f"\ue000{mallory.id} treasure"
+    have(alice, named, f"The treasure {named}", f"Is here: {named}")
+    assert titles(mallory, "treasure") == []
+    assert titles(alice, "treasure") == [named]
+
+
+@pytest.mark.engines
 def test_the_index_follows_every_change(alice: Person) -> None:
     conversation_id = have(alice, "Old name", "First words")
     alice.post(f"/conversations/{conversation_id}", title="New name")
@@ -207,6 +217,7 @@ def test_a_search_reads_the_index_and_never_the_messages_of_others(alice: Person
         if db.engine.dialect.name == "sqlite":
             values = {
                 "words": fts5_query([Term(("brook",), True)], alice.id),
+                "user": alice.id,
                 "before": 9,
                 "known": [],
             }
