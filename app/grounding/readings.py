@@ -26,7 +26,8 @@ _BEGINNINGS = frozenset(
 _ENDINGS = ("straße", "strasse", "str", "weg", "platz", "allee", "gasse", "ufer", "damm", "ring")
 _FAR = 80  # characters that a figure may go on beyond its first word
 _LONGEST = 24  # characters of a number
-_STRONG_ID = re.compile(r"(?:[A-Z]{1,6}[_/-]?)+\d{3,}[\w/-]*|[A-Z]{2,6}-[\d-]{2,}|[\da-f-]{12,}")
+# Without going back: forty capitals in a row could be split in 2^39 ways.
+_STRONG_ID = re.compile(r"(?:[A-Z]++[_/-]?+)++\d{3,}[\w/-]*|[A-Z]{2,6}-[\d-]{2,}|[\da-f-]{12,}")
 
 
 @dataclass(slots=True)

@@ -67,6 +67,11 @@ def test_of_a_huge_answer_only_so_many_figures_are_looked_up(text: str) -> None:
     assert all(figure.end <= answer.MOST_CHARACTERS for figure in figures)
 
 
+@pytest.mark.parametrize("word", ["A" * 38 + "1", "AB-" * 8 + "1", "#" + "A" * 59 + "1", "a1" * 20])
+def test_a_word_that_is_almost_an_id_is_read_without_trying_every_way(word: str) -> None:
+    [*_] = look_up(f"See {word} " * 50, {"id": word})
+
+
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, VALUES)
 def test_any_answer_and_any_result_can_be_looked_at(text: str, result: Any) -> None:
