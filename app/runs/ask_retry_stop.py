@@ -193,12 +193,15 @@ class Runs:
     def send_now(self, queued: QueuedQuestion) -> None:
         """Stop the conversation's live answer, and ask this question before the other queued ones.
 
-        If a limit is in the way, it stays queued with the reason.
+        If a limit is in the way, it stays queued with the reason. If it has been asked meanwhile,
+        nothing is stopped.
         """
         conversation_id = queued.conversation_id
-        make_urgent(queued)
-        live = select(Run.id).where(Run.conversation_id == conversation_id, Run.live)
-        run_id = db.session.scalar(live)
+        if not make_urgent(queued):
+            return
+        # The question may be asked from here on, under its own id.
+        is_other = (Run.conversation_id == conversation_id, Run.id != queued.id)
+        run_id = db.session.scalar(select(Run.id).where(*is_other, Run.live))
         db.session.remove()
         if run_id is not None:
             self.stop(run_id)

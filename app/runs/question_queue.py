@@ -180,11 +180,13 @@ def remove(queued: QueuedQuestion) -> None:
         raise NotFound("That question has just been asked.")
 
 
-def make_urgent(queued: QueuedQuestion) -> None:
-    """Let a question be the next one, whatever held it, and commit."""
+def make_urgent(queued: QueuedQuestion) -> bool:
+    """Let a question be the next one, whatever held it, and commit. False if it isn't queued any
+    more."""
     first = update(QueuedQuestion).where(QueuedQuestion.id == queued.id)
-    count_changed(first.values(urgent=True, held=False, try_at=0, reason=None))
+    is_queued = count_changed(first.values(urgent=True, held=False, try_at=0, reason=None))
     db.session.commit()
+    return bool(is_queued)
 
 
 def _postpone(conversation_id: str, queued_id: str, error: TooMany) -> None:

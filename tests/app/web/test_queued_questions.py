@@ -187,6 +187,25 @@ def test_send_now_stops_the_answer_and_the_others_are_asked_after_it(
 
 
 @pytest.mark.engines
+def test_send_now_sent_twice_does_not_stop_what_the_first_has_asked(
+    alice: Person, model: ScriptedModel
+) -> None:
+    conversation, _ = live(alice, model, held("go on", "Sec", "ond"))
+    second = queue(alice, conversation, "Second")
+    with alice.product.app.app_context():
+        # The other request has found it in the queue by now.
+        found = db.session.get_one(QueuedQuestion, second["id"])
+        db.session.remove()
+        sent = alice.api("POST", f"/conversations/{conversation}/queue/{second['id']}/send")
+        assert sent.status_code == 201
+        alice.product.services.runs.send_now(found)
+    assert statuses(alice, conversation) == ["stopped", "running"]
+    model.let_go.add("go on")
+    at_rest(alice, conversation, 2)
+    assert statuses(alice, conversation) == ["stopped", "completed"]
+
+
+@pytest.mark.engines
 def test_a_failed_answer_holds_what_is_queued_with_the_reason(
     alice: Person, model: ScriptedModel
 ) -> None:
