@@ -59,9 +59,11 @@ def apply_change(user_id: str, conversation_id: str, change: Change) -> Conversa
     if change.pinned is not None:
         conversation.pinned = change.pinned
     if change.shelf is not None and change.shelf != conversation.shelf:
-        conversation.shelf = change.shelf
+        # A temporary one goes when it would have gone anyway.
+        at = (conversation.delete_at, utc_now() + KEPT_IN_TRASH)
         in_trash = change.shelf == "trash"
-        conversation.delete_at = utc_now() + KEPT_IN_TRASH if in_trash else None
+        conversation.delete_at = min(filter(None, at)) if in_trash else None
+        conversation.shelf = change.shelf
     db.session.commit()
     return conversation
 

@@ -90,6 +90,13 @@ def test_it_is_gone_after_a_day_and_kept_if_its_person_says_so(
     assert titles(alice) == ["Kept"]
 
 
+def test_in_the_trash_it_is_kept_no_longer(alice: Person, model: ScriptedModel) -> None:
+    model.script(text("The attic"))
+    path = begin(alice)
+    due = alice.api("GET", path).json()["deleteAt"]
+    assert alice.api("DELETE", path).json()["deleteAt"] == due
+
+
 @pytest.mark.parametrize("temporary", ["true", 1, None, [], {}])
 def test_what_is_neither_true_nor_false_is_refused(alice: Person, temporary: object) -> None:
     body = {"userMessage": "x", "temporary": temporary}
