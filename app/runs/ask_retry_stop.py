@@ -96,8 +96,8 @@ class Runs:
         if admission.same_queued_id is not None:
             db.session.commit()
             return db.session.get_one(QueuedQuestion, admission.same_queued_id)
-        if conversation_id and admission.owner_id != person.id:
-            raise NotFound("There is no such conversation.")
+        if conversation_id:
+            _check_owner(admission, person)
         check_quota(person.id, attached, self._settings.file_quota_bytes)
         if queue and admission.is_busy and conversation_id:
             asked = chosen or admission.model
@@ -133,7 +133,7 @@ class Runs:
         """Start another run for the same question. Its old answer stays as another version, with
         what came after it. Raises Conflict, TooMany and Unavailable."""
         admission = self._load_admission(person, run.conversation_id)
-        self._check_branch(admission, run.answer)
+        self._check_branch(admission, person, run.answer)
         self._starter.count_question(person.id)
         begin_branch(run.conversation_id, run.answer.position)
         place = AnswerPlace(person, run.conversation_id, run.answer.position)
@@ -151,7 +151,7 @@ class Runs:
         if admission.same_run_id is not None:
             db.session.commit()
             return db.session.get_one(Run, admission.same_run_id)
-        self._check_branch(admission, question)
+        self._check_branch(admission, person, question)
         # They count twice, since either question may be deleted without the other.
         files = read_files(question.id)
         check_quota(person.id, files, self._settings.file_quota_bytes)
@@ -162,14 +162,18 @@ class Runs:
 
     def choose(self, person: Person, message: Message) -> None:
         """Make the branch of this message the conversation's current one, and commit. Raises
-        Conflict and Unavailable."""
-        check_conversation(self._load_admission(person, message.conversation_id))
+        NotFound, Conflict and Unavailable."""
+        admission = self._load_admission(person, message.conversation_id)
+        _check_owner(admission, person)
+        check_conversation(admission)
         db.session.refresh(message)
         choose(message)
         db.session.commit()
 
-    def _check_branch(self, admission: Admission, message: Message) -> None:
-        """Check that another branch may begin at the message. Raises Conflict and TooMany."""
+    def _check_branch(self, admission: Admission, person: Person, message: Message) -> None:
+        """Check that another branch may begin at the message. Raises NotFound, Conflict and
+        TooMany."""
+        _check_owner(admission, person)
         check_limits(admission, self._settings)
         check_conversation(admission)
         # Another tab may have chosen since it was loaded.
@@ -226,6 +230,12 @@ class Runs:
         if self._producer.is_closed or not self._log.up:
             raise Unavailable("Answers can't be written just now. Try again in a moment.")
         return load_admission(person.id, conversation_id, key)
+
+
+def _check_owner(admission: Admission, person: Person) -> None:
+    """Check that the conversation is the person's, and not deleted meanwhile. Raises NotFound."""
+    if admission.owner_id != person.id:
+        raise NotFound("There is no such conversation.")
 
 
 def _validate_question(text: object, longest: int) -> str:

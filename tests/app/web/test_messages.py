@@ -9,6 +9,9 @@ from dataclasses import replace
 import pytest
 
 from app.config_types import Price
+from app.db.models import Message, Run, User, db, to_person
+from app.db.models import Person as Who
+from app.errors import NotFound
 from tests.app.web.test_conversations import Strict, begin, finished, run_of
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, endless, reasoning, text, tool_call
@@ -335,6 +338,34 @@ def test_programs_edit_and_choose_too_and_others_cannot(
     assert versions == [{"id": question, "current": False}, {"id": new, "current": True}]
     assert alice.api("POST", f"{there}/choose").json()["id"] == question
     assert talk(alice, path) == ["Why?", "1/2", "One"]
+
+
+@pytest.mark.engines
+def test_what_is_deleted_meanwhile_is_not_found_and_no_fault(
+    alice: Person, model: ScriptedModel
+) -> None:
+    runs = alice.product.services.runs
+    acts: list[Callable[[Who, Message, Run], object]] = [
+        lambda person, question, _: runs.choose(person, question),
+        lambda person, question, _: runs.edit(person, question, "How?"),
+        lambda person, _, run: runs.retry(person, run),
+    ]
+    model.script(*(text("One") for _ in acts))
+    for act in acts:
+        path = begin(alice, "Why?")
+        finished(alice, path)
+        with alice.product.app.app_context():
+            # A request has loaded them when another one deletes the conversation.
+            of_path = {"conversation_id": path.rpartition("/")[2]}
+            person = to_person(db.session.get_one(User, alice.id))
+            question = db.session.query(Message).filter_by(**of_path, role="user").one()
+            run = db.session.query(Run).filter_by(**of_path).one()
+            assert run.answer.position == 2
+            db.session.commit()
+            deleted = alice.api("DELETE", path, params={"forGood": "true"})
+            assert deleted.status_code == 204
+            with pytest.raises(NotFound):
+                act(person, question, run)
 
 
 # Ratings
