@@ -265,16 +265,6 @@ def test_a_retry_supersedes_the_failed_answer(alice: Person, model: ScriptedMode
     assert [message["role"] for message in told] == ["system", "system", "user"]
 
 
-@pytest.mark.engines
-def test_only_a_last_answer_that_failed_can_be_retried(alice: Person, model: ScriptedModel) -> None:
-    model.script(cut_after("Half "), text("Good"))
-    failed = alice.ask("One").until("done")
-    good = alice.ask("Two", failed[0].json["conversationId"]).until("done")
-    for messages in (failed, good):
-        answer = alice.api("POST", f"/runs/{run_id(messages)}/retry")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "conflict")
-
-
 @pytest.mark.own_product
 @pytest.mark.engines
 def test_an_unexpected_fault_ends_the_run_without_a_stack_trace(
