@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from flask import url_for
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import selectinload
 
 from app.auth import accounts, identities, roles, second_factors, security_log, session_table
 from app.auth.place import Place
+from app.conversations.files import files_of_conversation
 from app.conversations.ownership import load_queue
 from app.db.account_models import Identity, Mail
 from app.db.changes import count_changed
+from app.db.file_models import QuestionFile
 from app.db.models import (
     Conversation,
     Message,
@@ -110,7 +113,8 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
         .where(Message.conversation_id == conversation_id)
         .order_by(Message.position, Message.created_at)
         .options(selectinload(Message.run).selectinload(Run.steps).selectinload(Step.calls))
-    )
+    ).all()
+    files = files_of_conversation(conversation_id)
     return {
         "id": conversation.id,
         "title": conversation.title,
@@ -119,15 +123,19 @@ def _conversation(conversation_id: str) -> dict[str, Any]:
         "model": conversation.model,
         "deleteAt": conversation.delete_at and iso_utc(conversation.delete_at),
         "createdAt": iso_utc(conversation.created_at),
-        "messages": [_message(message) for message in messages],
+        "messages": [_message(message, files[message.id]) for message in messages],
         "queued": [
-            {"text": each.text, "createdAt": iso_utc(each.created_at)}
+            {
+                "text": each.text,
+                "createdAt": iso_utc(each.created_at),
+                "files": [_file(file) for file in each.files],
+            }
             for each in load_queue(conversation)
         ],
     }
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, files: Sequence[QuestionFile]) -> dict[str, Any]:
     run = message.run
     exported = {
         "role": message.role,
@@ -136,7 +144,7 @@ def _message(message: Message) -> dict[str, Any]:
         "createdAt": iso_utc(message.created_at),
     }
     if run is None:
-        return exported
+        return exported | {"files": [_file(file) for file in files]}
     return exported | {
         "status": run.status,
         "usage": run.usage,
@@ -144,6 +152,16 @@ def _message(message: Message) -> dict[str, Any]:
         "rating": run.rating,
         "ratingReason": run.rating_reason,
         "toolCalls": [_call(call) for step in run.steps for call in step.calls],
+    }
+
+
+def _file(file: QuestionFile) -> dict[str, Any]:
+    """Return where the file is to be had: all of them may be too much for one answer."""
+    return {
+        "name": file.name,
+        "mediaType": file.media_type,
+        "size": file.size,
+        "url": url_for("files.show", file_id=file.id, _external=True),
     }
 
 

@@ -49,6 +49,7 @@ from app.config_types import (
     ascii_host,
     parse_servers,
 )
+from app.llm.model_limits import can_see
 from tool_services.all_services import default_exchanges, default_urls, setting_names
 from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
 from tool_services.framework.mail import DEFAULT_SENDER, MailServer, Sender, SmtpUrl
@@ -163,6 +164,7 @@ class Settings(BaseSettings):
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     max_tokens: Count | None = None
     model_titles: bool | None = None
+    vision_models: Names = frozenset()
     model_prices: Prices = {}
     first_token_timeout: Seconds = 60
     history_tokens: Count = 16_000
@@ -179,6 +181,11 @@ class Settings(BaseSettings):
     max_runs_per_worker: Count = 500
     max_runs_per_user: Count = 5
     max_message_chars: Count = 8_000
+    max_files: Count = 4
+    max_file_bytes: Count = 10_000_000
+    max_text_file_bytes: Count = 200_000
+    file_quota_bytes: Count = 100_000_000
+    file_limit: Rate = "300 per hour"
     grounded_figures: bool = True
 
     # Streaming
@@ -288,6 +295,25 @@ class Settings(BaseSettings):
             return None
         url = self.smtp_url.get_secret_value()
         return MailServer.from_url(url, self.smtp_from, _MAIL_SECONDS)
+
+    @property
+    def max_question_bytes(self) -> int:
+        """The longest body that a request may have that asks a question with files."""
+        return self.max_request_bytes + self.max_files * self.max_file_bytes
+
+    def can_see(self, model: str | None = None) -> bool:
+        """Whether the model can see images; without a name, the default one."""
+        return can_see(model or self.default_model, self.vision_models)
+
+    @property
+    def seeing_models(self) -> tuple[str, ...]:
+        """Those of the models that people can choose from, or of the only one, that can see."""
+        return tuple(filter(self.can_see, self.model_choices or (self.default_model,)))
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether a model that may be asked can see."""
+        return any(map(self.can_see, (*self.asked_models, *self.model_choices)))
 
     @property
     def default_model(self) -> str:

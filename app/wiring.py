@@ -45,6 +45,7 @@ from app.web import (
     email_addresses,
     error_responses,
     external_links,
+    files,
     health,
     identities,
     invitations,
@@ -137,7 +138,7 @@ def _register_pages(app: Flask) -> None:
     for module in (
         *(conversations, conversation_changes, questions, queued_questions),
         *(messages, branches, runs, run_events, ratings),
-        *(approvals, tools, tool_output),
+        *(approvals, tools, tool_output, files),
         *(auth, account, user_sessions, oidc, identities, people),
         *(password_reset, email_addresses, mailbox, invitations),
         *(second_step, second_factors, passkeys, passkey_log_in),

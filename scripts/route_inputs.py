@@ -11,6 +11,7 @@ from dataclasses import dataclass
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
 HTML = "text/html"
+MULTIPART = "multipart/form-data"
 EVENTS = "text/event-stream"
 CSV = "text/csv"
 TEXT = "text/plain"
@@ -21,11 +22,11 @@ class Route:
     """Fields, query parameters and headers as names between spaces.
 
     A value is a text unless the name says otherwise: "limit:integer", "decision:approve|decline".
-    A field ends with "!" if it has to be sent, and with ".*" if it stands for all that begin so;
-    objects are in JSON alone. `body` is the kinds of body that are read. `gives` has the kinds of
-    body that an answer may have, by status; None where there is no body. `errors` are the statuses
-    beside those that follow from the rule. `for_user` is for a route whose blueprint has others
-    that need no session.
+    "files:files" are files, which only parts of a form can be. A field ends with "!" if it has to
+    be sent, and with ".*" if it stands for all that begin so; objects are in JSON alone. `body` is
+    the kinds of body that are read. `gives` has the kinds of body that an answer may have, by
+    status; None where there is no body. `errors` are the statuses beside those that follow from the
+    rule. `for_user` is for a route whose blueprint has others that need no session.
     """
 
     fields: str = ""
@@ -58,7 +59,7 @@ def _told(fields: str, query: str) -> Route:
 
 
 _OPTIONS = Route(gives=((200, JSON),), errors=(422, 429))
-_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean model"
+_ASK_API = "userMessage! conversationId temporary:boolean queue:boolean model files:files"
 _LOG_IN = (401, 422, 429)
 
 ROUTES = {
@@ -78,14 +79,14 @@ ROUTES = {
     "api.chat": Route(
         _ASK_API,
         headers="Idempotency-Key",
-        body=(JSON,),
+        body=(JSON, MULTIPART),
         gives=((200, JSON), (202, JSON), (502, JSON)),
         errors=(404, 409, 422, 429),
     ),
     "api.chat_stream": Route(
         _ASK_API,
         headers="Idempotency-Key",
-        body=(JSON,),
+        body=(JSON, MULTIPART),
         gives=((200, EVENTS), (202, JSON)),
         errors=(404, 409, 422, 429),
     ),
@@ -153,6 +154,7 @@ ROUTES = {
     "email_addresses.verify": _told("token!", "token"),
     "email_addresses.verify_form": _page("token", errors=(410,)),
     "external_links.show": _page("to signature", errors=(404,)),
+    "files.show": Route(gives=((200, "image/png"), (200, "image/jpeg"), (200, "text/plain"))),
     "health.health": Route(gives=((200, JSON), (503, JSON))),
     "health.streams": _page("", JSON),
     "identities.disconnect": _both(errors=(409, 422)),
@@ -205,14 +207,14 @@ ROUTES = {
         errors=(410, 422, 429),
     ),
     "questions.ask": Route(
-        "message! key since model",
-        body=(FORM,),
+        "message! key since model files:files",
+        body=(FORM, MULTIPART),
         gives=((303, None), (200, HTML), (202, HTML)),
         errors=(409, 422, 429),
     ),
     "questions.ask_first": Route(
-        "message! key temporary model",
-        body=(FORM,),
+        "message! key temporary model files:files",
+        body=(FORM, MULTIPART),
         gives=((303, None), (200, HTML)),
         errors=(409, 422, 429),
     ),

@@ -17,7 +17,7 @@ from app import create_app
 from app.auth.key_files import ensure_secrets
 from app.auth.sessions import require_user
 from app.config import Settings
-from scripts.route_inputs import FORM, HTML, JSON, ROUTES, Route
+from scripts.route_inputs import FORM, HTML, JSON, MULTIPART, ROUTES, Route
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs/openapi.json"
@@ -156,6 +156,8 @@ def _named(names: str) -> dict[str, dict[str, Any]]:
 
 
 def _schema(kind: str) -> dict[str, Any]:
+    if kind == "files":
+        return {"type": "array", "items": _TEXT | {"format": "binary"}}
     if "|" in kind:
         return _TEXT | {"enum": kind.split("|")}
     return {"type": kind or "string"}
@@ -166,9 +168,9 @@ def _bodies(route: Route, signed_in: bool) -> dict[str, Any]:
 
 
 def _body(route: Route, kind: str, signed_in: bool) -> dict[str, Any]:
-    names = [name for name in route.fields.split() if kind == JSON or ":object" not in name]
+    names = [name for name in route.fields.split() if _can_carry(kind, name)]
     fields = _named(" ".join(name for name in names if ".*" not in name))
-    if kind == FORM and signed_in:
+    if kind != JSON and signed_in:
         fields["csrf_token"] = _TEXT
     schema: dict[str, Any] = {"type": "object", "properties": fields}
     if kind == FORM:
@@ -177,6 +179,12 @@ def _body(route: Route, kind: str, signed_in: bool) -> dict[str, Any]:
     if needed := [name.rstrip("!").partition(":")[0] for name in names if name.endswith("!")]:
         schema["required"] = needed
     return schema
+
+
+def _can_carry(kind: str, field: str) -> bool:
+    if ":files" in field:
+        return kind == MULTIPART
+    return kind == JSON or ":object" not in field
 
 
 def _responses(rule: Rule, route: Route, method: str, signed_in: bool) -> dict[str, Any]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from app.agent.events import DisplayPart, ToolCallUpdate
+import msgspec
+
+from app.agent.events import DisplayPart, Thinking, ToolCallUpdate
 from app.agent.tool_results import render_for_model, render_refusal
 from app.agent.usage import Usage
 from app.json_input import parse_json
 
+IMAGE_SIZE = 4_000
+"""Bytes of text that cost a model about as much as an image: most take some 1,000 tokens."""
 SERVER_SEPARATOR = "__"
 """Stands between the server's name and the tool's in the names of other parties' tools."""
 
@@ -51,18 +55,52 @@ class Decision:
     reason: str = ""
 
 
+class ImageBytes:
+    """An image's content. A class of its own, since it costs a model nothing by the byte."""
+
+    __slots__ = ("content",)
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedText:
+    """A text that a person attached to a question; `length` is its length before it was cut."""
+
+    name: str
+    text: str
+    length: int
+
+    def cut(self, most_bytes: int) -> AttachedText:
+        return replace(self, text=self.text.encode()[:most_bytes].decode(errors="ignore"))
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedImage:
+    """An image that a person attached to a question. Without `image` it isn't sent any more."""
+
+    name: str
+    media_type: str
+    image: ImageBytes | None = None
+
+
+AttachedFile = AttachedText | AttachedImage
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message of a conversation with a model.
 
     `calls` are the tool calls that an assistant's message asks for; `call_id` says which of them
-    a tool's message answers.
+    a tool's message answers; `files` are those of a question.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
     text: str
     calls: tuple[ToolRequest, ...] = ()
     call_id: str = ""
+    files: tuple[AttachedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +108,8 @@ class Turn:
     """One finished reply of the model: its text and the tool calls it asks for.
 
     `usage` is None where the endpoint didn't count; `model` is the model that answered, by the
-    endpoint's name for it. `cut_off` says that the reply reached its limit of tokens.
+    endpoint's name for it. `cut_off` says that the reply reached its limit of tokens. A stored turn
+    has its `thinking`, which no model gets again.
     """
 
     text: str
@@ -78,10 +117,25 @@ class Turn:
     usage: Usage | None = None
     model: str = ""
     cut_off: bool = False
+    thinking: Thinking | None = None
 
 
 PastTurn = tuple[Turn, dict[str, ToolCallUpdate]]
 """A turn of an earlier attempt and the last update of each of its calls, by call id."""
+
+
+def size_for_model(value: Any) -> int:
+    """Return about how many bytes of text messages cost a model, as JSON."""
+    return len(_SIZED.encode(value))
+
+
+def _size_of_image(value: Any) -> str:
+    if isinstance(value, ImageBytes):
+        return "." * IMAGE_SIZE
+    raise NotImplementedError(f"{type(value)} is no part of a message")
+
+
+_SIZED = msgspec.json.Encoder(enc_hook=_size_of_image)
 
 
 def parse_arguments(arguments: str) -> dict[str, Any] | None:

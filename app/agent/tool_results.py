@@ -36,6 +36,11 @@ def render_for_model(
     return _dumps({UNTRUSTED_KEY: result} | {name: text for name, text in beside.items() if text})
 
 
+def mark_untrusted(value: Any, note: str) -> str:
+    """Render what comes from outside with a note of this program."""
+    return _dumps({UNTRUSTED_KEY: value, "note": note})
+
+
 def shorten_rendered(text: str, most_bytes: int) -> str:
     """Shorten a rendered result, or return it as it is if it isn't one or can't become shorter."""
     try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+BYTES_PER_TOKEN = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -35,8 +37,12 @@ class Usage:
 def estimate_tokens(text: str | bytes) -> int:
     """Estimate how many tokens a text costs.
 
-    Every endpoint has a tokenizer of its own. Four bytes a token is on the safe side for English,
+    Every endpoint has a tokenizer of its own. BYTES_PER_TOKEN is on the safe side for English,
     and makes longer characters count as more.
     """
-    size = len(text if isinstance(text, bytes) else text.encode())
-    return -(-size // 4)
+    return tokens_for(len(text if isinstance(text, bytes) else text.encode()))
+
+
+def tokens_for(size: int) -> int:
+    """Estimate how many tokens so many bytes of text cost."""
+    return -(-size // BYTES_PER_TOKEN)

@@ -1,4 +1,4 @@
-"""The only way to load a person's conversations, runs and tool calls.
+"""The only way to load a person's conversations, runs, tool calls and files.
 
 Pages and the API load a person's rows through these functions alone, so that another person's id
 is answered like an unknown one, and so is what is in the trash.
@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import BindParameter, ColumnElement, DateTime, and_, bindparam, or_, select
+from sqlalchemy.orm import undefer
 
+from app.db.file_models import QuestionFile
 from app.db.models import Conversation, Message, Run, ToolCall, db, utc_now
 from app.db.queue_models import QueuedQuestion
 from app.errors import NotFound
@@ -113,6 +115,19 @@ def load_tool_call(user_id: str, call_id: str) -> tuple[ToolCall, Run]:
     if found is None:
         raise NotFound("There is no such result.")
     return found[0], found[1]
+
+
+def load_file(user_id: str, file_id: str) -> QuestionFile:
+    """Load a file of the person's, with its content. Raises NotFound."""
+    query = select(QuestionFile).join(Conversation)
+    found: QuestionFile | None = db.session.scalar(
+        query.where(QuestionFile.id == file_id, QuestionFile.user_id == user_id, IS_THERE).options(
+            undefer(QuestionFile.content)
+        )
+    )
+    if found is None:
+        raise NotFound("There is no such file.")
+    return found
 
 
 def _load(user_id: str, conversation_id: str, where: ColumnElement[bool]) -> Conversation:

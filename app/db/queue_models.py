@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import Double, ForeignKey, Index, String, Text, false
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
+from app.db.file_models import QuestionFile
 from app.db.models import db, new_id, utc_now
 
 
@@ -37,3 +38,8 @@ class QueuedQuestion(db.Model):  # type: ignore[name-defined, misc]
     try_at: Mapped[float] = mapped_column(Double, default=0, server_default="0")
     reason: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    files: Mapped[list[QuestionFile]] = relationship(
+        primaryjoin=lambda: foreign(QuestionFile.question_id) == QueuedQuestion.id,
+        order_by=QuestionFile.position,
+        viewonly=True,
+    )

@@ -6,7 +6,7 @@ it, so that no reader sees a word twice. However a reply ends, its connection is
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Container, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import gevent
 import tenacity
 
-from app.agent.events import Content
+from app.agent.events import Content, Thinking
 from app.agent.messages import Message, ToolSpec, Turn
 from app.config import Settings
 from app.errors import ModelError, ModelRefused, ModelUnavailable
@@ -23,7 +23,7 @@ from app.llm.batching import BatchInterval
 from app.llm.chat_completions_reply import Reply
 from app.llm.chat_completions_request import PATH, ReplyOptions, request_body
 from app.llm.endpoint import Endpoint
-from app.llm.model_limits import REPLY_TOKENS, ModelLimits, request_size
+from app.llm.model_limits import REPLY_TOKENS, ModelLimits, can_see, request_size
 from app.llm.reply_limits import ReplyLimits
 
 _LONGEST_WAIT = 20.0
@@ -46,6 +46,7 @@ class ModelClient:
     `first_token_timeout` in seconds bounds the wait for the first sign of life, and any silence
     after it.
     `context_tokens` are the most that a request and its reply may have, if that is set.
+    `vision_models` are the names of those that can see.
     `attempts` counts the tries for each name; `backoff` is the first wait in seconds, doubled each
     time.
     """
@@ -56,6 +57,7 @@ class ModelClient:
     limits: ReplyLimits = field(default_factory=ReplyLimits)
     options: ReplyOptions = field(default_factory=ReplyOptions)
     context_tokens: int | None = None
+    vision_models: Container[str] = ()
     first_token_timeout: float = 60
     attempts: int = 3
     backoff: float = 0.5
@@ -70,6 +72,7 @@ class ModelClient:
             limits=ReplyLimits(settings.max_answer_chars, settings.max_event_bytes),
             options=ReplyOptions(settings.temperature, settings.max_tokens),
             context_tokens=settings.context_tokens,
+            vision_models=settings.vision_models,
             first_token_timeout=settings.first_token_timeout,
             attempts=settings.model_attempts,
         )
@@ -83,8 +86,9 @@ class ModelClient:
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, may_call: bool = True
-    ) -> Generator[Content, None, Turn]:
-        """Yield the text as it comes, and return the finished turn. Raises ModelError.
+    ) -> Generator[Content | Thinking, None, Turn]:
+        """Yield what it thought and the text as it comes, and return the finished turn. Raises
+        ModelError.
 
         The request is sent here, before anything is yielded.
         """
@@ -110,7 +114,8 @@ class ModelClient:
         while True:
             asked = limits.fit(messages, tools)
             size = request_size(asked, tools)
-            body = request_body(name, asked, tools, self.options, may_call=may_call)
+            sees = can_see(name, self.vision_models)
+            body = request_body(name, asked, tools, self.options, may_call=may_call, can_see=sees)
             try:
                 return _OpenReply(self._retrying(self._ask, name, body), limits, size)
             except ModelRefused as error:
@@ -168,7 +173,7 @@ class ModelClient:
             timeout.close()
 
 
-def _read(opened: _OpenReply) -> Generator[Content, None, Turn]:
+def _read(opened: _OpenReply) -> Generator[Content | Thinking, None, Turn]:
     """Read the reply, and take its usage for the estimate of what the next request costs."""
     turn = yield from opened.reply.read()
     if turn.usage is not None:

@@ -9,14 +9,12 @@ step's results alone are too much, they are shortened.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Literal
 
-import msgspec
-
-from app.agent.messages import Message, ToolSpec
+from app.agent.messages import AttachedText, Message, ToolSpec, size_for_model
 from app.agent.tool_results import shorten_rendered
 from app.errors import ContextTooLong, ModelError
 
@@ -61,10 +59,13 @@ class ModelLimits:
         gone = 0
         for part in _parts(messages):
             if part.kind in due and gone < due[part.kind]:
-                gone += len(msgspec.json.encode(part.messages)) - 1  # one bracket is a comma
+                gone += size_for_model(part.messages) - 1  # one bracket is a comma
             else:
                 kept += part.messages
-        return _with_short_results(kept, math.ceil(over - gone))
+        kept = _with_short_results(kept, math.ceil(over - gone))
+        if not any(message.files for message in kept):
+            return kept
+        return _with_short_files(kept, math.ceil(request_size(kept, tools) - room))
 
     def learn_from_usage(self, size: int, prompt_tokens: int) -> None:
         """Correct the estimate by what the endpoint counted for a request of `size` bytes."""
@@ -114,9 +115,14 @@ class _Part:
     kind: Literal["past", "now", ""] = ""
 
 
+def can_see(model: str, vision_models: Container[str]) -> bool:
+    """Whether the operator has said that the model can see; "*" stands for every model."""
+    return model in vision_models or "*" in vision_models
+
+
 def request_size(messages: Sequence[Message], tools: Sequence[ToolSpec]) -> int:
     """Return about how many bytes a request's JSON has."""
-    return len(msgspec.json.encode([messages, tools]))
+    return size_for_model([messages, tools])
 
 
 def _with_short_results(messages: list[Message], over: int) -> list[Message]:
@@ -131,6 +137,18 @@ def _with_short_results(messages: list[Message], over: int) -> list[Message]:
         else message
         for message in messages
     ]
+
+
+def _with_short_files(messages: list[Message], over: int) -> list[Message]:
+    """Cut the texts that are attached to the question, until about `over` bytes less are left."""
+    at = max((at for at, each in enumerate(messages) if each.role == "user"), default=None)
+    files = () if at is None else messages[at].files
+    sizes = sorted(len(each.text.encode()) for each in files if isinstance(each, AttachedText))
+    if over <= 0 or not sizes or at is None:
+        return messages
+    most = _highest(sizes, sum(sizes) - over)
+    short = (each.cut(most) if isinstance(each, AttachedText) else each for each in files)
+    return [*messages[:at], replace(messages[at], files=tuple(short)), *messages[at + 1 :]]
 
 
 def _highest(sizes: Sequence[int], room: int) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ScalarResult, func, select
 from sqlalchemy.orm import selectinload
 
 from app.conversations.branches import Versions, load_versions
+from app.conversations.files import files_of
+from app.db.file_models import QuestionFile
 from app.db.models import Conversation, Message, Run, Step, db
 from app.errors import NotFound
 from app.rendering.answer import AnswerView
@@ -21,13 +24,15 @@ PAGE_LENGTH = 50
 
 @dataclass(frozen=True)
 class DisplayedMessage:
-    """A message on a page: a question's text, or an answer. `versions` is None if it has one."""
+    """A message on a page: a question's text and files, or an answer. `versions` is None if it has
+    one."""
 
     role: str
     text: str
     answer: AnswerView | None = None
     id: str = ""
     versions: Versions | None = None
+    files: Sequence[QuestionFile] = ()
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,8 @@ def question_of(run: Run) -> DisplayedMessage:
         Message.superseded.is_(False),
     )
     question = db.session.scalars(query).one()
-    return DisplayedMessage(question.role, question.content, id=question.id)
+    files = files_of([question.id]).get(question.id, ())
+    return DisplayedMessage(question.role, question.content, id=question.id, files=files)
 
 
 def page_of(message: Message) -> int | None:
@@ -134,13 +140,17 @@ def _messages(conversation: Conversation, since: int, until: int) -> ScalarResul
 def _displayed_between(
     conversation: Conversation, since: int, until: int, log: EventLog, target: LinkTarget
 ) -> list[DisplayedMessage]:
-    rows = _messages(conversation, since, until)
+    rows = _messages(conversation, since, until).all()
     versions = load_versions(conversation.id, since, until)
-    return [_displayed(row, log, target, versions.get(row.id)) for row in rows]
-
-
-def _displayed(
-    message: Message, log: EventLog, target: LinkTarget, versions: Versions | None
-) -> DisplayedMessage:
-    answer = load_answer(message.run, log, target) if message.run else None
-    return DisplayedMessage(message.role, message.content, answer, message.id, versions)
+    files = files_of([row.id for row in rows if row.role == "user"])
+    return [
+        DisplayedMessage(
+            row.role,
+            row.content,
+            load_answer(row.run, log, target) if row.run else None,
+            row.id,
+            versions.get(row.id),
+            files.get(row.id, ()),
+        )
+        for row in rows
+    ]

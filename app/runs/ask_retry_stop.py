@@ -6,13 +6,16 @@ It knows nothing of how an answer is produced.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import gevent
 from sqlalchemy import select, update
 
 from app.config import Settings
 from app.conversations.branches import begin_branch, choose
+from app.conversations.files import check_quota, read_files
 from app.conversations.titles import make_title
+from app.conversations.uploads import ReadFile, Upload, UploadLimits, read_uploads
 from app.db.models import Message, Person, Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
@@ -71,6 +74,7 @@ class Runs:
         temporary: bool = False,
         queue: bool = False,
         model: object = None,
+        files: Sequence[Upload] = (),
     ) -> Run | QueuedQuestion:
         """Store a question in the person's conversation, or in a new one, with a run, and start
         that. Raises InputError, NotFound, Conflict, TooMany and Unavailable.
@@ -82,6 +86,8 @@ class Runs:
         """
         question = _validate_question(text, self._settings.max_message_chars)
         chosen = self._validate_model(model)
+        # Before the transaction, in which nothing may wait.
+        attached = self._read_files(person, files)
         key = hash_key(key, question)
         admission = self._load_admission(person, conversation_id or "", key)
         if admission.same_run_id is not None:
@@ -92,9 +98,10 @@ class Runs:
             return db.session.get_one(QueuedQuestion, admission.same_queued_id)
         if conversation_id and admission.owner_id != person.id:
             raise NotFound("There is no such conversation.")
+        check_quota(person.id, attached, self._settings.file_quota_bytes)
         if queue and admission.is_busy and conversation_id:
             asked = chosen or admission.model
-            queued = self._queue.add(person.id, conversation_id, question, key, asked)
+            queued = self._queue.add(person.id, conversation_id, question, key, asked, attached)
             # The answer may have ended meanwhile.
             self._queue.ask_next(conversation_id)
             return queued
@@ -110,7 +117,17 @@ class Runs:
             sql.choose_model(conversation_id, chosen)
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
-        return self._starter.start(place, question, key, chosen or admission.model)
+        asked = chosen or admission.model
+        return self._starter.start(place, question, key, asked, files=attached)
+
+    def _read_files(self, person: Person, files: Sequence[Upload]) -> list[ReadFile]:
+        """Read what was sent. Raises InputError, TooMany and Unavailable."""
+        if not files:
+            return []
+        self._starter.count_files(person.id, len(files))
+        settings = self._settings
+        sizes = (settings.max_file_bytes, settings.max_text_file_bytes)
+        return read_uploads(files, UploadLimits(settings.max_files, *sizes))
 
     def retry(self, person: Person, run: Run) -> Run:
         """Start another run for the same question. Its old answer stays as another version, with
@@ -123,8 +140,8 @@ class Runs:
         return self._starter.start(place, model=admission.model)
 
     def edit(self, person: Person, question: Message, text: object, key: str | None = None) -> Run:
-        """Ask another question in place of this one, which stays as another version, with what
-        came after it. Raises InputError, Conflict, TooMany and Unavailable.
+        """Ask another question in place of this one, with its files. This one stays as another
+        version, with what came after it. Raises InputError, Conflict, TooMany and Unavailable.
 
         If the same was sent with the same idempotency `key` before, that run is returned.
         """
@@ -135,10 +152,13 @@ class Runs:
             db.session.commit()
             return db.session.get_one(Run, admission.same_run_id)
         self._check_branch(admission, question)
+        # They count twice, since either question may be deleted without the other.
+        files = read_files(question.id)
+        check_quota(person.id, files, self._settings.file_quota_bytes)
         self._starter.count_question(person.id)
         begin_branch(question.conversation_id, question.position)
         place = AnswerPlace(person, question.conversation_id, question.position + 1)
-        return self._starter.start(place, new, key)
+        return self._starter.start(place, new, key, admission.model, files=files)
 
     def choose(self, person: Person, message: Message) -> None:
         """Make the branch of this message the conversation's current one, and commit. Raises

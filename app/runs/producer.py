@@ -122,7 +122,8 @@ class Producer:
         query. Needs an app context."""
         services = ServicesNow(self._registry.instructions(), self._registry.away())
         history = (place.conversation_id, place.position, self._settings.history_tokens)
-        return messages_for(place.person, *history, services, text)
+        sees = self._settings.sees_images
+        return messages_for(place.person, *history, services, text, sees_images=sees)
 
     def start(self, run: Run, place: AnswerPlace, messages: Messages) -> None:
         """Produce a new run; `messages` is its first prompt."""

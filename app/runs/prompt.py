@@ -4,8 +4,8 @@ The rules come first, then the instructions of each tool service. These bytes ar
 everybody, and so are the tools: an endpoint that has read them once can use that for the next
 person's request.
 
-An exchange is a question with its answer. Neither is ever cut: exchanges are left out from the
-oldest on.
+An exchange is a question with its answer. Neither is ever cut, only files are: exchanges are left
+out from the oldest on.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from datetime import date
 from itertools import groupby
 from typing import Any
 
-import msgspec
 from flask import render_template
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, and_, bindparam, exists, select
 
-from app.agent.messages import Message, turn_messages
-from app.agent.usage import estimate_tokens
+from app.agent.messages import Message, size_for_model, turn_messages
+from app.agent.usage import tokens_for
+from app.db.file_models import QuestionFile
 from app.db.models import REFUSED, Person, Run, Step, ToolCall, db
 from app.db.models import Message as StoredMessage
+from app.runs.prompt_files import PromptFiles
 from app.runs.replay import BETWEEN_STEPS, past_turn
 
 Messages = list[Message]
@@ -37,7 +38,12 @@ _UNFINISHED = Message("assistant", "(This answer was not finished.)")
 _MESSAGES, _RUNS = StoredMessage.__table__.c, Run.__table__.c
 _STEPS, _CALLS = Step.__table__.c, ToolCall.__table__.c
 _NEWEST_MESSAGES = (
-    select(*_MESSAGES["id", "position", "role", "content"])
+    select(
+        *_MESSAGES["id", "position", "role", "content"],
+        and_(
+            _MESSAGES.role == "user", exists().where(QuestionFile.question_id == _MESSAGES.id)
+        ).label("has_files"),
+    )
     .where(
         _MESSAGES.conversation_id == bindparam("conversation"),
         _MESSAGES.position < bindparam("before"),
@@ -50,7 +56,8 @@ _NEWEST_MESSAGES = (
 # One statement for everything, built once. Display parts can be large, and no model reads them.
 _NEWEST_ROWS = (
     select(
-        *_NEWEST_MESSAGES.c["position", "role", "content"],
+        *_NEWEST_MESSAGES.c["position", "role", "content", "has_files"],
+        _NEWEST_MESSAGES.c.id.label("message_id"),
         *_STEPS["number", "text"],
         *_CALLS["id", "name", "arguments", "changed", "status", "result", "error", "duration_ms"],
         *(ToolCall.edited.expression.label("edited"),),
@@ -79,31 +86,35 @@ def messages_for(
     token_budget: int,
     services: ServicesNow,
     question: str | None = None,
+    *,
+    sees_images: bool = False,
 ) -> Messages:
     """Return the messages that ask for the answer at this position of a conversation.
 
     `question` is the one to be answered, if it is at hand: nothing has to be read then for the
-    first one of a conversation.
+    first one of a conversation. Images are loaded if the model `sees_images`.
     """
     rules = render_template("prompts/system.md", services=services.instructions)
     about = render_template(
         "prompts/person.md", person=person, today=date.today(), away=services.away
     )
-    exchanges: Iterable[Messages] = _exchanges(conversation_id, position)
+    files = PromptFiles(token_budget // 2, sees=sees_images)
+    exchanges: Iterable[Messages] = _exchanges(conversation_id, position, files)
     if question is not None and position == FIRST_ANSWER:
         exchanges = [[Message("user", question)]]
     told = [Message("system", rules), Message("system", about)]
     return [*told, *_newest_that_fit(exchanges, token_budget)]
 
 
-def _exchanges(conversation_id: str, position: int) -> Iterator[Messages]:
+def _exchanges(conversation_id: str, position: int, files: PromptFiles) -> Iterator[Messages]:
     """Yield the exchanges before this position, the newest first."""
     answer: Messages = []
     for rows in _stored_messages(conversation_id, position):
         if rows[0].role == "assistant":
             answer = _answer(rows)
         else:
-            yield [Message("user", rows[0].content), *answer]
+            attached = files.of(rows[0].message_id) if rows[0].has_files else ()
+            yield [Message("user", rows[0].content, files=attached), *answer]
             answer = []
 
 
@@ -155,7 +166,7 @@ def _newest_that_fit(exchanges: Iterable[Messages], budget: int) -> Messages:
     """Return the newest exchanges that fit into the budget, in order; the newest one always."""
     kept: list[Messages] = []
     for exchange in exchanges:
-        budget -= estimate_tokens(msgspec.json.encode(exchange))
+        budget -= tokens_for(size_for_model(exchange))
         if kept and budget < 0:
             break
         kept.append(exchange)

@@ -8,12 +8,15 @@ between, any worker does soon. Knows nothing of how an answer is produced.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from flask import Flask
 from sqlalchemy import Row, delete, exists, func, select, update
 
 from app.config import Settings
+from app.conversations.files import add_files, remove_files
 from app.conversations.ownership import IS_THERE, QUEUE_ORDER
+from app.conversations.uploads import ReadFile
 from app.db.changes import count_changed
 from app.db.clock import epoch
 from app.db.connection import is_unavailable
@@ -71,8 +74,9 @@ class QuestionQueue:
         text: str,
         key: str | None,
         model: str | None,
+        files: Sequence[ReadFile] = (),
     ) -> QueuedQuestion:
-        """Queue a question, and commit. Raises Conflict if the queue is full.
+        """Queue a question with its files, and commit. Raises Conflict if the queue is full.
 
         `load_admission` has to come before it in the transaction.
         """
@@ -97,6 +101,7 @@ class QuestionQueue:
             created_at=utc_now(),
         )
         db.session.add(queued)
+        add_files(user_id, conversation_id, queued.id, files)
         db.session.commit()
         return queued
 
@@ -158,6 +163,8 @@ class QuestionQueue:
 def remove(queued: QueuedQuestion) -> None:
     """Take a question out of the queue, and commit. Raises NotFound if it has just been asked."""
     removed = count_changed(delete(QueuedQuestion).where(QueuedQuestion.id == queued.id))
+    if removed:
+        remove_files(queued.id)
     db.session.commit()
     if not removed:
         raise NotFound("That question has just been asked.")

@@ -5,8 +5,12 @@ It knows neither who may ask nor what is queued.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.auth.rate_limits import Limit, RateLimits
 from app.config import Settings
+from app.conversations.files import add_files
+from app.conversations.uploads import ReadFile
 from app.db.models import Run, db, new_id
 from app.errors import NotFound
 from app.runs import sql
@@ -29,10 +33,18 @@ class RunStarter:
             "You have asked too many questions.",
             code="too_many_questions",
         )
+        self._files = Limit(
+            "files", settings.file_limit, "You have sent too many files.", code="too_many_files"
+        )
 
     def count_question(self, user_id: str) -> None:
         """Count a question of the person's. Raises TooMany if that is above the limit."""
         self._counters.count(self._questions, user_id)
+
+    def count_files(self, user_id: str, count: int) -> None:
+        """Count files that the person has sent. Raises TooMany if that is above the limit."""
+        for _ in range(count):
+            self._counters.count(self._files, user_id)
 
     def start(
         self,
@@ -41,9 +53,10 @@ class RunStarter:
         key: str | None = None,
         model: str | None = None,
         run_id: str | None = None,
+        files: Sequence[ReadFile] = (),
     ) -> Run:
-        """Store the run, and the question's `text` unless that is stored, commit, and start to
-        produce; `model` is the chosen one.
+        """Store the run, and the question's `text` and `files` unless they are stored, commit, and
+        start to produce; `model` is the chosen one.
 
         Raises NotFound if the conversation was deleted since it was looked at.
         """
@@ -61,7 +74,8 @@ class RunStarter:
         if not sql.add_run(run, place.position, leases.worker, leases.seconds, text):
             db.session.rollback()
             raise NotFound("There is no such conversation.")
-        messages = self._producer.load_messages(place, text)
+        add_files(place.person.id, place.conversation_id, run.id, files)
+        messages = self._producer.load_messages(place, None if files else text)
         db.session.commit()
         self._producer.start(run, place, messages)
         return run

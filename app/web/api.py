@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +12,10 @@ from flask.typing import ResponseReturnValue
 from app.agent.events import to_json
 from app.agent.usage import Usage
 from app.auth.sessions import current_reader, current_user, require_user
+from app.conversations.files import files_of
 from app.conversations.history import load_history, summarize_history
 from app.conversations.ownership import load_run
+from app.db.file_models import QuestionFile
 from app.db.models import Message, Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import InputError, Unavailable
@@ -22,12 +25,14 @@ from app.rendering.answer import AnswerView
 from app.rendering.sse import as_json
 from app.runs.connections import Connection
 from app.runs.replay import models_of, seconds_of
+from app.web.files import allow_files, file_as_json, read_uploads
 from app.web.queued_questions import queued_as_json
 from app.web.streaming import respond_with
 from app.web.worker_room import check_room
 
 bp = Blueprint("api", __name__)
 bp.before_request(check_room)
+bp.before_request(allow_files)
 bp.before_request(require_user)
 
 _LONGEST_PAGE = 200
@@ -98,7 +103,8 @@ def history() -> ResponseReturnValue:
     """
     conversation_id = request.args.get("conversationId")
     messages = load_history(current_user().id, conversation_id, _page_size())
-    return jsonify(messages=[_message(message) for message in messages])
+    files = files_of([message.id for message in messages if message.role == "user"])
+    return jsonify(messages=[_message(message, files.get(message.id, ())) for message in messages])
 
 
 @bp.get("/agents/chat-history-stats")
@@ -117,9 +123,7 @@ def history_stats() -> ResponseReturnValue:
 def _ask() -> Run | QueuedQuestion:
     """Store the request's question with a run, and start that, or queue it. Raises
     HomestreamError."""
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
+    body = _read_body()
     conversation_id = body.get("conversationId")
     if not (conversation_id is None or _is_id(conversation_id)):
         raise InputError("conversationId must be a conversation's id.", field="conversationId")
@@ -139,7 +143,21 @@ def _ask() -> Run | QueuedQuestion:
         temporary=temporary,
         queue=queue,
         model=body.get("model"),
+        files=read_uploads(),
     )
+
+
+def _read_body() -> dict[str, Any]:
+    """Read the JSON object, or the fields of a form with files that stand for it."""
+    if request.mimetype == "multipart/form-data":
+        switch = {"true": True, "false": False}
+        return {name: switch.get(value, value) for name, value in request.form.items()} | {
+            "userMessage": request.form.get("userMessage")
+        }
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise InputError('Send a JSON object like {"userMessage": "…"}.', field="body", status=400)
+    return body
 
 
 def _queued(queued: QueuedQuestion) -> ResponseReturnValue:
@@ -178,7 +196,7 @@ def _is_id(value: object) -> bool:
     return isinstance(value, str) and value.isprintable()
 
 
-def _message(message: Message) -> dict[str, Any]:
+def _message(message: Message, files: Sequence[QuestionFile]) -> dict[str, Any]:
     return {
         "id": message.id,
         "conversationId": message.conversation_id,
@@ -188,6 +206,7 @@ def _message(message: Message) -> dict[str, Any]:
         "runId": message.run.id if message.run else None,
         "createdAt": _iso(message.created_at),
         "figures": (message.run and message.run.figures) or [],
+        "files": [file_as_json(file) for file in files],
     } | (_making(message.run) if message.run else {})
 
 

@@ -17,11 +17,13 @@ from app.rendering.answer import just_begun
 from app.rendering.displayed_messages import question_of
 from app.web.drafts import typed_question
 from app.web.error_responses import error_headers
+from app.web.files import allow_files, read_uploads
 from app.web.pages import render_conversation, render_news, render_start
 from app.web.worker_room import check_room
 
 bp = Blueprint("questions", __name__, url_prefix="/conversations")
 bp.before_request(check_room)
+bp.before_request(allow_files)
 bp.before_request(require_user)
 
 
@@ -55,6 +57,7 @@ def ask(conversation_id: str) -> ResponseReturnValue:
             "conversations/_exchange.html",
             message=question_of(asked),
             answer=just_begun(asked.id),
+            model=asked.model,
             stream_pass=stream_pass(asked.id),
         )
     return redirect(url_for("conversations.watch", conversation_id=conversation_id), 303)
@@ -81,6 +84,7 @@ def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
         temporary=temporary,
         queue=True,
         model=request.form.get("model"),
+        files=read_uploads(),
     )
 
 

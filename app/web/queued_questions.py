@@ -15,6 +15,7 @@ from app.lifecycle import services
 from app.runs.question_queue import remove
 from app.web.conversation_json import iso
 from app.web.error_responses import wants_json
+from app.web.files import file_as_json
 from app.web.pages import render_news
 
 bp = Blueprint("queued_questions", __name__, url_prefix="/conversations/<conversation_id>/queue")
@@ -64,6 +65,7 @@ def queued_as_json(queued: QueuedQuestion) -> dict[str, Any]:
         "id": queued.id,
         "conversationId": queued.conversation_id,
         "message": queued.text,
+        "files": [file_as_json(file) for file in queued.files],
         "status": "held" if queued.held else "queued",
         "reason": queued.reason,
         "createdAt": iso(queued.created_at),

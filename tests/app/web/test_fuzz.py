@@ -274,8 +274,20 @@ class Requests:
             return f"{{{', '.join(pairs)}}}".encode(), "application/json"
         if self._dice.random() < 0.8:
             fields["csrf_token"] = session.csrf.encode()
+        if "files" in operation.fields and self._dice.random() < 0.4:
+            return self._parts(fields)
         body = b"&".join(name.encode() + b"=" + value for name, value in fields.items())
         return body, "application/x-www-form-urlencoded"
+
+    def _parts(self, fields: dict[str, bytes]) -> tuple[bytes, str]:
+        """A form in parts, one of which may be a file."""
+        ends = {"files": b'; filename="a.png"\r\nContent-Type: image/png'}
+        parts = (
+            b'--x\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+            % (name.encode(), ends.get(name, b""), value)
+            for name, value in fields.items()
+        )
+        return b"".join(parts) + b"--x--\r\n", "multipart/form-data; boundary=x"
 
     def _json(self, value: bytes) -> str:
         if self._dice.random() < 0.4:

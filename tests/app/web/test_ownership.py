@@ -11,6 +11,7 @@ import requests
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from app.db.file_models import QuestionFile
 from app.db.models import Approval, SecurityEvent, ToolCall, UserSession, db, utc_now
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text
@@ -34,14 +35,18 @@ def ids_of(person: Person) -> list[str]:
     approval = Approval(run_id=run["runId"], call_id="call_2", tool="send")
     approval.arguments = {"to": SECRET}
     approval.expires_at = utc_now() + timedelta(hours=1)
+    file = QuestionFile(user_id=person.id, conversation_id=run["conversationId"], position=0)
+    file.question_id, file.name, file.media_type = run["runId"], "a.txt", "text/plain"
+    file.content, file.beginning, file.size = SECRET.encode(), SECRET, len(SECRET)
     with person.product.app.app_context():
-        db.session.add_all([call, approval])
+        db.session.add_all([call, approval, file])
         db.session.commit()
         own = [
             str(db.session.scalars(select(kind.id).where(kind.user_id == person.id)).first())
             for kind in (UserSession, SecurityEvent)
         ]
-    return [run["conversationId"], run["runId"], call.id, approval.id, person.id, answer_id, *own]
+    kept = [run["conversationId"], run["runId"], call.id, approval.id, file.id, person.id]
+    return [*kept, answer_id, *own]
 
 
 def rows_without(product: Product, stranger: Person) -> dict[str, list[str]]:
