@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import create_engine, text
 
-from tests.browser.looks import SHOTS, Look
+from tests.browser.looks import FAULTS, SHOTS, Look
 from tests.browser.person import PASSWORD, Person, Site, eventually
 
 New = Callable[..., BrowserContext]
@@ -47,6 +47,7 @@ OTHERS = (
     "conversations?q=nowhere",
     "?temporary=true",
     "outbox",
+    "shortcuts",
     "tools",
     "streaming-check",
 )
@@ -60,6 +61,7 @@ IN_PASSING = {
     "/conversations/{conversation_id}/live",
     "/link",
     "/mailbox/{mail_id}",
+    "/messages/{message_id}/edit",
 }
 # The same page at another address, and fragments, which are looked at where they are swapped in.
 NO_PAGES = {
@@ -121,6 +123,10 @@ def test_the_main_job_and_all_that_is_beside_it(page: Page, look: Look, demo: Si
     page.goto(f"{demo.url}{sheet}")
     look("sheet")
     page.goto(conversation)
+    edit = page.get_by_role("link", name="Edit").get_attribute("href")
+    page.goto(f"{demo.url}{edit}")
+    look("edit")
+    page.goto(conversation)
     ann.asks("Send these to me")
     approve = page.get_by_role("button", name="Approve", exact=True)
     approve.wait_for()
@@ -138,6 +144,8 @@ def test_the_main_job_and_all_that_is_beside_it(page: Page, look: Look, demo: Si
 def test_the_pages_about_accounts(
     page: Page, look: Look, demo: Site, complaints: list[str]
 ) -> None:
+    page.goto(demo.url)
+    look("front")
     looks_at(look, demo, (*SIGNED_OUT, *WITH_TOKEN))
     page.goto(f"{demo.url}/auth/signup")
     page.get_by_label("Password").fill("short")
@@ -264,7 +272,7 @@ def test_what_goes_wrong_fits_and_can_be_read(
     page.goto(f"{scripted.url}{link}")
     look("link")
     page.goto(here)
-    page.get_by_label("Actions for this").click()
+    page.get_by_label("Actions for this conversation").click()
     look("actions")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("button", name="Undo")).to_be_visible()
@@ -276,6 +284,65 @@ def test_what_goes_wrong_fits_and_can_be_read(
     look("temporary")
     expected = ["422", "404", "net::", "[object Event]"]
     complaints[:] = [line for line in complaints if not any(word in line for word in expected)]
+
+
+COVERED = """() => {
+    const rows = [...Array(innerHeight / 4).keys()].map((row) => 4 * row + 2);
+    const at = (y) => document.elementFromPoint(innerWidth / 2, y);
+    const free = rows.filter((y) => at(y)?.closest("#messages"));
+    return 1 - free.length / rows.length;
+}"""
+# The width of what marks off each thing from what is around it.
+EDGES = """names => names.map((name) => {
+    const { borderBottomWidth, borderBottomStyle } = getComputedStyle(document.querySelector(name));
+    return borderBottomStyle === "none" ? 0 : parseFloat(borderBottomWidth);
+})"""
+
+
+def test_fingers_zoom_and_colours_of_ones_own(context: New, scripted: Site) -> None:
+    page = context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    ).new_page()
+    faults: list[str] = []
+    assert page.evaluate("matchMedia('(pointer: coarse)').matches")
+
+    def check(name: str) -> None:
+        page.screenshot(path=SHOTS / f"touch-{name}.png", caret="initial")
+        faults.extend(f"{name}: {fault}" for fault in page.evaluate(FAULTS))
+
+    for path in SIGNED_OUT:
+        page.goto(f"{scripted.url}/{path}")
+        check(path.replace("/", "-"))
+    ann = Person.signs_up(page, scripted)
+    check("start")
+    arguments = '{"listingIds": ["L001"], "recipientEmail": "friend@example.com"}'
+    ann.asks(f"[[tool sendListingReport {arguments}]]")
+    page.get_by_role("button", name="Approve", exact=True).wait_for()
+    check("approval")
+    page.get_by_role("button", name="Stop").click()
+    ann.waits_for("stopped")
+    ann.asks("[[markdown]]")
+    ann.waits_for("completed")
+    page.get_by_label("Actions for this conversation").click()
+    check("conversation")
+    conversation = page.url
+    for path in ("conversations", "tools", "auth/profile", "auth/security", "shortcuts"):
+        page.goto(f"{scripted.url}/{path}")
+        check(path.replace("/", "-"))
+    assert faults == []
+
+    page.goto(conversation)
+    # 1280 by 1024 at 400 %.
+    page.set_viewport_size({"width": 320, "height": 256})
+    page.locator(".main").evaluate("main => main.scrollTo(0, 300)")
+    check("zoomed")
+    assert page.evaluate(COVERED) < 1 / 3
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(forced_colors="active")
+    check("forced-colours")
+    edges = (".question p", ".composer form", ".composer .button", ".prose table")
+    assert min(page.evaluate(EDGES, edges)) >= 1
+    assert faults == []
 
 
 def test_without_javascript_it_is_the_same(context: New, scripted: Site) -> None:
