@@ -388,7 +388,7 @@ def test_the_tab_key_leads_everywhere_and_shows_where_it_is(context: New, demo: 
     ann.waits_for("completed")
     stops = tab_stops(ann.page)
     names = " ".join(stop["name"] for stop in stops)
-    for wanted in ("New conversation", "How is L001", "Outbox", "Log out", "Copy", "Send"):
+    for wanted in ("New conversation", "How is L001", "Outbox", "Log out", "Read how L001", "Send"):
         assert wanted in names
     assert [stop["name"] for stop in stops if not stop["shown"]] == []
 
