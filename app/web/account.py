@@ -75,9 +75,9 @@ def change_name() -> ResponseReturnValue:
 
 @bp.post("/looks")
 def choose_looks() -> ResponseReturnValue:
-    """Keep the `theme` and `density` that pages have in this browser."""
+    """Keep the `theme`, `density` and time `zone` that pages have in this browser."""
     given = read_fields()
-    chosen = read_looks(given.get("theme", ""), given.get("density", ""))
+    chosen = read_looks(*(given.get(name, "") for name in ("theme", "density", "zone")))
     done = _done("Pages look as you want in this browser.", "profile", "looks")
     return keep_looks(make_response(done), chosen)
 

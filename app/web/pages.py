@@ -15,6 +15,7 @@ from app.rendering.displayed_messages import MessagePage, load_message_page, loa
 from app.rendering.html import AnswerHtml
 from app.web.drafts import take_draft
 from app.web.external_links import link_target
+from app.web.looks import chosen_zone
 from app.web.queue_view import queue_view
 
 MAX_EXAMPLES = 6
@@ -25,7 +26,7 @@ def render_page(template: str, **values: object) -> str:
     person = current_user()
     common = {
         "person": person,
-        "recent": list_conversations(person),
+        "recent": list_conversations(person, chosen_zone()),
         "servers": tool_servers(),
         "draft": take_draft(person.id),
     }
@@ -39,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 def _frame_values() -> tuple[Person, ConversationPage, list[object]]:
     person = current_user()
-    return person, list_conversations(person), tool_servers()
+    return person, list_conversations(person, chosen_zone()), tool_servers()
 
 
 def _is_signed_in() -> bool:

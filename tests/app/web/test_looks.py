@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
 import pytest
 import requests
 
@@ -10,6 +14,7 @@ from tests.support.product import Person, Product
 pytestmark = pytest.mark.shares_product
 
 HTML = {"Accept": "text/html"}
+CHOSEN: Any = {"theme": "dark", "density": "compact", "zone": "Pacific/Kiritimati"}
 FRAME = 'aria-label="Conversations"'
 
 
@@ -49,23 +54,34 @@ def test_account_and_error_pages_keep_the_frame(alice: Person, path: str, status
         assert "There is nothing at this address." in bare
 
 
-def test_a_person_chooses_theme_and_density_for_their_browser(alice: Person) -> None:
+def test_a_person_chooses_theme_density_and_time_zone_for_their_browser(alice: Person) -> None:
     assert 'data-theme="system" data-density="comfortable"' in alice.get("/").text
-    assert (
-        alice.post("/auth/looks", theme="dark", density="compact").headers["Location"]
-        == "/auth/profile?done=looks"
-    )
+    assert alice.post("/auth/looks", **CHOSEN).headers["Location"] == "/auth/profile?done=looks"
     page = alice.get("/auth/profile", headers=HTML).text
     assert 'data-theme="dark" data-density="compact"' in page
     assert '<meta name="color-scheme" content="dark">' in page
     assert 'value="dark" checked' in page
-    for wrong in (("pink", "compact"), ("dark", '"><b>')):
-        assert alice.post("/auth/looks", theme=wrong[0], density=wrong[1]).status_code == 422
+    assert "<option selected>Pacific/Kiritimati" in page
+    now = datetime.now(ZoneInfo("Pacific/Kiritimati"))
+    assert f"{now:%-d %B %Y}" in page
+    for name, wrong in (("theme", "pink"), ("density", '"><b>'), ("zone", "../../etc/passwd")):
+        fields: Any = {field: wrong if field == name else value for field, value in CHOSEN.items()}
+        assert alice.post("/auth/looks", **fields).status_code == 422
     assert 'data-theme="dark"' in alice.get("/").text
 
 
 @pytest.mark.parametrize(
-    "cookie", ["", "dark", "dark.", "pink.compact", "dark.compact.x", '"><script>']
+    "cookie",
+    [
+        "",
+        "dark",
+        "dark.",
+        "pink.compact",
+        "dark.compact",
+        "dark.compact.x",
+        "dark.compact.UTC.x",
+        '"><script>',
+    ],
 )
 def test_a_cookie_that_says_something_else_says_nothing(product: Product, cookie: str) -> None:
     page = requests.get(f"{product.url}/auth/login", headers={"Cookie": f"looks={cookie}"}).text

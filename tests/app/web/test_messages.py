@@ -33,7 +33,9 @@ Which is longest?
 
 def links(page: str, words: str) -> list[str]:
     """The addresses of the links in the rows of actions that are called so."""
-    return re.findall(rf'<a class="quiet[^"]*" href="(/messages/[^"]+)"[^>]*>{words}</a>', page)
+    return re.findall(
+        rf'<a class="quiet[^"]*" href="(/messages/[^"]+)"[^>]*>(?:<svg.*?</svg>)?{words}</a>', page
+    )
 
 
 # Copying
@@ -349,7 +351,10 @@ def test_an_answer_is_rated_with_a_reason_changed_and_the_rating_removed(
     page = alice.get(path).text
     Strict(page)
     assert "You rated this answer good." in page
-    assert re.findall(r'aria-pressed="(\w+)">(\w+)', page) == [("true", "Good"), ("false", "Bad")]
+    assert re.findall(r'aria-pressed="(\w+)">(?:<svg.*?</svg>)?(\w+)', page) == [
+        ("true", "Good"),
+        ("false", "Bad"),
+    ]
     fragment = alice.post(f"/runs/{run}/rating", htmx=True, rating="good", reason=' "Clear" <b> ')
     Strict(fragment.text)
     assert 'value="&#34;Clear&#34; &lt;b&gt;"' in fragment.text
