@@ -49,10 +49,12 @@ from app.web import (
     health,
     identities,
     invitations,
+    looks,
     mailbox,
     messages,
     oauth,
     oidc,
+    pages,
     passkey_challenges,
     passkey_log_in,
     passkeys,
@@ -108,6 +110,8 @@ def wire(config: Settings | None = None) -> Flask:
         secure=settings.secure,
     )
     static_files.init_app(app)
+    looks.init_app(app)
+    pages.init_app(app)
     error_responses.init_app(app)
     queue.init_app(app, settings.mail_server, settings.app_url)
     security_log.init_app(app, settings.security_log_days)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import gevent
 
-from app.agent.events import ToolCallUpdate
+from app.agent.events import Content, ToolCallUpdate
 from app.agent.messages import Message, ToolRequest, ToolSpec, Turn, parse_arguments, turn_messages
 from app.agent.written_calls import take_written_call
 from app.config import load_settings
@@ -174,10 +174,9 @@ def _ask(
     stream = take_written_call(reply, {tool.name for tool in tools} if may_call else ())
     while True:
         try:
-            next(stream)
+            pieces += isinstance(next(stream), Content)
         except StopIteration as end:
             return _Answer(end.value, pieces)
-        pieces += 1
 
 
 def _quote(text: str) -> str:

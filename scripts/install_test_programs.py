@@ -1,11 +1,13 @@
-"""Find Chromium, w3m and nginx, which the tests run, and install those that are missing.
+"""Find Chromium, w3m, nginx and Firefox, which the tests run, and install those that are missing.
 
 nginx is unpacked rather than installed, because Debian's package starts serving by itself.
+Firefox is for Debian alone: elsewhere it is another package or none, and its tests are skipped.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -40,6 +42,11 @@ def nginx() -> str | None:
     return shutil.which("nginx", path=places) or (str(unpacked) if unpacked.exists() else None)
 
 
+def firefox() -> str | None:
+    """Return the path of Debian's Firefox."""
+    return shutil.which("firefox-esr")
+
+
 def missing_programs() -> list[str]:
     """Return the names of those that are not on this machine."""
     paths = {
@@ -47,19 +54,37 @@ def missing_programs() -> list[str]:
         "w3m": shutil.which("w3m"),
         "nginx": nginx(),
     }
+    if _is_debian():
+        paths["firefox"] = firefox()
     return [name for name, path in paths.items() if path is None]
+
+
+def _is_debian() -> bool:
+    try:
+        return platform.freedesktop_os_release()["ID"] == "debian"
+    except OSError:  # macOS
+        return False
 
 
 def install(name: str, *, system_only: bool = False) -> None:
     """Try each way this machine has to install the program."""
     if shutil.which("apt-get"):
-        package = "chromium-headless-shell" if name == "chromium" else name
-        _unpack_nginx() if name == "nginx" else _apt_get("install", "-y", package)
+        _unpack_nginx() if name == "nginx" else _apt_get("install", "-y", *_packages(name))
     elif shutil.which("brew") and name != "chromium":
         _run(["brew", "install", "--quiet", name])
     # Ubuntu has no package of Chromium that can be used.
     if name == "chromium" and chromium() is None and not system_only:
         _run([sys.executable, "-m", "playwright", "install", "chromium"])
+
+
+def _packages(name: str) -> tuple[str, ...]:
+    """Return what apt-get calls the program."""
+    # What Firefox recommends, media among it, takes as long as itself.
+    packages = {
+        "chromium": ("chromium-headless-shell",),
+        "firefox": ("--no-install-recommends", "firefox-esr"),
+    }
+    return packages.get(name, (name,))
 
 
 def _playwright_chromium() -> str | None:

@@ -27,11 +27,16 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """The model or a tool is at work; `message` says which, for people."""
+    """The model or a tool is at work; `message` says which, for people.
+
+    With `thoughts` the model has thought them, for `seconds`, and is about to write or to call.
+    """
 
     name: ClassVar[str] = "thinking"
     message: str
     status: str = "processing"
+    thoughts: str = ""
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,7 @@ _WIRE_NAMES = {
 # Left out of the API's JSON while they have this value; 0 and "" are results like any other.
 _LEFT_OUT = {
     **dict.fromkeys(("result", "error", "duration_ms", "tokens", "usage", "progress", "seconds")),
+    "thoughts": "",
     "replace": False,
     "repeated": False,
     "display": (),

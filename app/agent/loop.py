@@ -25,8 +25,9 @@ class Model(Protocol):
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, may_call: bool = True
-    ) -> Generator[Content, None, Turn]:
-        """Yield the text as it comes, and return the finished turn. Raises ModelError.
+    ) -> Generator[Content | Thinking, None, Turn]:
+        """Yield what it thought and the text as it comes, and return the finished turn. Raises
+        ModelError.
 
         Unless it `may_call`, the model is asked not to call the tools, which some endpoints ignore.
         """
@@ -79,7 +80,7 @@ def respond(
 
 def _last_turn(
     messages: Sequence[Message], model: Model, tools: Toolbox
-) -> Generator[Content, None, Turn]:
+) -> Generator[Content | Thinking, None, Turn]:
     """Ask for an answer without calls.
 
     The tools are offered all the same: without them the request would begin with other bytes, and

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from app.agent.events import DisplayPart, ToolCallUpdate
+from app.agent.events import DisplayPart, Thinking, ToolCallUpdate
 from app.agent.tool_results import render_for_model, render_refusal
 from app.agent.usage import Usage
 from app.json_input import parse_json
@@ -108,7 +108,8 @@ class Turn:
     """One finished reply of the model: its text and the tool calls it asks for.
 
     `usage` is None where the endpoint didn't count; `model` is the model that answered, by the
-    endpoint's name for it. `cut_off` says that the reply reached its limit of tokens.
+    endpoint's name for it. `cut_off` says that the reply reached its limit of tokens. A stored turn
+    has its `thinking`, which no model gets again.
     """
 
     text: str
@@ -116,6 +117,7 @@ class Turn:
     usage: Usage | None = None
     model: str = ""
     cut_off: bool = False
+    thinking: Thinking | None = None
 
 
 PastTurn = tuple[Turn, dict[str, ToolCallUpdate]]

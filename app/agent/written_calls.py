@@ -13,7 +13,7 @@ from collections.abc import Collection, Generator
 from dataclasses import replace
 from typing import Any
 
-from app.agent.events import Content
+from app.agent.events import Content, Thinking
 from app.agent.messages import ToolRequest, Turn
 from app.errors import ModelError
 from app.json_input import parse_json
@@ -29,14 +29,18 @@ _FIRST_KEYS = [f'"{key}"' for key in (*_KEYS, "function")]
 
 
 def take_written_call(
-    reply: Generator[Content, None, Turn], names: Collection[str]
-) -> Generator[Content, None, Turn]:
-    """Yield a reply's text and return its turn, as the reply does. A text that calls tools
-    with these names, and says nothing else, becomes these calls. Raises ModelError."""
+    reply: Generator[Content | Thinking, None, Turn], names: Collection[str]
+) -> Generator[Content | Thinking, None, Turn]:
+    """Yield a reply's thoughts and text, and return its turn, as the reply does. A text that calls
+    tools with these names, and says nothing else, becomes these calls. Raises ModelError."""
     held = ""
     try:
         while names and len(held) <= MAX_HELD_CHARS and _may_become_call(held):
-            held += next(reply).chunk
+            piece = next(reply)
+            if isinstance(piece, Thinking):
+                yield piece
+            else:
+                held += piece.chunk
     except StopIteration as end:
         turn: Turn = end.value
         written = () if turn.calls else read_written_calls(held, names)

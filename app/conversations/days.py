@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from app.db.models import Person
-
-
-def zone_of(_person: Person) -> tzinfo:
-    """Return the time zone that the person's days begin in. Nobody has one of their own yet."""
-    return UTC
-
 
 def day_in(zone: tzinfo, at: datetime) -> date:
     """Return the day of a stored time in the zone."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 
 from sqlalchemy import select, tuple_
 
-from app.conversations.days import day_in, period, zone_of
+from app.conversations.days import day_in, period
 from app.db.models import Conversation, Person, Run, db, utc_now
 from app.errors import InputError
 
@@ -63,9 +63,10 @@ class ConversationPage:
 
 
 def list_conversations(
-    person: Person, shelf: str = "list", after: str | None = None
+    person: Person, zone: tzinfo, shelf: str = "list", after: str | None = None
 ) -> ConversationPage:
-    """List a page of the person's conversations: pinned ones first, then the latest.
+    """List a page of the person's conversations: pinned ones first, then the latest, under headings
+    of the days of a time zone.
 
     Raises InputError for a shelf or a cursor that there is none of.
     """
@@ -82,13 +83,16 @@ def list_conversations(
     found = db.session.scalars(query).all()
     shown = found[:PAGE_LENGTH]
     older = _cursor(shown[-1]) if len(found) > PAGE_LENGTH else ""
-    return ConversationPage(shelf, _groups(person, shown, begin), older)
+    return ConversationPage(shelf, _groups(person, zone, shown, begin), older)
 
 
 def _groups(
-    person: Person, conversations: Sequence[Conversation], begin: tuple[bool, datetime, str] | None
+    person: Person,
+    zone: tzinfo,
+    conversations: Sequence[Conversation],
+    begin: tuple[bool, datetime, str] | None,
 ) -> list[ConversationGroup]:
-    zone, live = zone_of(person), live_statuses(person.id)
+    live = live_statuses(person.id)
     today = day_in(zone, utc_now())
 
     def heading(pinned: bool, at: datetime) -> str:

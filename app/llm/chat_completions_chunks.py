@@ -42,6 +42,12 @@ class _Delta(msgspec.Struct):
         """Text or a tool call; or thoughts, which some endpoints send in a field of their own."""
         return bool(self.content or self.tool_calls or self.reasoning_content or self.reasoning)
 
+    @property
+    def thought(self) -> str:
+        """The thoughts in a field of their own; some endpoints send both, which say the same."""
+        thought = self.reasoning_content or self.reasoning
+        return thought if isinstance(thought, str) else ""
+
 
 class _Choice(msgspec.Struct):
     delta: _Delta | None = None

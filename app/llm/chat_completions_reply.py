@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import httpx2
 
-from app.agent.events import Content
+from app.agent.events import Content, Thinking
 from app.agent.messages import ToolRequest, Turn
 from app.agent.usage import Usage
 from app.errors import ModelError, ModelRefused, ModelUnavailable
@@ -23,7 +23,7 @@ from app.llm.chat_completions_chunks import CallPart, Chunk, FunctionPart, decod
 from app.llm.repetition import LOOKED_AT, repeats
 from app.llm.reply_limits import ReplyLimits
 from app.llm.stream_decoder import EventStream
-from app.llm.thoughts import ThoughtFilter
+from app.llm.thoughts import ThoughtFilter, Thoughts
 
 _LONGEST_MODEL_NAME = 100
 
@@ -59,7 +59,8 @@ class Reply:
     _events: EventStream = field(init=False)
     _first: str = ""
     _has_begun: bool = False  # the first token has come
-    _thoughts: ThoughtFilter = field(default_factory=ThoughtFilter)
+    _thoughts: Thoughts = field(init=False)
+    _filter: ThoughtFilter = field(init=False)
     _joiner: CharacterJoiner = field(default_factory=CharacterJoiner)
     _text: bytearray = field(default_factory=bytearray)
     _text_size: int = 0  # characters
@@ -73,6 +74,8 @@ class Reply:
 
     def __post_init__(self) -> None:
         self._events = EventStream(self.body, self.limits)
+        self._thoughts = Thoughts(self.interval.now)
+        self._filter = ThoughtFilter(self._thoughts.add)
 
     def wait_for_sign_of_life(self) -> None:
         """Read up to the first chunk of any kind: some come before the model begins to read.
@@ -98,8 +101,9 @@ class Reply:
             raise self._problem
         return bool(chunks)
 
-    def read(self) -> Generator[Content, None, Turn]:
-        """Yield the first text at once, then the text of each read; return the turn.
+    def read(self) -> Generator[Content | Thinking, None, Turn]:
+        """Yield the thoughts once they are over, the first text at once, then the text of each
+        read; return the turn.
 
         Only text is batched. Nobody watches how a tool call is written, and it is to be made soon.
         """
@@ -108,13 +112,15 @@ class Reply:
         self.interval.answers += 1
         try:
             while text is not None:
-                yield from self._say(self._joiner.add(self._thoughts.add(text)))
+                yield from self._say(self._joiner.add(self._filter.add(text)))
                 self._check()
                 if text:
                     last_read = self.interval.wait(last_read)
                 text = self._more()
-            yield from self._say(self._joiner.add(self._thoughts.end()) + self._joiner.end())
-            return self._turn()
+            yield from self._say(self._joiner.add(self._filter.end()) + self._joiner.end())
+            turn = self._turn()
+            yield from self._tell_thoughts()
+            return turn
         finally:
             self.interval.answers -= 1
             self.close()
@@ -158,6 +164,8 @@ class Reply:
                     continue
                 if choice.delta.content:
                     texts.append(delta_text(choice.delta.content))
+                elif not self._text_size and (thought := choice.delta.thought):
+                    self._thoughts.add(thought)
                 for part in choice.delta.tool_calls or ():
                     self._add(part)
         return "".join(texts)
@@ -179,7 +187,13 @@ class Reply:
                 self._calls_size += len(piece)
                 pieces.append(piece)
 
-    def _say(self, text: str) -> Iterator[Content]:
+    def _tell_thoughts(self) -> Iterator[Thinking]:
+        if thinking := self._thoughts.take():
+            yield thinking
+
+    def _say(self, text: str) -> Iterator[Content | Thinking]:
+        if text and not self._text_size:
+            yield from self._tell_thoughts()
         room = max(self.limits.characters - self._text_size, 0)
         self._text_size += len(text)
         if said := text[:room]:

@@ -14,7 +14,7 @@ from typing import Any
 import gevent
 import tenacity
 
-from app.agent.events import Content
+from app.agent.events import Content, Thinking
 from app.agent.messages import Message, ToolSpec, Turn
 from app.config import Settings
 from app.errors import ModelError, ModelRefused, ModelUnavailable
@@ -86,8 +86,9 @@ class ModelClient:
 
     def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec], *, may_call: bool = True
-    ) -> Generator[Content, None, Turn]:
-        """Yield the text as it comes, and return the finished turn. Raises ModelError.
+    ) -> Generator[Content | Thinking, None, Turn]:
+        """Yield what it thought and the text as it comes, and return the finished turn. Raises
+        ModelError.
 
         The request is sent here, before anything is yielded.
         """
@@ -172,7 +173,7 @@ class ModelClient:
             timeout.close()
 
 
-def _read(opened: _OpenReply) -> Generator[Content, None, Turn]:
+def _read(opened: _OpenReply) -> Generator[Content | Thinking, None, Turn]:
     """Read the reply, and take its usage for the estimate of what the next request costs."""
     turn = yield from opened.reply.read()
     if turn.usage is not None:

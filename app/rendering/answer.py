@@ -78,6 +78,16 @@ class ToolPart:
     kind = "tool"
 
 
+@dataclass(slots=True)
+class ThoughtsPart:
+    """What the model thought, and for how many seconds."""
+
+    thoughts: str
+    seconds: float | None
+
+    kind = "thoughts"
+
+
 @dataclass(frozen=True)
 class TextChange:
     part: TextPart
@@ -93,6 +103,13 @@ class TextOpened:
 class ToolChange:
     part: ToolPart
     new: bool
+
+
+@dataclass(frozen=True)
+class ThoughtsChange:
+    """The model has thought, and is about to write."""
+
+    part: ThoughtsPart
 
 
 @dataclass(frozen=True)
@@ -124,6 +141,7 @@ Change = (
     TextChange
     | TextOpened
     | ToolChange
+    | ThoughtsChange
     | ProgressChange
     | ApprovalsChange
     | StatusChange
@@ -142,7 +160,7 @@ class AnswerView:
     run_id: str
     status: str = "running"
     thinking: str = ""
-    parts: list[TextPart | ToolPart] = field(default_factory=list)
+    parts: list[TextPart | ToolPart | ThoughtsPart] = field(default_factory=list)
     failure: Failed | None = None
     approvals: list[ApprovalRequested] = field(default_factory=list)
     target: LinkTarget = direct
@@ -235,9 +253,8 @@ class AnswerView:
             case RunStarted(conversation_id=conversation_id):
                 self.conversation_id = conversation_id
                 return []
-            case Thinking(message=message):
-                self.thinking = message
-                return [*self.close_text(), StatusChange(message)]
+            case Thinking():
+                return self._think(event)
             case Content():
                 return self._write(event)
             case ToolCallUpdate():
@@ -272,6 +289,15 @@ class AnswerView:
         """
         for part in self._texts:
             part.markdown.finished = ""
+
+    def _think(self, event: Thinking) -> list[Change]:
+        changes = self.close_text()
+        if event.thoughts:
+            part = ThoughtsPart(event.thoughts, event.seconds)
+            self.parts.append(part)
+            return [*changes, ThoughtsChange(part)]
+        self.thinking = event.message
+        return [*changes, StatusChange(event.message)]
 
     def _write(self, event: Content) -> list[Change]:
         changes: list[Change] = []

@@ -83,7 +83,7 @@ def _in_thread(lexer: str, code: str) -> str:
 
 def _coloured(lexer: str, code: str) -> str:
     pieces: list[str] = []
-    for token, text in _lexer(lexer).get_tokens(code):
+    for token, text in _lexer(lexer).get_tokens(code):  # type: ignore[no-untyped-call]
         kind = _kind(str(token).removeprefix("Token."))
         shown = escape(text, quote=False)
         pieces.append(f'<span class="{kind}">{shown}</span>' if kind else shown)
@@ -100,4 +100,7 @@ def _lexer(name: str) -> Lexer:
     # Not above: an app whose answers have no code need not load it.
     from pygments.lexers import get_lexer_by_name
 
-    return get_lexer_by_name(name, stripnl=False, ensurenl=False)
+    lexer: Lexer = get_lexer_by_name(  # type: ignore[no-untyped-call]
+        name, stripnl=False, ensurenl=False
+    )
+    return lexer

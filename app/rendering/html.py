@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask, render_template
 
 from app.agent.events import ApprovalRequested, ToolCallUpdate
-from app.rendering.answer import AnswerView, ToolPart
+from app.rendering.answer import AnswerView, ThoughtsPart, ToolPart
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,9 @@ class AnswerHtml:
 
     def tool(self, part: ToolPart) -> str:
         return self._render("tool_output/_tool.html", part=part, call=part.call)
+
+    def thoughts(self, part: ThoughtsPart) -> str:
+        return self._render("runs/_thoughts.html", part=part)
 
     def state(self, part: ToolPart) -> str:
         """Render how far a call is, or what came of it."""

@@ -23,6 +23,7 @@ from app.rendering.answer import (
     TextChange,
     TextOpened,
     TextPart,
+    ThoughtsChange,
     ToolChange,
     ToolPart,
 )
@@ -145,6 +146,8 @@ def _event(run_id: str, change: Change, html: AnswerHtml) -> str:
             return sse("part", html.tool(part))
         case ToolChange(part=part):
             return sse("swap", partial(f"#c-{part.call.id}", "outerHTML", html.tool(part)))
+        case ThoughtsChange(part=part):
+            return sse("part", html.thoughts(part))
         case ProgressChange(part=part):
             return _state(part, html)
         case ApprovalsChange(approvals=approvals, part=part):

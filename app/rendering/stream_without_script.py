@@ -15,6 +15,7 @@ from app.rendering.answer import (
     StartedOver,
     StatusChange,
     TextChange,
+    ThoughtsChange,
     ToolChange,
 )
 from app.rendering.html import AnswerHtml
@@ -75,6 +76,8 @@ class _HeldOpen:
                 return self._answer(self._text(patch.finished, part.markdown.opened), text=True)
             case ToolChange(part=part) if part.call.status != "started":
                 return self._answer(self._html.tool(part), text=False)
+            case ThoughtsChange(part=part):
+                return self._answer(self._html.thoughts(part), text=False)
             case ProgressChange(part=part):
                 return self._note_call_progress(part.call)
             case ApprovalsChange(approvals=approvals):

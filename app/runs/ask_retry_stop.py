@@ -158,7 +158,7 @@ class Runs:
         self._starter.count_question(person.id)
         begin_branch(question.conversation_id, question.position)
         place = AnswerPlace(person, question.conversation_id, question.position + 1)
-        return self._starter.start(place, new, key, files=files)
+        return self._starter.start(place, new, key, admission.model, files=files)
 
     def choose(self, person: Person, message: Message) -> None:
         """Make the branch of this message the conversation's current one, and commit. Raises

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from flask import Flask
-from sqlalchemy import Row, delete, exists, func, select, update
+from sqlalchemy import bindparam, delete, exists, func, select, update
 
 from app.config import Settings
 from app.conversations.files import add_files, remove_files
@@ -37,6 +37,16 @@ _MOST_AT_ONCE = 8
 
 _QUEUE, _RUNS = QueuedQuestion.__table__.c, Run.__table__.c
 _TAKE = delete(QueuedQuestion).where(QueuedQuestion.held.is_(False))
+# Built once, since it is executed at the end of each run.
+_NEXT = (
+    select(
+        *_QUEUE["id", "user_id", "text", "asked_as", "model"],
+        (_QUEUE.try_at <= epoch()).label("is_due"),
+    )
+    .where(_QUEUE.conversation_id == bindparam("conversation"), _QUEUE.held.is_(False))
+    .order_by(*QUEUE_ORDER)
+    .limit(1)
+)
 # The user's id is for the index; a conversation has no other person's runs.
 _IS_ANSWERING = exists().where(
     _RUNS.user_id == _QUEUE.user_id, Run.live, _RUNS.conversation_id == _QUEUE.conversation_id
@@ -133,7 +143,7 @@ class QuestionQueue:
         return not self._producer.is_closed and self._producer.room > 0 and self._log.up
 
     def _ask_next(self, conversation_id: str) -> None:
-        queued = _next(conversation_id)
+        queued = db.session.execute(_NEXT, {"conversation": conversation_id}).first()
         if queued is None or not queued.is_due:
             return
         user = db.session.get(User, queued.user_id)
@@ -175,16 +185,6 @@ def make_urgent(queued: QueuedQuestion) -> None:
     first = update(QueuedQuestion).where(QueuedQuestion.id == queued.id)
     count_changed(first.values(urgent=True, held=False, try_at=0, reason=None))
     db.session.commit()
-
-
-def _next(conversation_id: str) -> Row | None:  # type: ignore[type-arg]
-    columns = _QUEUE["id", "user_id", "text", "asked_as", "model"]
-    return db.session.execute(
-        select(*columns, (_QUEUE.try_at <= epoch()).label("is_due"))
-        .where(_QUEUE.conversation_id == conversation_id, _QUEUE.held.is_(False))
-        .order_by(*QUEUE_ORDER)
-        .limit(1)
-    ).first()
 
 
 def _postpone(conversation_id: str, queued_id: str, error: TooMany) -> None:

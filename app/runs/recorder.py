@@ -14,7 +14,16 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import delete
 
-from app.agent.events import Content, Done, Event, Failed, Outcome, RunStarted, ToolCallUpdate
+from app.agent.events import (
+    Content,
+    Done,
+    Event,
+    Failed,
+    Outcome,
+    RunStarted,
+    Thinking,
+    ToolCallUpdate,
+)
 from app.agent.messages import PastTurn, Turn, parse_arguments
 from app.agent.usage import Usage
 from app.db.connection import retry_while_unavailable
@@ -73,6 +82,7 @@ class Recorder:
         self._models: list[str] = []  # that wrote the steps that have ended
         self._texts: list[str] = []  # of the steps before the current one
         self._has_text = False  # the current step
+        self._thinking: Thinking | None = None  # before the current step's text
         self._usage = Usage.from_json(run.usage) if run.usage else None
         self._started: dict[str, ToolCallUpdate] = {}
         log.open(run.id, run.attempt)
@@ -106,6 +116,8 @@ class Recorder:
             return
         if isinstance(event, ToolCallUpdate):
             self._record_call(event)
+        elif isinstance(event, Thinking) and event.thoughts:
+            self._thinking = event
         self._append([event])
 
     def unsaved_text(self) -> TextSoFar | None:
@@ -200,14 +212,20 @@ class Recorder:
             self._store(lambda: self._save_step(turn))
             self._may_have_calls = True
             self._texts.append(self._text)
-            self._has_text, self._step_after = False, self._seq
+            self._has_text, self._step_after, self._thinking = False, self._seq, None
         else:
             self._is_complete = True
 
     def _save_step(self, turn: Turn) -> None:
         number = len(self._texts) + 1
         sql.save_step(
-            self.run_id, self.attempt, number, self._text, finished=True, model=turn.model
+            self.run_id,
+            self.attempt,
+            number,
+            self._text,
+            finished=True,
+            model=turn.model,
+            thinking=self._thinking,
         )
         for position, call in enumerate(turn.calls, 1):
             db.session.merge(
@@ -244,7 +262,7 @@ class Recorder:
         if ending.outcome in ("stopped", "failed"):
             sql.hold_queue(self.run_id, _FAILED if ending.outcome == "failed" else None)
         texts = [*self._texts, self._text]
-        if texts[-1] or self._is_complete:
+        if texts[-1] or self._is_complete or self._thinking:
             sql.save_step(
                 self.run_id,
                 self.attempt,
@@ -253,6 +271,7 @@ class Recorder:
                 finished=self._is_complete,
                 model=self._models[-1] if self._is_complete else None,
                 live=False,
+                thinking=self._thinking,
             )
         if self._may_have_calls:
             sql.end_calls(self.run_id, _NO_RESULT)

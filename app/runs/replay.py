@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Row
@@ -22,7 +23,7 @@ from app.agent.messages import PastTurn, ToolRequest, Turn, parse_arguments
 from app.agent.step_calls import WAITING
 from app.agent.tool_results import render_for_model
 from app.agent.usage import Usage, estimate_tokens
-from app.db.models import REFUSED, Run, ToolCall
+from app.db.models import REFUSED, Run, Step, ToolCall
 from app.grounding.figure import figures_from_json
 from app.tools.approvals import approval_event, waiting_approvals
 
@@ -65,6 +66,8 @@ def past_events(past: Iterable[PastTurn]) -> list[Event]:
     events: list[Event] = [Content("", replace=True)]
     written = False
     for turn, calls in past:
+        if turn.thinking:
+            events.append(turn.thinking)
         if turn.text:
             events.append(Content(f"{BETWEEN_STEPS}{turn.text}" if written else turn.text))
             written = True
@@ -76,7 +79,7 @@ def past_turns(run: Run, *, unfinished: bool, started: bool = True) -> list[Past
     """The turns of a run's earlier attempts. `unfinished`: the turn that was being written, too.
     Without `started`, a call that has no end counts as never made."""
     steps = [step for step in run.steps if step.finished or unfinished]
-    turns = [past_turn(step.text, step.calls, model=step.model or "") for step in steps]
+    turns = [_stored_turn(step) for step in steps]
     if started:
         return turns
     return [
@@ -85,13 +88,19 @@ def past_turns(run: Run, *, unfinished: bool, started: bool = True) -> list[Past
     ]
 
 
-def past_turn(
-    text: str, stored: Sequence[Any], *, model: str = "", display: bool = True
-) -> PastTurn:
+def _stored_turn(step: Step) -> PastTurn:
+    turn, calls = past_turn(step.text, step.calls)
+    thinking = None
+    if step.thoughts:
+        thinking = Thinking("Thinking…", thoughts=step.thoughts, seconds=step.thought_seconds)
+    return replace(turn, model=step.model or "", thinking=thinking), calls
+
+
+def past_turn(text: str, stored: Sequence[Any], *, display: bool = True) -> PastTurn:
     """A turn from its stored text and calls (ToolCall, or rows like it)."""
     calls = tuple(ToolRequest(call.id, call.name, call.arguments) for call in stored)
     updates = {call.id: last_update(call, display=display) for call in stored}
-    return Turn(text, calls, model=model), updates
+    return Turn(text, calls), updates
 
 
 def last_update(call: ToolCall | Row[Any], *, display: bool = True) -> ToolCallUpdate:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Float, Table, bindparam, case, exists, insert, literal, or_, select, update
 
-from app.agent.events import Outcome
+from app.agent.events import Outcome, Thinking
 from app.agent.usage import Usage
 from app.conversations.changes import TEMPORARY_FOR
 from app.conversations.ownership import IS_THERE
@@ -192,10 +192,11 @@ def save_step(
     finished: bool,
     model: str | None,
     live: bool = True,
+    thinking: Thinking | None = None,
 ) -> None:
     """Store a step's text if the attempt is in force; with `live`, only if the run has not ended
     either. `model` is the one that wrote it, once it has finished."""
-    row = _step_row(run_id, attempt, number, text, model)
+    row = _step_row(run_id, attempt, number, text, model, thinking)
     db.session.execute(_upsert_step(finished, live), row)
 
 
@@ -209,9 +210,22 @@ def save_texts(texts: Sequence[TextSoFar]) -> None:
 
 
 def _step_row(
-    run_id: str, attempt: int, number: int, text: str, model: str | None = None
+    run_id: str,
+    attempt: int,
+    number: int,
+    text: str,
+    model: str | None = None,
+    thinking: Thinking | None = None,
 ) -> dict[str, Any]:
-    return {"run": run_id, "of_attempt": attempt, "step": number, "new_text": text, "model": model}
+    return {
+        "run": run_id,
+        "of_attempt": attempt,
+        "step": number,
+        "new_text": text,
+        "model": model,
+        "thoughts": thinking.thoughts if thinking else None,
+        "thought_seconds": thinking.seconds if thinking else None,
+    }
 
 
 def _upsert_step(finished: bool, live: bool) -> Any:
@@ -221,15 +235,15 @@ def _upsert_step(finished: bool, live: bool) -> Any:
 @cache
 def _build_upsert(dialect: str, finished: bool, live: bool) -> Any:
     """A finished step stays as it is, since an older text may be stored after it."""
+    columns = ("text", "finished", "model", "thoughts", "thought_seconds")
     insert_into = import_module(f"sqlalchemy.dialects.{dialect}").insert
     of_attempt = select(
         _RUNS.c.id,
         bindparam("step", type_=_STEPS.c.number.type),
         bindparam("new_text", type_=_STEPS.c.text.type),
         literal(finished),
-        bindparam("model", type_=_STEPS.c.model.type),
+        *(bindparam(name, type_=_STEPS.c[name].type) for name in columns[2:]),
     ).where(*_OF_ATTEMPT, *([Run.live] if live else []))
-    columns = ("text", "finished", "model")
     new = insert_into(_STEPS).from_select(["run_id", "number", *columns], of_attempt)
     return new.on_conflict_do_update(
         index_elements=[_STEPS.c.run_id, _STEPS.c.number],

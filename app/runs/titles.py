@@ -17,7 +17,7 @@ from flask import Flask, render_template
 from gevent.pool import Pool
 from sqlalchemy import select, update
 
-from app.agent.events import Content
+from app.agent.events import Content, Thinking
 from app.agent.messages import Message, Turn
 from app.agent.usage import Usage
 from app.conversations.ownership import IS_THERE
@@ -118,7 +118,7 @@ def _messages(exchange: FirstExchange) -> list[Message]:
     ]
 
 
-def _returned(reply: Generator[Content, None, Returned]) -> Returned:
+def _returned(reply: Generator[Content | Thinking, None, Returned]) -> Returned:
     """Read a generator to its end and return what it returns."""
     while True:
         try:

@@ -54,8 +54,11 @@
   // A call is told of when it starts and when it is over, whatever its line says in between.
   function callStep(call) {
     const line = call.querySelector("details.tool");
-    const state = line.matches(".started") ? "started" : "over";
-    return [`${call.id} ${state}`, line.querySelector("summary").textContent];
+    const isStarted = line.matches(".started");
+    const words = [...line.querySelector("summary").childNodes].filter(
+      (node) => !(isStarted && node.matches?.(".took")),
+    );
+    return [`${call.id} ${isStarted}`, words.map((node) => node.textContent).join("")];
   }
   const approvalStep = (approval) => [
     approval.id,

@@ -63,6 +63,14 @@
     detail.serverResponse = reply.body.innerHTML;
   });
 
+  // A button of the queue goes with its question; the focus goes to the next one, or to the field.
+  document.addEventListener("htmx:afterSwap", ({ detail }) => {
+    const { elt, triggeringEvent } = detail.requestConfig ?? {};
+    if (triggeringEvent?.type !== "submit" || !elt.closest("#queue")) return;
+    if (document.activeElement !== document.body) return;
+    (find("queue").querySelector("button") ?? find("message")).focus();
+  });
+
   // A notice that the last answer is in the way is over when that answer is.
   document.addEventListener("htmx:sseClose", clearNotice);
 

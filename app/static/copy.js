@@ -4,7 +4,9 @@
   function say(words) {
     const said = document.getElementById("said");
     if (!said) return;
-    said.textContent = words;
+    // Emptied first, since the same word again would not be announced.
+    said.replaceChildren();
+    requestAnimationFrame(() => said.replaceChildren(words));
     clearTimeout(forget);
     forget = setTimeout(() => said.replaceChildren(), 4000);
   }

@@ -14,12 +14,16 @@
     [...buttons].at(-1)?.click();
   }
 
-  // The last question's text goes into the field, to be changed and sent as a new one.
+  // Edit the last question. While it is being answered that can't be done: its text goes into the
+  // field then, to be changed and sent as a new one.
   function takeLastQuestion(event) {
     const field = find("message");
     const last = [...document.querySelectorAll(".question")].at(-1);
     if (event.target !== field || field.value || !last) return;
     event.preventDefault();
+    const isLive = document.querySelector("#messages .foot.running");
+    const edit = last.querySelector(".edit-question");
+    if (edit && !isLive) return edit.click();
     const text = last.querySelector(".whole") ?? last.querySelector(".bubble");
     field.value = last.dataset.text ?? text.textContent.trim();
     field.dispatchEvent(new Event("input", { bubbles: true }));

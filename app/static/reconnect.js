@@ -19,7 +19,7 @@
 
   window.addEventListener("offline", () => {
     for (const stream of streams) stream.pause();
-    document.documentElement.classList.toggle("reconnecting", streams.size > 0);
+    streams.showReconnecting(streams.size > 0);
   });
   const openAgain = () => {
     if (!navigator.onLine) return;

@@ -9,14 +9,17 @@
   // A long answer is read from its start: the page stops following where the question reaches the
   // top. Readers who have gone further down themselves are followed to the end.
   let question;
+  const newest = () => [...document.querySelectorAll("#messages > .question")].at(-1);
   const toEnd = () => {
     const page = main();
     if (!page) return;
-    const start = question ? page.scrollTop + question.getBoundingClientRect().top - page.getBoundingClientRect().top - SPACE : Infinity;
+    if (!question?.isConnected) question = newest();
+    const top = (element) => element.getBoundingClientRect().top;
+    const start = question ? Math.max(0, page.scrollTop + top(question) - top(page) - SPACE) : Infinity;
     page.scrollTo({ top: page.scrollTop > start + 1 ? page.scrollHeight : Math.min(start, page.scrollHeight) });
   };
   const toQuestion = () => {
-    question = [...document.querySelectorAll("#messages > .question")].at(-1);
+    question = newest();
     toEnd();
   };
   document.addEventListener("htmx:sseBeforeMessage", () => {

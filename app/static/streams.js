@@ -1,7 +1,7 @@
 // One answer's stream, over as many connections as it takes. Each connection begins with a snapshot
 // that replaces what is shown, so another one loses nothing and doubles nothing.
 (() => {
-  if (!window.htmx || !window.EventSource) return;
+  if (!window.htmx) return;
 
   const SLOTS = 4; // a browser opens six HTTP/1 connections to a host; two are for everything else
   const [page] = performance.getEntriesByType("navigation");
@@ -21,7 +21,9 @@
   }
 
   function showReconnecting(reconnecting) {
-    document.documentElement.classList.toggle("reconnecting", reconnecting);
+    const place = document.getElementById("connection");
+    const words = reconnecting ? place?.dataset.lost : "";
+    if (place && place.textContent !== words) place.textContent = words;
   }
 
   // What htmx's extension takes for an EventSource.
@@ -84,7 +86,7 @@
     async open() {
       const turn = {};
       this.turn = turn;
-      const release = await takeSlot();
+      const release = window.EventSource ? await takeSlot() : null;
       if (this.turn !== turn) return release?.();
       if (!release) return this.poll(turn);
       this.release = release;
@@ -119,6 +121,6 @@
     }
   }
 
-  htmx.streams = new Set();
+  htmx.streams = Object.assign(new Set(), { showReconnecting });
   htmx.createEventSource = (url) => new Stream(url);
 })();

@@ -10,6 +10,7 @@ from flask import (
     Blueprint,
     Response,
     jsonify,
+    make_response,
     render_template,
     request,
     stream_with_context,
@@ -35,6 +36,7 @@ from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
+from app.web.looks import keep_looks, read_looks
 from app.web.redirects import path_of, redirect, safe_next
 from app.web.streaming import drop_slow_reader
 
@@ -69,6 +71,15 @@ def change_name() -> ResponseReturnValue:
     accounts.change_name(current_user().id, read_fields())
     security_log.note("name_changed", current_user().id, place_of_request())
     return _done("Your name is changed.", "profile", "name")
+
+
+@bp.post("/looks")
+def choose_looks() -> ResponseReturnValue:
+    """Keep the `theme`, `density` and time `zone` that pages have in this browser."""
+    given = read_fields()
+    chosen = read_looks(*(given.get(name, "") for name in ("theme", "density", "zone")))
+    done = _done("Pages look as you want in this browser.", "profile", "looks")
+    return keep_looks(make_response(done), chosen)
 
 
 @bp.post("/password")

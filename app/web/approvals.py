@@ -50,8 +50,8 @@ def decide(approval_id: str) -> ResponseReturnValue:
         return jsonify(_json(approval))
     if request.headers.get("HX-Request"):
         return "", 204
-    conversation_id = approval.run.conversation_id
-    return redirect(url_for("conversations.watch", conversation_id=conversation_id), 303)
+    there, place = approval.run.conversation_id, f"c-{approval.call_id}"
+    return redirect(url_for("conversations.watch", conversation_id=there, _anchor=place), 303)
 
 
 def _refuse(approval: Approval, error: HomestreamError) -> ResponseReturnValue:

@@ -14,6 +14,7 @@ from app.errors import InputError
 from app.lifecycle import services
 from app.web.conversation_json import conversation_as_json
 from app.web.error_responses import wants_json
+from app.web.looks import chosen_zone
 from app.web.pages import render_conversation
 
 bp = Blueprint("conversation_changes", __name__, url_prefix="/conversations")
@@ -89,7 +90,7 @@ def _respond(conversation: Conversation, *, moved: bool) -> ResponseReturnValue:
         return render_template(
             "conversations/_changed.html",
             conversation=conversation,
-            page=list_conversations(current_user()),
+            page=list_conversations(current_user(), chosen_zone()),
         )
     return redirect(url_for("conversations.show", conversation_id=conversation.id), 303)
 

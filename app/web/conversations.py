@@ -17,6 +17,7 @@ from app.rendering.stream_without_script import as_page
 from app.web.conversation_json import conversation_as_json, found_as_json, page_as_json
 from app.web.error_responses import wants_json
 from app.web.external_links import link_target
+from app.web.looks import chosen_zone
 from app.web.pages import html_for, message_page, render_conversation, render_page, render_start
 from app.web.streaming import respond_with
 
@@ -41,7 +42,9 @@ def list_all() -> ResponseReturnValue:
     words, after = request.args.get("q", ""), request.args.get("after")
     if words.strip():
         return _found(words, search(current_user().id, words, after))
-    listed = list_conversations(current_user(), request.args.get("shelf", "list"), after)
+    listed = list_conversations(
+        current_user(), chosen_zone(), request.args.get("shelf", "list"), after
+    )
     if wants_json():
         return jsonify(conversations=page_as_json(listed), after=listed.older)
     if request.headers.get("HX-Request"):
@@ -79,7 +82,7 @@ def show(conversation_id: str) -> ResponseReturnValue:
 def title(conversation_id: str) -> ResponseReturnValue:
     """Send the title as it is now, which the model may have written, and the list for beside it."""
     found = load_conversation(current_user().id, conversation_id)
-    recent = list_conversations(current_user())
+    recent = list_conversations(current_user(), chosen_zone())
     return render_template("conversations/_renamed.html", conversation=found, page=recent)
 
 

@@ -20,6 +20,7 @@ from app.errors import (
     Unavailable,
 )
 from app.web.drafts import typed_question
+from app.web.pages import render_front
 from app.web.redirects import load_again, to_email_address, to_login, to_password
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def wants_json() -> bool:
 def handle_error(error: HomestreamError) -> ResponseReturnValue:
     """Respond with the error, or lead a browser to where it signs in or loads the page again."""
     if isinstance(error, Unauthenticated) and not wants_json() and request.blueprint != "auth":
-        return to_login()
+        return render_front() if _asks_for_front() else to_login()
     if isinstance(error, PasswordNeeded) and not wants_json():
         return to_password()
     if isinstance(error, EmailUnverified) and request.method == "GET" and not wants_json():
@@ -63,6 +64,12 @@ def handle_error(error: HomestreamError) -> ResponseReturnValue:
     if isinstance(error, StaleForm) and request.headers.get("HX-Request"):
         return load_again()
     return render_error(error)
+
+
+def _asks_for_front() -> bool:
+    """Whether a browser asks for the address itself, where a newcomer learns what is here."""
+    is_page = request.method in ("GET", "HEAD") and not request.headers.get("HX-Request")
+    return is_page and request.endpoint == "conversations.start_page"
 
 
 def error_headers(error: HomestreamError) -> dict[str, str]:

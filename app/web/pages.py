@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from flask import current_app, render_template, request
+from flask import Flask, current_app, g, render_template, request
 
-from app.auth.sessions import current_user
+from app.auth.sessions import current_user, require_user
 from app.auth.stream_passes import Reader
-from app.conversations.listing import list_conversations
+from app.conversations.listing import ConversationPage, list_conversations
 from app.conversations.ownership import answer_position, load_queue
-from app.db.models import Conversation
+from app.db.models import Conversation, Person, db
+from app.errors import HomestreamError
 from app.lifecycle import services
 from app.rendering.displayed_messages import MessagePage, load_message_page, load_messages_after
 from app.rendering.html import AnswerHtml
 from app.web.drafts import take_draft
 from app.web.external_links import link_target
+from app.web.looks import chosen_zone
 from app.web.queue_view import queue_view
 
 MAX_EXAMPLES = 6
@@ -24,11 +26,44 @@ def render_page(template: str, **values: object) -> str:
     person = current_user()
     common = {
         "person": person,
-        "recent": list_conversations(person),
+        "recent": list_conversations(person, chosen_zone()),
         "servers": tool_servers(),
         "draft": take_draft(person.id),
     }
     return render_template(template, **(common | values))
+
+
+def init_app(app: Flask) -> None:
+    """Let templates within the frame get what it shows, and errors know whether to be there."""
+    app.jinja_env.globals |= {"frame_values": _frame_values, "is_signed_in": _is_signed_in}
+
+
+def _frame_values() -> tuple[Person, ConversationPage, list[object]]:
+    person = current_user()
+    return person, list_conversations(person, chosen_zone()), tool_servers()
+
+
+def _is_signed_in() -> bool:
+    """Whether the frame can be shown around an error, which may come before anybody was asked."""
+    # What was begun is not to be stored.
+    db.session.rollback()
+    if "person" in g or request.method != "GET":
+        return "person" in g
+    try:
+        require_user()
+    except HomestreamError:
+        return False
+    return True
+
+
+def render_front() -> str:
+    """Render the page for people who aren't signed in, with the first example as its picture."""
+    tools = [tool for server in services().registry for tool in server.tools if tool.examples]
+    shown = tools and {
+        "question": tools[0].examples[0],
+        "words": tools[0].in_words({}, done=True),
+    }
+    return render_template("front.html", example=shown)
 
 
 def render_start(**values: object) -> str:

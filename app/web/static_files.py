@@ -10,12 +10,14 @@ from __future__ import annotations
 import gzip
 import mimetypes
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, abort, current_app, request
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 _DIGITS = 12
 _YEAR = 365 * 24 * 3600
@@ -60,6 +62,16 @@ def init_app(app: Flask) -> None:
     def name_by_content(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static" and (file := files.get(values["filename"])):
             values["filename"] = _name_with(file.digest, values["filename"])
+
+    # No url_for: pieces of an answer are rendered outside of any request.
+    icons = f"/static/{_name_with(files['icons.svg'].digest, 'icons.svg')}"
+    app.jinja_env.globals["icon"] = partial(_icon, icons)
+
+
+def _icon(address: str, name: str) -> Markup:
+    """Return a drawing of the sprite. It says nothing to screen readers: words stand beside it."""
+    mark = '<svg class="icon" aria-hidden="true" width="18" height="18"><use href="{}#{}"/></svg>'
+    return Markup(mark).format(address, name)  # noqa: S704 # nosec B704
 
 
 def _name_with(digest: str, name: str) -> str:

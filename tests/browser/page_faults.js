@@ -39,5 +39,33 @@
     const ratio = (high + 0.05) / (low + 0.05);
     if (ratio < 4.5) faults.push(`the placeholder of ${name(node)} stands out by ${ratio.toFixed(2)} only`);
   }
+
+  // What can be filled in has an edge that stands out from what is around it (WCAG 1.4.11).
+  const hasEdge = (node) => {
+    const { borderTopWidth, borderTopStyle, borderTopColor } = getComputedStyle(node);
+    return parseFloat(borderTopWidth) > 0 && borderTopStyle !== "none" && !/, 0\)|\/ 0\)/.test(borderTopColor);
+  };
+  for (const field of fields) {
+    let box = field;
+    while (box.parentElement && !hasEdge(box)) box = box.parentElement;
+    const under = grounds(box.parentElement ?? box);
+    const [high, low] = [light(under), light([...under, getComputedStyle(box).borderTopColor])].sort((a, b) => b - a);
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < 3) faults.push(`the edge of ${name(field)} stands out by ${ratio.toFixed(2)} only`);
+  }
+
+  // A finger needs 44 px, but for links within a sentence.
+  if (matchMedia("(pointer: coarse)").matches) {
+    const isInSentence = (link) => {
+      let block = link;
+      while (getComputedStyle(block).display.startsWith("inline")) block = block.parentElement;
+      return link.matches("a") && block.textContent.trim() !== link.textContent.trim();
+    };
+    for (const node of all("a[href], button, summary, input:not([type=hidden]), textarea, select")) {
+      const { width, height } = node.getBoundingClientRect();
+      if ((width < 43.5 || height < 43.5) && !isInSentence(node))
+        faults.push(`${name(node)} "${node.textContent.trim()}" is ${width.toFixed()} by ${height.toFixed()} px`);
+    }
+  }
   return faults;
 }

@@ -58,20 +58,17 @@ def test_each_thing_is_said_once_across_an_approval_and_a_lost_connection(
     print(*heard(dora.page), sep="\n")
     wanted = (
         "Let me see.",
-        "sendListingReport",
-        "running…",
-        "Waiting for your approval: ",
-        "sendListingReport",
-        "done",
+        "Putting a report on L001 in the outbox, for friend@example.com",
+        "Waiting for your approval: Put a listing report in the outbox?",
+        "Put a report on L001 in the outbox, for friend@example.com not sent",
         "Here they are. Two homes fit, at $1.5 million each: Table of 2 rows. First point "
         "second point One line of code. That is all. Ask on! Answer finished.",
     )
     place = 0
     for words in wanted:
         place = told.index(words, place) + len(words)
-    for words in ("Let me see.", "Waiting for your approval", *wanted[-1].split(". ")):
+    for words in (*wanted[:-1], *wanted[-1].split(". ")):
         assert told.count(words) == 1, words
-    assert told.count("sendListingReport") == 2
     dora.page.reload()
     expect(dora.answer).to_contain_text("Two homes fit")
     assert heard(dora.page) == []

@@ -21,6 +21,7 @@ def test_a_question_sent_meanwhile_is_queued_and_then_asked_in_the_same_page(bob
         expect(page.get_by_label("Your question")).to_have_value("")
     queue.get_by_role("listitem").last.get_by_role("button", name="Remove").click()
     expect(queue.get_by_role("listitem")).to_have_count(2)
+    expect(queue.get_by_role("button", name="Send now").first).to_be_focused()
     bob.lets_go()
     bob.waits_for("completed", 3)
     expect(queue).to_be_hidden()
@@ -42,6 +43,7 @@ def test_after_a_stop_a_queued_question_waits_and_send_now_asks_it(bob: Person) 
     queue.get_by_role("button", name="Send now").click()
     bob.waits_for("completed")
     assert bob.reads() == "second"
+    expect(page.get_by_label("Your question")).to_be_focused()
     bob.asks("[[endless]]")
     bob.sends("[[say steered]]")
     queue.get_by_role("button", name="Send now").click()
@@ -88,17 +90,26 @@ def test_escape_stops_the_answer_but_first_closes_what_is_open(bob: Person) -> N
     bob.waits_for("stopped")
 
 
-def test_up_in_an_empty_field_takes_the_last_question_again(bob: Person) -> None:
+def test_up_in_an_empty_field_edits_the_last_question(bob: Person) -> None:
     page, field = bob.page, bob.page.get_by_label("Your question")
-    question = "[[say hi]]\n```\ncode\n```"
-    bob.asks(question)
-    bob.waits_for("completed")
+    question = "[[slow]]\n```\ncode\n```"
+    bob.sends(f"{question} [[held {bob.email}]]")
+    expect(page.locator(".foot.running")).to_have_count(1)
     field.press("ArrowUp")
-    expect(field).to_have_value(question)
+    expect(field).to_have_value(f"{question} [[held {bob.email}]]")
     expect(page.locator("#notice")).to_contain_text("sent as a new one")
     field.fill("mine")
     field.press("ArrowUp")
     expect(field).to_have_value("mine")
+    bob.lets_go()
+    bob.waits_for("completed")
+    field.fill("")
+    field.press("ArrowUp")
+    edited = page.get_by_label("Edit your question")
+    expect(edited).to_be_focused()
+    edited.fill("[[say edited]]")
+    page.get_by_role("button", name="Ask again").click()
+    expect(bob.answer).to_contain_text("edited")
     bob.asks("[[say again]]")
     bob.waits_for("completed", 2)
     expect(page.locator("#notice")).to_have_text("")

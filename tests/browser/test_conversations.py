@@ -8,10 +8,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.person import Person, Site
-from tests.browser.test_looks import Look
 
 New = Callable[..., BrowserContext]
-KINDS = [("light", 1440), ("dark", 390), ("dark", 1440), ("light", 390)]
 
 
 def opens_actions(page: Page) -> None:
@@ -65,33 +63,3 @@ def test_the_list_is_as_it_is_when_an_answer_has_ended(bob: Person) -> None:
     bob.lets_go()
     bob.waits_for("completed")
     expect(bob.page.get_by_label("Conversations", exact=True)).not_to_contain_text("Answering")
-
-
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
-def test_every_state_fits_and_can_be_read(
-    context: New, scripted: Site, kind: tuple[str, int]
-) -> None:
-    scheme, width = kind
-    page = context(viewport={"width": width, "height": 900}, color_scheme=scheme).new_page()
-    bob = Person.signs_up(page, scripted)
-    look = Look(page, f"{scheme}-{width}")
-    look("start-usual")
-    page.goto(f"{scripted.url}/?temporary=true")
-    look("start-temporary")
-    bob.asks("[[say For a day]]")
-    bob.waits_for("completed")
-    look("temporary")
-    page.goto(f"{scripted.url}/")
-    bob.asks("[[say The otter swims]] and what else does a long question say about otters?")
-    bob.waits_for("completed")
-    here = page.url
-    opens_actions(page)
-    look("actions")
-    page.goto(f"{scripted.url}/conversations?q=otter")
-    look("found")
-    page.goto(here)
-    opens_actions(page)
-    page.get_by_role("button", name="Delete").click()
-    look("deleted")
-    page.goto(f"{scripted.url}/conversations?shelf=trash")
-    look("trash")

@@ -10,8 +10,8 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
 from app.db.models import User
+from tests.browser.looks import Look
 from tests.browser.person import Person, Site
-from tests.browser.test_looks import KINDS, Look
 from tests.support.long_conversations import long_conversation
 
 New = Callable[..., BrowserContext]
@@ -140,15 +140,11 @@ def test_without_javascript_links_lead_through_it(context: New, scripted: Site) 
     assert questions(bob.page) == [*asked(977, 1000), "[[say fine]]"]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind[0]}-{kind[1]}")
-def test_the_links_fit_and_can_be_read(context: New, scripted: Site, kind: tuple[str, int]) -> None:
-    scheme, width = kind
-    page = context(viewport={"width": width, "height": 800}, color_scheme=scheme).new_page()
-    bob = Person.signs_up(page, scripted)
-    look = Look(page, f"{width}-{scheme}")
+def test_the_links_fit_and_can_be_read(bob: Person) -> None:
+    look = Look(bob.page)
     opens(bob, LONG)
-    page.get_by_role("link", name="Earlier messages").scroll_into_view_if_needed()
+    bob.page.get_by_role("link", name="Earlier messages").scroll_into_view_if_needed()
     look("earlier")
-    page.goto(f"{page.url}?before=101")
-    page.get_by_role("link", name="Newer messages").scroll_into_view_if_needed()
+    bob.page.goto(f"{bob.page.url}?before=101")
+    bob.page.get_by_role("link", name="Newer messages").scroll_into_view_if_needed()
     look("newer")

@@ -222,6 +222,8 @@ def test_w3m_signs_up_asks_and_reads_the_answer(terminal: Terminal) -> None:
     answer = terminal.sees_at_the_end("for up to $900,000.")
     assert "123 Oak Street" in answer
     assert "$825,000" in answer
+    terminal.press("g")
+    assert "Reconnecting" not in answer + terminal.shows()
     terminal.writes("How are those doing?")
     assert "1,250" in terminal.sees_at_the_end("converts best")
 

@@ -23,8 +23,9 @@ echo '#!/bin/sh' >{folder}/$name
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with Chromium and nginx, as the only one on the search path."""
+    """A folder with Chromium, Firefox and nginx, as the only one on the search path."""
     add_program(tmp_path, "chromium")
+    add_program(tmp_path, "firefox-esr")
     add_program(tmp_path, "nginx")
     add_program(tmp_path, "sudo", 'exec "$@"')
     return tmp_path

@@ -266,7 +266,7 @@ def _tool_by_marker(record: RecordedRequest, rest: str) -> Reply:
     last = record.body["messages"][-1]
     if last["role"] == "tool":
         then = re.search(r"\[\[then (.*?)\]\]", record.last_user_text, re.S)
-        words = then[1] if then else "The tool answered."
-        return text(*re.findall(r"\S+\s*", words), pace=0.02)
+        words = re.findall(r"\S+\s*", then[1]) if then else ("The tool ", "answered.")
+        return text(*words, pace=0.02)
     name, _, arguments = rest.partition(" ")
     return tool_call(name, arguments or "{}", text_before="Let me see. ")

@@ -64,7 +64,8 @@ def taken(whole: str, names: Collection[str] = ("findNotes",)) -> tuple[str, Tur
     shown, steps = "", take_written_call(reply(), names)
     while True:
         try:
-            shown += next(steps).chunk
+            piece = next(steps)
+            shown += piece.chunk if isinstance(piece, Content) else ""
         except StopIteration as end:
             return shown, end.value
 

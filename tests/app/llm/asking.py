@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from app.agent.events import Content
 from app.agent.messages import Message, ToolSpec, Turn
 from app.errors import ModelError
 from app.llm.model_client import ModelClient
@@ -21,7 +22,9 @@ def ask_all(model: ModelClient) -> tuple[list[str], Turn]:
     stream = model.stream(MESSAGES, [TOOL])
     while True:
         try:
-            chunks.append(next(stream).chunk)
+            piece = next(stream)
+            if isinstance(piece, Content):
+                chunks.append(piece.chunk)
         except StopIteration as end:
             turn: Turn = end.value
             return chunks, turn
@@ -31,8 +34,8 @@ def failure(model: ModelClient) -> tuple[str, ModelError]:
     """The text before a reply failed, and its error."""
     text = ""
     try:
-        for content in model.stream(MESSAGES, []):
-            text += content.chunk
+        for piece in model.stream(MESSAGES, []):
+            text += piece.chunk if isinstance(piece, Content) else ""
     except ModelError as error:
         return text, error
     raise AssertionError(f"it did not fail, and wrote {text!r}")

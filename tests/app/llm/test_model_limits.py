@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.agent.events import Content
 from app.agent.messages import Message, ToolRequest
 from app.agent.tool_results import render_for_model
 from app.errors import ContextTooLong, ModelError
@@ -163,7 +164,8 @@ def test_the_estimate_follows_what_the_endpoint_counts(model: ScriptedModel, bui
 
 
 def stream(client: ModelClient, messages: list[Message]) -> str:
-    return "".join(content.chunk for content in client.stream(messages, []))
+    pieces = client.stream(messages, [])
+    return "".join(piece.chunk for piece in pieces if isinstance(piece, Content))
 
 
 def window_of(size: int, refuse: Callable[[int], Reply]) -> Callable[[RecordedRequest], Reply]:

@@ -4,40 +4,46 @@ from __future__ import annotations
 
 import pytest
 
-from app.llm.thoughts import ThoughtFilter
+from app.llm.thoughts import LONGEST_THOUGHTS, ThoughtFilter, Thoughts
 from tests.app.llm.asking import Ask, Build, failure
 from tests.support.scripted_model import ScriptedModel, call, text, tool_calls
 
 
-def filtered(whole: str, size: int) -> str:
-    thoughts = ThoughtFilter()
+def filtered(whole: str, size: int) -> tuple[str, str]:
+    """The answer, and the thoughts before it."""
+    kept: list[str] = []
+    thoughts = ThoughtFilter(kept.append)
     pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
-    return "".join(map(thoughts.add, pieces)) + thoughts.end()
+    return "".join(map(thoughts.add, pieces)) + thoughts.end(), "".join(kept)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8, 9, 100])
 @pytest.mark.parametrize(
-    ("whole", "answer"),
+    ("whole", "answer", "thoughts"),
     [
-        ("<think>hm < so</think>\n\nTwo boats.", "Two boats."),
-        ("\n<think></think>Two <think>boats</think>.", "Two <think>boats</think>."),
-        ("<think>a</thin </think> b</think>c", "b</think>c"),
-        ("<think>never closed", ""),
-        ("<thin ice>", "<thin ice>"),
-        ("<thi", "<thi"),
-        ("\n\nTwo boats.", "\n\nTwo boats."),
-        ("I <think>so</think>", "I <think>so</think>"),
-        (" " * 300 + "far", " " * 300 + "far"),
+        ("<think>hm < so</think>\n\nTwo boats.", "Two boats.", "hm < so"),
+        ("\n<think></think>Two <think>boats</think>.", "Two <think>boats</think>.", ""),
+        ("<think>a</thin </think> b</think>c", "b</think>c", "a</thin "),
+        ("<thin ice>", "<thin ice>", ""),
+        ("<thi", "<thi", ""),
+        ("\n\nTwo boats.", "\n\nTwo boats.", ""),
+        ("I <think>so</think>", "I <think>so</think>", ""),
+        (" " * 300 + "far", " " * 300 + "far", ""),
     ],
 )
-def test_only_thoughts_at_the_beginning_are_dropped(whole: str, answer: str, size: int) -> None:
-    assert filtered(whole, size) == answer
+def test_only_thoughts_at_the_beginning_are_taken_out(
+    whole: str, answer: str, thoughts: str, size: int
+) -> None:
+    assert filtered(whole, size) == (answer, thoughts)
 
 
-def test_endless_thoughts_are_not_kept() -> None:
-    thoughts = ThoughtFilter()
-    assert not any(thoughts.add(piece) for piece in ["<think>", *["hm " * 1_000] * 1_000])
-    assert len(thoughts._held) < 10
+def test_of_endless_thoughts_only_the_beginning_is_kept() -> None:
+    thoughts = Thoughts(iter(range(100)).__next__)
+    taken_out = ThoughtFilter(thoughts.add)
+    assert not any(taken_out.add(piece) for piece in ["<think>", *["hm " * 1_000] * 1_000])
+    told = thoughts.take()
+    assert told is not None
+    assert (len(told.thoughts), told.thoughts[-1], told.seconds) == (LONGEST_THOUGHTS + 1, "…", 1)
 
 
 def test_thoughts_in_the_text_are_not_the_answer(model: ScriptedModel, ask: Ask) -> None:

@@ -31,6 +31,7 @@ PUBLIC = {
         "/oauth/token",
         "/static/<path:filename>",
     ),
+    "/",  # the first page; programs get 401
     *("/auth/signup", "/auth/login", "/auth/signin", "/auth/refresh"),
     # For people who are about to sign in; without a first step, they say so.
     *("/auth/second-step", "/auth/second-factor", "/auth/second-factor/options"),
@@ -302,13 +303,15 @@ def test_signing_out_ends_the_session_for_both_of_its_tokens(
         other.post(f"{product.url}/auth/login", data={"email": alice.email, "password": PASSWORD})
         stolen = alice.browser.cookies.copy()
         answer = alice.post(path)
-        assert other.get(f"{product.url}/").status_code == 200, "their other session ended too"
+        assert (
+            other.get(f"{product.url}/conversations", allow_redirects=False).status_code == 200
+        ), "their other session ended too"
     assert (answer.status_code, answer.headers["Location"]) == (303, "/auth/login")
     assert not alice.browser.cookies.get("access_token_cookie")
     assert alice.api("GET", "/auth/profile").status_code == 401
     refresh = {"Authorization": f"Bearer {alice.tokens['refresh_token']}"}
     assert requests.post(f"{product.url}/auth/refresh", headers=refresh).status_code == 401
-    again = requests.get(f"{product.url}/", cookies=stolen, allow_redirects=False)
+    again = requests.get(f"{product.url}/conversations", cookies=stolen, allow_redirects=False)
     assert again.headers["Location"].startswith("/auth/login")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from app.config_types import Price
 from tests.app.web.test_conversations import Strict, begin, finished, run_of
 from tests.support.product import Person, Product
-from tests.support.scripted_model import ScriptedModel, endless, text, tool_call
+from tests.support.scripted_model import ScriptedModel, endless, reasoning, text, tool_call
 
 pytestmark = pytest.mark.shares_product
 
@@ -32,7 +33,9 @@ Which is longest?
 
 def links(page: str, words: str) -> list[str]:
     """The addresses of the links in the rows of actions that are called so."""
-    return re.findall(rf'<a class="quiet[^"]*" href="(/messages/[^"]+)"[^>]*>{words}</a>', page)
+    return re.findall(
+        rf'<a class="quiet[^"]*" href="(/messages/[^"]+)"[^>]*>(?:<svg.*?</svg>)?{words}</a>', page
+    )
 
 
 # Copying
@@ -348,7 +351,10 @@ def test_an_answer_is_rated_with_a_reason_changed_and_the_rating_removed(
     page = alice.get(path).text
     Strict(page)
     assert "You rated this answer good." in page
-    assert re.findall(r'aria-pressed="(\w+)">(\w+)', page) == [("true", "Good"), ("false", "Bad")]
+    assert re.findall(r'aria-pressed="(\w+)">(?:<svg.*?</svg>)?(\w+)', page) == [
+        ("true", "Good"),
+        ("false", "Bad"),
+    ]
     fragment = alice.post(f"/runs/{run}/rating", htmx=True, rating="good", reason=' "Clear" <b> ')
     Strict(fragment.text)
     assert 'value="&#34;Clear&#34; &lt;b&gt;"' in fragment.text
@@ -377,3 +383,66 @@ def test_a_rating_that_makes_no_sense_is_refused(
     model.script(endless(pace=0.01))
     run = alice.ask("And?").until("content")[0].json["runId"]
     assert alice.api("POST", f"/runs/{run}/rating", json={"rating": "bad"}).status_code == 409
+
+
+# What the model thought
+
+
+@pytest.mark.engines
+def test_what_a_model_thinks_stands_closed_above_its_text_and_is_not_sent_to_it_again(
+    alice: Person, model: ScriptedModel
+) -> None:
+    looks = tool_call("findNotes", {"text": "first"})
+    model.script(
+        reasoning("Look ", "<first>.", then=looks),
+        text("<think>Now ", "say.</th", "ink>\n", "Found."),
+        text("Yes."),
+    )
+    stream = alice.ask("Where?").until("done")
+    run, path = stream[0].json["runId"], f"/conversations/{stream[0].json['conversationId']}"
+    told_live = [each.json["thoughts"] for each in stream if each.json.get("thoughts")]
+    assert told_live == ["Look <first>.", "Now say."]
+    order = [each.event for each in stream if each.event == "content" or each.json.get("thoughts")]
+    assert order[:3] == ["thinking", "thinking", "content"]
+    page = alice.get(path).text
+    Strict(page)
+    for html in (page, alice.get(f"/runs/{run}/events").text):
+        shown = re.findall(
+            r'<details class="thoughts"><summary>(Thought[^<]*)</summary><p>(.*?)</p>', html
+        )
+        assert [thoughts for _, thoughts in shown] == ["Look &lt;first&gt;.", "Now say."]
+        assert html.index("Look &lt;") < html.index('class="call"') < html.index("Now say.")
+        assert html.index("Now say.") < html.index("Found.")
+    say(alice, model, "Sure?", "Yes.", path)
+    for request in model.requests:
+        assert "Look <first>" not in str(request.body)
+        assert "Now say" not in str(request.body)
+    assert alice.api("GET", "/agents/chat-history").json()["messages"][1]["content"] == "Found."
+
+
+def test_thoughts_come_before_the_text_on_a_page_that_is_held_open_or_sent_by_htmx(
+    alice: Person, model: ScriptedModel
+) -> None:
+    slow = replace(reasoning("Hm.", then=text("Wor", "ld", pace=0.02)), held="go")
+    model.script(slow)
+    path = begin(alice)
+    held = alice.get(f"{path}/live", stream=True)
+    events = alice.get(f"/runs/{run_of(alice.get(path).text)}/events", stream=True)
+    model.let_go.add("go")
+    for html in (held.text, events.text):
+        assert html.count("<p>Hm.</p></details>") == 1
+        assert html.index("<p>Hm.</p></details>") < html.index("Wor")
+
+
+@pytest.mark.own_product
+@pytest.mark.engines
+def test_thoughts_are_kept_when_the_log_is_gone_and_when_the_answer_is_stopped(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(reasoning("Hm.", then=endless(pace=0.01)))
+    stream = alice.ask("Hello")
+    run = stream.until("content")[0].json
+    alice.post(f"/runs/{run['runId']}/stop")
+    product.forget_logs()
+    page = alice.get(f"/conversations/{run['conversationId']}").text
+    assert "<p>Hm.</p></details>" in page

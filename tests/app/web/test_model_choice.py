@@ -84,6 +84,19 @@ def test_the_run_keeps_it_and_a_retry_asks_it_again(alice: Person, model: Script
         assert db.session.get_one(Run, retried["runId"]).model == "small"
 
 
+def test_an_edited_question_is_asked_of_the_conversations_model(
+    alice: Person, model: ScriptedModel
+) -> None:
+    path = alice.post("/conversations", message="First", model="small").headers["Location"]
+    path = path.removesuffix("/live")
+    page = finished(alice, path)
+    edit = re.search(r"/messages/\w+/edit", page)
+    assert edit is not None
+    alice.post(edit[0], message="Better")
+    finished(alice, path)
+    assert asked(model) == ["small", "small"]
+
+
 def test_a_queued_question_is_asked_of_the_model_that_was_chosen_with_it(
     alice: Person, model: ScriptedModel
 ) -> None:

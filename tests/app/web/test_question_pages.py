@@ -15,8 +15,8 @@ def test_code_in_a_question_is_code_and_nothing_in_it_acts(alice: Person) -> Non
     page = finished(alice, begin(alice, question))
     Strict(page)
     assert "<pre><code>&lt;b onclick=&#34;x()&#34;&gt;&amp;amp;&lt;/b&gt;</code></pre>" in page
-    assert "<p>See **this**:</p>" in page
-    assert "<p>&lt;i&gt;now&lt;/i&gt;</p>" in page
+    assert '<p dir="auto">See **this**:</p>' in page
+    assert '<p dir="auto">&lt;i&gt;now&lt;/i&gt;</p>' in page
     assert 'data-text="See **this**:\n```html' in page
 
 

@@ -286,7 +286,7 @@ def test_what_a_dead_worker_left_is_asked_once_by_whoever_comes(
 def shown(page: str) -> list[str]:
     """The texts of the queue on a page."""
     part = page.partition('id="queue"')[2].partition("</section>")[0]
-    return re.findall(r"<p>(.*?)</p>", part)
+    return re.findall(r"<p dir=\"auto\">(.*?)</p>", part)
 
 
 @pytest.mark.engines

@@ -207,7 +207,7 @@ def test_a_wrong_address_or_method_is_a_page_or_json_with_a_sentence(
     alice: Person, method: str, path: str, status: int
 ) -> None:
     page = alice.browser.request(method, alice.product.url + path)
-    assert (page.status_code, '<main class="card">' in page.text) == (status, True)
+    assert (page.status_code, '<p role="alert">' in page.text) == (status, True)
     answer = alice.api(method, path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, "http")
 

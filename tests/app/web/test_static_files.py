@@ -12,18 +12,18 @@ from tests.support.product import Person, Product
 
 
 def addresses(page: str) -> list[str]:
-    return re.findall(r'(?:href|src)="(/static/[^"]+)"', page)
+    return list(dict.fromkeys(re.findall(r'(?:href|src)="(/static/[^"#]+)', page)))
 
 
 def test_pages_name_files_by_their_content_and_browsers_keep_them(alice: Person) -> None:
     found = addresses(alice.get("/").text)
     assert len(found) >= 7
     for path in found:
-        assert re.fullmatch(r"/static/[\w/.-]+\.[0-9a-f]{12}\.(css|js)", path), path
+        assert re.fullmatch(r"/static/[\w/.-]+\.[0-9a-f]{12}\.(css|js|svg)", path), path
         answer = requests.get(alice.product.url + path)
         assert answer.status_code == 200, path
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable", path
-        kind = "css" if path.endswith(".css") else "javascript"
+        kind = {"js": "javascript"}.get(ending := path.rpartition(".")[2], ending)
         assert kind in answer.headers["Content-Type"], path
 
 

@@ -1,0 +1,33 @@
+"""The main job in browsers beside Chromium."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from scripts.install_test_programs import firefox
+from tests.browser.firefox import Firefox
+from tests.browser.person import PASSWORD, Site
+
+
+@pytest.mark.skipif(firefox() is None, reason="this system has no package of Firefox")
+@pytest.mark.parametrize("script", [True, False], ids=["with-script", "without-script"])
+def test_firefox_signs_up_asks_reads_and_approves(demo: Site, tmp_path: Path, script: bool) -> None:
+    with Firefox(tmp_path, **{"javascript.enabled": script}) as browser:
+        browser.opens(f"{demo.url}/auth/signup")
+        browser.types("name", "Fay")
+        browser.types("email", f"firefox-{time.time_ns()}@example.com")
+        browser.types("password", PASSWORD)
+        browser.presses("Sign up")
+        browser.types("message", "Find me 3-bedroom homes in Portland under $900,000")
+        browser.presses("Send")
+        browser.sees("I found 7 homes in Portland")
+        browser.sees("Try again" if script else "Done.")
+        assert "Reconnecting" not in browser.reads()
+        browser.types("message", "Send these to me")
+        browser.presses("Send")
+        browser.presses("Approve")
+        browser.sees("Put a report on")
+        browser.sees("no mail server")
