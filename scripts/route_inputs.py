@@ -228,6 +228,7 @@ ROUTES = {
     "queued_questions.take_out": Route(
         "since", body=(FORM,), gives=((303, None), (200, HTML), (204, None))
     ),
+    "ratings.list_all": Route(gives=((200, HTML), (200, JSON)), errors=(403,)),
     "ratings.save": Route(
         "rating!:good|bad|none reason",
         gives=((303, None), (200, HTML), (200, JSON)),

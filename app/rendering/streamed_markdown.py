@@ -31,9 +31,8 @@ _VOID = ("br", "hr")
 # (A slash may make a web address, which becomes a link.)
 _PLAIN = re.compile(r"(?:[^\W_]|[ .,;:?!'\"()%$@=+-])+")
 _LETTER = re.compile(r"[^\W\d_]")
-# A link, raw HTML, an entity, a table, an escape, a code block or an address may take in the text
-# after it.
-_SWALLOWING = re.compile(r"[\[<&|\\]|\A *(?:```|~~~)|://\S*\Z")
+# A link, raw HTML, an entity, a table, an escape or a code block may take in the text after it.
+_SWALLOWING = re.compile(r"[\[<&|\\]|\A *(?:```|~~~)")
 
 
 _HUGE = 15 * LARGE
@@ -161,7 +160,8 @@ def _growing_end(tail: str, opened: str) -> int:
     line = tail[tail.rfind("\n") + 1 :].rstrip(" ")
     if not (line and _PLAIN.fullmatch(line[-1]) and _LETTER.search(line)):
         return 0
-    if _SWALLOWING.search(tail) or "<pre>" in opened:
+    # So may the address that a line ends with.
+    if _SWALLOWING.search(tail) or "<pre>" in opened or "://" in line.rpartition(" ")[2]:
         return 0
     closing = _CLOSING_TAGS.search(opened)
     if closing is None or opened[closing.start() - 1] != line[-1]:

@@ -1,20 +1,35 @@
-"""Rating an answer."""
+"""Rating an answer, and what admins see of that."""
 
 from __future__ import annotations
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.auth.sessions import current_user, require_user
+from app.auth.sessions import current_user, require_admin, require_user
 from app.conversations.ownership import load_run
-from app.conversations.ratings import rate
+from app.conversations.ratings import rate, summarize_ratings
 from app.lifecycle import services
 from app.rendering.displayed_messages import load_answer, page_of
+from app.web.conversation_json import iso
 from app.web.error_responses import wants_json
 from app.web.external_links import link_target
+from app.web.pages import render_page
 
 bp = Blueprint("ratings", __name__)
 bp.before_request(require_user)
+
+
+@bp.get("/ratings")
+def list_all() -> ResponseReturnValue:
+    """Count everybody's ratings, and list the latest reasons, for admins."""
+    require_admin("Only an admin sees how answers are rated.")
+    found = summarize_ratings()
+    if not wants_json():
+        return render_page("ratings/list.html", found=found)
+    reasons = [
+        {"rating": each.rating, "reason": each.reason, "at": iso(each.at)} for each in found.reasons
+    ]
+    return jsonify(good=found.good, bad=found.bad, reasons=reasons)
 
 
 @bp.post("/runs/<run_id>/rating")

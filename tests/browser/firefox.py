@@ -16,10 +16,9 @@ from typing import Any
 from scripts.child_processes import start
 from scripts.install_test_programs import firefox
 from scripts.ports import free_port
+from tests.browser.other_browser import ELEMENT, OtherBrowser
 from tests.browser.person import eventually
 
-_ENTER = "\ue007"
-_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 # No request to anybody else, and none of what a newcomer is shown.
 _PREFERENCES = {
     "app.normandy.enabled": False,
@@ -34,7 +33,7 @@ _PREFERENCES = {
 }
 
 
-class Firefox:
+class Firefox(OtherBrowser):
     """A headless Firefox with a profile of its own in `folder`."""
 
     def __init__(self, folder: Path, **preferences: object) -> None:
@@ -49,7 +48,7 @@ class Firefox:
         self._socket = eventually(lambda: _connect(port))
         self._stream = self._socket.makefile("rb")
         self._read()
-        self.do("WebDriver:NewSession", capabilities={})
+        self._do("WebDriver:NewSession", capabilities={})
 
     def __enter__(self) -> Firefox:
         return self
@@ -65,45 +64,26 @@ class Firefox:
         self._process.terminate()
         self._process.wait(20)
 
-    def do(self, command: str, **arguments: object) -> Any:
-        """Run a command of WebDriver. Return its value. Raises LookupError if it fails."""
+    def opens(self, url: str) -> None:
+        self._do("WebDriver:Navigate", url=url)
+
+    def element(self, xpath: str) -> str:
+        found = self._do("WebDriver:FindElement", using="xpath", value=xpath)
+        return str(found[ELEMENT])
+
+    def sends(self, element: str, keys: str) -> None:
+        self._do("WebDriver:ElementSendKeys", id=element, text=keys)
+
+    def text(self, element: str) -> str:
+        return str(self._do("WebDriver:GetElementText", id=element))
+
+    def _do(self, command: str, **arguments: object) -> Any:
         message = json.dumps([0, 1, command, arguments]).encode()
         self._socket.sendall(b"%d:%s" % (len(message), message))
         _, _, error, result = self._read()
         if error:
             raise LookupError(error["message"])
         return result.get("value", result)
-
-    def opens(self, url: str) -> None:
-        self.do("WebDriver:Navigate", url=url)
-
-    def finds(self, xpath: str) -> str:
-        """Wait for an element, and return its id."""
-
-        def found() -> str | None:
-            try:
-                return str(self.do("WebDriver:FindElement", using="xpath", value=xpath)[_ELEMENT])
-            except LookupError:
-                return None
-
-        return str(eventually(found))
-
-    def types(self, name: str, words: str) -> None:
-        named = f"[@name='{name}'][not(@type='hidden')]"
-        field = self.finds(f"//input{named} | //textarea{named}")
-        self.do("WebDriver:ElementSendKeys", id=field, text=words)
-
-    def presses(self, button: str) -> None:
-        """By the keyboard, since a page that follows an answer moves under the pointer."""
-        element = self.finds(f"//button[normalize-space()='{button}']")
-        self.do("WebDriver:ElementSendKeys", id=element, text=_ENTER)
-
-    def reads(self) -> str:
-        """Return the page's text as it is shown."""
-        return str(self.do("WebDriver:GetElementText", id=self.finds("//body")))
-
-    def sees(self, words: str) -> None:
-        eventually(lambda: words in self.reads())
 
     def _read(self) -> Any:
         size = b""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,10 @@ class Look:
     """
 
     page: Page
-    taken: list[str] = field(default_factory=list)
 
     def __call__(self, name: str) -> None:
         SHOTS.mkdir(exist_ok=True)
-        self.taken.append(name)
+        self.page.wait_for_load_state()
         faults: list[str] = []
         with self._as_before():
             for width, scheme in itertools.product(WIDTHS, SCHEMES):

@@ -45,7 +45,9 @@
     const { borderTopWidth, borderTopStyle, borderTopColor } = getComputedStyle(node);
     return parseFloat(borderTopWidth) > 0 && borderTopStyle !== "none" && !/, 0\)|\/ 0\)/.test(borderTopColor);
   };
-  for (const field of fields) {
+  // Browsers draw some by themselves.
+  const drawn = "[type=radio], [type=checkbox], [type=file]";
+  for (const field of fields.filter((each) => !each.matches(drawn))) {
     let box = field;
     while (box.parentElement && !hasEdge(box)) box = box.parentElement;
     const under = grounds(box.parentElement ?? box);
@@ -62,7 +64,8 @@
       return link.matches("a") && block.textContent.trim() !== link.textContent.trim();
     };
     for (const node of all("a[href], button, summary, input:not([type=hidden]), textarea, select")) {
-      const { width, height } = node.getBoundingClientRect();
+      const label = node.matches(drawn) && node.labels[0];
+      const { width, height } = (label || node).getBoundingClientRect();
       if ((width < 43.5 || height < 43.5) && !isInSentence(node))
         faults.push(`${name(node)} "${node.textContent.trim()}" is ${width.toFixed()} by ${height.toFixed()} px`);
     }

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.agent.events import Content
-from app.agent.messages import Message, ToolRequest
+from app.agent.messages import AttachedImage, ImageBytes, Message, ToolRequest
 from app.agent.tool_results import render_for_model
 from app.errors import ContextTooLong, ModelError
 from app.llm import endpoint_errors
@@ -257,3 +257,10 @@ def test_a_model_that_refuses_one_system_message_too_is_not_asked_forever(
     with pytest.raises(ModelError):
         stream(build(), [*RULES, Message("user", "Hi")])
     assert len(model.requests) == 2
+
+
+def test_an_image_costs_what_a_model_takes_it_for_not_its_bytes() -> None:
+    image = AttachedImage("a.png", "image/png", ImageBytes(bytes(3_000_000)))
+    asked = [Message("user", "What is it?", files=(image,))]
+    assert 1_000 < request_size(asked, []) < 6_000
+    assert ModelLimits(window=4_000).fit(asked, []) == asked

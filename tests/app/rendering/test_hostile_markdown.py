@@ -61,6 +61,7 @@ HOSTILE = {
     "nested footnotes": filled("[^1]: "),
     "addresses": filled("https://a.b/c "),
     "one address": "https://a.b/" + filled(")."),
+    "beginnings of addresses": filled("http://"),
     "addresses in parentheses": filled("https://a.b/" + ")" * 1_900 + " "),
     "underlines": filled("a\n=\n"),
     "rules": filled("---\n"),
@@ -77,7 +78,9 @@ def test_any_text_is_rendered_in_little_time_and_others_go_on(source: str) -> No
     assert turns.all < MOST_CPU
 
 
-@pytest.mark.parametrize("name", ["quotes", "growing lists", "elements", "a short wide table"])
+@pytest.mark.parametrize(
+    "name", ["quotes", "growing lists", "elements", "a short wide table", "beginnings of addresses"]
+)
 def test_others_go_on_while_a_hostile_text_is_streamed(name: str) -> None:
     source = HOSTILE[name]
     streamed = StreamedMarkdown()

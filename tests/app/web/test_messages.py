@@ -13,6 +13,7 @@ from app.db.models import Message, Run, User, db, to_person
 from app.db.models import Person as Who
 from app.errors import NotFound
 from tests.app.web.test_conversations import Strict, begin, finished, run_of
+from tests.app.web.test_people import make_admin
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, endless, reasoning, text, tool_call
 
@@ -414,6 +415,31 @@ def test_a_rating_that_makes_no_sense_is_refused(
     model.script(endless(pace=0.01))
     run = alice.ask("And?").until("content")[0].json["runId"]
     assert alice.api("POST", f"/runs/{run}/rating", json={"rating": "bad"}).status_code == 409
+
+
+@pytest.mark.own_product
+@pytest.mark.engines
+def test_admins_see_counts_and_reasons_but_not_whose_they_are(
+    alice: Person, mallory: Person, model: ScriptedModel
+) -> None:
+    for rating, reason in (("bad", "Wrong <city>"), ("bad", ""), ("good", "Short")):
+        path = say(alice, model, "Why?", "One")
+        run = run_of(alice.get(path).text)
+        alice.post(f"/runs/{run}/rating", rating=rating, reason=reason)
+    run = run_of(alice.get(path).text)
+    assert [alice.get("/ratings").status_code, mallory.api("GET", "/ratings").status_code] == [
+        *(403, 403)
+    ]
+    make_admin(mallory)
+    told = mallory.api("GET", "/ratings").json()
+    assert (told["good"], told["bad"]) == (1, 2)
+    assert [each["reason"] for each in told["reasons"]] == ["Short", "Wrong <city>"]
+    page = mallory.get("/ratings").text
+    Strict(page)
+    assert "Wrong &lt;city&gt;" in page
+    assert not any(each in page for each in (alice.id, alice.email, run, path))
+    alice.post(path, shelf="trash")
+    assert mallory.api("GET", "/ratings").json()["good"] == 0
 
 
 # What the model thought

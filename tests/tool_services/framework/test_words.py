@@ -8,22 +8,25 @@ import pytest
 
 from tool_services.framework.words import LONGEST_LINE, call_in_words
 
-WORDS = "Searching|Searched homes[ in {city}] · {beds}+ beds · up to ${price:,}"
+WORDS = "Searching|Searched notes[ of {author}] · {words}+ words · up to ${longest:,}"
 
 
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ({"city": "Bend", "beds": 3, "price": 900_000}, "homes in Bend · 3+ beds · up to $900,000"),
-        ({"price": 825_000.5}, "homes · up to $825,000.5"),
-        ({"city": "", "beds": None, "price": []}, "homes"),
         (
-            {"city": ["Bend", "Salem", "Aloha", "Forks", "Lents"]},
-            "homes in Bend, Salem, Aloha and 2 more",
+            {"author": "Ada", "words": 3, "longest": 900_000},
+            "notes of Ada · 3+ words · up to $900,000",
         ),
-        ({"city": "{beds} a|b · [x]", "beds": 0}, "homes in {beds} a|b · [x] · 0+ beds"),
-        ({"city": True, "beds": {"at least": 2}}, 'homes in yes · {"at least": 2}+ beds'),
-        ({"city": "a \n b"}, "homes in a b"),
+        ({"longest": 825_000.5}, "notes · up to $825,000.5"),
+        ({"author": "", "words": None, "longest": []}, "notes"),
+        (
+            {"author": ["Ada", "Salem", "Aloha", "Forks", "Lents"]},
+            "notes of Ada, Salem, Aloha and 2 more",
+        ),
+        ({"author": "{words} a|b · [x]", "words": 0}, "notes of {words} a|b · [x] · 0+ words"),
+        ({"author": True, "words": {"at least": 2}}, 'notes of yes · {"at least": 2}+ words'),
+        ({"author": "a \n b"}, "notes of a b"),
     ],
 )
 def test_it_has_what_was_given_and_nothing_of_what_was_not(
@@ -34,7 +37,7 @@ def test_it_has_what_was_given_and_nothing_of_what_was_not(
 
 
 def test_it_is_short_whatever_the_model_wrote() -> None:
-    line = call_in_words(WORDS, {"city": "x" * 1_000_000, "beds": "y" * 100}, done=True)
-    assert line.startswith("Searched homes in xxx")
-    assert line.count("…") == 1
+    line = call_in_words(WORDS, {"author": "x" * 1_000_000, "words": "y" * 100}, done=True)
+    assert line.startswith("Searched notes of xxx")
+    assert line.count("…") == 2
     assert len(call_in_words("{a}" * 9, {"a": "x" * 60}, done=True)) == LONGEST_LINE
