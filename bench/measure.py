@@ -49,7 +49,9 @@ class Sample:
     `completion` is a multiple of the ideal time; `delivery` is from the upstream sending the first
     token to the reader having it; `whole` is from the question to that moment, without the wait of
     the upstream itself. `late` is how far the readers and the upstream were behind their own
-    schedules. A reader without an end counts as infinitely late, which JSON writes as null.
+    schedules. `received` is all bytes of a stream, `ending` those once the answer is written: its
+    figures marked, and what stands below it. A reader without an end counts as infinitely late,
+    which JSON writes as null.
     """
 
     case: Case
@@ -65,6 +67,7 @@ class Sample:
     delivery: dict[str, float | None]
     whole: dict[str, float | None]
     received: float
+    ending: float
     memory_before: int
     memory_peak: int
     reads: float
@@ -177,6 +180,7 @@ def _contents(case: Case, readers: Sequence[Reader]) -> dict[str, Any]:
         "wrong": sum(not check(reader.body.decode(), text) for reader in ended),
         "refused": dict(Counter(r.status for r in readers if r.status not in (0, 200))),
         "received": round(sum(len(reader.received) for reader in ended) / number, 1),
+        "ending": round(sum(len(reader.ending) for reader in ended) / number, 1),
         "reads": round(sum(reader.reads for reader in ended) / number, 1),
     }
 

@@ -17,6 +17,11 @@ from bench.answer_text import FIRST
 
 _FIRST = FIRST.encode()
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.I)
+# What is sent once the answer is written: its texts with marked figures, then what stands below it.
+_ENDING = re.compile(
+    rb"(?:event: swap\n(?:data: [^\n]*\n)+\n)*event: foot\n(?:id: \d+\n)?"
+    rb'data: <div class="foot (?!running)'
+)
 _DONE = re.compile(rb"event: ?done\b|data: \[DONE\]")
 
 Ask = Callable[["Reader"], bytes]
@@ -62,6 +67,13 @@ class Reader:
             parts.append(rest[:length])
             rest = rest[length + 2 :]
         return b"".join(parts)
+
+    @property
+    def ending(self) -> bytes:
+        """Content of the stream from where the product's answer is written; b"" before that."""
+        body = self.body
+        found = _ENDING.search(body)
+        return body[found.start() :] if found else b""
 
 
 class ReaderLoop:

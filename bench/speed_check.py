@@ -33,18 +33,23 @@ _ROUNDS, _ROUNDS_TO_RECORD = 3, 9
 
 @dataclass(frozen=True)
 class Ratios:
-    """The product's CPU divided by the relay's, and the bytes sent divided by the answer's."""
+    """The product's CPU divided by the relay's, and the bytes sent divided by the answer's.
+
+    `bytes` is of those sent while the answer is written, `ending` of those sent once it is: with
+    its figures marked, and what stands below it.
+    """
 
     cpu: float
     bytes: float
+    ending: float
 
     def worse_than(self, recorded: Ratios, tolerance: float = TOLERANCE) -> list[str]:
         """Return a sentence for each ratio that has grown beyond the tolerance."""
-        pairs = [(name, getattr(self, name), getattr(recorded, name)) for name in ("cpu", "bytes")]
+        now, then = asdict(self), asdict(recorded)
         return [
-            f"{name}: {now:.3f}, recorded {then:.3f}; more than {tolerance} times as much"
-            for name, now, then in pairs
-            if now > then * tolerance
+            f"{name}: {ratio:.3f}, recorded {then[name]:.3f}; more than {tolerance} times as much"
+            for name, ratio in now.items()
+            if ratio > then[name] * tolerance
         ]
 
 
@@ -72,8 +77,10 @@ def measure_ratios(rounds: int, *, stop_when_clear: bool = False) -> Ratios:
 
 def _ratios(product: list[Sample], relay: list[Sample]) -> Ratios:
     cpu = median(sample.cpu for sample in product) / median(sample.cpu for sample in relay)
-    sent = median(sample.received for sample in product) / rendered_bytes(_TOKENS)
-    return Ratios(round(cpu, 4), round(sent, 4))
+    written = median(sample.received - sample.ending for sample in product)
+    ending = median(sample.ending for sample in product)
+    sent = (each / rendered_bytes(_TOKENS) for each in (written, ending))
+    return Ratios(round(cpu, 4), *(round(each, 4) for each in sent))
 
 
 def _measure(environment: Environment, contender: Contender, repetition: int) -> Sample:

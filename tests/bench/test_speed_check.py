@@ -27,13 +27,17 @@ def test_the_cpu_and_the_bytes_sent_stay_within_the_recorded_ratios() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cpu", "sent", "named"),
-    [(0.40, 3.0, []), (0.51, 3.0, ["cpu"]), (0.30, 4.0, ["bytes"]), (0.9, 9.0, ["cpu", "bytes"])],
+    ("now", "named"),
+    [
+        (Ratios(0.40, 3.0, 2.0), []),
+        (Ratios(0.51, 3.0, 2.0), ["cpu"]),
+        (Ratios(0.30, 4.0, 2.4), ["bytes"]),
+        (Ratios(0.30, 3.0, 2.6), ["ending"]),
+        (Ratios(0.90, 9.0, 9.0), ["cpu", "bytes", "ending"]),
+    ],
 )
-def test_a_ratio_a_quarter_above_the_recorded_one_is_named(
-    cpu: float, sent: float, named: list[str]
-) -> None:
-    worse = Ratios(cpu, sent).worse_than(Ratios(0.40, 3.0))
+def test_a_ratio_a_quarter_above_the_recorded_one_is_named(now: Ratios, named: list[str]) -> None:
+    worse = now.worse_than(Ratios(0.40, 3.0, 2.0))
     assert [sentence.partition(":")[0] for sentence in worse] == named
 
 
@@ -66,3 +70,18 @@ def test_a_readers_body_is_the_content_without_framing() -> None:
         b"2\r\n x\r\n",
     ]
     assert reader.body == b"data: x"
+
+
+def test_a_readers_ending_begins_where_the_answer_is_written() -> None:
+    written = (
+        'event: foot\nid: 1\ndata: <div class="foot running">\n\ndata: One\n\n'
+        "event: swap\ndata: <hx-partial>Tool</hx-partial>\n\ndata: two\n\n"
+    )
+    ending = (
+        "event: swap\ndata: <hx-partial>One\ndata: two</hx-partial>\n\n"
+        'event: foot\nid: 9\ndata: <div class="foot completed">\n\nevent: done\ndata: {}\n\n'
+    )
+    reader = Reader(0, lambda _: b"", None)
+    for body in (written, written + ending):
+        reader.chunks = [b"HTTP/1.1 200 OK\r\n\r\n%x\r\n%b\r\n" % (len(body), body.encode())]
+        assert reader.ending.decode() == body.removeprefix(written)
