@@ -142,11 +142,11 @@ def test_a_long_answer_is_shown_from_its_start_and_followed_for_those_who_go_to_
 def test_a_reader_further_up_is_left_there_and_one_at_the_end_sees_the_answer_begin(
     context: New, scripted: Site
 ) -> None:
-    bob = Person.signs_up(context(viewport={"width": 900, "height": 300}).new_page(), scripted)
+    bob = Person.signs_up(context(viewport={"width": 900, "height": 620}).new_page(), scripted)
     bob.asks("[[markdown]]")
     bob.waits_for("completed")
     for up in (False, True):
-        bob.asks(f"[[say {'word ' * 150}]]")
+        bob.asks(f"[[say {'word ' * 600}]]")
         main = bob.page.locator(".main")
         number = 3 if up else 2
         # The new answer's own words: until they come the page may still move to the question.
