@@ -36,7 +36,7 @@ def have(person: Person, messages: int) -> str:
 
 def asked(page: str) -> list[int]:
     """The numbers of the questions on the page, in order."""
-    return [int(number) for number in re.findall(r"<p>Question (\d+)\?</p>", page)]
+    return [int(number) for number in re.findall(r"<p[^>]*>Question (\d+)\?</p>", page)]
 
 
 def answered(page: str) -> list[int]:
