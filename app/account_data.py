@@ -66,10 +66,13 @@ def export_person(user_id: str, registry: ToolRegistry) -> Iterator[str]:
     db.session.close()
     yield compact_json(about)[:-1] + ',"conversations":['
     for conversation_id in conversations:
-        piece = separator + compact_json(_conversation(conversation_id))
+        conversation = db.session.get(Conversation, conversation_id)
+        # It may have been deleted since the download began.
+        piece = conversation and separator + compact_json(_conversation(conversation))
         db.session.close()
-        yield piece
-        separator = ","
+        if piece:
+            yield piece
+            separator = ","
     yield "]}"
 
 
@@ -106,15 +109,14 @@ def delete_due_accounts(registry: ToolRegistry) -> None:
             security_log.note("account_deleted", user_id, Place("", ""))
 
 
-def _conversation(conversation_id: str) -> dict[str, Any]:
-    conversation = db.session.get_one(Conversation, conversation_id)
+def _conversation(conversation: Conversation) -> dict[str, Any]:
     messages = db.session.scalars(
         select(Message)
-        .where(Message.conversation_id == conversation_id)
+        .where(Message.conversation_id == conversation.id)
         .order_by(Message.position, Message.created_at)
         .options(selectinload(Message.run).selectinload(Run.steps).selectinload(Step.calls))
     ).all()
-    files = files_of_conversation(conversation_id)
+    files = files_of_conversation(conversation.id)
     return {
         "id": conversation.id,
         "title": conversation.title,

@@ -13,6 +13,7 @@ from app.grounding.markdown_text import MarkdownText, read_markdown
 from app.grounding.place import place_of
 from app.grounding.readings import Reading, find_figures
 from app.grounding.results import Fact, Results
+from app.grounding.said import Said
 
 MOST_CHARACTERS = 30_000
 """Characters of an answer whose figures are looked up."""
@@ -31,10 +32,10 @@ def know(results: Results, questions: Iterable[str], told: Iterable[str] = ()) -
     return Known(results, _figures_in(texts), words, _figures_in(told))
 
 
-def _figures_in(texts: Iterable[str]) -> list[Reading]:
-    return [
+def _figures_in(texts: Iterable[str]) -> Said:
+    return Said(
         figure for text in texts for figure in islice(find_figures(text[:_LONGEST_QUESTION]), 100)
-    ]
+    )
 
 
 def ground(source: str, known: Known) -> list[Figure]:

@@ -8,7 +8,6 @@ docs/grounded-figures.md has the rules for people.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -17,6 +16,7 @@ from app.grounding.markdown_text import MarkdownText
 from app.grounding.place import Place, place_of
 from app.grounding.readings import Reading
 from app.grounding.results import Fact, Results, shape
+from app.grounding.said import Said
 from app.grounding.units import (
     LABELS,
     MONEY_KEYS,
@@ -41,9 +41,9 @@ class Known:
     words, and `asked_words` those words; `told` are figures of which nothing is said."""
 
     results: Results
-    asked: Sequence[Reading] = ()
+    asked: Said = field(default_factory=Said)
     asked_words: frozenset[str] = frozenset()
-    told: Sequence[Reading] = ()
+    told: Said = field(default_factory=Said)
     named: dict[str, frozenset[str]] = field(default_factory=dict)
     """The words of keys that a word names, as far as they have been looked for."""
 
@@ -55,9 +55,9 @@ def look_up(figure: Reading, text: MarkdownText, known: Known) -> tuple[Found, F
     else:
         found, fact = _look_up_number(figure, place_of(figure, text), known)
     if found in (None, _NOT_FOUND):
-        if any(_is_same(figure, each) for each in known.asked):
+        if known.asked.has(figure):
             return ("question", None), None
-        if any(_is_same(figure, each) for each in known.told):
+        if known.told.has(figure):
             return None, None
     return found, fact
 
@@ -88,18 +88,6 @@ def _find_text(figure: Reading, results: Results) -> str | None:
         begins = figure.key + " "
         return next((call for text, call in results.texts.items() if begins in text), None)
     return call
-
-
-def _is_same(figure: Reading, other: Reading) -> bool:
-    """Whether two figures say the same, as far as their units tell."""
-    if "number" in (figure.kind, other.kind):
-        mine = {value for value, _ in figure.values}
-        one_unit = not (figure.unit and other.unit) or figure.unit == other.unit
-        return one_unit and any(value in mine for value, _ in other.values)
-    if figure.kind in ("date", "time"):
-        same_time = figure.time is not None and figure.time == other.time
-        return same_time or bool(set(figure.dates) & set(other.dates))
-    return figure.key == other.key
 
 
 def _look_up_number(figure: Reading, place: Place, known: Known) -> tuple[Found, Fact | None]:

@@ -25,8 +25,8 @@ MOST_CALLS = 100
 MOST_RESULT_CHARS = 1_000_000
 """Characters of the results, as JSON, that are looked at: the newest."""
 _MOST_QUESTIONS = 50
-# Characters beyond which other answers go on meanwhile.
-_LARGE = 20_000
+# Characters beyond which other answers go on meanwhile: so many can take over 10 ms.
+_LARGE = 4_000
 _DIGIT = re.compile(r"\d")
 
 _MESSAGES, _RUNS, _CALLS = Message.__table__.c, Run.__table__.c, ToolCall.__table__.c
@@ -83,7 +83,7 @@ def figures_of(app: Flask, answer_id: str, text: str) -> tuple[Figure, ...]:
 class _Conversation(NamedTuple):
     """The conversation up to an answer: its questions, the id, tool and result of its calls, the
     newest first, and what failed calls said. `is_whole` says that these are all; `size` counts
-    characters."""
+    the characters of all."""
 
     questions: list[str]
     calls: list[tuple[str, str, Any]]
@@ -100,12 +100,14 @@ def _load(answer_id: str) -> _Conversation:
     sizes = list(accumulate(call.length for call in calls[:MOST_CALLS]))
     kept = calls[: sum(size <= MOST_RESULT_CHARS for size in sizes)]
     results = dict(_results([call.id for call in kept if call.status == "completed"]))
+    errors = [call.error for call in kept if call.error]
+    of_results = sizes[len(kept) - 1] if kept else 0
     return _Conversation(
         questions,
         [(call.id, call.name, results[call.id]) for call in kept if call.id in results],
-        [call.error for call in kept if call.error],
+        errors,
         len(kept) == len(calls),
-        sizes[len(kept) - 1] if kept else 0,
+        of_results + sum(map(len, (*questions, *errors))),
     )
 
 

@@ -12,6 +12,9 @@ from app.grounding import answer, results
 from app.grounding.answer import ground, know
 from app.grounding.figure import Figure
 from app.grounding.results import read_results
+from tests.support.event_loop import watched_turns
+
+MOST_CPU = 15  # as in Turns.all; the worst takes 6
 
 HUGE: dict[str, Any] = {
     "many values": [{"price": number} for number in range(200_000)],
@@ -70,6 +73,22 @@ def test_of_a_huge_answer_only_so_many_figures_are_looked_up(text: str) -> None:
 @pytest.mark.parametrize("word", ["A" * 38 + "1", "AB-" * 8 + "1", "#" + "A" * 59 + "1", "a1" * 20])
 def test_a_word_that_is_almost_an_id_is_read_without_trying_every_way(word: str) -> None:
     [*_] = look_up(f"See {word} " * 50, {"id": word})
+
+
+SLOW = {
+    "months": ("jan " * 4_500, []),
+    "capitals": ("A B C D " * 2_400, []),
+    "quotes": ('"a b c d ' * 2_000, []),
+    "many said, many looked up": ("5 6 7 8 " * 400, ["1 2 3 " * 300] * 50),
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_what_only_looks_like_figures_costs_little(name: str) -> None:
+    text, questions = SLOW[name]
+    with watched_turns() as turns:
+        ground(text, know(read_results([("call_1", "find", [])]), questions))
+    assert turns.all < MOST_CPU
 
 
 @settings(max_examples=300, deadline=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ import pytest
 import requests
 from sqlalchemy.exc import DBAPIError
 
-from app.account_data import delete_due_accounts
+from app.account_data import delete_due_accounts, export_person
 from app.auth import security_log
 from app.auth.passwords import hash_password, init_app
 from app.db.models import Message, SecurityEvent, User, db, utc_now
@@ -316,6 +317,21 @@ def test_a_person_downloads_all_that_there_is_of_them(
     assert (call["name"], call["status"]) == ("sendNotes", "completed")
     assert {event["kind"] for event in data["securityLog"]} >= {"signed_up", "data_downloaded"}
     assert "Mallory" not in file.text
+
+
+def test_a_conversation_deleted_during_the_download_is_left_out(
+    product: Product, alice: Person
+) -> None:
+    conversations = [
+        alice.ask(question).until("done")[0].json["conversationId"] for question in ("One", "Two")
+    ]
+    with product.app.test_request_context():
+        pieces = export_person(alice.id, product.services.registry)
+        first = next(pieces)
+        path = f"/conversations/{conversations[0]}"
+        assert alice.api("DELETE", path, params={"forGood": "true"}).status_code == 204
+        data = json.loads(first + "".join(pieces))
+    assert [each["id"] for each in data["conversations"]] == conversations[1:]
 
 
 def test_the_download_lists_the_mails_to_a_person_without_the_links_in_them(
