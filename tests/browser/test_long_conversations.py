@@ -43,11 +43,11 @@ def opens(person: Person, messages: int) -> None:
 
 
 def questions(page: Page) -> list[str]:
-    return page.get_by_role("article", name="Question").all_inner_texts()
+    return page.locator(".question .bubble").all_inner_texts()
 
 
 def wait_for_questions(page: Page, expected: list[str]) -> None:
-    expect(page.get_by_role("article", name="Question")).to_have_text(expected)
+    expect(page.locator(".question .bubble")).to_have_text(expected)
 
 
 def asked(first: int, last: int) -> list[str]:

@@ -21,7 +21,7 @@ new MutationObserver(() => {
 
 
 def test_a_person_asks_watches_it_work_and_reads_the_answer(ann: Person) -> None:
-    ann.page.add_init_script(WATCH_TEXTS)
+    ann.page.evaluate(WATCH_TEXTS)
     ann.asks(QUESTION)
     expect(ann.answer).to_contain_text("findListings")
     ann.waits_for("completed")
@@ -345,7 +345,7 @@ def test_a_page_of_an_earlier_session_is_loaded_again_with_what_was_typed(
     bob.waits_for("completed")
     other = bob.page.context.new_page()
     other.goto(f"{bob.site.url}/auth/profile")
-    other.get_by_role("button", name="Log out").click()
+    other.get_by_role("button", name="Log out").first.click()
     other.get_by_label("E-mail").fill(bob.email)
     other.get_by_label("Password").fill(PASSWORD)
     other.get_by_role("button", name="Log in").click()

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -59,6 +60,7 @@ def test_a_model_that_writes_its_calls_as_text_is_found(server: LocalServer) -> 
 def test_a_window_that_is_listed_and_what_is_set_are_used(
     server: LocalServer, described: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("SECRET_KEY", token_hex())
     monkeypatch.setenv("TEMPERATURE", "0.9")
     monkeypatch.setenv("RUN_TIMEOUT", "30")
     server.described = described

@@ -116,7 +116,11 @@ def test_a_browser_renews_both_tokens_and_keeps_them_as_long_as_the_session(
 
 def test_an_expired_session_cannot_be_renewed(product: Product, alice: Person) -> None:
     expire(product, alice, "access", "refresh")
-    assert alice.get("/conversations", allow_redirects=False).headers["Location"].startswith("/auth/login")
+    assert (
+        alice.get("/conversations", allow_redirects=False)
+        .headers["Location"]
+        .startswith("/auth/login")
+    )
 
 
 def test_a_session_ends_in_time_however_often_it_is_renewed(start: Start) -> None:

@@ -44,7 +44,7 @@ def test_a_result_may_suggest_what_to_ask_next(notes: Service, peer: Any) -> Non
     told = notes.mcp_result("greet", {})
     assert told["_meta"] == {"homestream/suggestions": ["Greet again"]}
     assert told["structuredContent"] == {"greeting": "hello"}
-    assert "_meta" not in notes.mcp_result("findNotes", {})
+    assert "homestream/suggestions" not in notes.mcp_result("findNotes", {})["_meta"]
 
 
 def test_the_peer_sees_the_same_user_but_never_the_callers_token(notes: Service, peer: Any) -> None:
