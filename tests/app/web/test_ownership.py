@@ -12,13 +12,22 @@ from sqlalchemy import select
 from werkzeug.routing import Rule
 
 from app.db.file_models import QuestionFile
-from app.db.models import Approval, SecurityEvent, ToolCall, UserSession, db, utc_now
+from app.db.models import Approval, SecurityEvent, ToolCall, UserSession, db, new_id, utc_now
+from app.db.queue_models import QueuedQuestion
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text
 
 PARAMETER = re.compile(r"<(?:\w+:)?\w+>")
 SECRET = "the secret of the attic"
-FIELDS = {"message": "x", "userMessage": "x", "decision": "approve"}
+FIELDS = {
+    "message": "x",
+    "userMessage": "x",
+    "decision": "approve",
+    "title": "x",
+    "pinned": "true",
+    "shelf": "list",
+    "rating": "good",
+}
 
 
 def rules_of(product: Product) -> list[Rule]:
@@ -38,15 +47,17 @@ def ids_of(person: Person) -> list[str]:
     file = QuestionFile(user_id=person.id, conversation_id=run["conversationId"], position=0)
     file.question_id, file.name, file.media_type = run["runId"], "a.txt", "text/plain"
     file.content, file.beginning, file.size = SECRET.encode(), SECRET, len(SECRET)
+    queued = QueuedQuestion(user_id=person.id, text=SECRET, held=True, created_at=utc_now())
+    queued.id, queued.conversation_id = new_id(), run["conversationId"]
     with person.product.app.app_context():
-        db.session.add_all([call, approval, file])
+        db.session.add_all([call, approval, file, queued])
         db.session.commit()
         own = [
             str(db.session.scalars(select(kind.id).where(kind.user_id == person.id)).first())
             for kind in (UserSession, SecurityEvent)
         ]
     kept = [run["conversationId"], run["runId"], call.id, approval.id, file.id, person.id]
-    return [*kept, answer_id, *own]
+    return [*kept, answer_id, queued.id, *own]
 
 
 def rows_without(product: Product, stranger: Person) -> dict[str, list[str]]:
