@@ -117,9 +117,12 @@ class Supervisor:
                 self._resume(claimed)
 
     def _resume(self, claimed: Claimed) -> None:
-        run = db.session.get_one(Run, claimed.run_id)
-        person = to_person(db.session.get_one(User, run.user_id))
-        place = AnswerPlace(person, run.conversation_id, run.answer.position)
+        run = db.session.get(Run, claimed.run_id)
+        user = db.session.get(User, run.user_id) if run else None
+        if run is None or user is None:
+            # Deleted since it was taken. Others that were taken with it go on.
+            return
+        place = AnswerPlace(to_person(user), run.conversation_id, run.answer.position)
         ending = _ending_of(run, claimed)
         past = past_turns(
             run,

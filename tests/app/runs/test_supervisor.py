@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from app.db.models import Run, db
+from app.db.models import Run, db, new_id
+from app.runs.leases import Claimed
 from tests.app.runs.test_ask_retry_stop import FIND, assert_well_formed, last, run_id
 from tests.support.product import Product, eventually, text_of
 from tests.support.scripted_model import ScriptedModel, endless, text, tool_call
@@ -134,6 +135,14 @@ def test_a_stop_without_a_process_is_done_by_the_next(start: Start, model: Scrip
     product.restart_web()
     assert alice.resume(run).until("done")[-1].json["status"] == "stopped"
     assert last(alice)["content"].startswith("word ")
+
+
+def test_a_run_that_is_deleted_while_it_is_taken_keeps_no_other_from_going_on(
+    product: Product,
+) -> None:
+    with product.app.app_context():
+        product.services.supervisor._resume(Claimed(new_id(), suspended=True))
+    assert not product.services.producer.active
 
 
 def test_a_worker_that_lost_its_lease_stores_and_sends_nothing(
