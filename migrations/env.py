@@ -6,6 +6,7 @@ only add, so older code works on newer tables.
 
 import logging
 import time
+from contextlib import contextmanager
 
 from alembic import context
 from flask import current_app
@@ -34,10 +35,30 @@ def is_ahead(migration):
     return False
 
 
+@contextmanager
+def without_cascades(connection):
+    """On SQLite, drop a table without the rows that refer to its rows.
+
+    A column is taken back by making its table anew: the old one is dropped, which is to delete all
+    its rows, and with them the messages of the conversations or the steps of the runs.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    # Within a transaction it would change nothing.
+    driver = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        driver.rollback()
+        driver.execute("PRAGMA foreign_keys=ON")
+
+
 def migrate():
     """Run the migrations in one transaction, which waits briefly for locks on PostgreSQL."""
     extension = current_app.extensions["migrate"]
-    with extension.db.engine.connect() as connection:
+    with extension.db.engine.connect() as connection, without_cascades(connection):
         context.configure(
             connection=connection, target_metadata=extension.db.metadata, **extension.configure_args
         )

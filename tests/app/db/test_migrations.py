@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import inspect
+from sqlalchemy import func, inspect, select, table
 
 from app.db.connection import add_migrations
 from app.db.models import db
@@ -66,6 +66,27 @@ def test_the_migrations_can_be_taken_back_and_run_again(product: Product) -> Non
         assert inspect(db.engine).get_table_names() == ["alembic_version"]
         upgrade(MIGRATIONS)
         assert "runs" in inspect(db.engine).get_table_names()
+
+
+def test_a_migration_that_is_taken_back_leaves_the_rows_that_were_there(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(text("Hello"))
+    alice.ask("Hello").until("done")
+    product.services.stop()
+    kept = [
+        table("users"),
+        table("conversations"),
+        table("messages"),
+        table("runs"),
+        table("steps"),
+    ]
+    counted = select(*(select(func.count()).select_from(each).scalar_subquery() for each in kept))
+    with product.app.app_context():
+        for revision in later_revisions()[::-1]:
+            downgrade(MIGRATIONS, revision=f"{revision}-1")
+            with db.engine.connect() as connection:
+                assert tuple(connection.execute(counted).one()) == (1, 1, 2, 1, 1), revision
 
 
 def test_a_migration_takes_nothing_away_that_older_code_needs(product: Product) -> None:
