@@ -6,12 +6,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from secrets import token_hex
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Response
 
+from app.auth.key_files import ensure_secrets
 from app.config import load_settings
 from scripts.local_model import find_local_model
 from scripts.ports import free_port
@@ -58,9 +59,10 @@ def test_a_model_that_writes_its_calls_as_text_is_found(server: LocalServer) -> 
     "described", [{"max_model_len": 8192}, {"meta": {"n_ctx": 8192, "n_ctx_train": 32768}}]
 )
 def test_a_window_that_is_listed_and_what_is_set_are_used(
-    server: LocalServer, described: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    server: LocalServer, described: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("SECRET_KEY", token_hex())
+    ensure_secrets(tmp_path)
+    monkeypatch.setenv("INSTANCE_DIR", str(tmp_path))
     monkeypatch.setenv("TEMPERATURE", "0.9")
     monkeypatch.setenv("RUN_TIMEOUT", "30")
     server.described = described
