@@ -151,6 +151,7 @@ def _message(message: Message, files: Sequence[QuestionFile]) -> dict[str, Any]:
         "status": run.status,
         "usage": run.usage,
         "models": models_of(run),
+        "thoughts": [step.thoughts for step in run.steps if step.thoughts],
         "rating": run.rating,
         "ratingReason": run.rating_reason,
         "toolCalls": [_call(call) for step in run.steps for call in step.calls],

@@ -22,7 +22,7 @@ from app.tools.outbox import read_outbox
 from tests.app.web.test_user_sessions import change, is_signed_in, sign_in_from
 from tests.support.mails import latest_link
 from tests.support.product import PASSWORD, Person, Product, eventually, form
-from tests.support.scripted_model import ScriptedModel, text, tool_call
+from tests.support.scripted_model import ScriptedModel, reasoning, text, tool_call
 
 pytestmark = pytest.mark.shares_product
 
@@ -292,7 +292,7 @@ LETTER = {"notes": ["first"], "recipientEmail": "bob@example.com"}
 
 def send_a_letter(person: Person, model: ScriptedModel) -> None:
     """Have the agent send a letter, with the person's approval."""
-    model.script(tool_call("sendNotes", LETTER), text("Sent."))
+    model.script(tool_call("sendNotes", LETTER), reasoning("Done?", then=text("Sent.")))
     stream = person.ask("Send it")
     approval = stream.until("approval")[-1].json
     person.api("POST", approval["url"], json={"decision": "approve"})
@@ -315,6 +315,7 @@ def test_a_person_downloads_all_that_there_is_of_them(
     assert [message["text"] for message in conversation["messages"]] == ["Send it", "Sent."]
     [call] = conversation["messages"][1]["toolCalls"]
     assert (call["name"], call["status"]) == ("sendNotes", "completed")
+    assert conversation["messages"][1]["thoughts"] == ["Done?"]
     assert {event["kind"] for event in data["securityLog"]} >= {"signed_up", "data_downloaded"}
     assert "Mallory" not in file.text
 
