@@ -74,7 +74,7 @@ def test_how_far_a_call_is_stands_on_its_line_in_plain_words_until_it_ends(bob: 
     line = bob.page.locator(".tool.started")
     words = line.locator(".doing")
     expect(words).to_contain_text("of 1000 · <h2>A quiet page</h2> <script>")
-    expect(line.locator("summary")).to_contain_text("from hostile (not ours)")
+    expect(line.locator("summary")).to_contain_text("From hostile (not ours)")
     expect(line.get_by_role("progressbar")).to_have_attribute("max", "1000")
     line.locator("summary").click()
     before = words.inner_text()

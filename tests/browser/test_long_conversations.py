@@ -69,9 +69,9 @@ def test_an_answer_in_a_long_conversation_streams_without_a_long_task(bob: Perso
     """On a machine busy with other things any task can be long: then one in the long conversation
     may be as long as one in a conversation of two messages, each the best of a few."""
     long, short = [], []
-    for _ in range(4):
+    for _ in range(8):
         long.append(longest_task(bob, LONG))
-        if min(long) <= LONG_TASK_MS:
+        if min(long) <= max(LONG_TASK_MS, min(short, default=0)):
             break
         short.append(longest_task(bob, 2))
     assert min(long) <= max(LONG_TASK_MS, min(short, default=0)), f"{long}, but {short}"

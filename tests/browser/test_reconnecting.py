@@ -46,7 +46,7 @@ def test_after_a_sleep_the_page_asks_anew_at_once(bob: Person) -> None:
     """A clock that jumps is how a page notices that the laptop slept."""
     bob.asks("[[slow]]", held=True)
     comes_as_far_as(bob, 3)
-    with bob.page.expect_request("**/events"):
+    with bob.page.expect_request("**/events*"):
         bob.page.evaluate("() => { const now = Date.now; Date.now = () => now() + 3600_000; }")
     bob.lets_go()
     bob.waits_for("completed")
