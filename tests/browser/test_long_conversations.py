@@ -68,7 +68,8 @@ def longest_task(person: Person, messages: int) -> float:
 def test_an_answer_in_a_long_conversation_streams_without_a_long_task(bob: Person) -> None:
     """On a machine busy with other things any task can be long: then one in the long conversation
     may be as long as one in a conversation of two messages, each the best of a few."""
-    long, short = [], []
+    long: list[float] = []
+    short: list[float] = []
     for _ in range(8):
         long.append(longest_task(bob, LONG))
         if min(long) <= max(LONG_TASK_MS, min(short, default=0)):
