@@ -28,7 +28,7 @@ RECORDED = ROOT / "bench" / "recorded.json"
 TOLERANCE = 1.25
 _CLEAR = 1.1  # too far below TOLERANCE to be an accident
 _STREAMS, _TOKENS = 50, 200
-_ROUNDS, _ROUNDS_TO_RECORD = 3, 9
+_ROUNDS, _ROUNDS_TO_RECORD = 7, 9
 
 
 @dataclass(frozen=True)

@@ -240,7 +240,8 @@ def _check_owner(admission: Admission, person: Person) -> None:
 
 def _validate_question(text: object, longest: int) -> str:
     """Return the question as it is stored. Raises InputError."""
-    question = text.replace("\0", "").strip() if isinstance(text, str) else ""
+    # Forms send two characters for the end of a line, and none of them is the person's.
+    question = text.replace("\0", "").replace("\r\n", "\n").strip() if isinstance(text, str) else ""
     if not question:
         raise InputError("Type a question first.")
     if len(question) > longest:

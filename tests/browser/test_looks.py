@@ -38,7 +38,7 @@ ACCOUNT = (
     "auth/second-factor/app",
     "auth/security-log",
 )
-ADMIN = ("people", "invitations", "mailbox", "auth/security-log?all=1")
+ADMIN = ("people", "ratings", "invitations", "mailbox", "auth/security-log?all=1")
 OTHERS = (
     "conversations",
     "conversations?shelf=archive",

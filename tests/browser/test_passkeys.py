@@ -41,7 +41,7 @@ def test_a_person_adds_a_passkey_and_logs_in_with_it_alone(context: New, demo: S
     page.get_by_role("button", name="Add a passkey").click()
     expect(page.get_by_text("This device has a passkey for your account already.")).to_be_visible()
     page.goto(f"{site.url}/auth/profile")
-    page.get_by_role("button", name="Log out").click()
+    page.get_by_role("button", name="Log out").first.click()
     page.goto(f"{site.url}/auth/login?next=/outbox")
     page.get_by_role("button", name="Log in with a passkey").click()
     page.wait_for_url(f"{site.url}/outbox")

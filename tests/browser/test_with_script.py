@@ -312,6 +312,7 @@ def test_going_back_does_not_bring_back_what_was_sent(bob: Person) -> None:
     bob.asks("[[say hello]]")
     bob.waits_for("completed")
     bob.page.go_back()
+    expect(bob.page.get_by_role("button", name="How is L001 doing?")).to_be_visible()
     expect(bob.page.get_by_label("Your question")).to_have_value("")
     bob.page.go_forward()
     bob.waits_for("completed")

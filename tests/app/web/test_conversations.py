@@ -124,6 +124,12 @@ def test_a_question_that_cannot_be_taken_stays_in_its_field(
     assert "<html" not in fragment.text
 
 
+def test_a_line_of_a_form_ends_as_it_was_typed(alice: Person, model: ScriptedModel) -> None:
+    page = finished(alice, begin(alice, "One\r\ntwo"))
+    assert "One\ntwo</p>" in page
+    assert model.requests[-1].last_user_text == "One\ntwo"
+
+
 # With htmx
 
 
