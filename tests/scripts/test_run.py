@@ -158,8 +158,8 @@ def sign_up(url: str) -> Callable[..., requests.Response]:
 
 
 MOST_MEGABYTES = 200
-"""What small machines are promised. It takes 165 where other tests share the libraries' files with
-it, and 195 alone on a machine."""
+"""What small machines are promised. It takes 145 where other tests share the libraries' files with
+it, and 180 alone on a machine."""
 
 
 def megabytes(child: subprocess.Popen[str], port: str) -> float:
