@@ -155,6 +155,7 @@ class Homestream(Contender):
         shutil.copytree(self.folder, working)
         env = {
             "MODEL_TITLES": "false",  # each is a question of its own to the model
+            "GROUNDED_FIGURES": "false",  # once an answer, whatever its words take to stream
             "INSTANCE_DIR": str(working),
             "FIND_LOCAL_MODEL": "false",
             "DATABASE_URL": f"sqlite:///{working / 'homestream.db'}",

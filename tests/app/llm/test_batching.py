@@ -9,7 +9,7 @@ from app.llm.batching import BatchInterval
 
 
 def test_looks_at_many_answers_fall_on_common_ticks() -> None:
-    interval = BatchInterval(0.05, 0.4)
+    interval = BatchInterval(0.25, 0.4)
     looks: list[list[float]] = []
 
     def look(begin: float) -> None:
@@ -22,7 +22,7 @@ def test_looks_at_many_answers_fall_on_common_ticks() -> None:
     assert len(hundredths) == 36
     assert hundredths == pytest.approx([round(each) for each in hundredths], rel=0, abs=1e-3)
     for first, second, third in looks:
-        assert [second - first, third - second] == pytest.approx([0.05, 0.05], abs=1e-3)
+        assert [second - first, third - second] == pytest.approx([0.25, 0.25], abs=1e-3)
 
 
 def test_a_look_that_is_overdue_happens_at_once() -> None:
