@@ -1,4 +1,4 @@
-"""What is told of results: a sentence or two, from the phrases and the results alone.
+"""Answers: a sentence or two on the results, from the phrases and the results alone.
 
 Cards and charts show the person the rest.
 """

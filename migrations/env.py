@@ -37,10 +37,10 @@ def is_ahead(migration):
 
 @contextmanager
 def without_cascades(connection):
-    """On SQLite, drop a table without the rows that refer to its rows.
+    """Turn foreign keys off on SQLite, so that dropping a table deletes no rows of others.
 
-    A column is taken back by making its table anew: the old one is dropped, which is to delete all
-    its rows, and with them the messages of the conversations or the steps of the runs.
+    To remove a column, the table is built again and the old one is dropped. With foreign keys on,
+    that would delete, say, the messages of all conversations.
     """
     if connection.dialect.name != "sqlite":
         yield

@@ -170,7 +170,7 @@ _ON_POSTGRES_BOTH = (_ON_POSTGRES, _statement(_IN_TSVECTOR.format(titles="NULL")
 
 
 def _load(user_id: str, terms: Sequence[Term], rows: Sequence[Row[Any]]) -> list[FoundConversation]:
-    """Load what is shown of the rows, in their order."""
+    """Load the title and a snippet for each row of the search, in the same order."""
     ids = [row.conversation_id for row in rows]
     conversations = {
         each.id: each

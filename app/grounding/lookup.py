@@ -37,8 +37,11 @@ _ROWS = re.compile(r"\s*(?:of|out of|von|/)\s*(?:them|these|those|the|\d|$)", re
 
 @dataclass(slots=True)
 class Known:
-    """What a conversation has to look figures up in. `asked` are the figures in the person's own
-    words, and `asked_words` those words; `told` are figures of which nothing is said."""
+    """Everything in a conversation that a figure of an answer may come from.
+
+    `asked` are the figures in the person's questions, `asked_words` the words of these. `told` are
+    figures that get no mark.
+    """
 
     results: Results
     asked: Said = field(default_factory=Said)

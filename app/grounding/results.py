@@ -52,7 +52,7 @@ class Fact(NamedTuple):
 
 @dataclass(slots=True)
 class Results:
-    """What is known of the results. Build it by `read_results`."""
+    """The facts found in the tools' results. `read_results` builds it."""
 
     facts: list[Fact] = field(default_factory=list)
     sums: list[Fact] = field(default_factory=list)

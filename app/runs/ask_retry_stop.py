@@ -90,12 +90,8 @@ class Runs:
         attached = self._read_files(person, files)
         key = hash_key(key, question)
         admission = self._load_admission(person, conversation_id or "", key)
-        if admission.same_run_id is not None:
-            db.session.commit()
-            return db.session.get_one(Run, admission.same_run_id)
-        if admission.same_queued_id is not None:
-            db.session.commit()
-            return db.session.get_one(QueuedQuestion, admission.same_queued_id)
+        if (same := _asked_before(admission)) is not None:
+            return same
         if conversation_id:
             _check_owner(admission, person)
         check_quota(person.id, attached, self._settings.file_quota_bytes)
@@ -236,6 +232,17 @@ def _check_owner(admission: Admission, person: Person) -> None:
     """Check that the conversation is the person's, and not deleted meanwhile. Raises NotFound."""
     if admission.owner_id != person.id:
         raise NotFound("There is no such conversation.")
+
+
+def _asked_before(admission: Admission) -> Run | QueuedQuestion | None:
+    """Return what came of the same question when it was sent before; None if it wasn't."""
+    if admission.same_run_id is not None:
+        db.session.commit()
+        return db.session.get_one(Run, admission.same_run_id)
+    if admission.same_queued_id is not None:
+        db.session.commit()
+        return db.session.get_one(QueuedQuestion, admission.same_queued_id)
+    return None
 
 
 def _validate_question(text: object, longest: int) -> str:

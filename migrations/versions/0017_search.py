@@ -1,4 +1,4 @@
-"""The index that conversations are searched by: their titles, and their messages once finished.
+"""The search index of conversations: titles, and messages once they are finished.
 
 Triggers keep it in step, whoever writes: the messages of an answer are stored when it has ended, so
 nothing is indexed while it is written. The tables are not among the models. No statement but those
