@@ -67,15 +67,17 @@ def longest_task(person: Person, messages: int) -> float:
 
 def test_an_answer_in_a_long_conversation_streams_without_a_long_task(bob: Person) -> None:
     """On a machine busy with other things any task can be long: then one in the long conversation
-    may be as long as one in a conversation of two messages, each the best of a few."""
-    long: list[float] = []
-    short: list[float] = []
+    may be as long as one in a conversation of two messages a moment later. The best of two that are
+    equal is either one's by chance, so pairs are compared."""
+    pairs: list[tuple[float, float]] = []
     for _ in range(8):
-        long.append(longest_task(bob, LONG))
-        if min(long) <= max(LONG_TASK_MS, min(short, default=0)):
+        long = longest_task(bob, LONG)
+        short = LONG_TASK_MS if long <= LONG_TASK_MS else longest_task(bob, 2)
+        pairs.append((long, short))
+        if long <= max(LONG_TASK_MS, short):
             break
-        short.append(longest_task(bob, 2))
-    assert min(long) <= max(LONG_TASK_MS, min(short, default=0)), f"{long}, but {short}"
+    else:
+        pytest.fail(f"always longer in the long conversation: {pairs}")
     # Such a task would have been seen.
     bob.page.evaluate(BUSY, LONG_TASK_MS + 30)
     assert bob.page.evaluate(WORST) > LONG_TASK_MS
