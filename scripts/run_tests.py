@@ -41,15 +41,22 @@ _FOLDERS = {*all_services.folders().values(), *ROOT.glob("examples/*/*")}
 _TESTS = tuple(str(tests) for each in sorted(_FOLDERS) if (tests := each / "tests").is_dir())
 _SERVICES: tuple[Arguments, ...] = tuple((tests,) for tests in _TESTS)
 FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST, *_SERVICES))
+_IN_BROWSERS = ("-c", "tests/browser/pytest.ini")
+# These start servers of their own, so they can run beside the others in browsers.
+_DEPLOYMENT = "tests/browser/test_deployment.py"
 # The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (
-    ("-c", "tests/browser/pytest.ini", "-n", "2", "--dist", "loadgroup", "tests/browser"),
+    (
+        *(*_IN_BROWSERS, "-n", "3", "--dist", "loadgroup", "tests/browser"),
+        f"--ignore={_DEPLOYMENT}",
+    ),
     ("tests/faults",),
     _APP[-1],
     (*_UNCLOSED, "tests/app", "tests/tool_services", *_TESTS, "--engines"),
     _APP[0],
     _REST,
     (*_UNCLOSED, "tests/workers"),
+    (*_IN_BROWSERS, _DEPLOYMENT),
     _APP[1],
     *_SERVICES,
 )

@@ -118,10 +118,13 @@
   }
 
   // This runs for each token: all the work is in `announce`.
-  document.addEventListener("htmx:sseMessage", ({ target }) => {
+  function announceSoon({ target }) {
     const run = target.closest(".run");
     if (run) stateOf(run).timer ??= setTimeout(announce, PAUSE, run.id);
-  });
+  }
+  document.addEventListener("htmx:sseMessage", announceSoon);
+  // However the end came.
+  document.addEventListener("htmx:sseClose", announceSoon);
 
   // What the page came with is there to read.
   for (const run of document.querySelectorAll(".run")) news(run, stateOf(run));

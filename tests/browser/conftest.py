@@ -143,7 +143,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             PING_INTERVAL="2",
             EXTERNAL_LINK_PAGE="true",
             MODEL_ATTEMPTS="1",
-            TOOL_SERVICES_IN_ONE_PROCESS="true",
+            ONE_PROCESS="true",
             MCP_SERVERS=json.dumps({"hostile": {"url": f"http://127.0.0.1:{hostile_port}/mcp"}}),
             MCP_ALLOW_PRIVATE="hostile",
             APPROVALS="hostile__show=never hostile__write=never hostile__tell=never",

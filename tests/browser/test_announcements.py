@@ -38,6 +38,15 @@ def heard(page: Page) -> list[str]:
     return found
 
 
+def hears(page: Page, words: str) -> None:
+    """Wait until the words are in the last thing that was said."""
+    try:
+        eventually(lambda: words in heard(page)[-1])
+    except AssertionError as error:
+        error.add_note("\n".join(("it heard:", *heard(page))))
+        raise
+
+
 def test_each_thing_is_said_once_across_an_approval_and_a_lost_connection(
     dora: Person, wire: Relay, complaints: list[str]
 ) -> None:
@@ -53,7 +62,7 @@ def test_each_thing_is_said_once_across_an_approval_and_a_lost_connection(
     wire.cut()
     dora.lets_go()
     dora.waits_for("completed")
-    eventually(lambda: "finished" in heard(dora.page)[-1])
+    hears(dora.page, "finished")
     told = " ".join(heard(dora.page))
     print(*heard(dora.page), sep="\n")
     wanted = (
@@ -85,7 +94,7 @@ def test_a_stop_and_a_failure_are_said_once(bob: Person) -> None:
     eventually(lambda: heard(bob.page)[-1:] and heard(bob.page)[-1].endswith("Stopped."))
     bob.asks("[[error]]")
     bob.waits_for("failed")
-    eventually(lambda: "check OPENAI_API_KEY" in heard(bob.page)[-1])
+    hears(bob.page, "check OPENAI_API_KEY")
     told = " ".join(heard(bob.page))
     assert told.count("Stopped.") == told.count("check OPENAI_API_KEY") == 1
     assert "finished" not in told

@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import create_engine, text
 
-from tests.browser.looks import FAULTS, SHOTS, Look
+from tests.browser.looks import FAULTS, Look, take_picture
 from tests.browser.person import PASSWORD, Person, Site, eventually
 
 New = Callable[..., BrowserContext]
@@ -308,7 +308,7 @@ def test_fingers_zoom_and_colours_of_ones_own(context: New, scripted: Site) -> N
     assert page.evaluate("matchMedia('(pointer: coarse)').matches")
 
     def check(name: str) -> None:
-        page.screenshot(path=SHOTS / f"touch-{name}.png", caret="initial")
+        take_picture(page, f"touch-{name}")
         faults.extend(f"{name}: {fault}" for fault in page.evaluate(FAULTS))
 
     for path in SIGNED_OUT:
@@ -353,7 +353,7 @@ def test_without_javascript_it_is_the_same(context: New, scripted: Site) -> None
     expect(plain.locator(".past").first).to_be_visible()
     ann.lets_go()
     expect(plain.locator(".ended")).to_be_visible()
-    plain.screenshot(path=SHOTS / "plain.png")
+    take_picture(plain, "plain")
 
 
 def tab_stops(page: Page) -> list[dict[str, Any]]:
