@@ -2,14 +2,17 @@
 (() => {
   const find = (id) => document.getElementById(id);
 
-  function stopAnswer(event) {
+  // Close what is open; else stop the answer.
+  function closeOrStop(event) {
     const menu = document.querySelector("details.menu[open]");
     if (menu) {
       menu.open = false;
       menu.querySelector("summary").focus();
       return;
     }
-    if (document.querySelector("dialog[open]") || event.target.closest(".approval")) return;
+    const dialog = document.querySelector("dialog[open]");
+    if (dialog) return dialog.close();
+    if (event.target.closest(".approval")) return;
     const buttons = document.querySelectorAll("#messages .stop button:enabled");
     [...buttons].at(-1)?.click();
   }
@@ -38,7 +41,7 @@
     htmx.ajax("GET", "/shortcuts", "#shortcuts").then(() => dialog.open || dialog.showModal());
   }
 
-  const actions = { Escape: stopAnswer, ArrowUp: takeLastQuestion, "?": showShortcuts };
+  const actions = { Escape: closeOrStop, ArrowUp: takeLastQuestion, "?": showShortcuts };
   document.addEventListener("keydown", (event) => {
     const { key, ctrlKey, metaKey, altKey, isComposing, defaultPrevented } = event;
     if (ctrlKey || metaKey || altKey || isComposing || defaultPrevented) return;
