@@ -1,7 +1,7 @@
 """Looks at a page as everybody may have it: each width with each colour scheme.
 
-With PICTURES=true it takes pictures too, into test-results/. They are for people to look at: nothing
-compares them.
+With PICTURES=true it takes pictures too, into test-results/. They are for people to look at:
+nothing compares them.
 """
 
 from __future__ import annotations
