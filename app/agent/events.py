@@ -222,12 +222,11 @@ _LEFT_OUT = {
     "thoughts": "",
     "replace": False,
     "repeated": False,
-    "display": (),
     "repairs": (),
     "figures": (),
     "models": (),
 }
-_NOT_IN_API = {"detail", "title", "labels", "preview", "refused"}
+_NOT_IN_API = {"detail", "title", "labels", "preview", "refused", "display"}
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 
 
