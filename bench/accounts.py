@@ -49,7 +49,7 @@ def create_accounts(count: int) -> list[Account]:
 
 def _create(number: int) -> Account:
     user = User(id=new_id(), email=f"r{number}@example.com", name="Reader", password_hash="")
-    conversation = Conversation(id=new_id(), user_id=user.id, title="Homes")
+    conversation = Conversation(id=new_id(), user_id=user.id, title="Reading rooms")
     db.session.add(user)
     db.session.flush()
     db.session.add(conversation)

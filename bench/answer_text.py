@@ -7,26 +7,26 @@ import re
 FIRST = "Overview"
 """First token of every answer; it appears nowhere else in it."""
 
-_OPENING = f"""{FIRST} of the homes that were found for you, with what speaks for each of them and \
-what may speak against it. Prices are those of this morning, and they change often.
+_OPENING = f"""{FIRST} of the paths that were found for you, with what speaks for each of them and \
+what may speak against it. Times are those of this morning, and they change often.
 
 """
-_SECTION = """## Part {number}: quiet streets
+_SECTION = """## Part {number}: quiet paths
 
-There are **three homes** here that fit what you asked for, and one that nearly does. The first is \
-the largest of them, on a corner lot with old trees, a short walk from the park and the school. It \
-was built in 1948 and made new six years ago, so the kitchen, the roof and the wiring are good for \
-a long while. The second one costs less because it lies on a busier road, but its garden looks to \
+There are **three paths** here that fit what you asked for, and one that nearly does. The first is \
+the longest of them, along a river with old trees, a short walk from the ferry and the mill. It \
+was laid in 1948 and made new six years ago, so the bridge, the steps and the signs are good for \
+a long while. The second one takes less because it follows a busier road, but its slope looks to \
 the south and nobody can see into it from anywhere.
 
-- 123 Oak Street, three bedrooms, two bathrooms, a garage for two cars
-- 456 Pine Avenue, four bedrooms, a **large deck** and a workshop behind the house
-- 78 Maple Court, three bedrooms, close to the light rail and to everything else
+- 123 minutes by the river, three bridges, two meadows, a bench in the shade
+- 456 steps to the tower, four landings, a **large view** and a spring behind the wall
+- 78 minutes by the mill, three meadows, close to the light rail and to everything else
 
-What would I look at first? The one on Oak Street, since homes like it are sold within nine days \
-on average, while the others have been on the market for more than a month. If the noise of the \
-road does not trouble you, then ask for the second one as well: its owners have lowered the price \
-twice, most recently by four percent, and they would rather sell before the winter than wait.
+What would I walk first? The one by the river, since paths like it are cleared within nine days \
+on average, while the others have been under the leaves for more than a month. If the noise of the \
+road does not trouble you, then try the second one as well: its keepers have shortened the climb \
+twice, most recently by four percent, and they would rather open before the winter than wait.
 
 """
 

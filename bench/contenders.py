@@ -28,7 +28,6 @@ from scripts import ROOT
 from scripts.child_processes import start
 from scripts.ports import free_port
 from scripts.programs import program_env
-from tool_services.all_services import folders
 from tool_services.framework.env_names import all_settings
 
 Figure = TypeVar("Figure", bound=float)
@@ -140,6 +139,8 @@ class Flask(Contender):
 class Homestream(Contender):
     """The product as `make run` starts it, on a copy of `folder`, which has the `accounts`.
 
+    Its tool service is that of the engine's tests, so that no domain's tools and prompt count.
+
     With `fragments` it is read as browsers do, else as programs do.
     """
 
@@ -160,7 +161,7 @@ class Homestream(Contender):
             "FIND_LOCAL_MODEL": "false",
             "DATABASE_URL": f"sqlite:///{working / 'homestream.db'}",
             "WEB_PORT": str(self.port),
-            **{f"{name}_PORT".upper(): str(free_port()) for name in folders()},
+            "NOTES_PORT": str(free_port()),
             **self.settings,
         }
         command = (sys.executable, "-m", "scripts.run")
@@ -200,8 +201,10 @@ class Homestream(Contender):
 
 
 def env_without_settings() -> dict[str, str]:
-    """Return this environment with the checkout's modules, but without settings of the product."""
-    return {name: value for name, value in program_env().items() if name not in all_settings()}
+    """Return this environment with the checkout's modules, but without settings of the product
+    except the folder of the tool service to measure with."""
+    env = {name: value for name, value in program_env().items() if name not in all_settings()}
+    return env | {"TOOL_SERVICES_FOLDER": str(ROOT / "tests" / "support")}
 
 
 def post(path: str, body: str, headers: str = "", kind: str = "application/json") -> bytes:

@@ -45,17 +45,18 @@ class DisplayPart:
 
     `text` is HTML, a data: URL of a picture, plain text or CSV, by `kind`. `name` is the name of
     its file, or "". A "suggestion" is a question to ask next, shown as a button below the
-    answer, and "words" are what came of the call, shown on its line.
+    answer, and "words" are what came of the call, shown on its line. A "log" is a line that the
+    tool logged, shown in the call's details; its `name` is "info", "warning" or "error".
     """
 
-    kind: Literal["html", "picture", "text", "csv", "suggestion", "words"]
+    kind: Literal["html", "picture", "text", "csv", "suggestion", "words", "log"]
     text: str
     name: str = ""
 
 
 def shown_parts(display: Iterable[DisplayPart]) -> tuple[DisplayPart, ...]:
     """Return the parts that are shown beside their call."""
-    return tuple(part for part in display if part.kind not in ("suggestion", "words"))
+    return tuple(part for part in display if part.kind not in ("suggestion", "words", "log"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,11 @@ class ToolCallUpdate:
     def words(self) -> str:
         """What came of the call, in a few words such as "7 found"; "" if its tool doesn't say."""
         return next((part.text for part in self.display if part.kind == "words"), "")
+
+    @property
+    def log(self) -> list[DisplayPart]:
+        """The lines that the tool logged, once the call has ended."""
+        return [part for part in self.display if part.kind == "log"]
 
     @property
     def suggestions(self) -> list[str]:
@@ -222,12 +228,11 @@ _LEFT_OUT = {
     "thoughts": "",
     "replace": False,
     "repeated": False,
-    "display": (),
     "repairs": (),
     "figures": (),
     "models": (),
 }
-_NOT_IN_API = {"detail", "title", "labels", "preview", "refused"}
+_NOT_IN_API = {"detail", "title", "labels", "preview", "refused", "display"}
 _MEDIA_TYPES = {"html": "text/html", "text": "text/plain", "csv": "text/csv"}
 
 
@@ -247,6 +252,8 @@ def to_json(event: Event) -> dict[str, Any]:
         data["suggestions"] = event.suggestions
     if isinstance(event, ToolCallUpdate) and event.words:
         data["words"] = event.words
+    if isinstance(event, ToolCallUpdate) and event.log:
+        data["log"] = [{"level": line.name, "text": line.text} for line in event.log]
     return data
 
 

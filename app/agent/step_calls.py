@@ -13,7 +13,7 @@ from gevent.lock import BoundedSemaphore
 from gevent.queue import Queue
 
 from app.agent.call_progress import ProgressEvents
-from app.agent.events import ApprovalRequested, Event, Thinking, ToolCallUpdate
+from app.agent.events import ApprovalRequested, DisplayPart, Event, Thinking, ToolCallUpdate
 from app.agent.messages import Decision, ToolRequest, ToolResult, parse_arguments
 from app.agent.read_calls import UNFORESEEN, ReadCall, call_key, read_calls
 from app.agent.tool_results import render_for_model
@@ -155,6 +155,7 @@ def _call(
     started = time.monotonic()
     arguments, repairs = call.arguments, call.repairs
     answer, error = ToolResult(None), None
+    lines: list[DisplayPart] = []
     try:
         with places:
             approval = tools.request_approval(call.id, call.name, arguments)
@@ -170,7 +171,8 @@ def _call(
             arguments = approved
             events.put(_started(call, arguments, repairs))
             events.put(Thinking(f"Calling {call.name}…"))
-        with places, ProgressEvents(_started(call, arguments, repairs), events.put) as progress:
+        begun = _started(call, arguments, repairs)
+        with places, ProgressEvents(begun, events.put, lines) as progress:
             started = time.monotonic()
             answer = tools.call(call.id, call.name, arguments, again=again, report=progress.report)
     except ToolFailure as failure:
@@ -180,7 +182,7 @@ def _call(
         log.exception("the call of %s failed", call.name)
         error = UNFORESEEN
     end = _end(call, arguments, answer, error, time.monotonic() - started)
-    events.put(replace(end, repairs=repairs))
+    events.put(replace(end, repairs=repairs, display=(*end.display, *lines)))
 
 
 def _started(call: ReadCall, arguments: dict[str, Any], repairs: tuple[str, ...]) -> ToolCallUpdate:

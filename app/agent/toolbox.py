@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from app.agent.events import ApprovalRequested, Progress
+from app.agent.events import ApprovalRequested, DisplayPart, Progress
 from app.agent.messages import Decision, ToolResult, ToolSpec
 
 
@@ -39,10 +39,10 @@ class Toolbox(Protocol):
         arguments: dict[str, Any],
         *,
         again: bool = False,
-        report: Callable[[Progress], object] | None = None,
+        report: Callable[[Progress | DisplayPart], object] | None = None,
     ) -> ToolResult:
         """Call the tool. Raises ToolFailure with a sentence for the model.
 
         `again`: this call was begun before, and nobody knows what became of it. `report` is told
-        how far the call is.
+        how far the call is, and each line that its server logs.
         """

@@ -147,7 +147,8 @@ class McpClient:
         headers: Mapping[str, str],
         report: Report | None = None,
     ) -> CallToolResult:
-        """Call a tool. The server is asked to tell how far it is, which `report` gets."""
+        """Call a tool. The server is asked to tell how far it is and what it logs, which `report`
+        gets."""
         params = {"name": tool, "arguments": arguments}
         return self._ask_in_session("tools/call", params, headers, CallToolResult, report)
 

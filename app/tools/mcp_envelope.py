@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import logging
 from typing import Any
 
 from mcp_types import (
@@ -15,8 +14,6 @@ from mcp_types import (
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from tool_services import __version__
-
-log = logging.getLogger(__name__)
 
 CLIENT = {"name": "homestream", "version": __version__}
 SESSION_HEADER = "Mcp-Session-Id"
@@ -30,8 +27,7 @@ def meta_of(revision: str) -> dict[str, Any]:
         PROTOCOL_VERSION_META_KEY: revision,
         CLIENT_INFO_META_KEY: CLIENT,
         CLIENT_CAPABILITIES_META_KEY: {},
-        # What would not be written down need not be sent.
-        LOG_LEVEL_META_KEY: "info" if log.isEnabledFor(logging.INFO) else "warning",
+        LOG_LEVEL_META_KEY: "info",
     }
 
 

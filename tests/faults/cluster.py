@@ -1,4 +1,4 @@
-"""The whole product as real processes: two nodes of two workers, both engines, both services.
+"""The whole product as real processes: two nodes of two workers, both engines, the notes service.
 
 Readers go to the nodes directly and try the other one when one doesn't answer, as a proxy does.
 """
@@ -29,7 +29,6 @@ from scripts.local_servers import Postgres, Valkey
 from scripts.ports import free_port
 from tests.support.processes import children
 from tests.support.seeded_databases import migrate
-from tool_services import all_services
 
 Usage = dict[str, int]
 """Greenlets, open files, and memory in KiB."""
@@ -105,7 +104,7 @@ class Cluster:
         self.folder = folder
         self.postgres = Postgres(folder / "postgres", free_port())
         self.valkey = Valkey(folder / "valkey", free_port())
-        ports = {name: free_port() for name in all_services.folders()}
+        ports = {"notes": free_port()}
         self.node_ports = [free_port(), free_port()]
         (folder / "counts").mkdir(parents=True, exist_ok=True)
         self._env = {
@@ -119,10 +118,9 @@ class Cluster:
             "WEB_WORKERS": "2",
             "OPENAI_BASE_URL": model,
             # Nobody is there to be asked.
-            "APPROVALS": "sendListingReport=never",
-            # More than anybody sends in a day.
-            "REPORTS_PER_SENDER": "1000000",
-            "REPORTS_PER_RECIPIENT": "1000000",
+            "APPROVALS": "sendNotes=never",
+            # Whatever domain the checkout has, its tests are elsewhere.
+            "TOOL_SERVICES_FOLDER": str(ROOT / "tests" / "support"),
             "MODEL": "scripted",
             "MODEL_TITLES": "false",
             "PING_INTERVAL": "1",

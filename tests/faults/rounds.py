@@ -45,7 +45,7 @@ def expected(label: str) -> str:
 
 
 class Model:
-    """Sends a report (once, if the person's answer isn't begun anew), then writes its words."""
+    """Sends a letter (once, if the person's answer isn't begun anew), then writes its words."""
 
     def __init__(self, seed: int) -> None:
         self.scripted = ScriptedModel()
@@ -65,9 +65,9 @@ class Model:
 
     def _call(self, label: str, before: str) -> Completion:
         if self.harmless:
-            return tool_call("findListings", {"maxPrice": 900000}, text_before=before)
-        arguments = {"listingIds": ["L001"], "recipientEmail": f"{label}@example.com"}
-        return tool_call("sendListingReport", arguments, text_before=before)
+            return tool_call("findNotes", {"limit": 2}, text_before=before)
+        arguments = {"notes": ["first"], "recipientEmail": f"{label}@example.com"}
+        return tool_call("sendNotes", arguments, text_before=before)
 
 
 def _after(seconds: float, then: Completion) -> Completion:
@@ -80,7 +80,7 @@ class Fault:
 
     name: str
     strike: Callable[[Round], None]
-    harmless: bool = False  # failed answers are tried again, which would send a report again
+    harmless: bool = False  # failed answers are tried again, which would send a letter again
 
 
 @dataclass
@@ -221,9 +221,9 @@ def restart_postgres(round: Round) -> None:
 
 
 def kill_service(round: Round) -> None:
-    round.cluster.services["listings"].end(signal.SIGKILL)
+    round.cluster.services["notes"].end(signal.SIGKILL)
     gevent.sleep(AWAY_SECONDS / 2)
-    round.cluster.services["listings"].start()
+    round.cluster.services["notes"].start()
 
 
 def stall_model(round: Round) -> None:

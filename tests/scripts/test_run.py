@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import signal
@@ -11,7 +12,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -128,33 +128,31 @@ def test_one_process_serves_everything_in_little_memory_and_its_end_loses_nothin
         assert (about["name"], about["audience"]) == (name, url)
     if sys.platform == "linux":
         assert megabytes(child, settings["WEB_PORT"]) < MOST_MEGABYTES
-    chat = sign_up(f"http://127.0.0.1:{settings['WEB_PORT']}")
-    question = {"userMessage": "Which homes are there in Seattle?"}
-    with chat("POST", "", json=question) as answering:
+    url = f"http://127.0.0.1:{settings['WEB_PORT']}"
+    person = sign_up(url)
+    chat = f"{url}/agents/chat-stream"
+    # Whatever the services are about, the start page has questions for which a tool is called.
+    [example, *_] = re.findall(r'name="message" value="([^"]+)"', person.get(url).text)
+    question = {"userMessage": html.unescape(example)}
+    with person.post(chat, json=question, stream=True) as answering:
         run = Stream(answering).until("content")[0].json["runId"]
         [worker] = [each for each in below(child.pid) if not each.children()]
         worker.kill()
-    with chat("GET", f"/{run}") as answering:
+    with person.get(f"{chat}/{run}", stream=True) as answering:
         messages = Stream(answering).until("done")
     assert messages[-1].json["status"] == "completed"
     tools = [message.json["status"] for message in messages if message.event == "tool"]
     assert "completed" in tools
-    assert "homes" in text_of(messages)
+    assert text_of(messages)
 
 
-def sign_up(url: str) -> Callable[..., requests.Response]:
-    """Sign somebody up, and return what sends their requests to the chat."""
+def sign_up(url: str) -> requests.Session:
+    """Sign somebody up, and return what sends their requests."""
     person = {"email": "ann@example.com", "password": "seven green boats", "name": "Ann"}
     answer = requests.post(f"{url}/auth/signup", json=person, timeout=60)
-    headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-    def send(method: str, path: str, **options: Any) -> requests.Response:
-        address = f"{url}/agents/chat-stream{path}"
-        return requests.request(
-            method, address, headers=headers, stream=True, timeout=60, **options
-        )
-
-    return send
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    return session
 
 
 MOST_MEGABYTES = 200

@@ -1,13 +1,17 @@
-"""What of the environment reaches the product that answers the questions of `make eval`."""
+"""`make eval` as a whole, and what of the environment reaches the product that it starts."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from app.config import load_settings
 from scripts import ROOT
+from scripts.evals.cases import read_cases
 from scripts.run_evals import product_env
 from scripts.services import configured_services
 
@@ -34,3 +38,29 @@ def test_no_setting_but_the_models_reaches_it(
     assert (env["MODEL"], env["OPENAI_BASE_URL"]) == ("small", "http://127.0.0.1:9/v1")
     assert float(env["RUN_TIMEOUT"]) == 900
     assert env["FIND_LOCAL_MODEL"] == "false"
+
+
+@pytest.mark.slow
+def test_a_new_domains_questions_are_asked_of_the_demo_model_without_any_setting(
+    tmp_path: Path,
+) -> None:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    folder = tmp_path / "library"
+    folder.mkdir()
+    env = inherited | {
+        "PYTHONPATH": str(ROOT),
+        "NAME": "books",
+        "TOOL_SERVICES_FOLDER": str(folder),
+        "FIND_LOCAL_MODEL": "false",
+        "DEMO_MODEL_PACE": "0",
+    }
+
+    def run(module: str) -> str:
+        command = [sys.executable, "-m", module]
+        return subprocess.run(
+            command, cwd=tmp_path, env=env, check=True, capture_output=True, text=True
+        ).stdout
+
+    run("scripts.new_service")
+    asked = len(read_cases(folder / "books" / "evals.toml"))
+    assert f"All of it right: {asked}." in run("scripts.run_evals")

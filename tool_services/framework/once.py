@@ -8,6 +8,7 @@ table that the framework makes, and go after a day.
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -147,9 +148,15 @@ def _forget_old_ones(database: SQLAlchemy) -> None:
 
 
 def _wait_for_result(database: SQLAlchemy, call: Call, claim: str) -> Any:
-    """Return the result of the same call, made before, or None once this one has claimed it."""
+    """Return the result of the same call, made before, or None once this one has claimed it.
+
+    A claim that had lapsed when this call came is taken over; one that lapses while it waits is
+    not. By then its client has given up and may have made another call instead, so doing this one
+    too would do it twice. Raises CallUnknownError after the call's time.
+    """
     session = database.session
-    lapsed = timedelta(seconds=call.seconds + GRACE_SECONDS)
+    lapsed = utc_now() - timedelta(seconds=call.seconds + GRACE_SECONDS)
+    gives_up = time.monotonic() + call.seconds
     while True:
         row = session.execute(select(LEDGER).where(*call.conditions)).one_or_none()
         session.rollback()
@@ -163,12 +170,14 @@ def _wait_for_result(database: SQLAlchemy, call: Call, claim: str) -> Any:
             )
         if row.Result is not None:
             return row.Result
-        if row.ClaimedAt < utc_now() - lapsed:
+        if row.ClaimedAt < lapsed:
             if call.reaches_out:
                 raise CallUnknownError
             if _take_over(database, call, row.Claim, claim):
                 return None
             continue
+        if time.monotonic() > gives_up:
+            raise CallUnknownError
         gevent.sleep(_POLL_SECONDS)
 
 

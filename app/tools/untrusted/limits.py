@@ -13,7 +13,8 @@ MAX_SERVER_REQUESTS = 10
 MAX_NOTIFICATIONS = 10_000
 """Messages that need no answer, within one response."""
 MAX_LOG_LINES = 20
-"""Lines of one response that are written to the log; more are ignored."""
+"""Lines of one response that are written to the log, and shown; more are ignored."""
+MAX_SHOWN_LINE_CHARS = 200
 MAX_PROGRESS_CHARS = 200
 MAX_PAGES = 50
 MAX_TOOLS = 500

@@ -10,18 +10,19 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from app.agent.events import Progress
+from app.agent.events import DisplayPart, Progress
 from app.errors import ToolFailure
 from app.tools.untrusted.limits import (
     MAX_LOG_LINES,
     MAX_NOTIFICATIONS,
     MAX_PROGRESS_CHARS,
+    MAX_SHOWN_LINE_CHARS,
 )
 from app.tools.untrusted.responses import one_line
 
 log = logging.getLogger(__name__)
 
-Report = Callable[[Progress], object]
+Report = Callable[[Progress | DisplayPart], object]
 
 _MOST = 1e15  # what any reader's numbers count exactly
 _LEVELS = {
@@ -34,7 +35,8 @@ _LEVELS = {
 
 
 class Notifications:
-    """Those within one response of `server`. Its progress under `token` goes to `report`."""
+    """Those within one response of `server`. Its log lines and its progress under `token` go to
+    `report`."""
 
     def __init__(self, server: str, token: int, report: Report | None) -> None:
         self._server = server
@@ -79,6 +81,9 @@ class Notifications:
         level = params.get("level")
         number = _LEVELS.get(level, logging.ERROR) if isinstance(level, str) else logging.INFO
         log.log(number, "%s says: %s", self._server, words)
+        if self._report is not None and number > logging.DEBUG:
+            shown = one_line(text, MAX_SHOWN_LINE_CHARS).strip()
+            self._report(DisplayPart("log", shown, logging.getLevelName(number).lower()))
 
 
 def _amount(value: Any) -> float | None:

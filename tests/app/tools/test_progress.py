@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -108,7 +109,7 @@ def test_progress_is_shown_while_the_call_is_made_and_gone_with_its_end(
     told = until_told(messages)
     assert (told["status"], told["arguments"]) == ("started", {"place": "Bend"})
     assert told["progress"] == {"done": 3, "total": 10, "message": "Reading <b>sales"}
-    assert telling.meta["io.modelcontextprotocol/logLevel"] == "warning"
+    assert telling.meta["io.modelcontextprotocol/logLevel"] == "info"
 
     shown = alice.get(f"/runs/{run_id}").text
     assert '<progress value="3" max="10"' in shown
@@ -235,6 +236,62 @@ def test_a_servers_log_lines_are_in_the_log_one_line_each_and_not_many(
     assert not [one for one in caplog.records if "\n" in one.message]
 
 
+def logged(page: str) -> list[str]:
+    """The log lines in the details of a page's calls, as its HTML has them."""
+    found = re.findall(r'<details class="tool.*?</details>', page, re.S)
+    return re.findall(r"<li>(.*?)</li>", "".join(found), re.S)
+
+
+@pytest.mark.shares_product
+def test_a_calls_log_lines_are_in_its_details_bounded_and_escaped(
+    alice: Person, model: ScriptedModel, telling: Telling
+) -> None:
+    telling.tells = [
+        {"level": "debug", "data": "for developers of the server"},
+        {"level": "info", "data": f"<b>a\n\u202e{TOKEN}"},
+        {"level": "critical", "data": {"why": "x" * 1_000}},
+        *({"level": "notice", "data": f"line {number}"} for number in range(100)),
+    ]
+    telling.may_end.set()
+    messages = list(ask(alice, model))
+    ended = [one.json for one in messages if one.event == "tool"][-1]
+    first, second, *others = ended["log"]
+    assert first == {"level": "info", "text": "<b>a  ***"}
+    assert (second["level"], len(second["text"])) == ("error", 200)
+    assert others == [{"level": "info", "text": f"line {number}"} for number in range(17)]
+
+    run_id, conversation = (messages[0].json[name] for name in ("runId", "conversationId"))
+    shown = logged(alice.get(f"/conversations/{conversation}").text)
+    assert shown[0] == "info: <bdi>&lt;b&gt;a  ***</bdi>"
+    assert [len(shown), shown[-1]] == [19, "info: <bdi>line 16</bdi>"]
+    assert logged(next(iter(alice.watch(run_id))).data) == shown
+    assert "line 16" not in json.dumps(results(model))
+
+
+@pytest.mark.shares_product
+def test_log_lines_cost_a_stream_no_event_of_their_own(
+    alice: Person, model: ScriptedModel, telling: Telling
+) -> None:
+    telling.tells = [{"level": "info", "data": f"line {number}"} for number in range(20)]
+    telling.may_end.set()
+    calls = [one.json for one in ask(alice, model) if one.event == "tool"]
+    assert [(one["status"], len(one.get("log", []))) for one in calls] == [
+        ("started", 0),
+        ("completed", 20),
+    ]
+
+
+@pytest.mark.shares_product
+def test_a_failed_call_shows_what_it_logged_before(
+    alice: Person, model: ScriptedModel, telling: Telling
+) -> None:
+    lines = [{"level": "warning", "data": "It rains in."}]
+    telling.tells = [*lines, *({"progress": number} for number in range(10_001))]
+    messages = list(ask(alice, model))
+    page = alice.get(f"/conversations/{messages[0].json['conversationId']}").text
+    assert logged(page) == ["warning: <bdi>It rains in.</bdi>"]
+
+
 def test_a_service_of_ours_tells_and_logs_through_the_framework(
     start: Start, model: ScriptedModel, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -248,6 +305,9 @@ def test_a_service_of_ours_tells_and_logs_through_the_framework(
     told = until_told(messages)["progress"]
     assert (told["done"], told["total"], told["message"][:14]) == (1, 3, "Reading notes!")
     Gate.goes_on.set()
-    assert list(messages)[-1].json["status"] == "completed"
+    rest = list(messages)
+    assert rest[-1].json["status"] == "completed"
     assert results(model) == [{"count": 2}]
+    [log] = [one.json["log"] for one in rest if one.event == "tool" and "log" in one.json]
+    assert log == [{"level": "warning", "text": "It begins. notes tool=forged"}]
     assert "notes says: countNotes: It begins. notes tool=forged" in caplog.messages

@@ -11,15 +11,15 @@ from scripts.evals.scores import Answer, Call, score
 
 SEARCH = Case(
     name="a search",
-    questions=("condos in Portland under 600k",),
+    questions=("chairs in Oslo under 600k",),
     tools=("find|search",),
-    arguments={"city": "Portland", "maxPrice": 600000},
+    arguments={"city": "Oslo", "maxPrice": 600000},
     may_have=("sort",),
     facts=("3|three", "$425,000|425k"),
     never=("sent",),
 )
 GOOD_TEXT = "There are **three**, from $425,000."
-GOOD_CALL = Call("find", {"city": "portland", "maxPrice": "600000", "sort": "newest"})
+GOOD_CALL = Call("find", {"city": "oslo", "maxPrice": "600000", "sort": "newest"})
 
 
 def answer(text: str = GOOD_TEXT, *calls: Call, problem: str = "") -> Answer:
@@ -32,8 +32,8 @@ def found(**arguments: Any) -> Call:
 
 def test_what_is_right_in_other_words_is_right() -> None:
     assert score(SEARCH, answer()).all_right
-    assert score(SEARCH, answer("3 condos, the cheapest at 425k.")).all_right
-    empty = {"city": "Portland", "maxPrice": 6e5, "query": "", "status": None}
+    assert score(SEARCH, answer("3 chairs, the cheapest at 425k.")).all_right
+    empty = {"city": "Oslo", "maxPrice": 6e5, "query": "", "status": None}
     assert score(SEARCH, answer(GOOD_TEXT, found(**empty))).all_right
 
 
@@ -57,8 +57,8 @@ def test_a_fact_that_is_not_there_makes_the_answer_wrong(text: str, reason: str)
     ("call", "reason"),
     [
         (found(city="Salem", maxPrice=600000), "city is 'Salem'"),
-        (found(city="Portland"), "maxPrice is 'missing'"),
-        (found(city="Portland", maxPrice=600000, beds=2), "beds was not asked for"),
+        (found(city="Oslo"), "maxPrice is 'missing'"),
+        (found(city="Oslo", maxPrice=600000, beds=2), "beds was not asked for"),
     ],
 )
 def test_other_arguments_are_wrong(call: Call, reason: str) -> None:

@@ -76,9 +76,11 @@ def test_of_two_calls_at_once_one_waits_for_the_other(notes: Service) -> None:
         goes_on.wait()
         return add_note()
 
+    patient = Call("alice", "addNote", "key", "digest", seconds=30, reaches_out=False)
+
     def call(act: Any) -> Any:
         with notes.app.app_context():
-            return do_once(db, CALL, act)
+            return do_once(db, patient, act)
 
     before = count(notes, Note)
     first = gevent.spawn(call, act)
@@ -97,6 +99,20 @@ def test_a_call_whose_process_died_is_done_by_the_next_one(notes: Service) -> No
         age(CALL.seconds + GRACE_SECONDS + 1)
         assert do_once(db, CALL, add_note) == {"said": "done"}
         assert do_once(db, CALL, lambda: {}) == {"said": "done"}
+
+
+def test_a_call_that_its_client_no_longer_waits_for_is_not_done(notes: Service) -> None:
+    """The client may have made another one instead, and both would be done."""
+    call = Call("alice", "addNote", "key", "digest", seconds=0.1, reaches_out=False)
+    with notes.app.app_context():
+        do_once(db, call, lambda: {})
+        age(GRACE_SECONDS - 2)
+        before = count(notes, Note)
+        with pytest.raises(CallUnknownError):
+            do_once(db, call, add_note)
+        assert count(notes, Note) == before
+        age(call.seconds + GRACE_SECONDS + 1)
+        assert do_once(db, call, add_note) == {"said": "done"}
 
 
 def test_a_call_that_reached_out_is_not_done_again_if_its_process_died(notes: Service) -> None:

@@ -1,4 +1,5 @@
-"""How long a search among a million listings takes: python -m bench.search
+"""How long a search among a million listings takes, for docs/search.md:
+python -m tool_services.listings.tests.measure_search
 
 Generates listings (always the same), imports them by the command for real ones, and searches them
 by the function of the findListings tool, on SQLite and on PostgreSQL.
@@ -82,7 +83,7 @@ def cities() -> list[tuple[str, str]]:
 
 def generate(count: int) -> Iterator[dict[str, Any]]:
     """Yield listings with the names of the RESO Data Dictionary. A few cities have most of them."""
-    dice = Dice(1)
+    dice = Dice(1)  # noqa: S311 # nosec B311
     places = cities()
     dice.shuffle(places)
     weights = [1 / (rank + 10) for rank in range(len(places))]
@@ -107,7 +108,7 @@ def generate(count: int) -> Iterator[dict[str, Any]]:
 def searches(dice: Dice) -> dict[str, Callable[[], dict[str, Any]]]:
     """Return kinds of searches; each call makes one with other values."""
     places = cities()
-    Dice(1).shuffle(places)
+    Dice(1).shuffle(places)  # noqa: S311 # nosec B311
     busy = places[:200]
 
     def city() -> dict[str, Any]:
@@ -157,7 +158,7 @@ def searches(dice: Dice) -> dict[str, Callable[[], dict[str, Any]]]:
 def measure(settings: Any, rounds: int) -> dict[str, list[float]]:
     """Return the milliseconds of each search by its kind. The kinds take turns."""
     app = create_app(service("listings"), settings)
-    kinds = searches(Dice(2))
+    kinds = searches(Dice(2))  # noqa: S311 # nosec B311
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
     with app.app_context():
         for number in range(rounds + _WARM_UP_ROUNDS):
@@ -191,7 +192,7 @@ def import_listings(file: Path, url: str, folder: Path) -> float:
     }
     command = [sys.executable, "-m", "flask", "--app", LISTINGS, "import"]
     began = time.monotonic()
-    subprocess.run([*command, str(file)], cwd=ROOT, env=environment, check=True)  # noqa: S603
+    subprocess.run([*command, str(file)], cwd=ROOT, env=environment, check=True)
     return time.monotonic() - began
 
 
