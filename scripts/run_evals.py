@@ -97,7 +97,7 @@ def run() -> int:
         raise StartError(str(error)) from None
     if not cases:
         raise StartError(f"No tool service has a file {FILE} with questions to ask.")
-    model, file = settings.models[0], settings.instance_dir / "evals.json"
+    model, file = settings.default_model, settings.instance_dir / "evals.json"
     with TemporaryDirectory() as folder:
         ports = [service.port_setting for service in services]
         env = product_env(settings, ports, Path(folder))
