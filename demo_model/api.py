@@ -26,7 +26,7 @@ LIBRARY = "DEMO_MODEL_PHRASES"
 def chat_completions() -> Response:
     """Answer a conversation, as a stream of chunks when the request asks for one."""
     chat = ChatRequest.model_validate_json(request.get_data())
-    turn = next_turn(chat.messages, chat.offered, current_app.config[LIBRARY]).within(chat)
+    turn = next_turn(chat.messages, chat.offered, current_app.config[LIBRARY])
     pace = float(current_app.config[PACE])
     if chat.stream:
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}

@@ -84,7 +84,7 @@ class Reading:
             ids = self._meant(thing)
             if not ids or (self._describes(thing) and not ids_in(self.text, thing)):
                 continue
-            last, known = next(iter(self.past_calls), None), self.seen[name].known
+            last, known = next(iter(self.past_calls), None), self._look_at(thing).known
             arguments = self.book.arguments(last.name).values() if last else ()
             if last and self._repeats(last) and any(a.get("thing") == name for a in arguments):
                 return [self._wish(last.name, {})]
@@ -98,10 +98,7 @@ class Reading:
         for call in filter(self._repeats, self.past_calls):
             changed, *_ = self.arguments(call.name)
             if changed:
-                named = self.book.named(call.name).keys()
-                # The text says enough for a question of its own.
-                whole = changed.keys() & named and changed.keys() - named and not self._refines
-                return [self._wish(call.name, {} if whole else call.arguments)]
+                return [self._wish(call.name, call.arguments)]
         return []
 
     def _described(self) -> list[Turn]:
@@ -119,12 +116,11 @@ class Reading:
         made = [outcome.call for outcome in self.current.outcomes]
         if search and any(call not in made for call in search.calls):
             return search
-        calls = []
-        named = self.book.named(tool).keys()
-        for said in self.arguments(tool):
+        named, calls = self.book.named(tool).keys(), []
+        for said in self.arguments(tool, things=True):
             # A name is kept or replaced as a whole.
             kept = {k: v for k, v in base.items() if k not in named or not said.keys() & named}
-            calls += [{**kept, **said, **things} for things in self._things(tool)]
+            calls.append({**kept, **said})
         for name, argument in self.book.arguments(tool).items():
             if argument.get("required") and name not in calls[0]:
                 what = argument.get("title") or argument.get("description") or name
@@ -146,35 +142,30 @@ class Reading:
         goes_on = self._refines and self.book["tool"][tool].get("refines")
         return self._last_arguments(tool) if goes_on else {}
 
-    def arguments(self, tool: str) -> list[Arguments]:
-        """Return the arguments that the text names, except things: a set for each call."""
+    def arguments(self, tool: str, things: bool = False) -> list[Arguments]:
+        """Return the arguments that the text names, a set for each call; things if asked for."""
         rest, values = self.text, dict[str, list[Any]]()
         for name, argument in self.book.arguments(tool).items():
             shifted = self._shifted(self._last_arguments(tool).get(name), argument)
             if shifted is not None:
                 values[name] = [shifted]
+            elif thing := self.book["thing"].get(argument.get("thing")):
+                ids = self._things(thing) if things else []
+                values[name] = ids if argument.get("type") == "string" else [ids]
             elif argument.get("format") == "email":
                 values[name] = self._address()
-            elif argument.get("thing") not in self.book["thing"]:
+            else:
                 values[name], rest = read_values(rest, argument, self.book)
-        return [
-            {key: value for key, value in {**name, **said, **name}.items() if value}
-            for said in _combined(values)
-            for name in self._names(tool) or [{}]
-        ]
+        names = self._names(tool) or [{}]
+        values = {name: found for name, found in values.items() if found}
+        combined = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
+        sets = [{**name, **said, **name} for said in combined for name in names]
+        return [{name: value for name, value in each.items() if value} for each in sets]
 
-    def _things(self, tool: str) -> list[Arguments]:
-        """Return the arguments that are things: a set for each call."""
-        values = dict[str, list[Any]]()
-        for name, argument in self.book.arguments(tool).items():
-            if thing := self.book["thing"].get(argument.get("thing")):
-                ids = self._meant(thing)
-                brief = self._describes(thing) or argument.get("last") or self._is_short
-                if ids is None and brief:
-                    ids = self._look_at(thing).focus
-                if ids:
-                    values[name] = ids if argument.get("type") == "string" else [ids]
-        return _combined(values)
+    def _things(self, thing: Phrases) -> list[str]:
+        """Return the things that a tool is asked for: those meant, or those talked of last."""
+        ids, brief = self._meant(thing), len(self.text.split()) <= 4
+        return self._look_at(thing).focus if ids is None and (brief or self._describes(thing)) else ids or []
 
     def _meant(self, thing: Phrases) -> list[str] | None:
         """Return the things that the text names or points at; None if it does neither."""
@@ -194,9 +185,10 @@ class Reading:
 
     def _shifted(self, value: Any, argument: Phrases) -> int | None:
         """Return a value relative to the last call's or its results': "cheaper", "bigger"."""
-        rows = [row for seen in self.seen.values() for row in seen.listed.values()]
         for shift in argument.get("shift", ()):
             if self._search(shift["words"]):
+                seen = [look_at(self.earlier, thing) for thing in self.book["thing"].values()]
+                rows = [row for each in seen for row in each.listed.values()]
                 sizes = [size for row in rows if is_number(size := row.get(shift["by"]))]
                 value = value or (max if shift["pick"] == "max" else min)(sizes, default=None)
                 if is_number(value):
@@ -235,11 +227,6 @@ class Reading:
         return ", ".join(found)
 
     @cached_property
-    def seen(self) -> dict[str, Seen]:
-        """What the conversation before told about things of each kind."""
-        return {name: look_at(self.earlier, thing) for name, thing in self.book["thing"].items()}
-
-    @cached_property
     def past_calls(self) -> list[ToolCall]:
         """The calls made for earlier questions, the last one first."""
         return [o.call for exchange in self.earlier for o in exchange.outcomes][::-1]
@@ -261,13 +248,3 @@ class Reading:
     @property
     def _refines(self) -> bool:
         return bool(self.book.finds("refine", self.text))
-
-    @property
-    def _is_short(self) -> bool:
-        return len(self.text.split()) <= 4
-
-
-def _combined(values: dict[str, list[Any]]) -> list[Arguments]:
-    """Return a set of arguments for each combination of the values."""
-    values = {name: found for name, found in values.items() if found}
-    return [dict(zip(values, each, strict=True)) for each in product(*values.values())]

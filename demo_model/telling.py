@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from demo_model.conversation import Outcome, Rows, is_number, pick, ranked, rows_in
+from demo_model.conversation import Outcome, Rows, is_number, objects_in, pick, ranked, rows_in
 from demo_model.phrasebook import Phrasebook, Phrases
 
 PLAIN = "{:,.10g}"
@@ -97,12 +97,12 @@ def _values(outcome: Outcome, book: Phrasebook, question: str) -> dict[str, Any]
     values: dict[str, Any] = {**result, "arguments": arguments, "rows": _count(outcome.result)}
     values["criteria"] = "".join(f" {each}" for each in words)
     if best := book["tool"].get(name, {}).get("best"):
-        rows = [row for row in _rows(result, best["of"]) if is_number(row.get(best["by"]))]
+        rows = [row for row in objects_in(result.get(best["of"])) if is_number(row.get(best["by"]))]
         values["best"] = max(rows, key=lambda row: row[best["by"]], default=None)
     for thing in book["thing"].values():
         if (rank := ranked(question, thing)) and thing["find"] == name:
-            rows_by_id = rows_in(_rows(result, thing["list"]), thing)
-            picked = {each: rows_by_id[each] for each in pick(rank, rows_by_id)}
+            listed = rows_in(result.get(thing["list"]), thing)
+            picked = {each: listed[each] for each in pick(rank, listed)}
             values |= {"picked": _labels(picked, thing, book), "rank": rank["told"]}
     return values
 
@@ -111,11 +111,6 @@ def _labels(rows: Rows, thing: Phrases, book: Phrasebook) -> list[str]:
     """Return the things by their ids and what they are called."""
     called = thing.get("called", "")
     return [say("label", book, id=name, called=row.get(called)) for name, row in rows.items()]
-
-
-def _rows(result: dict[str, Any], name: str) -> list[dict[str, Any]]:
-    rows = result.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
 
 
 def _count(result: Any) -> int | None:
