@@ -33,7 +33,7 @@ _OWN: Phrases = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text
 # A letter behind a backslash is a part of the pattern, and what goes on in a group is half a word.
 _WHOLE_WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}(?!\w|\(\?:\w|\\w)")
 # What may be mistyped: no figure, id or address, and no short word, which are too much alike.
-_TYPED_WORD = re.compile(r"(?<![\w@.'-])[^\W\d_]{4,20}(?![\w@]|[.-]\w)")
+_TYPED_WORD = re.compile(r"(?<![\w@.'-])[^\W\d_]{5,20}(?![\w@]|[.-]\w)")
 _PART_OF_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -73,15 +73,15 @@ class Phrasebook(Phrases):
         return _TYPED_WORD.sub(lambda word: self._meant(word[0]), text)
 
     def _meant(self, word: str) -> str:
-        lower, farthest = word.lower(), 1 if len(word) < 8 else 2
+        lower = word.lower()
         if {lower, f"{lower}s", lower.removesuffix("s")} & self.vocabulary:
             return word
         # A capital letter makes it a name, which is nothing else mistyped.
-        for words in (self.names, () if word.istitle() else self.vocabulary):
-            alike = sorted(other for other in words if _alike(lower, other))
-            if found := process.extractOne(lower, alike, scorer=OSA.distance, score_cutoff=farthest):
-                return self.names.get(found[0], found[0])
-        return word
+        words = self.names if word.istitle() else self.vocabulary
+        alike = sorted(each for each in words if each[0] == lower[0] and len(each) > 3)
+        farthest = 1 if len(word) < 8 else 2
+        found = process.extractOne(lower, alike, scorer=OSA.distance, score_cutoff=farthest)
+        return self.names.get(found[0], found[0]) if found else word
 
     def with_offers(self, functions: Iterable[Function]) -> Phrasebook:
         """Return the book with the tools on offer, which are those with an `offer`."""
@@ -123,11 +123,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
 def _offered(function: Function, tool: Phrases) -> Phrases:
     """Return the tool with what its schema tells of each argument, in the order of the phrases."""
     said, schema = tool.get("argument", {}), function.parameters
-    known = schema.get("properties") or {name: {} for name in said}
+    known = schema.get("properties", {})
     arguments: Phrases = {}
-    for name in [n for n in {**said, **known} if n in known]:
+    for name in [name for name in {**said, **known} if name in known]:
         told = known[name] if isinstance(known[name], dict) else {}
-        told = {k: v for k, v in told.items() if k != "pattern"}
         needed = {"required": name in schema.get("required", ())}
         arguments[name] = told | needed | said.get(name, {})
     first = re.split(r"(?<=\.)\s", function.description)[0]
@@ -139,13 +138,6 @@ def _derived(function: Function) -> Phrases:
     words = [part.lower() for part in _PART_OF_NAME.findall(function.name.split("__")[-1])]
     stems = [rf"{re.escape(word.rstrip('s'))}\w{{0,3}}" for word in words if len(word) > 2]
     return {"ask": [r"\b.{0,60}\b".join(stems)] if stems else [], "again": False}
-
-
-def _alike(word: str, other: str) -> bool:
-    """Tell whether the words begin alike; short ones only miss a letter or have two swapped."""
-    if word[0] != other[0] or len(other) < 4:
-        return False
-    return len(word) > 4 or len(other) > len(word) or sorted(word) == sorted(other)
 
 
 @cache
