@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -14,7 +14,6 @@ from demo_model.protocol import Message, ToolCall, read_json
 EMAIL = re.compile(r"[\w.+'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}", re.I)
 UNREADABLE = "The tool's answer came in a form that I can't read."
 SILENT = "The tool failed and did not say why."
-DEEPEST = 4
 Rows = dict[str, dict[str, Any]]
 """Things by their ids."""
 
@@ -68,35 +67,24 @@ def look_at(conversation: Iterable[Exchange], thing: Phrases) -> Seen:
     """Return what the exchanges told about things of one kind."""
     seen = Seen()
     for exchange in conversation:
-        results = [outcome.result for outcome in exchange.outcomes]
-        rows = rows_in(results, thing)
-        for name, row in rows.items():
-            seen.known[name] = seen.known.get(name, {}) | row
-        asked = json.dumps([outcome.call.arguments for outcome in exchange.outcomes])
+        made = exchange.outcomes
+        rows = {name: row for o in made for name, row in rows_in(o.result, thing).items()}
+        seen.known |= {name: seen.known.get(name, {}) | row for name, row in rows.items()}
+        asked = ids_in(json.dumps([outcome.call.arguments for outcome in made]), thing)
         told = [name for name in ids_in(exchange.answer, thing) if name in seen.known]
-        focus = ids_in(asked, thing) or list(rows) or ([] if exchange.outcomes else told)
-        lists = [each[thing["list"]] for each in objects_in(results) if thing["list"] in each]
+        focus = asked or list(rows) or told
         # After a search that found nothing, "them" is nothing, not what an older search found.
-        if lists:
-            seen.listed = rows_in(lists, thing)
-        if lists or focus:
-            seen.focus = focus
+        searched = any(o.call.name == thing["find"] and not o.error for o in made)
+        seen.listed = rows if searched else seen.listed
+        seen.focus = focus if searched or focus else seen.focus
     return seen
 
 
-def objects_in(value: Any, depth: int = 0) -> Iterator[dict[str, Any]]:
-    """Yield the objects in a value, down to a depth that results have."""
-    if isinstance(value, dict):
-        yield value
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    if depth < DEEPEST:
-        for item in inner:
-            yield from objects_in(item, depth + 1)
-
-
 def rows_in(result: Any, thing: Phrases) -> Rows:
-    """Return the things that a result tells about."""
-    return {str(row[thing["id"]]): row for row in objects_in(result) if thing["id"] in row}
+    """Return the things that a result lists, or the one that it is itself."""
+    rows = result.get(thing["list"], [result]) if isinstance(result, dict) else result
+    listed = [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return {str(row[thing["id"]]): row for row in listed if thing["id"] in row}
 
 
 def ids_in(text: str, thing: Phrases) -> list[str]:

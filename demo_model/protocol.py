@@ -147,8 +147,8 @@ def chunks(chat: ChatRequest, turn: Turn) -> Iterator[dict[str, Any]]:
     asked, said = sum(len(_words(m.text)) for m in chat.messages), len(words) + len(calls)
     usage = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
     with_usage = (chat.stream_options or {}).get("include_usage")
-    head = {"id": f"chatcmpl-{secrets.token_hex(12)}", "object": "chat.completion.chunk"}
-    head |= {"created": int(time.time()), "model": MODEL, **({"usage": None} if with_usage else {})}
+    made = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": MODEL}
+    head = {**made, "object": "chat.completion.chunk", **({"usage": None} if with_usage else {})}
     for delta in [{"role": "assistant", "content": ""}, *words, *calls, {}]:
         choice = {"index": 0, "delta": delta, "finish_reason": None if delta else reason}
         yield {**head, "choices": [choice]}

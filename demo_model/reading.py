@@ -12,13 +12,12 @@ from typing import Any
 from demo_model.conversation import (
     EMAIL,
     Exchange,
-    Outcome,
     Seen,
     ids_in,
     is_number,
     look_at,
-    objects_in,
     pointed_at,
+    rows_in,
 )
 from demo_model.phrasebook import Phrasebook, Phrases, compiled
 from demo_model.protocol import ToolCall, Turn
@@ -76,28 +75,27 @@ class Reading:
             if (matches := [m for p in tool.get(strength, ()) if (m := self._search(p))])
         )
         over = {less for _, name in found for less in tools[name].get("over", ())}
-        return [self._wish(name, self._base(name)) for _, name in found if name not in over]
+        return [self._wish(name) for _, name in found if name not in over]
 
     def _pointed(self) -> list[Turn]:
         """Ask what was asked last about the things that the text points at, or tell about them."""
         for name, thing in self.book["thing"].items():
-            ids = self._meant(thing)
+            ids = self._things(thing)
             if not ids or (self._describes(thing) and not ids_in(self.text, thing)):
                 continue
             last, known = next(iter(self.past_calls), None), self._look_at(thing).known
             arguments = self.book.arguments(last.name).values() if last else ()
-            if last and self._repeats(last) and any(a.get("thing") == name for a in arguments):
-                return [self._wish(last.name, {})]
+            if last and self._repeats(last.name) and any(a.get("thing") == name for a in arguments):
+                return [self._wish(last.name)]
             if thing.get("detail") in self.book["tool"] and not known.keys() >= set(ids):
-                return [self._wish(thing["detail"], {})]
+                return [self._wish(thing["detail"])]
             return [Turn(show(ids, self.text, thing, known, self.book))]
         return []
 
     def _followed(self) -> list[Turn]:
         """Call an earlier tool again, with other arguments."""
-        for call in filter(self._repeats, self.past_calls):
-            changed, *_ = self.arguments(call.name)
-            if changed:
+        for call in self.past_calls:
+            if self._repeats(call.name) and any(self.arguments(call.name)):
                 return [self._wish(call.name, call.arguments)]
         return []
 
@@ -107,11 +105,17 @@ class Reading:
             said = {name for each in self.arguments(find) for name in each}
             enough = said - self.book.named(find).keys() or (said and len(self.text.split()) < 4)
             if enough and find in self.book["tool"]:
-                return [self._wish(find, {})]
+                return [self._wish(find)]
         return []
 
-    def _wish(self, tool: str, base: Arguments) -> Turn:
-        """Return the calls of a tool, after the search for the things that it is about."""
+    def _wish(self, tool: str, base: Arguments | None = None) -> Turn:
+        """Return the calls of a tool, after the search for the things that it is about.
+
+        They start from an earlier call's arguments: `base`, or the last ones if the text refines them.
+        """
+        if base is None:
+            goes_on = self._repeats(tool) and self.book.finds("refine", self.text)
+            base = self._last_arguments(tool) if goes_on else {}
         search = self._search_for(tool)
         made = [outcome.call for outcome in self.current.outcomes]
         if search and any(call not in made for call in search.calls):
@@ -134,13 +138,8 @@ class Reading:
         for argument in self.book.arguments(tool).values():
             thing = self.book["thing"].get(argument.get("thing"))
             if thing and self._describes(thing) and not ids_in(self.text, thing):
-                return self._wish(thing["find"], self._base(thing["find"]))
+                return self._wish(thing["find"])
         return None
-
-    def _base(self, tool: str) -> Arguments:
-        """Return the arguments of the tool's last call, if the question goes on from it."""
-        goes_on = self._refines and self.book["tool"][tool].get("refines")
-        return self._last_arguments(tool) if goes_on else {}
 
     def arguments(self, tool: str, things: bool = False) -> list[Arguments]:
         """Return the arguments that the text names, a set for each call; things if asked for."""
@@ -150,7 +149,7 @@ class Reading:
             if shifted is not None:
                 values[name] = [shifted]
             elif thing := self.book["thing"].get(argument.get("thing")):
-                ids = self._things(thing) if things else []
+                ids = self._things(thing, asked_for=True) if things else []
                 values[name] = ids if argument.get("type") == "string" else [ids]
             elif argument.get("format") == "email":
                 values[name] = self._address()
@@ -162,20 +161,19 @@ class Reading:
         sets = [{**name, **said, **name} for said in combined for name in names]
         return [{name: value for name, value in each.items() if value} for each in sets]
 
-    def _things(self, thing: Phrases) -> list[str]:
-        """Return the things that a tool is asked for: those meant, or those talked of last."""
-        ids, brief = self._meant(thing), len(self.text.split()) <= 4
-        return self._look_at(thing).focus if ids is None and (brief or self._describes(thing)) else ids or []
+    def _things(self, thing: Phrases, asked_for: bool = False) -> list[str]:
+        """Return the things that the text names or points at.
 
-    def _meant(self, thing: Phrases) -> list[str] | None:
-        """Return the things that the text names or points at; None if it does neither."""
+        If they are asked for, a short text or a search can mean those talked of last as well.
+        """
         if said := ids_in(self.text, thing):
             return said
         seen = self._look_at(thing)
         pointed = pointed_at(self.text, self.book, thing, seen)
-        if pointed is None and self.book.finds("pronoun", self.text):
-            return seen.focus
-        return pointed
+        if pointed is not None:
+            return pointed
+        bare = asked_for and (len(self.text.split()) <= 4 or self._describes(thing))
+        return seen.focus if bare or self.book.finds("pronoun", self.text) else []
 
     def _describes(self, thing: Phrases) -> bool:
         """Tell whether the text says more about things than their place in a list."""
@@ -206,25 +204,21 @@ class Reading:
         parts, arguments = self.book.named(tool), self.book.arguments(tool)
         after = "|".join(arguments[n]["after"] for n in parts if "after" in arguments[n])
         names = read_names(self.text, after or "(?!)", self.book) if parts else []
-        keeps = self.book["tool"].get(tool, {}).get("keeps_names")
-        if not names and (keeps or self.book.finds("there", self.text)):
-            names = [name_in(whole) for whole in self._last_names()]
+        needed = any(arguments[name].get("required") for name in parts)
+        if not names and (needed or self.book.finds("there", self.text)):
+            names = self._last_names()
         return [{n: name[part] for n, part in parts.items()} for name in names]
 
-    def _last_names(self) -> list[str]:
-        """Return the proper names in the last calls that had any."""
-        for exchange in self.earlier[::-1]:
-            if names := [name for each in exchange.outcomes if (name := self._name_of(each))]:
-                return list(dict.fromkeys(names))
+    def _last_names(self) -> list[Phrases]:
+        """Return the proper name in the last call that had one, with the qualifier in its result."""
+        for outcome in [each for exchange in self.earlier for each in exchange.outcomes][::-1]:
+            call, named = outcome.call, self.book.named(outcome.call.name)
+            if any(part != "qualifier" for name, part in named.items() if name in call.arguments):
+                things = self.book["thing"].values()
+                rows = [row for each in things for row in rows_in(outcome.result, each).values()]
+                known = {**(rows or [{}])[0], **call.arguments}
+                return [name_in(", ".join(str(known[name]) for name in named if known.get(name)))]
         return []
-
-    def _name_of(self, outcome: Outcome) -> str:
-        """Return the proper name in a call; the result may tell its qualifier."""
-        found = []
-        for name, part in self.book.named(outcome.call.name).items():
-            told = [outcome.call.arguments, outcome.result if part == "qualifier" and found else {}]
-            found += [str(each[name]) for each in objects_in(told) if each.get(name)][:1]
-        return ", ".join(found)
 
     @cached_property
     def past_calls(self) -> list[ToolCall]:
@@ -242,9 +236,5 @@ class Reading:
     def _search(self, pattern: str) -> re.Match[str] | None:
         return compiled(pattern).search(self.text)
 
-    def _repeats(self, call: ToolCall) -> bool:
-        return bool(self.book["tool"].get(call.name, {"again": False}).get("again", True))
-
-    @property
-    def _refines(self) -> bool:
-        return bool(self.book.finds("refine", self.text))
+    def _repeats(self, tool: str) -> bool:
+        return bool(self.book["tool"].get(tool, {"again": False}).get("again", True))

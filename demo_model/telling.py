@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from demo_model.conversation import Outcome, Rows, is_number, objects_in, pick, ranked, rows_in
+from demo_model.conversation import Outcome, Rows, is_number, pick, ranked, rows_in
 from demo_model.phrasebook import Phrasebook, Phrases
 
 PLAIN = "{:,.10g}"
@@ -66,11 +66,11 @@ def show(ids: Iterable[str], text: str, thing: Phrases, rows: Rows, book: Phrase
 
 def value_at(path: str, values: Any) -> Any:
     """Return the value at a path such as `listings.0.address`; None where there is none."""
-    for key in path.split("."):
-        try:
+    try:
+        for key in path.split("."):
             values = values[int(key) if isinstance(values, list) else key]
-        except (LookupError, TypeError, ValueError):
-            return None
+    except (LookupError, TypeError, ValueError):
+        return None
     return values
 
 
@@ -97,11 +97,11 @@ def _values(outcome: Outcome, book: Phrasebook, question: str) -> dict[str, Any]
     values: dict[str, Any] = {**result, "arguments": arguments, "rows": _count(outcome.result)}
     values["criteria"] = "".join(f" {each}" for each in words)
     if best := book["tool"].get(name, {}).get("best"):
-        rows = [row for row in objects_in(result.get(best["of"])) if is_number(row.get(best["by"]))]
-        values["best"] = max(rows, key=lambda row: row[best["by"]], default=None)
+        rows = rows_in(result, best)
+        values["best"] = next((rows[at] for at in pick(best, rows)), None)
     for thing in book["thing"].values():
         if (rank := ranked(question, thing)) and thing["find"] == name:
-            listed = rows_in(result.get(thing["list"]), thing)
+            listed = rows_in(result, thing)
             picked = {each: listed[each] for each in pick(rank, listed)}
             values |= {"picked": _labels(picked, thing, book), "rank": rank["told"]}
     return values

@@ -44,7 +44,8 @@ def name_in(whole: str) -> Phrases:
     found = re.fullmatch(r"(.*?)(?:(?:^|,? )([A-Z]{2}))?", whole)
     name, qualifier = found.groups("") if found else (whole, "")
     name = name.title() if name.islower() else name
-    return {"name": name, "qualifier": qualifier, "whole": ", ".join(filter(None, (name, qualifier)))}
+    whole = ", ".join(filter(None, (name, qualifier)))
+    return {"name": name, "qualifier": qualifier, "whole": whole}
 
 
 def _names(text: str, book: Phrasebook) -> list[Phrases]:
