@@ -35,9 +35,7 @@ def _turn(wishes: Sequence[Turn], text: str, current: Exchange, book: Phrasebook
     wanted = [call for at, call in enumerate(wanted) if call not in wanted[:at]]
     if calls := tuple(call for call in wanted if "offer" in tools[call.name]):
         before = tools[calls[0].name].get("before", "")
-        # An answer that is under way needs no other word, except one that names values.
-        goes_on = made and "{" not in before
-        return Turn("" if goes_on else fill(before, calls[0].arguments, book), calls)
+        return Turn(fill(before, calls[0].arguments, book), calls)
     said = [tell(outcome, book, text) for outcome in current.outcomes]
     for tool in dict.fromkeys(call.name for call in wanted):
         task = tools[tool].get("task", book["sentences"]["task"])

@@ -111,7 +111,7 @@ class Reading:
     def _wish(self, tool: str, base: Arguments | None = None) -> Turn:
         """Return the calls of a tool, after the search for the things that it is about.
 
-        They start from an earlier call's arguments: `base`, or the last ones if the text refines them.
+        They start from an earlier call's arguments: `base`, or the last if the text refines them.
         """
         if base is None:
             goes_on = self._repeats(tool) and self.book.finds("refine", self.text)
@@ -210,7 +210,7 @@ class Reading:
         return [{n: name[part] for n, part in parts.items()} for name in names]
 
     def _last_names(self) -> list[Phrases]:
-        """Return the proper name in the last call that had one, with the qualifier in its result."""
+        """Return the name in the last call that had one, with the qualifier in its result."""
         for outcome in [each for exchange in self.earlier for each in exchange.outcomes][::-1]:
             call, named = outcome.call, self.book.named(outcome.call.name)
             if any(part != "qualifier" for name, part in named.items() if name in call.arguments):
