@@ -55,9 +55,9 @@ def health() -> Response:
 def bad_body(error: ValidationError) -> tuple[Response, int]:
     """400 for a body that is no JSON or no proper request, naming what is wrong first."""
     first = error.errors()[0]
-    param = ".".join(map(str, first["loc"])) or None
+    param = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
-    return _refused(f"{param}: {message}" if param else message, 400, param=param)
+    return _refused(f"{param}: {message}".removeprefix(": "), 400, param=param or None)
 
 
 @api.app_errorhandler(HTTPException)

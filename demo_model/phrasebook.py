@@ -29,6 +29,7 @@ LANGUAGES = ("en", "es", "de", "fr")
 # Keys under which every text is a pattern, or words that patterns are made of.
 PATTERNS = {"ask", "weak", "said", "values", "enum", "after", "words", "pattern", "patterns"}
 PATTERNS |= {"talk", "declined", "ends", "spell"}
+FROM_SCHEMA = ("description", "enum", "format", "title", "type")
 _OWN: Phrases = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
 # A letter behind a backslash is a part of the pattern, and what goes on in a group is half a word.
 _WHOLE_WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}(?!\w|\(\?:\w|\\w)")
@@ -126,7 +127,8 @@ def _offered(function: Function, tool: Phrases) -> Phrases:
     known = schema.get("properties", {})
     arguments: Phrases = {}
     for name in [name for name in {**said, **known} if name in known]:
-        told = known[name] if isinstance(known[name], dict) else {}
+        own = known[name] if isinstance(known[name], dict) else {}
+        told = {key: own[key] for key in FROM_SCHEMA if key in own}
         needed = {"required": name in schema.get("required", ())}
         arguments[name] = told | needed | said.get(name, {})
     first = re.split(r"(?<=\.)\s", function.description)[0]

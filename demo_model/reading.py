@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -53,8 +52,7 @@ class Reading:
             or self._asked("ask")
             or self._pointed()
             or self._asked("weak")[:1]
-            or self._followed()
-            or self._described()
+            or self._implied()
         )
 
     def _continued(self) -> list[Turn]:
@@ -70,9 +68,10 @@ class Reading:
         """Find the tools whose phrases the text has, without those that others are meant over."""
         tools = self.book["tool"]
         found = sorted(
-            (min(match.start() for match in matches), name)
+            (match.start(), name)
             for name, tool in tools.items()
-            if (matches := [m for p in tool.get(strength, ()) if (m := self._search(p))])
+            if tool.get(strength)
+            and (match := compiled("|".join(tool[strength])).search(self.text))
         )
         over = {less for _, name in found for less in tools[name].get("over", ())}
         return [self._wish(name) for _, name in found if name not in over]
@@ -81,7 +80,7 @@ class Reading:
         """Ask what was asked last about the things that the text points at, or tell about them."""
         for name, thing in self.book["thing"].items():
             ids = self._things(thing)
-            if not ids or (self._describes(thing) and not ids_in(self.text, thing)):
+            if not ids or self._describes(thing):
                 continue
             last, known = next(iter(self.past_calls), None), self._look_at(thing).known
             arguments = self.book.arguments(last.name).values() if last else ()
@@ -92,15 +91,11 @@ class Reading:
             return [Turn(show(ids, self.text, thing, known, self.book))]
         return []
 
-    def _followed(self) -> list[Turn]:
-        """Call an earlier tool again, with other arguments."""
+    def _implied(self) -> list[Turn]:
+        """Call an earlier tool with other arguments, or search for what the text describes."""
         for call in self.past_calls:
             if self._repeats(call.name) and any(self.arguments(call.name)):
                 return [self._wish(call.name, call.arguments)]
-        return []
-
-    def _described(self) -> list[Turn]:
-        """Search by a text that says nothing but what to search for."""
         for find in (thing["find"] for thing in self.book["thing"].values()):
             said = {name for each in self.arguments(find) for name in each}
             enough = said - self.book.named(find).keys() or (said and len(self.text.split()) < 4)
@@ -116,30 +111,27 @@ class Reading:
         if base is None:
             goes_on = self._repeats(tool) and self.book.finds("refine", self.text)
             base = self._last_arguments(tool) if goes_on else {}
-        search = self._search_for(tool)
-        made = [outcome.call for outcome in self.current.outcomes]
-        if search and any(call not in made for call in search.calls):
+        arguments, named = self.book.arguments(tool), self.book.named(tool).keys()
+        # Things that the text describes are searched for first.
+        kinds = [self.book["thing"].get(a.get("thing")) for a in arguments.values()]
+        described = [kind for kind in kinds if kind and self._describes(kind)]
+        search = self._wish(described[0]["find"]) if described else Turn()
+        if any(call not in [o.call for o in self.current.outcomes] for call in search.calls):
             return search
-        named, calls = self.book.named(tool).keys(), []
+        calls = []
         for said in self.arguments(tool, things=True):
             # A name is kept or replaced as a whole.
             kept = {k: v for k, v in base.items() if k not in named or not said.keys() & named}
             calls.append({**kept, **said})
-        for name, argument in self.book.arguments(tool).items():
-            if argument.get("required") and name not in calls[0]:
-                what = argument.get("title") or argument.get("description") or name
-                asked = argument.get("missing", self.book["sentences"]["missing"])
-                return search or Turn(fill(asked, {**calls[0], "what": what}, self.book))
-        own = tuple(ToolCall(tool, each) for each in calls)
-        return Turn(calls=(*(search.calls if search else ()), *own))
-
-    def _search_for(self, tool: str) -> Turn | None:
-        """Return the search for the things that the tool is about, if the text describes them."""
-        for argument in self.book.arguments(tool).values():
-            thing = self.book["thing"].get(argument.get("thing"))
-            if thing and self._describes(thing) and not ids_in(self.text, thing):
-                return self._wish(thing["find"])
-        return None
+        lacking = [n for n, a in arguments.items() if a.get("required") and n not in calls[0]]
+        if lacking and search.calls:
+            return search
+        if lacking:
+            argument = arguments[lacking[0]]
+            asked = argument.get("missing", self.book["sentences"]["missing"])
+            what = argument.get("title") or argument.get("description") or lacking[0]
+            return Turn(fill(asked, {**calls[0], "what": what}, self.book))
+        return Turn(calls=(*search.calls, *(ToolCall(tool, each) for each in calls)))
 
     def arguments(self, tool: str, things: bool = False) -> list[Arguments]:
         """Return the arguments that the text names, a set for each call; things if asked for."""
@@ -176,7 +168,9 @@ class Reading:
         return seen.focus if bare or self.book.finds("pronoun", self.text) else []
 
     def _describes(self, thing: Phrases) -> bool:
-        """Tell whether the text says more about things than their place in a list."""
+        """Tell whether the text says more about things than their ids or places in a list."""
+        if ids_in(self.text, thing):
+            return False
         arguments = self.book.arguments(thing["find"])
         said = {name for each in self.arguments(thing["find"]) for name in each}
         return any(not arguments[name].get("order") for name in said)
@@ -184,7 +178,7 @@ class Reading:
     def _shifted(self, value: Any, argument: Phrases) -> int | None:
         """Return a value relative to the last call's or its results': "cheaper", "bigger"."""
         for shift in argument.get("shift", ()):
-            if self._search(shift["words"]):
+            if compiled(shift["words"]).search(self.text):
                 seen = [look_at(self.earlier, thing) for thing in self.book["thing"].values()]
                 rows = [row for each in seen for row in each.listed.values()]
                 sizes = [size for row in rows if is_number(size := row.get(shift["by"]))]
@@ -232,9 +226,6 @@ class Reading:
         """Return what was told about things, by the search that the text asks for as well."""
         current = [self.current] if self._describes(thing) else []
         return look_at([*self.earlier, *current], thing)
-
-    def _search(self, pattern: str) -> re.Match[str] | None:
-        return compiled(pattern).search(self.text)
 
     def _repeats(self, tool: str) -> bool:
         return bool(self.book["tool"].get(tool, {"again": False}).get("again", True))
