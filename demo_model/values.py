@@ -20,11 +20,15 @@ MOST_WORDS = 5
 def read_values(text: str, argument: Phrases, book: Phrasebook) -> tuple[list[Any], str]:
     """Return the values named, usually none or one, and the text without their words."""
     if choices := _choices(argument):
-        return _chosen(text, choices)
+        found = {value: match for value, each in choices.items() if (match := each.search(text))}
+        values = sorted(found, key=lambda value: found[value].start())
+        for value in values:
+            text = choices[value].sub(READ, text, count=1)
+        return values, text
     for pattern in argument.get("said", ()):
-        for found in compiled(pattern).finditer(text):
-            if value := _value(found.groupdict(default=""), book):
-                return [value], text[: found.start()] + READ + text[found.end() :]
+        for said in compiled(pattern).finditer(text):
+            if value := _value(said.groupdict(default=""), book):
+                return [value], text[: said.start()] + READ + text[said.end() :]
     return [], text
 
 
@@ -70,28 +74,21 @@ def _names(text: str, book: Phrasebook) -> list[Phrases]:
     return found
 
 
-def _choices(argument: Phrases) -> dict[str, str]:
+def _choices(argument: Phrases) -> dict[str, re.Pattern[str]]:
     """Return the patterns for each value of an argument that has a choice of values."""
-    choices: dict[str, str] = dict(argument.get("values", {}))
-    for value in map(str, argument.get("enum", ()) if argument.get("plain", True) else ()):
-        plain = rf"{re.escape(value.replace('_', ' '))}s?"
-        choices[value] = f"{plain}|{choices[value]}" if value in choices else plain
-    return choices
-
-
-def _chosen(text: str, choices: dict[str, str]) -> tuple[list[Any], str]:
-    found = {value: compiled(pattern).search(text) for value, pattern in choices.items()}
-    places = sorted((match.start(), value) for value, match in found.items() if match)
-    for _, value in places:
-        text = compiled(choices[value]).sub(READ, text, count=1)
-    return [value for _, value in places], text
+    said, plain = argument.get("values", {}), argument.get("plain", True)
+    choices = {value: [pattern] for value, pattern in said.items()}
+    for value in map(str, argument.get("enum", ()) if plain else ()):
+        choices.setdefault(value, []).insert(0, rf"{re.escape(value.replace('_', ' '))}s?")
+    return {value: compiled("|".join(patterns)) for value, patterns in choices.items()}
 
 
 def _value(slots: dict[str, str], book: Phrasebook) -> Any:
     """Return the value in a pattern's slot; nothing if it is none after all."""
     match slots:
         case {"n": written}:
-            return read_json(str(book["numbers"].get(written.lower(), written)))
+            figure = str(book["numbers"].get(written.lower(), written))
+            return read_json(figure) if figure[0].isdigit() else None
         case {"amount": figure, "unit": unit}:
             return round(float(figure.replace(",", "")) * book["units"].get(unit.lower(), 1))
         case {"words": written}:
