@@ -13,8 +13,8 @@ import sys
 from flask import Flask
 
 from demo_model.api import LIBRARY, PACE, api
-from demo_model.config import Settings, SettingsError, load_settings
-from demo_model.phrasebook import PhrasesError, load_library
+from demo_model.config import CannotStart, Settings, load_settings
+from demo_model.phrasebook import load_library
 
 # To gunicorn this means that the app can't load: it stops instead of starting the worker again.
 CANNOT_LOAD = 4
@@ -25,7 +25,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     try:
         settings = settings or load_settings()
         library = load_library(settings.tool_services_folder)
-    except (SettingsError, PhrasesError) as error:
+    except CannotStart as error:
         print(error, file=sys.stderr)
         raise SystemExit(CANNOT_LOAD) from None
     app = Flask(__name__)

@@ -26,7 +26,7 @@ LIBRARY = "DEMO_MODEL_PHRASES"
 def chat_completions() -> Response:
     """Answer a conversation, as a stream of chunks when the request asks for one."""
     chat = ChatRequest.model_validate_json(request.get_data())
-    turn = next_turn(chat.messages, chat.offered, current_app.config[LIBRARY]).within(chat)
+    turn = next_turn(chat.messages, chat.offered, current_app.config[LIBRARY])
     pace = float(current_app.config[PACE])
     if chat.stream:
         headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
@@ -55,9 +55,9 @@ def health() -> Response:
 def bad_body(error: ValidationError) -> tuple[Response, int]:
     """400 for a body that is no JSON or no proper request, naming what is wrong first."""
     first = error.errors()[0]
-    param = ".".join(map(str, first["loc"])) or None
+    param = ".".join(map(str, first["loc"]))
     message = first["msg"].removeprefix("Value error, ")
-    return _refused(f"{param}: {message}" if param else message, 400, param=param)
+    return _refused(f"{param}: {message}".removeprefix(": "), 400, param=param or None)
 
 
 @api.app_errorhandler(HTTPException)

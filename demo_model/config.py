@@ -12,8 +12,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 TOOL_SERVICES = Path(__file__).parent.parent / "tool_services"
 
 
-class SettingsError(Exception):
-    """A setting is wrong. The text is one sentence a setting, and says how to mend it."""
+class CannotStart(Exception):
+    """A setting or a file of phrases is wrong. The text says which, and how to mend it."""
 
 
 class Settings(BaseSettings):
@@ -34,9 +34,9 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """The settings of this process. Raises SettingsError with a sentence for each bad one."""
+    """Return the settings of this process. Raises CannotStart with a sentence for each bad one."""
     try:
         return Settings()
     except ValidationError as error:
         wrong = [f"{e['loc'][0]} is {e['input']!r}, but: {e['msg']}." for e in error.errors()]
-        raise SettingsError("\n".join([*wrong, "Mend it in .env or the environment."])) from None
+        raise CannotStart("\n".join([*wrong, "Mend it in .env or the environment."])) from None

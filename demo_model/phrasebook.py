@@ -1,50 +1,45 @@
 """The phrases by which people ask for tools and by which results are told, a book a language.
 
 `phrases.toml` beside this file has what every domain needs; each service's folder has its own. A
-table named like a language (`[es]`) adds patterns to the others and replaces sentences. Patterns
-are regular expressions, in which `{n}`, `{amount}`, `{words}`, `{name}` and `{text}` stand for a
-value. docs/demo-model.md describes the tables.
+table named like a language (`[es]`) adds patterns to the others and replaces the rest. Patterns
+are regular expressions, in which `{n}`, `{amount}`, `{words}` and `{text}` stand for a value.
+docs/demo-model.md describes the tables.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property, reduce
 from pathlib import Path
 from typing import Any
 
-from demo_model.sentences import filled
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
+
+from demo_model.config import CannotStart
+from demo_model.protocol import Function
 
 Phrases = dict[str, Any]
 Library = dict[str, "Phrasebook"]
-"""The books by language; `en` is always there."""
+"""The books by language; `en` is always there, and first."""
 
 LANGUAGES = ("en", "es", "de", "fr")
-# Keys of what is said, and of what is neither said nor a pattern.
-SENTENCES = {"sentences", "say", "told", "task", "before", "missing", "tell", "examples", "what"}
-NO_PATTERNS = SENTENCES | {"spell", "ends", "language", "units", "slots", "rewrite", "by", "pick"}
-NO_PATTERNS |= {"id", "name", "list", "find", "format", "type"}
+# Keys under which every text is a pattern, or words that patterns are made of.
+PATTERNS = {"ask", "weak", "said", "values", "enum", "after", "words", "pattern", "patterns"}
+PATTERNS |= {"talk", "declined", "ends", "spell"}
+FROM_SCHEMA = ("description", "enum", "format", "title", "type")
 _OWN: Phrases = tomllib.loads(Path(__file__).with_name("phrases.toml").read_text(encoding="utf-8"))
 # A letter behind a backslash is a part of the pattern, and what goes on in a group is half a word.
-_WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}(?!\w|\(\?:\w|\\w)")
-
-
-class PhrasesError(Exception):
-    """A file of phrases can't be read. The text says which, and why."""
+_WHOLE_WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{3,}(?!\w|\(\?:\w|\\w)")
+# What may be mistyped: no figure, id or address, and no short word, which are too much alike.
+_TYPED_WORD = re.compile(r"(?<![\w@.'-])[^\W\d_]{5,20}(?![\w@]|[.-]\w)")
+_PART_OF_NAME = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
 class Phrasebook(Phrases):
     """All tables in one language."""
-
-    def say(self, name: str, **values: Any) -> str:
-        """Return one of the sentences that every domain needs."""
-        return self.fill(self["sentences"][name], values)
-
-    def fill(self, phrase: str, values: Mapping[str, Any]) -> str:
-        """Return the phrase with its values; empty if one is missing that isn't optional."""
-        return filled(phrase, values, self["sentences"]["and"])
 
     def arguments(self, tool: str) -> dict[str, Phrases]:
         """Return the arguments of a tool, in reading order."""
@@ -74,9 +69,30 @@ class Phrasebook(Phrases):
         """Every word of the patterns, in lower case."""
         return self.ends.union(*map(_words, _patterns(self)))
 
+    def corrected(self, text: str) -> str:
+        """Replace each mistyped word by the one of the phrases that it was meant to be."""
+        return _TYPED_WORD.sub(lambda word: self._meant(word[0]), text)
+
+    def _meant(self, word: str) -> str:
+        lower = word.lower()
+        if {lower, f"{lower}s", lower.removesuffix("s")} & self.vocabulary:
+            return word
+        # A capital letter makes it a name, which is nothing else mistyped.
+        words = self.names if word.istitle() else self.vocabulary
+        alike = sorted(each for each in words if each[0] == lower[0] and len(each) > 3)
+        farthest = 1 if len(word) < 8 else 2
+        found = process.extractOne(lower, alike, scorer=OSA.distance, score_cutoff=farthest)
+        return self.names.get(found[0], found[0]) if found else word
+
+    def with_offers(self, functions: Iterable[Function]) -> Phrasebook:
+        """Return the book with the tools on offer, which are those with an `offer`."""
+        tools = self["tool"]
+        offered = {f.name: _offered(f, tools.get(f.name) or _derived(f)) for f in functions}
+        return Phrasebook({**self, "tool": {**offered, **tools, **offered}})
+
 
 def load_library(folder: Path) -> Library:
-    """Read the phrases of this model and of every service in the folder. Raises PhrasesError."""
+    """Read the phrases of this model and of every service in the folder. Raises CannotStart."""
     texts = [_OWN, *map(_read, sorted(folder.glob("*/phrases.toml")))]
     plain = [{k: v for k, v in text.items() if k not in LANGUAGES} for text in texts]
     library: Library = {}
@@ -91,17 +107,11 @@ def load_library(folder: Path) -> Library:
 def book_for(questions: Sequence[str], library: Library) -> Phrasebook:
     """Return the book in the language of the last question that shows one, English in doubt."""
     for question in reversed(questions):
-        scores = {name: _score(question, name, library) for name in library}
-        if any(scores.values()):
-            return library[max(scores, key=lambda name: (scores[name], name == "en"))]
+        words = set(re.findall(r"[^\W\d_]+", question.lower()))
+        book = max(library.values(), key=lambda book: len(words & set(book["language"].split())))
+        if words & set(book["language"].split()):
+            return book
     return library["en"]
-
-
-def _score(text: str, language: str, library: Library) -> int:
-    """Return how many words of the text are those of the language alone."""
-    book, english = library[language], library["en"]
-    own = {*book["language"].get(language, "").split(), *(book.vocabulary - english.vocabulary)}
-    return sum(word in own for word in re.findall(r"[^\W\d_]+", text.lower()))
 
 
 @cache
@@ -111,50 +121,71 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(rf"(?:(?<!\w)|(?=\W))(?:{whole})(?:(?!\w)|(?<!\w))", re.I)
 
 
+def _offered(function: Function, tool: Phrases) -> Phrases:
+    """Return the tool with what its schema tells of each argument, in the order of the phrases."""
+    said, schema = tool.get("argument", {}), function.parameters
+    known = schema.get("properties", {})
+    arguments: Phrases = {}
+    for name in [name for name in {**said, **known} if name in known]:
+        own = known[name] if isinstance(known[name], dict) else {}
+        told = {key: own[key] for key in FROM_SCHEMA if key in own}
+        needed = {"required": name in schema.get("required", ())}
+        arguments[name] = told | needed | said.get(name, {})
+    first = re.split(r"(?<=\.)\s", function.description)[0]
+    return {"examples": [first] if first else [], **tool, "argument": arguments, "offer": True}
+
+
+def _derived(function: Function) -> Phrases:
+    """Return phrases for a tool that has none: the words of its name, in their order."""
+    words = [part.lower() for part in _PART_OF_NAME.findall(function.name.split("__")[-1])]
+    stems = [rf"{re.escape(word.rstrip('s'))}\w{{0,3}}" for word in words if len(word) > 2]
+    return {"ask": [r"\b.{0,60}\b".join(stems)] if stems else [], "again": False}
+
+
 @cache
 def _words(pattern: str) -> frozenset[str]:
     """Return the words of a pattern. It is known for each: a book is completed by every request."""
-    return frozenset(word.lower() for word in _WORD.findall(pattern))
+    return frozenset(word.lower() for word in _WHOLE_WORD.findall(pattern))
 
 
 def _read(file: Path) -> Phrases:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise PhrasesError(f"{file} can't be read: {error}") from None
+        raise CannotStart(f"{file} can't be read: {error}") from None
 
 
 def _check(book: Phrasebook) -> None:
-    """Raise PhrasesError for what would fail only when somebody asks."""
+    """Raise CannotStart for what would fail only when somebody asks."""
     for name, thing in book["thing"].items():
         if lacks := {"id", "pattern", "list", "find", "told"} - thing.keys():
             missing = ", ".join(sorted(lacks))
-            raise PhrasesError(f"The phrases of the thing {name!r} lack {missing}.")
+            raise CannotStart(f"The phrases of the thing {name!r} lack {missing}.")
     for pattern in _patterns(book):
         try:
             compiled(pattern)
         except (re.error, KeyError) as error:
             words = f"The pattern {pattern!r} in the phrases is wrong: {error}"
-            raise PhrasesError(words) from None
+            raise CannotStart(words) from None
 
 
-def _merged(old: Any, new: Any, sentence: bool = False) -> Any:
-    """Merge what two files say: patterns and lists add up, a sentence is replaced."""
+def _merged(old: Any, new: Any, adds: bool = False) -> Any:
+    """Merge what two files say: patterns add up, anything else is replaced."""
     if isinstance(old, dict):
-        both = {k: _merged(old[k], new[k], sentence or k in SENTENCES) for k in old if k in new}
+        both = {k: _merged(old[k], new[k], adds or k in PATTERNS) for k in old if k in new}
         return old | new | both
-    if sentence or not isinstance(old, str | list):
+    if not adds:
         return new
     return old + new if isinstance(old, list) else f"{old}|{new}"
 
 
-def _patterns(phrases: Any) -> Iterator[str]:
-    """Yield every pattern, but no sentence."""
-    if isinstance(phrases, str):
+def _patterns(phrases: Any, inside: bool = False) -> Iterator[str]:
+    """Yield every pattern."""
+    if isinstance(phrases, str) and inside:
         yield phrases
     elif isinstance(phrases, dict):
-        inner = [v for k, v in phrases.items() if k not in NO_PATTERNS]
-        yield from _patterns(inner)
+        for key, value in phrases.items():
+            yield from _patterns(value, inside or key in PATTERNS)
     elif isinstance(phrases, list):
-        for phrase in phrases:
-            yield from _patterns(phrase)
+        for value in phrases:
+            yield from _patterns(value, inside)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from demo_model.conversation import Exchange, exchanges, own_address
-from demo_model.offers import with_offers
 from demo_model.phrasebook import Library, Phrasebook, book_for, compiled
 from demo_model.protocol import Function, Message, Turn
-from demo_model.reading import Reading, Wish
-from demo_model.telling import tell
+from demo_model.reading import Reading
+from demo_model.telling import fill, say, tell
 
 MOST_EXAMPLES = 6
 
@@ -17,49 +16,47 @@ MOST_EXAMPLES = 6
 def next_turn(messages: Sequence[Message], offered: Sequence[Function], library: Library) -> Turn:
     """Return what to say and call now, from the conversation and the tools on offer alone."""
     conversation = exchanges(messages)
-    book = with_offers(book_for([each.question for each in conversation], library), offered)
+    book = book_for([each.question for each in conversation], library).with_offers(offered)
     if not conversation:
-        return Turn(_say("greeting", book))
+        return Turn(_with_examples("greeting", book))
     *earlier, current = conversation
     reading = Reading(current.question, book, earlier, current, own_address(messages))
-    if said := _talk("declined", reading.text, book) or _talk("about_me", reading.text, book):
+    if said := _talk("declined", reading.text, book):
         return Turn(said)
     if wishes := reading.wishes():
         return _turn(wishes, reading.text, current, book)
-    return Turn(_talk("talk", reading.text, book) or _say("unclear", book))
+    return Turn(_talk("talk", reading.text, book) or _with_examples("unclear", book))
 
 
-def _turn(wishes: Sequence[Wish], text: str, current: Exchange, book: Phrasebook) -> Turn:
+def _turn(wishes: Sequence[Turn], text: str, current: Exchange, book: Phrasebook) -> Turn:
     """Return the calls that are left to make, or the answer. A call that failed isn't repeated."""
     made, tools = [outcome.call for outcome in current.outcomes], book["tool"]
     wanted = [call for wish in wishes for call in wish.calls if call not in made]
     wanted = [call for at, call in enumerate(wanted) if call not in wanted[:at]]
     if calls := tuple(call for call in wanted if "offer" in tools[call.name]):
         before = tools[calls[0].name].get("before", "")
-        # An answer that is under way needs no other word, except one that names values.
-        goes_on = made and "{" not in before
-        return Turn("" if goes_on else book.fill(before, calls[0].arguments), calls)
+        return Turn(fill(before, calls[0].arguments, book), calls)
     said = [tell(outcome, book, text) for outcome in current.outcomes]
     for tool in dict.fromkeys(call.name for call in wanted):
-        task = tools[tool].get("task", book.say("task"))
-        said.append(book.say("unavailable", task=task, tool=tool))
-    said += [wish.said for wish in wishes]
-    return Turn("\n\n".join(filter(None, said)) or book.say("done"))
+        task = tools[tool].get("task", book["sentences"]["task"])
+        said.append(say("unavailable", book, task=task, tool=tool))
+    said += [wish.text for wish in wishes]
+    return Turn("\n\n".join(filter(None, said)) or say("done", book))
 
 
 def _talk(kind: str, text: str, book: Phrasebook) -> str:
     """Return what to say on the first topic of a kind that the text has; empty if it has none."""
     for topic, words in book[kind].items():
         if compiled(words).search(text):
-            return _say(kind if kind in book["sentences"] else topic, book, topic)
+            return _with_examples(topic if topic in book["sentences"] else "cannot", book, topic)
     return ""
 
 
-def _say(sentence: str, book: Phrasebook, topic: str = "") -> str:
+def _with_examples(sentence: str, book: Phrasebook, topic: str = "") -> str:
     """Return the sentence; some of them say what can be asked of the tools on offer."""
     tools = book["tool"].values()
     on_offer = [tool for tool in tools if "offer" in tool] or tools
     examples = [f"- {each}" for tool in on_offer for each in tool.get("examples", ())]
     lines = "\n".join(examples[:MOST_EXAMPLES])
-    told = book.say("examples", lines=lines) if lines else None
-    return book.say(sentence, topic=topic, examples=told)
+    told = say("examples", book, lines=lines) if lines else None
+    return say(sentence, book, topic=topic, examples=told)

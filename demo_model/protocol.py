@@ -54,6 +54,14 @@ class ToolCall:
         return {"id": self.id, "type": "function", "function": function}
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What the model says in one turn: text, then tool calls; either may be missing."""
+
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+
+
 class Message(BaseModel):
     """One message of the conversation."""
 
@@ -68,7 +76,7 @@ class Message(BaseModel):
         return self.content or ""
 
     @model_validator(mode="after")
-    def _complete(self) -> Message:
+    def _is_complete(self) -> Message:
         if self.role == "tool" and not self.tool_call_id:
             raise ValueError("a message with role 'tool' needs a tool_call_id")
         if self.content is None and not (self.role == "assistant" and self.tool_calls):
@@ -87,7 +95,6 @@ class Function(BaseModel):
 class Tool(BaseModel):
     """A tool on offer."""
 
-    type: Literal["function"]
     function: Function
 
 
@@ -109,8 +116,8 @@ class ChatRequest(BaseModel):
         return [tool.function for tool in self.tools or () if self.tool_choice != "none"]
 
     @model_validator(mode="after")
-    def _answered(self) -> ChatRequest:
-        """Every tool call has its result right behind it, and every result its call."""
+    def _calls_are_answered(self) -> ChatRequest:
+        """Check that every tool call has its result right behind it, and every result its call."""
         waiting: set[str] = set()
         for message in [*self.messages, None]:
             if message and message.role == "tool":
@@ -125,66 +132,40 @@ class ChatRequest(BaseModel):
         return self
 
 
-@dataclass(frozen=True)
-class Turn:
-    """What the model says in one turn: text, then tool calls; either may be missing."""
+def chunks(chat: ChatRequest, turn: Turn) -> Iterator[dict[str, Any]]:
+    """Yield the answer in pieces of a token each, then why it ends, and the usage if asked for.
 
-    text: str = ""
-    calls: tuple[ToolCall, ...] = ()
-    cut_off: bool = False
-
-    @property
-    def words(self) -> list[str]:
-        """The tokens of the text: words, each with the white space behind it."""
-        return _words(self.text)
-
-    @property
-    def reason(self) -> str:
-        """Why the turn ends: `length`, `tool_calls` or `stop`."""
-        return "length" if self.cut_off else "tool_calls" if self.calls else "stop"
-
-    def within(self, chat: ChatRequest) -> Turn:
-        """Return as much of the turn as the request's limit allows. Calls are whole or left out."""
-        limit = chat.max_completion_tokens or chat.max_tokens
-        if limit and len(self.words) + bool(self.calls) > limit:
-            return Turn("".join(self.words[:limit]), cut_off=True)
-        return self
+    A token is a word with the white space behind it, or a call. If the request's limit cuts the
+    answer off, its calls are left out.
+    """
+    words = [{"content": word} for word in _words(turn.text)]
+    calls = [{"tool_calls": [{"index": i, **c.to_json()}]} for i, c in enumerate(turn.calls)]
+    limit = chat.max_completion_tokens or chat.max_tokens
+    reason = "tool_calls" if calls else "stop"
+    if limit and len(words) + bool(calls) > limit:
+        words, calls, reason = words[:limit], [], "length"
+    asked, said = sum(len(_words(m.text)) for m in chat.messages), len(words) + len(calls)
+    usage = {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+    with_usage = (chat.stream_options or {}).get("include_usage")
+    made = {"id": f"chatcmpl-{secrets.token_hex(12)}", "created": int(time.time()), "model": MODEL}
+    head = {**made, "object": "chat.completion.chunk", **({"usage": None} if with_usage else {})}
+    for delta in [{"role": "assistant", "content": ""}, *words, *calls, {}]:
+        choice = {"index": 0, "delta": delta, "finish_reason": None if delta else reason}
+        yield {**head, "choices": [choice]}
+    if with_usage:
+        yield {**head, "choices": [], "usage": usage}
 
 
 def completion(chat: ChatRequest, turn: Turn) -> dict[str, Any]:
     """Return the whole answer as one JSON object."""
-    calls = [call.to_json() for call in turn.calls]
-    message = {"role": "assistant", "content": turn.text or None, "tool_calls": calls or None}
-    choice = {"index": 0, "message": message, "finish_reason": turn.reason}
-    return {**_head("chat.completion"), "choices": [choice], "usage": _usage(chat, turn)}
-
-
-def chunks(chat: ChatRequest, turn: Turn) -> Iterator[dict[str, Any]]:
-    """Yield the answer in pieces of a token each, then why it ends, and the usage if asked for."""
-    head = _head("chat.completion.chunk")
-    with_usage = (chat.stream_options or {}).get("include_usage")
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": word} for word in turn.words]
-    deltas += [{"tool_calls": [{"index": i, **c.to_json()}]} for i, c in enumerate(turn.calls)]
-    for delta in [*deltas, {}]:
-        reason = None if delta else turn.reason
-        choice = {"index": 0, "delta": delta, "finish_reason": reason}
-        yield {**head, "choices": [choice], **({"usage": None} if with_usage else {})}
-    if with_usage:
-        yield {**head, "choices": [], "usage": _usage(chat, turn)}
-
-
-def _head(kind: str) -> dict[str, Any]:
-    """Return what a completion, or every chunk of one, begins with."""
-    made = {"created": int(time.time()), "model": MODEL}
-    return {"id": f"chatcmpl-{secrets.token_hex(12)}", "object": kind, **made}
-
-
-def _usage(chat: ChatRequest, turn: Turn) -> dict[str, int]:
-    """Count tokens: words, and calls."""
-    asked = sum(len(_words(message.text)) for message in chat.messages)
-    said = len(turn.words) + len(turn.calls)
-    return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+    with_usage = chat.model_copy(update={"stream_options": {"include_usage": True}})
+    *pieces, last = chunks(with_usage, turn)
+    choices = [piece["choices"][0] for piece in pieces]
+    content = "".join(choice["delta"].get("content", "") for choice in choices)
+    calls = [call for choice in choices for call in choice["delta"].get("tool_calls", ())]
+    message = {"role": "assistant", "content": content or None, "tool_calls": calls or None}
+    whole = {"index": 0, "message": message, "finish_reason": choices[-1]["finish_reason"]}
+    return {**last, "object": "chat.completion", "choices": [whole]}
 
 
 def _words(text: str) -> list[str]:

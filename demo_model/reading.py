@@ -1,152 +1,231 @@
-"""What a person wants: the tools that a question asks for."""
+"""What a person wants: the tools that a question asks for, and their arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from typing import Any
 
-from demo_model.conversation import Exchange
-from demo_model.phrasebook import Phrases
-from demo_model.protocol import ToolCall
-from demo_model.question import Arguments, Question
-from demo_model.telling import show
-from demo_model.things import ids_in, pointed_at
+from demo_model.conversation import (
+    EMAIL,
+    Exchange,
+    Seen,
+    ids_in,
+    is_number,
+    look_at,
+    pointed_at,
+    rows_in,
+)
+from demo_model.phrasebook import Phrasebook, Phrases, compiled
+from demo_model.protocol import ToolCall, Turn
+from demo_model.telling import fill, show
+from demo_model.values import name_in, read_names, read_values
+
+LONGEST_TEXT = 2_000
+Arguments = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Wish:
-    """Calls to make, or what to say instead.
+@dataclass
+class Reading:
+    """A question, with what went before, what is under way, and who asks."""
 
-    If a required argument is missing, `said` asks for it, and `joint` is what to put between the
-    question and the reply to it.
-    """
+    asked: str
+    book: Phrasebook
+    earlier: Sequence[Exchange]
+    current: Exchange
+    own_address: str = ""
 
-    calls: tuple[ToolCall, ...] = ()
-    said: str = ""
-    joint: str = ""
+    def __post_init__(self) -> None:
+        self.text = self.book.corrected(self.asked[:LONGEST_TEXT])
+        for said, meant in self.book["rewrite"].items():
+            self.text = compiled(said).sub(meant, self.text)
 
+    def wishes(self) -> list[Turn]:
+        """Return what is wanted, in the order of the words; empty if nothing was understood.
 
-class Reading(Question):
-    """A question on its way to wishes."""
-
-    def wishes(self) -> list[Wish]:
-        """Return what is wanted, in the order of the words; empty if nothing was understood."""
+        A wish is calls to make, or else what to say: the question for an argument that is missing.
+        """
         return (
             self._continued()
-            or self._direct("ask")
+            or self._asked("ask")
             or self._pointed()
-            or self._direct("weak")[:1]
-            or self._followed()
-            or self._limited()
+            or self._asked("weak")[:1]
+            or self._implied()
         )
 
-    def _continued(self) -> list[Wish]:
-        """The wish of the question before, with what was missing of it."""
+    def _continued(self) -> list[Turn]:
+        """Read the question before, which led to no call, together with the reply to it."""
         *earlier, last = self.earlier or [Exchange("")]
-        if last.outcomes or any(not wish.joint for wish in self._direct("ask")):
+        if last.outcomes or any(wish.calls for wish in self._asked("ask")):
             return []
-        before = replace(self, asked=last.question, earlier=earlier)._direct("ask")
-        if not (joint := next((wish.joint for wish in before if wish.joint), "")):
-            return []
-        both = f"{last.question.rstrip(' ?.!')}{joint}{self.text}"
-        wishes = replace(self, asked=both, earlier=earlier)._direct("ask")
-        return [] if any(wish.joint for wish in wishes) else wishes
+        both = f"{last.question.rstrip(' ?.!')}: {self.text}"
+        wishes = replace(self, asked=both, earlier=earlier)._asked("ask")
+        return wishes if all(wish.calls for wish in wishes) else []
 
-    def _direct(self, strength: str) -> list[Wish]:
-        """The tools whose phrases the text has, without those that others are meant over."""
+    def _asked(self, strength: str) -> list[Turn]:
+        """Find the tools whose phrases the text has, without those that others are meant over."""
         tools = self.book["tool"]
         found = sorted(
-            (min(places), name)
+            (match.start(), name)
             for name, tool in tools.items()
-            if (places := self.places(tool.get(strength, ())))
+            if tool.get(strength)
+            and (match := compiled("|".join(tool[strength])).search(self.text))
         )
         over = {less for _, name in found for less in tools[name].get("over", ())}
-        return [self._wish(name, self._base(name)) for _, name in found if name not in over]
+        return [self._wish(name) for _, name in found if name not in over]
 
-    def _pointed(self) -> list[Wish]:
-        """What was asked last, about other things; or the things themselves."""
+    def _pointed(self) -> list[Turn]:
+        """Ask what was asked last about the things that the text points at, or tell about them."""
         for name, thing in self.book["thing"].items():
-            seen, said = self.seen[name], ids_in(self.text, thing)
-            ids = pointed_at(self.text, self.book, thing, seen)
-            if not ids and self.book.finds("pronoun", self.text):
-                ids = seen.focus or ids
-            points = ids or (ids is not None and self.earlier)
-            if said or (points and not self.limits(thing)):
-                return [self._again_or_show(name, said or ids or [])]
+            ids = self._things(thing)
+            if not ids or self._describes(thing):
+                continue
+            last, known = next(iter(self.past_calls), None), self._look_at(thing).known
+            arguments = self.book.arguments(last.name).values() if last else ()
+            if last and self._repeats(last.name) and any(a.get("thing") == name for a in arguments):
+                return [self._wish(last.name)]
+            if thing.get("detail") in self.book["tool"] and not known.keys() >= set(ids):
+                return [self._wish(thing["detail"])]
+            return [Turn(show(ids, self.text, thing, known, self.book))]
         return []
 
-    def _followed(self) -> list[Wish]:
-        """An earlier tool again, with other arguments."""
-        for call in filter(self._repeats, self.past_calls):
-            changed, *_ = self.arguments(call.name, bare=False)
-            if changed:
-                named = self.book.named(call.name).keys()
-                # The text says enough for a question of its own.
-                whole = changed.keys() & named and changed.keys() - named and not self._refining
-                return [self._wish(call.name, {} if whole else call.arguments)]
-        return []
-
-    def _limited(self) -> list[Wish]:
-        """A search, by a text that says nothing but what to search for."""
-        short = len(self.text.split()) <= 4 and any(all(name) for name in self.names())
+    def _implied(self) -> list[Turn]:
+        """Call an earlier tool with other arguments, or search for what the text describes."""
+        for call in self.past_calls:
+            if self._repeats(call.name) and any(self.arguments(call.name)):
+                return [self._wish(call.name, call.arguments)]
         for find in (thing["find"] for thing in self.book["thing"].values()):
-            named = self.book.named(find).keys()
-            enough = short or any(said.keys() - named for said in self.arguments(find))
+            said = {name for each in self.arguments(find) for name in each}
+            enough = said - self.book.named(find).keys() or (said and len(self.text.split()) < 4)
             if enough and find in self.book["tool"]:
-                return [self._wish(find, {})]
+                return [self._wish(find)]
         return []
 
-    def _again_or_show(self, thing: str, ids: Sequence[str]) -> Wish:
-        """The last call for other things, if it was about such things; or else the things."""
-        for call in filter(self._repeats, self.past_calls[:1]):
-            if any(a.get("thing") == thing for a in self.book.arguments(call.name).values()):
-                return self._wish(call.name, {})
-        kind, seen = self.book["thing"][thing], self.seen[thing]
-        detail = kind.get("detail")
-        if detail in self.book["tool"] and not seen.known.keys() >= set(ids):
-            return self._wish(detail, {})
-        known = [name for name in ids if name in seen.known]
-        return Wish(said=show(known, self.text, kind, seen, self.book))
+    def _wish(self, tool: str, base: Arguments | None = None) -> Turn:
+        """Return the calls of a tool, after the search for the things that it is about.
 
-    def _repeats(self, call: ToolCall) -> bool:
-        return bool(self.book["tool"].get(call.name, {"again": False}).get("again", True))
-
-    @property
-    def _refining(self) -> bool:
-        return bool(self.book.finds("refine", self.text))
-
-    def _base(self, tool: str) -> Arguments:
-        """The arguments of the tool's last call, if the question goes on from it."""
-        goes_on = self._refining and self.book["tool"][tool].get("refines")
-        return self.last_arguments(tool) if goes_on else {}
-
-    def _wish(self, tool: str, base: Arguments) -> Wish:
-        """The calls of a tool, or of the search for the things that it is about."""
-        search = self._search_for(tool)
-        made = [outcome.call for outcome in self.current.outcomes]
-        if search and any(call not in made for call in search.calls):
+        They start from an earlier call's arguments: `base`, or the last if the text refines them.
+        """
+        if base is None:
+            goes_on = self._repeats(tool) and self.book.finds("refine", self.text)
+            base = self._last_arguments(tool) if goes_on else {}
+        arguments, named = self.book.arguments(tool), self.book.named(tool).keys()
+        # Things that the text describes are searched for first.
+        kinds = [self.book["thing"].get(a.get("thing")) for a in arguments.values()]
+        described = [kind for kind in kinds if kind and self._describes(kind)]
+        search = self._wish(described[0]["find"]) if described else Turn()
+        if any(call not in [o.call for o in self.current.outcomes] for call in search.calls):
             return search
-        said = self.arguments(tool)
-        calls = [{**self.address(tool), **self._kept(tool, base, each), **each} for each in said]
+        calls = []
+        for said in self.arguments(tool, things=True):
+            # A name is kept or replaced as a whole.
+            kept = {k: v for k, v in base.items() if k not in named or not said.keys() & named}
+            calls.append({**kept, **said})
+        lacking = [n for n, a in arguments.items() if a.get("required") and n not in calls[0]]
+        if lacking and search.calls:
+            return search
+        if lacking:
+            argument = arguments[lacking[0]]
+            asked = argument.get("missing", self.book["sentences"]["missing"])
+            what = argument.get("title") or argument.get("description") or lacking[0]
+            return Turn(fill(asked, {**calls[0], "what": what}, self.book))
+        return Turn(calls=(*search.calls, *(ToolCall(tool, each) for each in calls)))
+
+    def arguments(self, tool: str, things: bool = False) -> list[Arguments]:
+        """Return the arguments that the text names, a set for each call; things if asked for."""
+        rest, values = self.text, dict[str, list[Any]]()
         for name, argument in self.book.arguments(tool).items():
-            if argument.get("required") and name not in calls[0]:
-                return search or self._missing(name, argument, calls[0])
-        return Wish((*(search or Wish()).calls, *(ToolCall(tool, each) for each in calls)))
+            shifted = self._shifted(self._last_arguments(tool).get(name), argument)
+            if shifted is not None:
+                values[name] = [shifted]
+            elif thing := self.book["thing"].get(argument.get("thing")):
+                ids = self._things(thing, asked_for=True) if things else []
+                values[name] = ids if argument.get("type") == "string" else [ids]
+            elif argument.get("format") == "email":
+                values[name] = self._address()
+            else:
+                values[name], rest = read_values(rest, argument, self.book)
+        names = self._names(tool) or [{}]
+        values = {name: found for name, found in values.items() if found}
+        combined = [dict(zip(values, each, strict=True)) for each in product(*values.values())]
+        sets = [{**name, **said, **name} for said in combined for name in names]
+        return [{name: value for name, value in each.items() if value} for each in sets]
 
-    def _kept(self, tool: str, base: Arguments, said: Arguments) -> Arguments:
-        """What stays of an earlier call's arguments: a name is kept or replaced as a whole."""
-        named = self.book.named(tool).keys()
-        return {k: v for k, v in base.items() if k not in named or not said.keys() & named}
+    def _things(self, thing: Phrases, asked_for: bool = False) -> list[str]:
+        """Return the things that the text names or points at.
 
-    def _missing(self, name: str, argument: Phrases, call: Arguments) -> Wish:
-        asked = argument.get("missing", self.book["sentences"]["missing"])
-        said = self.book.fill(asked, {**call, "what": argument.get("what", name)})
-        return Wish(said=said, joint=argument.get("joint", " "))
+        If they are asked for, a short text or a search can mean those talked of last as well.
+        """
+        if said := ids_in(self.text, thing):
+            return said
+        seen = self._look_at(thing)
+        pointed = pointed_at(self.text, self.book, thing, seen)
+        if pointed is not None:
+            return pointed
+        bare = asked_for and (len(self.text.split()) <= 4 or self._describes(thing))
+        return seen.focus if bare or self.book.finds("pronoun", self.text) else []
 
-    def _search_for(self, tool: str) -> Wish | None:
-        """The search for the things that the tool is about, if the text describes them."""
-        for argument in self.book.arguments(tool).values():
-            thing = self.book["thing"].get(argument.get("thing"))
-            if thing and self.limits(thing) and not ids_in(self.text, thing):
-                return self._wish(thing["find"], self._base(thing["find"]))
+    def _describes(self, thing: Phrases) -> bool:
+        """Tell whether the text says more about things than their ids or places in a list."""
+        if ids_in(self.text, thing):
+            return False
+        arguments = self.book.arguments(thing["find"])
+        said = {name for each in self.arguments(thing["find"]) for name in each}
+        return any(not arguments[name].get("order") for name in said)
+
+    def _shifted(self, value: Any, argument: Phrases) -> int | None:
+        """Return a value relative to the last call's or its results': "cheaper", "bigger"."""
+        for shift in argument.get("shift", ()):
+            if compiled(shift["words"]).search(self.text):
+                seen = [look_at(self.earlier, thing) for thing in self.book["thing"].values()]
+                rows = [row for each in seen for row in each.listed.values()]
+                sizes = [size for row in rows if is_number(size := row.get(shift["by"]))]
+                value = value or (max if shift["pick"] == "max" else min)(sizes, default=None)
+                if is_number(value):
+                    return round(value * float(shift.get("times", 1)) + int(shift.get("plus", 0)))
         return None
+
+    def _address(self) -> list[str]:
+        """Return the e-mail address in the text, that of "me", or the one that was said last."""
+        said = [a for each in self.earlier for a in EMAIL.findall(each.question)]
+        own = [self.own_address] if self.book.finds("me", self.text) and self.own_address else []
+        return EMAIL.findall(self.text)[:1] or own or said[-1:]
+
+    def _names(self, tool: str) -> list[Arguments]:
+        """Return the arguments that are proper names, a set for each of the names."""
+        parts, arguments = self.book.named(tool), self.book.arguments(tool)
+        after = "|".join(arguments[n]["after"] for n in parts if "after" in arguments[n])
+        names = read_names(self.text, after or "(?!)", self.book) if parts else []
+        needed = any(arguments[name].get("required") for name in parts)
+        if not names and (needed or self.book.finds("there", self.text)):
+            names = self._last_names()
+        return [{n: name[part] for n, part in parts.items()} for name in names]
+
+    def _last_names(self) -> list[Phrases]:
+        """Return the name in the last call that had one, with the qualifier in its result."""
+        for outcome in [each for exchange in self.earlier for each in exchange.outcomes][::-1]:
+            call, named = outcome.call, self.book.named(outcome.call.name)
+            if any(part != "qualifier" for name, part in named.items() if name in call.arguments):
+                things = self.book["thing"].values()
+                rows = [row for each in things for row in rows_in(outcome.result, each).values()]
+                known = {**(rows or [{}])[0], **call.arguments}
+                return [name_in(", ".join(str(known[name]) for name in named if known.get(name)))]
+        return []
+
+    @cached_property
+    def past_calls(self) -> list[ToolCall]:
+        """The calls made for earlier questions, the last one first."""
+        return [o.call for exchange in self.earlier for o in exchange.outcomes][::-1]
+
+    def _last_arguments(self, tool: str) -> Arguments:
+        return next((call.arguments for call in self.past_calls if call.name == tool), {})
+
+    def _look_at(self, thing: Phrases) -> Seen:
+        """Return what was told about things, by the search that the text asks for as well."""
+        current = [self.current] if self._describes(thing) else []
+        return look_at([*self.earlier, *current], thing)
+
+    def _repeats(self, tool: str) -> bool:
+        return bool(self.book["tool"].get(tool, {"again": False}).get("again", True))

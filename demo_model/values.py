@@ -3,85 +3,95 @@
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import Any
 
 from demo_model.conversation import EMAIL
 from demo_model.phrasebook import Phrasebook, Phrases, compiled
+from demo_model.protocol import read_json
 
 # Stands for what was read, so that it isn't read as anything else.
 READ = " ~ "
 WITHIN_WISHES = frozenset(["of", "the", "a", "to"])
+LONGEST_NAMES = 150
+MOST_WORDS = 5
 
 
 def read_values(text: str, argument: Phrases, book: Phrasebook) -> tuple[list[Any], str]:
     """Return the values named, usually none or one, and the text without their words."""
     if choices := _choices(argument):
-        return _chosen(text, choices)
-    if argument.get("format") == "email":
-        return EMAIL.findall(text)[:1], text
+        found = {value: match for value, each in choices.items() if (match := each.search(text))}
+        values = sorted(found, key=lambda value: found[value].start())
+        for value in values:
+            text = choices[value].sub(READ, text, count=1)
+        return values, text
     for pattern in argument.get("said", ()):
-        for found in compiled(pattern).finditer(text):
-            value = _value(found, argument, book)
-            if value is not None and _allowed(value, argument):
-                return [value], text[: found.start()] + READ + text[found.end() :]
+        for said in compiled(pattern).finditer(text):
+            if value := _value(said.groupdict(default=""), book):
+                return [value], text[: said.start()] + READ + text[said.end() :]
     return [], text
 
 
-def _choices(argument: Phrases) -> dict[str, str]:
+def read_names(text: str, after: str, book: Phrasebook) -> list[Phrases]:
+    """Return the proper names that stand behind certain words, or else those that are known."""
+    text = EMAIL.sub(READ, text)
+    known = "|".join(book.names) or "(?!)"
+    for lead in (rf"\b(?:{after})\s+", rf"\b(?=(?:{known})\b)"):
+        starts = [place.end() for place in re.finditer(lead, text, re.I)]
+        if names := [n for at in starts for n in _names(text[at : at + LONGEST_NAMES], book)]:
+            return list({name["whole"]: name for name in names}.values())
+    return []
+
+
+def name_in(whole: str) -> Phrases:
+    """Return `Portland, OR` in parts. A qualifier is two capital letters."""
+    found = re.fullmatch(r"(.*?)(?:(?:^|,? )([A-Z]{2}))?", whole)
+    name, qualifier = found.groups("") if found else (whole, "")
+    name = name.title() if name.islower() else name
+    whole = ", ".join(filter(None, (name, qualifier)))
+    return {"name": name, "qualifier": qualifier, "whole": whole}
+
+
+def _names(text: str, book: Phrasebook) -> list[Phrases]:
+    """Read `Portland, OR or Seattle` from the beginning of the text."""
+
+    def is_in_name(word: str) -> bool:
+        lower = word.lower()
+        known = lower in book.names or lower not in book.vocabulary or word.isupper()
+        return known and word[0].isalpha() and not re.search(r"\d", word)
+
+    found: list[Phrases] = []
+    for part in re.split(rf"\s+(?:{book['patterns']['between']})\s+|\s*[/&]\s*", text):
+        words = takewhile(is_in_name, re.findall(r"[\w'-]+|\S", part)[:MOST_WORDS])
+        if not (name := " ".join(words)):
+            break
+        code = re.match(r", ?[A-Z]{2}\b", part[len(name) :])
+        whole = name + (code[0] if code else "")
+        found.append(name_in(whole))
+        # Another name may follow only where nothing else came in between.
+        if part != whole:
+            break
+    return found
+
+
+def _choices(argument: Phrases) -> dict[str, re.Pattern[str]]:
     """Return the patterns for each value of an argument that has a choice of values."""
-    choices: dict[str, str] = dict(argument.get("values", {}))
-    for value in map(str, argument.get("enum", ()) if argument.get("plain", True) else ()):
-        plain = rf"{re.escape(value.replace('_', ' '))}s?"
-        choices[value] = f"{plain}|{choices[value]}" if value in choices else plain
-    return choices
+    said, plain = argument.get("values", {}), argument.get("plain", True)
+    choices = {value: [pattern] for value, pattern in said.items()}
+    for value in map(str, argument.get("enum", ()) if plain else ()):
+        choices.setdefault(value, []).insert(0, rf"{re.escape(value.replace('_', ' '))}s?")
+    return {value: compiled("|".join(patterns)) for value, patterns in choices.items()}
 
 
-def _chosen(text: str, choices: dict[str, str]) -> tuple[list[Any], str]:
-    found = {value: compiled(pattern).search(text) for value, pattern in choices.items()}
-    places = sorted((match.start(), value) for value, match in found.items() if match)
-    for _, value in places:
-        text = compiled(choices[value]).sub(READ, text, count=1)
-    return [value for _, value in places], text
-
-
-def _value(found: re.Match[str], argument: Phrases, book: Phrasebook) -> Any:
-    """Return the value in the pattern's slot; None if it is none after all."""
-    slots = found.groupdict(default="")
+def _value(slots: dict[str, str], book: Phrasebook) -> Any:
+    """Return the value in a pattern's slot; nothing if it is none after all."""
     match slots:
         case {"n": written}:
-            value = book["numbers"].get(written.lower(), written)
-            number = float(value) if str(value)[0].isdigit() else None
-            return int(number) if number is not None and number.is_integer() else number
-        case {"amount": _}:
-            return _amount(slots, argument, book)
+            figure = str(book["numbers"].get(written.lower(), written))
+            return read_json(figure) if figure[0].isdigit() else None
+        case {"amount": figure, "unit": unit}:
+            return round(float(figure.replace(",", "")) * book["units"].get(unit.lower(), 1))
         case {"words": written}:
-            return _wish(written.split(), book)
-        case {"name": written}:
-            return None if written.lower() in book.vocabulary else written[0].upper() + written[1:]
-    return slots["text"].replace(READ, " ").strip(" ~.,;:!?\"'") or None
-
-
-def _amount(slots: dict[str, str], argument: Phrases, book: Phrasebook) -> int | None:
-    unit = float(book["units"].get(slots["unit"].lower(), 1))
-    figure = float(slots["amount"].replace(",", "")) * unit
-    small = argument.get("small")
-    if small and not (slots["unit"] or slots["sign"] or slots["usd"]) and figure < small["below"]:
-        # "Under 900" for a home means thousands. Smaller figures are no price at all.
-        return round(figure * small["times"]) if figure >= small["least"] else None
-    return round(figure)
-
-
-def _wish(words: list[str], book: Phrasebook) -> str | None:
-    """Return the words up to one that ends a wish; None if they begin with a proper name."""
-    ends = book.ends - WITHIN_WISHES
-    size = next((i for i, word in enumerate(words) if word.lower() in ends), len(words))
-    words = words[:size]
-    while words and words[-1].lower() in book.ends:
-        words.pop()
-    return " ".join(words) if words and words[0].lower() not in book.names else None
-
-
-def _allowed(value: Any, schema: Phrases) -> bool:
-    if isinstance(value, str):
-        return True
-    return bool(schema.get("minimum", value) <= value <= schema.get("maximum", value))
+            ends = book.ends - WITHIN_WISHES
+            return " ".join(takewhile(lambda word: word.lower() not in ends, written.split()))
+    return slots["text"].replace(READ, " ").strip(" ~.,;:!?\"'")

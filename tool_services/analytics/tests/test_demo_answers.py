@@ -175,7 +175,6 @@ def test_a_tool_without_phrases_is_asked_for_by_its_name_and_told_by_its_rows() 
 
 
 LAMPS = """
-names.after = "in"
 [thing.lamp]
 id = "lampId"
 pattern = 'l-\\d+'
@@ -184,7 +183,7 @@ find = "findLamps"
 told = "**{lampId}** is {state}."
 [tool.findLamps]
 ask = ['lamps?']
-argument.room = {name = "name", told = "in the {}"}
+argument.room = {name = "whole", after = "in", told = "in the {}"}
 """
 
 
