@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_SWEEP_SECONDS = 60.0
+"""Time between two looks for counts that are over."""
+
 
 class Limit:
     """So many times in a while, for each key; several rates hold together.
@@ -44,12 +47,36 @@ class Attempt:
     succeeded: bool = False
 
 
+class _OwnCounts(MemoryStorage):
+    """The counts of this worker.
+
+    `limits` starts a timer for each count, in which it waits for other greenlets: a question then
+    held its database connection meanwhile, and every fourth one had to open another connection.
+    """
+
+    _swept_at = 0.0
+
+    def incr(self, key: str, expiry: float, amount: int = 1) -> int:
+        """Add to the count of a key, which ends after `expiry` seconds, and return it."""
+        now = time.time()
+        if now - self._swept_at > _SWEEP_SECONDS:
+            self._swept_at = now
+            for each in list(self.expirations):
+                self.get(each)
+        # Drops the count if its time is over.
+        self.get(key)
+        self.storage[key] += amount
+        if self.storage[key] == amount:
+            self.expirations[key] = now + expiry
+        return self.storage[key]
+
+
 class RateLimits:
     """Counts for all workers where there is Redis. While Redis can't be reached, each worker counts
     its own."""
 
     def __init__(self, shared: Redis | None = None) -> None:
-        self._own = FixedWindowRateLimiter(MemoryStorage())
+        self._own = FixedWindowRateLimiter(_OwnCounts())
         self._shared = None
         if shared is not None:
             storage = RedisStorage(

@@ -18,17 +18,14 @@ from app.db.queue_models import QueuedQuestion
 from app.errors import NotFound
 
 _CONVERSATIONS, _RUNS = Conversation.__table__.c, Run.__table__.c
+_QUEUE = QueuedQuestion.__table__.c
 _NOW: BindParameter[datetime] = bindparam(None, callable_=utc_now, type_=DateTime(), unique=True)
 IS_THERE: ColumnElement[bool] = and_(
     _CONVERSATIONS.shelf != "trash",
     or_(_CONVERSATIONS.delete_at.is_(None), _CONVERSATIONS.delete_at > _NOW),
 )
 """The condition that a conversation is neither in the trash nor due to be deleted."""
-QUEUE_ORDER = (
-    QueuedQuestion.urgent.desc(),
-    QueuedQuestion.created_at,
-    QueuedQuestion.id,
-)
+QUEUE_ORDER = (_QUEUE.urgent.desc(), _QUEUE.created_at, _QUEUE.id)
 """The order in which queued questions are asked."""
 _RUN_OWNER = (
     select(_RUNS.user_id)

@@ -92,17 +92,13 @@ def load_answer(run: Run, log: EventLog, target: LinkTarget) -> AnswerView:
     return answer
 
 
-def question_of(run: Run) -> DisplayedMessage:
-    """Return the question that a run answers."""
-    answer = db.session.get_one(Message, run.answer_id)
-    query = select(Message).where(
-        Message.conversation_id == answer.conversation_id,
-        Message.position == answer.position - 1,
-        Message.superseded.is_(False),
-    )
-    question = db.session.scalars(query).one()
-    files = files_of([question.id]).get(question.id, ())
-    return DisplayedMessage(question.role, question.content, id=question.id, files=files)
+def question_of(run: Run, text: str, *, has_files: bool) -> DisplayedMessage:
+    """Return the question that a run was asked with, without loading it again.
+
+    Its message has the run's id. Files are loaded if there may be some.
+    """
+    files = files_of([run.id]).get(run.id, ()) if has_files else ()
+    return DisplayedMessage("user", text, id=run.id, files=files)
 
 
 def page_of(message: Message) -> int | None:

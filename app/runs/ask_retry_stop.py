@@ -228,6 +228,12 @@ class Runs:
         return load_admission(person.id, conversation_id, key)
 
 
+def clean_question(text: object) -> str:
+    """Return what a request has as the question, of any type, as it is stored; "" for none."""
+    # Forms send two characters for the end of a line, and none of them is the person's.
+    return text.replace("\0", "").replace("\r\n", "\n").strip() if isinstance(text, str) else ""
+
+
 def _check_owner(admission: Admission, person: Person) -> None:
     """Check that the conversation is the person's, and not deleted meanwhile. Raises NotFound."""
     if admission.owner_id != person.id:
@@ -247,8 +253,7 @@ def _asked_before(admission: Admission) -> Run | QueuedQuestion | None:
 
 def _validate_question(text: object, longest: int) -> str:
     """Return the question as it is stored. Raises InputError."""
-    # Forms send two characters for the end of a line, and none of them is the person's.
-    question = text.replace("\0", "").replace("\r\n", "\n").strip() if isinstance(text, str) else ""
+    question = clean_question(text)
     if not question:
         raise InputError("Type a question first.")
     if len(question) > longest:

@@ -36,12 +36,12 @@ _UNFINISHED = Message("assistant", "(This answer was not finished.)")
 
 # Columns of tables, since attributes of mapped classes make the ORM build objects.
 _MESSAGES, _RUNS = StoredMessage.__table__.c, Run.__table__.c
-_STEPS, _CALLS = Step.__table__.c, ToolCall.__table__.c
+_STEPS, _CALLS, _FILES = Step.__table__.c, ToolCall.__table__.c, QuestionFile.__table__.c
 _NEWEST_MESSAGES = (
     select(
         *_MESSAGES["id", "position", "role", "content"],
         and_(
-            _MESSAGES.role == "user", exists().where(QuestionFile.question_id == _MESSAGES.id)
+            _MESSAGES.role == "user", exists().where(_FILES.question_id == _MESSAGES.id)
         ).label("has_files"),
     )
     .where(
@@ -60,7 +60,7 @@ _NEWEST_ROWS = (
         _NEWEST_MESSAGES.c.id.label("message_id"),
         *_STEPS["number", "text"],
         *_CALLS["id", "name", "arguments", "changed", "status", "result", "error", "duration_ms"],
-        *(ToolCall.edited.expression.label("edited"),),
+        ToolCall.__mapper__.columns["edited"].label("edited"),
     )
     .outerjoin(Run.__table__, _RUNS.answer_id == _NEWEST_MESSAGES.c.id)
     .outerjoin(Step.__table__, _STEPS.run_id == _RUNS.id)

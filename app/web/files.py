@@ -57,6 +57,11 @@ def _is_signed(token: str) -> bool:
     return True
 
 
+def has_uploads() -> bool:
+    """Return whether the request has files."""
+    return any(file.filename for file in request.files.getlist("files"))
+
+
 def read_uploads() -> list[Upload]:
     """Return the files that the request has. A field for files without any is sent as an empty one
     without a name."""

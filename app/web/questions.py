@@ -14,10 +14,11 @@ from app.db.queue_models import QueuedQuestion
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
 from app.rendering.answer import just_begun
-from app.rendering.displayed_messages import question_of
+from app.rendering.displayed_messages import DisplayedMessage, question_of
+from app.runs.ask_retry_stop import clean_question
 from app.web.drafts import typed_question
 from app.web.error_responses import error_headers
-from app.web.files import allow_files, read_uploads
+from app.web.files import allow_files, has_uploads, read_uploads
 from app.web.pages import render_conversation, render_news, render_start
 from app.web.worker_room import check_room
 
@@ -55,7 +56,7 @@ def ask(conversation_id: str) -> ResponseReturnValue:
             return render_news(found, request.form.get("since")), 202
         return render_template(
             "conversations/_exchange.html",
-            message=question_of(asked),
+            message=_question_of(asked),
             answer=just_begun(asked.id),
             model=asked.model,
             stream_pass=stream_pass(asked.id),
@@ -86,6 +87,13 @@ def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
         model=request.form.get("model"),
         files=read_uploads(),
     )
+
+
+def _question_of(run: Run) -> DisplayedMessage:
+    """Return the form's question. One that was sent before may have files that the form hasn't."""
+    was_sent_before = run in db.session
+    text = clean_question(request.form.get("message"))
+    return question_of(run, text, has_files=was_sent_before or has_uploads())
 
 
 def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> ResponseReturnValue:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -77,6 +79,34 @@ def test_waits_grow_with_the_number_of_tries() -> None:
         fresh.count(hour, "a")
     assert 3_500 < long.value.retry_after <= 3_600
     assert "minutes" in long.value.message
+
+
+def test_a_count_ends_with_its_time() -> None:
+    counters = RateLimits()
+    once = Limit("tries", "1 per second", "Too many tries.")
+    counters.count(once, "a")
+    refused = 0
+    while True:
+        try:
+            counters.count(once, "a")
+        except TooMany:
+            refused += 1
+            time.sleep(0.05)
+        else:
+            break
+    assert refused
+
+
+def test_a_count_of_this_worker_waits_for_no_thread() -> None:
+    counters = RateLimits()
+    for thread in _timers():
+        thread.join()
+    counters.count(THREE, "1.2.3.4")
+    assert not _timers()
+
+
+def _timers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
 
 
 # Log-ins
