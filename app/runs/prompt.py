@@ -40,9 +40,9 @@ _STEPS, _CALLS, _FILES = Step.__table__.c, ToolCall.__table__.c, QuestionFile.__
 _NEWEST_MESSAGES = (
     select(
         *_MESSAGES["id", "position", "role", "content"],
-        and_(
-            _MESSAGES.role == "user", exists().where(_FILES.question_id == _MESSAGES.id)
-        ).label("has_files"),
+        and_(_MESSAGES.role == "user", exists().where(_FILES.question_id == _MESSAGES.id)).label(
+            "has_files"
+        ),
     )
     .where(
         _MESSAGES.conversation_id == bindparam("conversation"),

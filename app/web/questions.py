@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_user, require_user, stream_pass
 from app.conversations.ownership import load_conversation
-from app.db.models import Run, db
+from app.db.models import Message, Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import HomestreamError, NotFound
 from app.lifecycle import services
@@ -90,10 +90,10 @@ def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
 
 
 def _question_of(run: Run) -> DisplayedMessage:
-    """Return the form's question. One that was sent before may have files that the form hasn't."""
-    was_sent_before = run in db.session
-    text = clean_question(request.form.get("message"))
-    return question_of(run, text, has_files=was_sent_before or has_uploads())
+    """Return the question: the form's, or what is stored if the form was sent before."""
+    if run in db.session:
+        return question_of(run, db.session.get_one(Message, run.id).content, has_files=True)
+    return question_of(run, clean_question(request.form.get("message")), has_files=has_uploads())
 
 
 def _show_beside_composer(error: HomestreamError, page: Callable[..., str]) -> ResponseReturnValue:
