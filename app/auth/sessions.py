@@ -24,8 +24,9 @@ from app.auth.place import place_of_request
 from app.auth.roles import ADMIN
 from app.auth.session_table import TokenReused
 from app.auth.stream_passes import Reader
+from app.db.account_models import UserSession
 from app.db.connection import begin_read_only
-from app.db.models import PERSON_COLUMNS, Person, User, UserSession, db, new_id, utc_now
+from app.db.models import PERSON_COLUMNS, Person, User, db, new_id, utc_now
 from app.errors import EmailUnverified, Forbidden, PasswordNeeded, StaleForm, Unauthenticated
 
 jwt_manager = fje.JWTManager()

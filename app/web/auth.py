@@ -20,7 +20,8 @@ from app.auth import (
 )
 from app.auth.accounts import Fields, FormErrors, WrongPassword, sign_up
 from app.auth.place import place_of_request
-from app.db.models import User, UserSession
+from app.db.account_models import UserSession
+from app.db.models import User
 from app.errors import Forbidden, Unauthenticated
 from app.lifecycle import services
 from app.mail.queue import has_server, where_mails_go
