@@ -46,15 +46,10 @@ class Firefox:
         chosen = {**_PREFERENCES, "marionette.port": port, **preferences}
         lines = [f'user_pref("{name}", {json.dumps(value)});' for name, value in chosen.items()]
         (folder / "user.js").write_text("\n".join(lines))
-        command = [
-            firefox() or "firefox-esr",
-            "--headless",
-            "--no-remote",
-            "--marionette",
-            "--profile",
-        ]
+        program = firefox() or "firefox-esr"
+        options = ["--headless", "--no-remote", "--marionette", "--profile", str(folder)]
         self._process = start(
-            [*command, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self._socket = eventually(lambda: _connect(port))
         self._stream = self._socket.makefile("rb")
