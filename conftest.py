@@ -107,10 +107,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Select the tests that the real engines have to pass too."""
-    if not config.getoption("engines"):
-        return
-    wanted = [item for item in items if item.get_closest_marker("engines")]
+    """Select the tests that the real engines have to pass, or else those that they need not be
+    there for."""
+    if config.getoption("engines"):
+        wanted = [item for item in items if item.get_closest_marker("engines")]
+    else:
+        wanted = [item for item in items if not item.get_closest_marker("only_engines")]
     config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
     items[:] = wanted
 

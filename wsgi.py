@@ -6,7 +6,7 @@ import sys
 import click
 
 from app import create_app
-from app.config import SettingsError
+from app.config_errors import SettingsError
 
 logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
 for _verbose in ("httpx2", "alembic"):

@@ -15,21 +15,10 @@ from app.auth import accounts, identities, roles, second_factors, security_log, 
 from app.auth.place import Place
 from app.conversations.files import files_of_conversation
 from app.conversations.ownership import load_queue
-from app.db.account_models import Identity, Mail
+from app.db.account_models import Identity, Mail, UserSession
 from app.db.changes import count_changed
 from app.db.file_models import QuestionFile
-from app.db.models import (
-    Conversation,
-    Message,
-    Run,
-    Step,
-    ToolCall,
-    User,
-    UserSession,
-    db,
-    iso_utc,
-    utc_now,
-)
+from app.db.models import Conversation, Message, Run, Step, ToolCall, User, db, iso_utc, utc_now
 from app.errors import Conflict, ToolFailure
 from app.mail import queue
 from app.rendering.sse import compact_json

@@ -5,26 +5,19 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.auth.key_files import SIGNING_KEY_FILE, load_signing_key, read_secret_key
 from app.brand import DEFAULT_FOLDER, BrandFolder
+from app.config_checks import check_together
+from app.config_errors import SettingsError, sentences_of
 from app.config_types import (
+    LOOPBACK_HOSTS,
     Approvals,
     Count,
     DatabaseUrl,
@@ -32,6 +25,7 @@ from app.config_types import (
     HttpUrl,
     Issuer,
     Key,
+    McpServers,
     Minutes,
     Model,
     Models,
@@ -44,46 +38,19 @@ from app.config_types import (
     RedisUrl,
     Seconds,
     Secret,
-    ServerName,
     Urls,
     ascii_host,
-    parse_servers,
 )
 from app.llm.model_limits import can_see
 from tool_services.all_services import default_exchanges, default_urls, setting_names
 from tool_services.framework.env_names import unknown_settings, warn_of_typing_mistakes
 from tool_services.framework.mail import DEFAULT_SENDER, MailServer, Sender, SmtpUrl
 
-LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
-"""What people call this machine when they sit at it."""
 _NO_HOSTS = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - WEB_HOST for every address
 OPENAI_URL = "https://api.openai.com/v1"
-# Errors don't show the values of these settings.
-_HAS_SECRET = re.compile(r"SECRET|API_KEY|DATABASE_URL|REDIS_URL|SMTP_URL|MCP_SERVERS")
-_REASONS = {"missing": "is missing", "extra_forbidden": "is none of url, token and tools"}
-"""Rest of the sentence by the type of pydantic's error, where its own message won't do."""
-
 
 _MAIL_SECONDS = 20.0
 """How long giving one e-mail to the mail server may take."""
-
-
-class McpServer(BaseModel):
-    """A server of the Model Context Protocol that is not one of our own services.
-
-    `token` is sent as a bearer token; `tools` are the names of the tools that may be used, None
-    for all of them.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    url: Annotated[HttpUrl, Field(repr=False)]
-    token: Key | None = None
-    tools: frozenset[str] | None = None
-
-
-class SettingsError(Exception):
-    """Settings are missing or wrong; the text has a sentence for each, with how to mend it."""
 
 
 class Settings(BaseSettings):
@@ -197,9 +164,7 @@ class Settings(BaseSettings):
 
     # Tools
     tool_services: Urls = Field(default_factory=default_urls)
-    mcp_servers: Annotated[
-        dict[ServerName, McpServer], NoDecode, BeforeValidator(parse_servers), Field(repr=False)
-    ] = {}
+    mcp_servers: McpServers = {}
     mcp_allow_private: Names = frozenset()
     approvals: Approvals = {}
     approval_minutes: Minutes = 60
@@ -226,45 +191,8 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check(self) -> Settings:
         load_signing_key(self.signing_key_file)
-        if not self.uses_demo_model and not self.model:
-            raise ValueError("MODEL is missing; name the model to ask at OPENAI_BASE_URL")
-        for name in self.mcp_servers.keys() & self.tool_services.keys():
-            raise ValueError(f"MCP_SERVERS and TOOL_SERVICES both have {name}; rename one of them")
-        self._check_other_servers()
-        self._check_provider()
-        for name in self.approvals:
-            server, separator, _ = name.partition("__")
-            if separator and server not in self.mcp_servers.keys() | self.tool_services.keys():
-                raise ValueError(f"APPROVALS names {name}, but no server is called {server}")
-        if self.web_workers > 1 and not self.redis_url:
-            raise ValueError(
-                f"WEB_WORKERS is {self.web_workers}, but workers share a Redis; set REDIS_URL too"
-            )
-        if self.web_workers > 1 and self.one_process:
-            raise ValueError(
-                f"ONE_PROCESS and WEB_WORKERS={self.web_workers} can't both be set; remove one"
-            )
-        if self.longest_flush_interval < self.flush_interval:
-            raise ValueError("LONGEST_FLUSH_INTERVAL is less than FLUSH_INTERVAL; change one")
+        check_together(self)
         return self
-
-    def _check_other_servers(self) -> None:
-        for name in sorted(self.mcp_allow_private - self.mcp_servers.keys()):
-            raise ValueError(f"MCP_ALLOW_PRIVATE names {name}, but no server is called that")
-        for name, server in self.mcp_servers.items():
-            if _host_and_port(server.url) == _host_and_port(self.app_url):
-                raise ValueError(f"MCP_SERVERS has the app's own address as {name}; remove it")
-
-    def _check_provider(self) -> None:
-        secret = self.oidc_client_secret.get_secret_value()
-        given = (self.oidc_issuer, self.oidc_client_id, secret)
-        if any(given) and not all(given):
-            raise ValueError(
-                "only some of OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET are set; set all "
-                "three to let people sign in by a provider, or none"
-            )
-        if "openid" not in self.oidc_scopes.split():
-            raise ValueError("OIDC_SCOPES lacks openid, without which nobody can sign in; add it")
 
     @property
     def most_events(self) -> int:
@@ -346,11 +274,6 @@ class Settings(BaseSettings):
         return self.app_url.startswith("https://")
 
 
-def _host_and_port(url: str) -> tuple[str | None, int]:
-    parts = urlsplit(url)
-    return parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
-
-
 def load_settings() -> Settings:
     """Read this process's settings. Raises SettingsError with a sentence for each bad one."""
     if unknown := unknown_settings(setting_names()):
@@ -359,25 +282,4 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        details = [
-            detail
-            for detail in error.errors()
-            # A default that depends on a refused setting is no mistake of its own.
-            if detail["type"] != "default_factory_not_called"
-        ]
-        raise SettingsError("\n".join(map(_sentence, details))) from None
-
-
-def _sentence(detail: ErrorDetails) -> str:
-    reason = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    reason = _REASONS.get(detail["type"], reason.partition(", unable to")[0])
-    if not detail["loc"]:
-        return f"{reason} (in .env or the environment)."
-    name = str(detail["loc"][0]).upper()
-    if not _HAS_SECRET.search(name):
-        # A URL may have a user's name and password in it.
-        shown = re.sub(r"//[^/\s]*@", "//***@", str(detail["input"]))
-        reason = f"is {shown!r}, but {reason}"
-    elif len(detail["loc"]) > 1:
-        reason = f"({'.'.join(map(str, detail['loc'][1:]))}) {reason}"
-    return f"{name} {reason}. Change it in .env or in the environment."
+        raise SettingsError("\n".join(sentences_of(error))) from None

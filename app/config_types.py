@@ -11,11 +11,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import limits
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_settings import NoDecode
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+"""What people call this machine when they sit at it."""
 _PLACEHOLDER = re.compile(
     r"…|\.\.\.|^<.*>$|x{4,}$|change[-_ ]?me|\byour[-_ ]"
     r"|^(the|my|its)[-_](api[-_])?(key|token)$|^the-model$|^the-same-",
@@ -80,7 +82,7 @@ def _is_http_url(value: str) -> bool:
 def _check_issuer(value: str) -> str:
     """Keep the text as it is: the provider's tokens name its issuer to the last slash."""
     loopback = value.startswith("http://") and _is_http_url(value)
-    loopback = loopback and urlsplit(value).hostname in ("127.0.0.1", "localhost", "::1")
+    loopback = loopback and urlsplit(value).hostname in LOOPBACK_HOSTS
     if value and not (value.startswith("https://") and _is_http_url(value)) and not loopback:
         raise ValueError("must be a URL that starts with https://, or http:// on this machine")
     return value
@@ -188,7 +190,7 @@ def _parse_hosts(value: Any) -> Any:
     return frozenset(host.strip("[]") for host in hosts)
 
 
-def parse_servers(value: Any) -> Any:
+def _parse_servers(value: Any) -> Any:
     """Parse JSON into a dict."""
     try:
         servers = json.loads(value) if isinstance(value, str) else value
@@ -228,3 +230,22 @@ Approvals = Annotated[
 Hosts = Annotated[frozenset[str], NoDecode, BeforeValidator(_parse_hosts)]
 # Part of the names of the server's tools, which may have 64 characters in all.
 ServerName = Annotated[str, AfterValidator(_check_server_name)]
+
+
+class McpServer(BaseModel):
+    """A server of the Model Context Protocol that is not one of our own services.
+
+    `token` is sent as a bearer token; `tools` are the names of the tools that may be used, None
+    for all of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    url: Annotated[HttpUrl, Field(repr=False)]
+    token: Key | None = None
+    tools: frozenset[str] | None = None
+
+
+McpServers = Annotated[
+    dict[ServerName, McpServer], NoDecode, BeforeValidator(_parse_servers), Field(repr=False)
+]

@@ -1,7 +1,8 @@
 """Find Chromium, w3m, nginx and Firefox, which the tests run, and install those that are missing.
 
 nginx is unpacked rather than installed, because Debian's package starts serving by itself.
-Firefox is for Debian alone: elsewhere it is another package or none, and its tests are skipped.
+Firefox is for Debian alone: elsewhere it is another package or none, and its tests are skipped,
+or fail with CI=true.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ import sys
 
 from app import create_app
 from app.auth.invitations import MOST_DAYS, make_invitation
-from app.config import SettingsError, load_settings
+from app.config import load_settings
+from app.config_errors import SettingsError
 from app.db.models import db
 
 

@@ -6,7 +6,8 @@ import sys
 import time
 
 from app.auth.signing_keys import rotate
-from app.config import SettingsError, load_settings
+from app.config import load_settings
+from app.config_errors import SettingsError
 
 DELAY_SECONDS = 60.0
 """For how long the new key is only published: time to copy it to the other nodes."""

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import app.config
 from app.auth.key_files import ensure_secrets
+from app.config_errors import SettingsError
 from scripts import ROOT, StartError
 from scripts.ports import LOOPBACK
 from scripts.programs import Program
@@ -99,7 +100,7 @@ def configured_services() -> list[Service]:
     make_secrets(tools.instance_dir)
     try:
         web = app.config.load_settings()
-    except app.config.SettingsError as error:
+    except SettingsError as error:
         raise StartError(str(error)) from None
     services = [
         Service("web", "wsgi:app", web.web_port, web.web_host, _WEB_CONFIG),

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app import create_app
 from app.auth import roles, security_log
 from app.auth.place import Place
-from app.config import SettingsError
+from app.config_errors import SettingsError
 from app.db.models import db
 from app.errors import HomestreamError
 

@@ -11,9 +11,9 @@ from app.auth import accounts, security_log, session_table
 from app.auth.links import read_link, sign_link
 from app.auth.place import Place
 from app.auth.rate_limits import digest
-from app.db.account_models import AuthenticatorApp, Identity, Passkey, RecoveryCode
+from app.db.account_models import AuthenticatorApp, Identity, Passkey, RecoveryCode, UserSession
 from app.db.changes import count_changed
-from app.db.models import User, UserSession, db, utc_now
+from app.db.models import User, db, utc_now
 from app.errors import LinkGone
 from app.mail.letters import write_letter
 from app.mail.queue import queue_mail

@@ -10,8 +10,9 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from app.auth import accounts, second_factors, session_table
+from app.db.account_models import UserSession
 from app.db.changes import count_changed
-from app.db.models import Person, User, UserSession, db
+from app.db.models import Person, User, db
 from app.errors import Conflict, NotFound
 
 ADMIN = "admin"

@@ -10,7 +10,8 @@ from sqlalchemy import Select, select, update
 
 from app.auth.device_names import name_device
 from app.auth.place import Place
-from app.db.models import Person, SecurityEvent, User, db, iso_utc, utc_now
+from app.db.account_models import SecurityEvent
+from app.db.models import Person, User, db, iso_utc, utc_now
 from app.mail.letters import write_letter
 from app.mail.queue import queue_mail
 

@@ -15,8 +15,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Update, and_, select, update
 
 from app.auth.place import Place
+from app.db.account_models import UserSession
 from app.db.changes import count_changed
-from app.db.models import UserSession, db, new_id, utc_now
+from app.db.models import db, new_id, utc_now
 
 _SAME_MOMENT = timedelta(seconds=10)
 

@@ -1,4 +1,4 @@
-"""Sign-in sessions: whose request this is, and the tokens that say so.
+"""Sign-in sessions: whose request this is, by its token (app/auth/session_tokens.py makes them).
 
 A browser's tokens are in HttpOnly cookies. They are guarded by a CSRF value that each form sends,
 and that stays the same for the whole session, so that a form in another tab stays good. An API
@@ -9,8 +9,7 @@ stream_passes says. A refresh token is good for one use.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, cast
 
 import flask_jwt_extended as fje
@@ -20,12 +19,12 @@ from flask_jwt_extended.exceptions import CSRFError, JWTExtendedException
 from sqlalchemy import bindparam, select
 
 from app.auth import passwords, roles, security_log, session_table, stream_passes
-from app.auth.place import place_of_request
 from app.auth.roles import ADMIN
-from app.auth.session_table import TokenReused
+from app.auth.session_tokens import SESSION_ENDED, renew_session, set_cookies, tokens_of
 from app.auth.stream_passes import Reader
+from app.db.account_models import UserSession
 from app.db.connection import begin_read_only
-from app.db.models import PERSON_COLUMNS, Person, User, UserSession, db, new_id, utc_now
+from app.db.models import PERSON_COLUMNS, Person, User, db, utc_now
 from app.errors import EmailUnverified, Forbidden, PasswordNeeded, StaleForm, Unauthenticated
 
 jwt_manager = fje.JWTManager()
@@ -34,8 +33,6 @@ BAD_TOKEN = (JWTExtendedException, jwt.PyJWTError)
 
 _PASSWORD_MINUTES = 10
 """How long after giving the password a person may do what asks for it."""
-
-_ENDED = "This session has ended: sign in to go on."
 
 _ACCOUNT_PATH = "/auth/"
 """Below it are the pages of one's own account, which need no confirmed address."""
@@ -152,8 +149,8 @@ def confirm_session() -> dict[str, str]:
     """
     session = session_table.note_password(current_session())
     if session is None:
-        raise Unauthenticated(_ENDED)
-    tokens = _tokens(session, csrf_token())
+        raise Unauthenticated(SESSION_ENDED)
+    tokens = tokens_of(session, csrf_token())
     if fje.get_jwt_request_location() == "cookies":
         g.new_tokens = tokens
         return {}
@@ -215,70 +212,10 @@ def bearer(token: str) -> str | None:
     return person.id if person and good else None
 
 
-@dataclass(frozen=True)
-class Tokens:
-    """A session's tokens. Neither outlives the session, which lasts `seconds` more."""
-
-    access: str
-    refresh: str
-    seconds: int
-
-
-def begin_session(person_id: str, password_at: datetime | None = None) -> Tokens:
-    """Begin a session at the place that the request comes from.
-
-    `password_at` is when the person showed who they are, if that wasn't now.
-    """
-    session = session_table.begin(person_id, place_of_request(), _lifetime(), password_at)
-    return _tokens(session, new_id())
-
-
-def renew_session() -> Tokens:
-    """Use up the refresh token that let the request on. Raises Unauthenticated."""
-    claims = fje.get_jwt()
-    db.session.rollback()  # a GET has begun to read only
-    place = place_of_request()
-    try:
-        session = session_table.renew(
-            claims["sid"],
-            claims["generation"],
-            place,
-            _lifetime(),
-            current_app.config["SESSION_LONGEST"],
-        )
-    except TokenReused:
-        security_log.note("token_reused", claims["sub"], place)
-        session = None
-    if session is None:
-        raise Unauthenticated(_ENDED)
-    return _tokens(session, claims["csrf"])
-
-
-def set_cookies(response: Response, tokens: Tokens) -> None:
-    """Give a browser the session's tokens, for as long as the session lasts."""
-    fje.set_access_cookies(response, tokens.access, max_age=tokens.seconds)
-    fje.set_refresh_cookies(response, tokens.refresh, max_age=tokens.seconds)
-
-
-def _tokens(session: UserSession, csrf: str) -> Tokens:
-    claims = {"sid": session.id, "csrf": csrf, "generation": session.generation}
-    left = timedelta(seconds=round((session.expires_at - utc_now()).total_seconds()))
-    access = min(left, current_app.config["JWT_ACCESS_TOKEN_EXPIRES"])
-    return Tokens(
-        fje.create_access_token(session.user_id, expires_delta=access, additional_claims=claims),
-        fje.create_refresh_token(session.user_id, expires_delta=left, additional_claims=claims),
-        int(left.total_seconds()),
-    )
-
-
 def _may_go_on(person: Person) -> bool:
     """Whether the person has confirmed their address, where that is required."""
     required = current_app.config["REQUIRE_VERIFIED_EMAIL"]
     return not required or person.email_verified_at is not None
-
-
-def _lifetime() -> timedelta:
-    return cast(timedelta, current_app.config["JWT_REFRESH_TOKEN_EXPIRES"])
 
 
 @jwt_manager.token_in_blocklist_loader

@@ -1,4 +1,4 @@
-"""The tables of what belongs to an account: mails, invitations, second factors, identities."""
+"""The tables around accounts: sessions, security log, mails, invitations, ways to sign in."""
 
 from __future__ import annotations
 
@@ -16,6 +16,61 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.models import db, new_id, utc_now
+
+
+class EndedSession(db.Model):  # type: ignore[name-defined, misc]
+    """A session that ended. Only for nodes of versions before 0.3, which have no other table."""
+
+    __tablename__ = "ended_sessions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class UserSession(db.Model):  # type: ignore[name-defined, misc]
+    """A user's sign-in, on one device. `id` is the `sid` of its tokens.
+
+    `generation` counts its tokens; only the last refresh token is good, and no access token before
+    `oldest_generation`. `address` and `device` (what the browser calls itself) are those of the
+    last renewal, at `renewed_at`. `password_at` is when the password was last given. It is over at
+    `ended_at` or `expires_at`.
+    """
+
+    __tablename__ = "sessions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    generation: Mapped[int]
+    oldest_generation: Mapped[int] = mapped_column(server_default="0")
+    address: Mapped[str] = mapped_column(String(45))
+    device: Mapped[str] = mapped_column(String(300))
+    created_at: Mapped[datetime]
+    renewed_at: Mapped[datetime]
+    password_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def is_over(self) -> bool:
+        return self.ended_at is not None or self.expires_at <= utc_now()
+
+
+class SecurityEvent(db.Model):  # type: ignore[name-defined, misc]
+    """Something that matters to the security of an account: see app/auth/security_log.py.
+
+    Not bound to the user's row, so that it outlives the account.
+    """
+
+    __tablename__ = "security_events"
+    __table_args__ = (Index("ix_security_events_user_at", "user_id", "at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+    user_id: Mapped[str | None] = mapped_column(String(32))
+    kind: Mapped[str] = mapped_column(String(30))
+    address: Mapped[str] = mapped_column(String(45))
+    device: Mapped[str] = mapped_column(String(300))
+    detail: Mapped[str] = mapped_column(String(200))
 
 
 class Mail(db.Model):  # type: ignore[name-defined, misc]

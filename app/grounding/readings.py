@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from app.grounding.normal_form import normalise
 from app.grounding.pattern import FIGURE, MONTHS, NUMBER_WORDS
 from app.grounding.units import CURRENCIES, HEDGES, PERCENT, TIMES, measure_of
 
@@ -100,20 +101,6 @@ def _first_within(text: str, at: int, end: int) -> re.Match[str] | None:
     where most of its time went."""
     matches = (FIGURE.match(text, begin, end + _FAR) for begin in range(at, end))
     return next(filter(None, matches), None)
-
-
-def normalise(text: str) -> str:
-    """Return an address or an id as it is compared: words in small letters, short forms alike."""
-    words = re.findall(r"\w+", text.lower().replace("straße", "str").replace("strasse", "str"))
-    return " ".join([_SHORT.get(word, word) for word in words])
-
-
-_SHORT = {
-    "street": "st", "avenue": "ave", "drive": "dr", "lane": "ln", "road": "rd", "court": "ct",
-    "boulevard": "blvd", "place": "pl", "terrace": "ter", "circle": "cir", "parkway": "pkwy",
-    "square": "sq", "highway": "hwy", "trail": "trl", "north": "n", "south": "s", "east": "e",
-    "west": "w",
-}  # fmt: skip
 
 
 def _date(match: re.Match[str], dates: Iterable[Date]) -> Reading | None:

@@ -14,7 +14,8 @@ from functools import lru_cache
 from statistics import fmean, median
 from typing import Any, NamedTuple
 
-from app.grounding.readings import Date, Reading, find_figures, normalise
+from app.grounding.normal_form import normalise
+from app.grounding.readings import Date, Reading, find_figures
 from app.grounding.units import COUNT_KEYS, PAGE_KEYS, measure_of, stem
 
 MOST_VALUES = 6_000

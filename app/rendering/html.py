@@ -9,7 +9,8 @@ from typing import Any
 from flask import Flask, render_template
 
 from app.agent.events import ApprovalRequested, ToolCallUpdate
-from app.rendering.answer import AnswerView, ThoughtsPart, ToolPart
+from app.rendering.answer import AnswerView
+from app.rendering.answer_parts import ThoughtsPart, ToolPart
 
 
 @dataclass(frozen=True)

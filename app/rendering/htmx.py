@@ -13,8 +13,8 @@ from markupsafe import escape
 
 from app.agent.events import Content, Done, Event
 from app.errors import SessionEnded
-from app.rendering.answer import (
-    AnswerView,
+from app.rendering.answer import AnswerView
+from app.rendering.answer_parts import (
     ApprovalsChange,
     Change,
     ProgressChange,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from app.agent.events import ToolCallUpdate
 from app.errors import SessionEnded
-from app.rendering.answer import (
-    AnswerView,
+from app.rendering.answer import AnswerView
+from app.rendering.answer_parts import (
     ApprovalsChange,
     Change,
     ProgressChange,

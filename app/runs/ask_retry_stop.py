@@ -20,6 +20,7 @@ from app.db.models import Message, Person, Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
 from app.runs import sql
+from app.runs.active_run import AnswerPlace
 from app.runs.admission import (
     Admission,
     check_conversation,
@@ -28,7 +29,7 @@ from app.runs.admission import (
     load_admission,
 )
 from app.runs.event_log import EventLog
-from app.runs.producer import AnswerPlace, Producer
+from app.runs.producer import Producer
 from app.runs.question_queue import QuestionQueue, make_urgent
 from app.runs.run_starter import RunStarter
 from app.runs.supervisor import Supervisor

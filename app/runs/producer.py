@@ -8,20 +8,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 
 import gevent
 from flask import Flask
-from gevent.event import Event as Signal
 
 from app.agent.loop import Model, respond
 from app.agent.messages import PastTurn, Turn
 from app.agent.step_calls import ApprovalPending
 from app.config import Settings
 from app.db.connection import begin_read_only, retry_while_unavailable
-from app.db.models import Person, Run
+from app.db.models import Run
 from app.errors import HomestreamError, RunFailed
 from app.greenlets import run_in_greenlet
+from app.runs.active_run import (
+    ActiveRun,
+    AnswerPlace,
+    Attempt,
+    RunHandedOver,
+    RunStopped,
+    Suspended,
+)
 from app.runs.event_log import EventLog
 from app.runs.leases import Leases
 from app.runs.prompt import FIRST_ANSWER, Messages, ServicesNow, messages_for
@@ -35,53 +41,6 @@ from app.tools.registry import ToolRegistry
 log = logging.getLogger(__name__)
 
 _HAND_OVER_SECONDS = 5.0
-
-
-class RunStopped(gevent.GreenletExit):
-    """Raised in a producing greenlet, wherever it waits, to stop its run. Everything it holds is
-    closed on the way out."""
-
-
-class RunHandedOver(gevent.GreenletExit):
-    """Raised in a producing greenlet whose run another worker goes on with."""
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerPlace:
-    """The person who asked, and where the answer goes: a position in a conversation."""
-
-    person: Person
-    conversation_id: str
-    position: int
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """What a producing greenlet has to do. `messages` returns the prompt of each step. `past` has
-    the turns of earlier attempts, or is None if there were none. With an `ending` it only records
-    that."""
-
-    recorder: Recorder
-    place: AnswerPlace
-    messages: Callable[[], Messages]
-    model: Model
-    past: Sequence[PastTurn] | None = None
-    ending: Ending | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Suspended:
-    """What comes of a run that waits for its person."""
-
-
-@dataclass(frozen=True, slots=True)
-class ActiveRun:
-    """A run that is produced here. `recorded` is set once it is stored how that ended."""
-
-    recorder: Recorder
-    place: AnswerPlace
-    greenlet: gevent.Greenlet[..., Ending | Suspended]
-    recorded: Signal = field(default_factory=Signal)
 
 
 class Producer:

@@ -24,9 +24,10 @@ from app.db.models import Conversation, Run, User, db, new_id, to_person, utc_no
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, NotFound, TooMany
 from app.runs import sql
+from app.runs.active_run import AnswerPlace
 from app.runs.admission import check_limits, load_admission
 from app.runs.event_log import EventLog
-from app.runs.producer import AnswerPlace, Producer
+from app.runs.producer import Producer
 from app.runs.run_starter import RunStarter
 
 log = logging.getLogger(__name__)

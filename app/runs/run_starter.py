@@ -14,8 +14,9 @@ from app.conversations.uploads import ReadFile
 from app.db.models import Run, db, new_id
 from app.errors import NotFound
 from app.runs import sql
+from app.runs.active_run import AnswerPlace
 from app.runs.leases import Leases
-from app.runs.producer import AnswerPlace, Producer
+from app.runs.producer import Producer
 
 
 class RunStarter:

@@ -20,9 +20,10 @@ from app.config import Settings
 from app.db.connection import is_unavailable
 from app.db.models import Run, User, db, to_person
 from app.errors import RunFailed
+from app.runs.active_run import AnswerPlace
 from app.runs.connections import Connections
 from app.runs.leases import Claimed, Leases
-from app.runs.producer import AnswerPlace, Producer
+from app.runs.producer import Producer
 from app.runs.question_queue import QuestionQueue
 from app.runs.recorder import Ending, save_texts
 from app.runs.replay import past_turns

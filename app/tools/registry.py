@@ -12,7 +12,7 @@ import requests
 from gevent.event import Event
 
 from app.agent.messages import SERVER_SEPARATOR
-from app.config import McpServer
+from app.config_types import McpServer
 from app.errors import ToolFailure
 from app.tools.server import ToolServer
 from app.tools.tool import Tool, default_words

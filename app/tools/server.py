@@ -11,7 +11,7 @@ import mcp_types
 import requests
 from requests.utils import get_environ_proxies
 
-from app.config import McpServer
+from app.config_types import McpServer
 from app.tools.mcp_client import McpClient
 from app.tools.naming import choose_name
 from app.tools.tool import Tool, make_tool

@@ -31,7 +31,7 @@ from app.auth.sessions import (
     require_recent_password,
     require_user,
 )
-from app.db.models import SecurityEvent
+from app.db.account_models import SecurityEvent
 from app.lifecycle import services
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json

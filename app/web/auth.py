@@ -16,11 +16,13 @@ from app.auth import (
     pending_sign_ups,
     security_log,
     session_table,
+    session_tokens,
     sessions,
 )
 from app.auth.accounts import Fields, FormErrors, WrongPassword, sign_up
 from app.auth.place import place_of_request
-from app.db.models import User, UserSession
+from app.db.account_models import UserSession
+from app.db.models import User
 from app.errors import Forbidden, Unauthenticated
 from app.lifecycle import services
 from app.mail.queue import has_server, where_mails_go
@@ -98,10 +100,10 @@ def refresh() -> ResponseReturnValue:
         raise Forbidden("The X-CSRF-TOKEN header is missing or wrong.") from None
     except sessions.BAD_TOKEN:
         raise Unauthenticated("The refresh token is missing, expired or not valid.") from None
-    tokens = sessions.renew_session()
+    tokens = session_tokens.renew_session()
     response = jsonify(access_token=tokens.access, refresh_token=tokens.refresh)
     if "Authorization" not in request.headers:
-        sessions.set_cookies(response, tokens)
+        session_tokens.set_cookies(response, tokens)
     return response
 
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import text
 
 from app.auth.sessions import is_admin, require_user
-from app.config import LOOPBACK_HOSTS
+from app.config_types import LOOPBACK_HOSTS
 from app.db.models import db
 from app.lifecycle import services
 from app.web.security import asked_host

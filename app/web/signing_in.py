@@ -16,7 +16,7 @@ from flask import Flask, Response, current_app, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from app.auth import accounts, second_factors, security_log, session_table, sessions
+from app.auth import accounts, second_factors, security_log, session_table, session_tokens
 from app.auth.place import place_of_request
 from app.auth.rate_limits import digest
 from app.auth.security_log import Kind
@@ -79,14 +79,14 @@ def begin_session(
     """Begin a session for a person who has shown all that they have to."""
     if kind:
         _note_sign_in(person, kind)
-    tokens = sessions.begin_session(person.id, shown_at)
+    tokens = session_tokens.begin_session(person.id, shown_at)
     if wants_json():
         user = accounts.profile(person)
         body = {"user": user, "access_token": tokens.access, "refresh_token": tokens.refresh}
         return jsonify(body), status
     response = redirect(_next_page(target))
     remember_device(response, person.email)
-    sessions.set_cookies(response, tokens)
+    session_tokens.set_cookies(response, tokens)
     if _cookie() in request.cookies:
         response.delete_cookie(_cookie(), secure=_secure(), httponly=True, samesite="Lax")
     return response

@@ -11,7 +11,8 @@ from app.auth import security_log, session_table
 from app.auth.device_names import name_device
 from app.auth.place import place_of_request
 from app.auth.sessions import current_session, current_user, require_user
-from app.db.models import UserSession, iso_utc
+from app.db.account_models import UserSession
+from app.db.models import iso_utc
 from app.errors import NotFound
 from app.web.error_responses import wants_json
 from app.web.redirects import redirect

@@ -9,7 +9,8 @@ import pytest
 
 from app.auth.key_files import ensure_secrets
 from app.brand import DEFAULT_FOLDER, contrast, read_brand
-from app.config import SettingsError, load_settings
+from app.config import load_settings
+from app.config_errors import SettingsError
 
 GOOD = """
 name = "Clinic"

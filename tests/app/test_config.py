@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ed25519
 import demo_model.config
 from app import create_app
 from app.auth.key_files import SECRET_KEY_FILE, SIGNING_KEY_FILE, ensure_secrets
-from app.config import OPENAI_URL, Settings, SettingsError, load_settings
+from app.config import OPENAI_URL, Settings, load_settings
+from app.config_errors import SettingsError
 from app.runs.redis_event_log import connect
 from scripts.ports import free_port
 from tool_services import all_services

@@ -16,9 +16,11 @@ from typing import Any
 from scripts.child_processes import start
 from scripts.install_test_programs import firefox
 from scripts.ports import free_port
-from tests.browser.other_browser import ELEMENT, OtherBrowser
 from tests.browser.person import eventually
 
+# What WebDriver calls an element's id, and the Enter key.
+_ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
+_ENTER = "\ue007"
 # No request to anybody else, and none of what a newcomer is shown.
 _PREFERENCES = {
     "app.normandy.enabled": False,
@@ -33,17 +35,21 @@ _PREFERENCES = {
 }
 
 
-class Firefox(OtherBrowser):
-    """A headless Firefox with a profile of its own in `folder`."""
+class Firefox:
+    """A headless Firefox with a profile of its own in `folder`.
+
+    Elements are named by XPath, and known by ids of WebDriver.
+    """
 
     def __init__(self, folder: Path, **preferences: object) -> None:
         port = free_port()
         chosen = {**_PREFERENCES, "marionette.port": port, **preferences}
         lines = [f'user_pref("{name}", {json.dumps(value)});' for name, value in chosen.items()]
         (folder / "user.js").write_text("\n".join(lines))
-        command = [str(firefox()), "--headless", "--no-remote", "--marionette", "--profile"]
+        program = firefox() or "firefox-esr"
+        options = ["--headless", "--no-remote", "--marionette", "--profile", str(folder)]
         self._process = start(
-            [*command, str(folder)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [program, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         self._socket = eventually(lambda: _connect(port))
         self._stream = self._socket.makefile("rb")
@@ -68,14 +74,45 @@ class Firefox(OtherBrowser):
         self._do("WebDriver:Navigate", url=url)
 
     def element(self, xpath: str) -> str:
+        """Return the element's id. Raises LookupError if there is none."""
         found = self._do("WebDriver:FindElement", using="xpath", value=xpath)
-        return str(found[ELEMENT])
+        return str(found[_ELEMENT])
 
     def sends(self, element: str, keys: str) -> None:
         self._do("WebDriver:ElementSendKeys", id=element, text=keys)
 
     def text(self, element: str) -> str:
+        """Return the element's text as it is shown. Raises LookupError if it has gone."""
         return str(self._do("WebDriver:GetElementText", id=element))
+
+    def finds(self, xpath: str) -> str:
+        """Wait for an element, and return its id."""
+
+        def found() -> str | None:
+            try:
+                return self.element(xpath)
+            except LookupError:
+                return None
+
+        return str(eventually(found))
+
+    def types(self, name: str, words: str) -> None:
+        named = f"[@name='{name}'][not(@type='hidden')]"
+        self.sends(self.finds(f"//input{named} | //textarea{named}"), words)
+
+    def presses(self, button: str) -> None:
+        """By the keyboard, since a page that follows an answer moves under the pointer."""
+        self.sends(self.finds(f"//button[normalize-space()='{button}']"), _ENTER)
+
+    def reads(self) -> str:
+        """Return the page's text as it is shown; "" while another page comes."""
+        try:
+            return self.text(self.finds("//body"))
+        except LookupError:
+            return ""
+
+    def sees(self, words: str) -> None:
+        eventually(lambda: words in self.reads())
 
     def _do(self, command: str, **arguments: object) -> Any:
         message = json.dumps([0, 1, command, arguments]).encode()

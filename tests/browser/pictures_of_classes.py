@@ -14,7 +14,7 @@ from app.agent.events import Progress, ToolCallUpdate
 from app.brand import DEFAULT_FOLDER, read_brand
 from app.config import Settings
 from app.llm.prices import Prices
-from app.rendering.answer import ToolPart
+from app.rendering.answer_parts import ToolPart
 from app.rendering.templates import init_app
 from app.tools.registry import ToolRegistry
 from app.tools.untrusted.checks import sanitise_html

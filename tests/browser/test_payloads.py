@@ -7,7 +7,8 @@ from urllib.parse import quote
 from playwright.sync_api import Page, expect
 from sqlalchemy import create_engine, select
 
-from app.db.models import SecurityEvent, User
+from app.db.account_models import SecurityEvent
+from app.db.models import User
 from tests.browser.payloads import ACTS, IN_NAME, PAYLOADS, WHOLE
 from tests.browser.person import PASSWORD, Person
 

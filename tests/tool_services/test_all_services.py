@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from werkzeug.test import Client
 
-from app.config import SettingsError, load_settings
+from app.config import load_settings
+from app.config_errors import SettingsError
 from scripts import ROOT
 from scripts.services import configured_services
 from tests.support.notes.service import SERVICE as NOTES

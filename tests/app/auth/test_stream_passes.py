@@ -11,7 +11,7 @@ import pytest
 from itsdangerous import TimestampSigner
 
 from app.auth import session_table
-from app.db.models import UserSession
+from app.db.account_models import UserSession
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text
 

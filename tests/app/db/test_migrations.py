@@ -139,6 +139,7 @@ def test_a_node_that_is_not_upgraded_yet_restarts_after_another_has_migrated(
     assert text_of(alice.ask("Is anybody there?").until("done")) == "Still here."
 
 
+@pytest.mark.only_engines  # SQLite has no locks on tables
 def test_a_migration_gives_way_to_who_reads_a_table_and_then_goes_on(
     product: Product, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -150,8 +151,6 @@ def test_a_migration_gives_way_to_who_reads_a_table_and_then_goes_on(
             upgrade(str(newer))
 
     with product.app.app_context():
-        if db.engine.dialect.name != "postgresql":
-            pytest.skip("SQLite has no locks on tables")
         with db.engine.connect() as reader:
             reader.exec_driver_sql("SELECT count(*) FROM runs")  # its lock is kept until it ends
             upgrading = gevent.spawn(migrate)

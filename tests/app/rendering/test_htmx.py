@@ -23,7 +23,8 @@ from app.agent.events import (
 )
 from app.agent.usage import Usage
 from app.db.models import Run, db
-from app.rendering.answer import AnswerView, ToolPart
+from app.rendering.answer import AnswerView
+from app.rendering.answer_parts import ToolPart
 from app.rendering.html import AnswerHtml
 from app.rendering.htmx import as_fragments, whole_answer
 from app.rendering.markdown import to_html

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from app.account_data import delete_due_accounts, export_person
 from app.auth import security_log
 from app.auth.passwords import hash_password, init_app
-from app.db.models import Message, SecurityEvent, User, db, utc_now
+from app.db.account_models import SecurityEvent
+from app.db.models import Message, User, db, utc_now
 from app.mail.letters import Letter
 from app.mail.queue import queue_mail
 from app.tools.outbox import read_outbox

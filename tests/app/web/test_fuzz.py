@@ -22,7 +22,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import create_environ
 
-from app.auth.sessions import begin_session
+from app.auth.session_tokens import begin_session
 from app.db.models import Approval, ToolCall, db, utc_now
 from scripts.write_openapi import build_document, path_of
 from tests.support.engines import Engines

@@ -11,8 +11,9 @@ import requests
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from app.db.account_models import SecurityEvent, UserSession
 from app.db.file_models import QuestionFile
-from app.db.models import Approval, SecurityEvent, ToolCall, UserSession, db, new_id, utc_now
+from app.db.models import Approval, ToolCall, db, new_id, utc_now
 from app.db.queue_models import QueuedQuestion
 from tests.support.product import Person, Product
 from tests.support.scripted_model import ScriptedModel, text

@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from app.auth import session_table
-from app.db.models import UserSession, db, utc_now
+from app.db.account_models import UserSession
+from app.db.models import db, utc_now
 from tests.support.product import PASSWORD, Person, Product, form
 from tests.support.scripted_model import ScriptedModel, endless
 from tests.support.sessions import expire
