@@ -6,18 +6,14 @@ second one a hundredth. Both search, by the function that the page calls.
 
 from __future__ import annotations
 
-import argparse
-import os
-import platform
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from random import Random as Dice
-from statistics import median, quantiles
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import Flask
 from flask_migrate import upgrade
@@ -27,15 +23,12 @@ from app import create_app
 from app.auth.key_files import ensure_secrets
 from app.config import Settings
 from app.conversations.search import search
-from app.db.connection import MIGRATIONS
+from app.db.connection import MIGRATIONS, add_migrations
 from app.db.models import Conversation, Message, User, db, new_id, utc_now
-from scripts.child_processes import end_with_parent
-from scripts.local_servers import Postgres
-from scripts.ports import free_port
+from bench.search_times import databases, main, measure, report
 
 _EACH = 20  # messages of a conversation
 _WORDS_EACH = 120
-_WARM_UP_ROUNDS = 3
 _SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi zo kra ster lin mon tal dor".split()  # noqa: SIM905
 _LARGE, _SMALL = "large", "small"
 
@@ -113,42 +106,9 @@ def searches(dice: Dice) -> dict[str, Callable[[], str]]:
     }
 
 
-class Spent(NamedTuple):
-    """Milliseconds of one search: by the clock, and of this process's CPU. The latter has all of
-    SQLite's work and none of PostgreSQL's; on a busy machine only it can be compared."""
-
-    clock: float
-    cpu: float
-
-
-def measure(person: str, rounds: int) -> dict[str, list[Spent]]:
-    """Return what each search took, by its kind. The kinds take turns."""
-    kinds = searches(Dice(3))
-    times: dict[str, list[Spent]] = {kind: [] for kind in kinds}
-    for number in range(rounds + _WARM_UP_ROUNDS):
-        for kind, words in kinds.items():
-            typed = words()
-            clock, cpu = time.perf_counter(), time.process_time()
-            search(person, typed)
-            db.session.remove()
-            spent = Spent(time.perf_counter() - clock, time.process_time() - cpu)
-            if number >= _WARM_UP_ROUNDS:
-                times[kind].append(Spent(*(each * 1000 for each in spent)))
-    return times
-
-
-def report(name: str, times: dict[str, list[Spent]]) -> None:
-    """Print a table of milliseconds."""
-    print(f"\n{name}\n\n| search | median | p95 | longest | CPU, median | p95 | longest |")
-    print("|---|--:|--:|--:|--:|--:|--:|")
-    everything = [spent for each in times.values() for spent in each]
-    for kind, each in [*times.items(), ("**all of them**", everything)]:
-        cells = [
-            f"{figure:.1f} ms"
-            for one in zip(*each, strict=True)
-            for figure in (median(one), quantiles(one, n=20)[-1], max(one))
-        ]
-        print(f"| {kind} | {' | '.join(cells)} |")
+def search_as(person: str, words: str) -> None:
+    search(person, words)
+    db.session.remove()
 
 
 def app_on(url: str, folder: Path) -> Flask:
@@ -158,6 +118,7 @@ def app_on(url: str, folder: Path) -> Flask:
     ensure_secrets(folder)
     values: dict[str, Any] = {"instance_dir": folder, "database_url": url, "model": "any"}
     app = create_app(Settings(_env_file=None, **values))
+    add_migrations(app)
     with app.app_context():
         upgrade(str(MIGRATIONS))
     return app
@@ -165,31 +126,16 @@ def app_on(url: str, folder: Path) -> Flask:
 
 def run(folder: Path, count: int, rounds: int) -> None:
     """Measure on both databases. Uses what an earlier run has left in the folder."""
-    print(f"{count:,} messages; {platform.machine()}, {os.cpu_count()} cores")
-    with Postgres(folder / "postgres", free_port(), durable=True) as postgres:
-        for name, url in (
-            ("SQLite", f"sqlite:///{folder / 'homestream.db'}"),
-            ("PostgreSQL", postgres.url),
-        ):
+    with databases(folder, "homestream.db") as urls:
+        for name, url in urls.items():
             with app_on(url, folder / "instance").app_context():
                 if db.session.get(User, _LARGE) is None:
                     print(f"{name}: {fill(count):.2f} ms to write a message")
                 for person in (_LARGE, _SMALL):
-                    report(f"{name}, a {person} account", measure(person, rounds))
+                    times = measure(searches(Dice(3)), partial(search_as, person), rounds)
+                    report(f"{name}, a {person} account", times)
                 db.engine.dispose()
 
 
-def main() -> None:
-    end_with_parent()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--messages", type=int, default=100_000)
-    parser.add_argument("--rounds", type=int, default=100, help="searches of each kind")
-    parser.add_argument("--folder", type=Path, help="a folder to keep and to use again")
-    given = parser.parse_args()
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="homestream-bench-"))
-    folder.mkdir(exist_ok=True)
-    run(folder, given.messages, given.rounds)
-
-
 if __name__ == "__main__":
-    main()
+    main(run, __doc__, "messages", 100_000)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Row, String, TextClause, bindparam, func, select, text
 
-from app.conversations.listing import ListedConversation, as_listed, live_statuses
+from app.conversations.lists import ListedConversation, as_listed, live_statuses
 from app.conversations.snippets import Piece, fold, mark, snippet
 from app.db.models import Conversation, Message, db
 from app.errors import InputError

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_user, require_user
 from app.conversations.changes import Change, apply_change, delete_for_good, run_to_stop
-from app.conversations.listing import as_listed, list_conversations, live_statuses
+from app.conversations.lists import as_listed, list_conversations, live_statuses
 from app.conversations.ownership import live_run, load_conversation, load_even_deleted
 from app.db.models import Conversation
 from app.errors import InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from app.conversations.listing import ConversationPage, ListedConversation
+from app.conversations.lists import ConversationPage, ListedConversation
 from app.conversations.search import FoundPage
 
 _STATUSES = {"": None, "waiting": "waiting"}

@@ -6,7 +6,7 @@ from flask import Blueprint, jsonify, redirect, render_template, request, url_fo
 from flask.typing import ResponseReturnValue
 
 from app.auth.sessions import current_reader, current_user, require_user
-from app.conversations.listing import as_listed, list_conversations, live_statuses
+from app.conversations.lists import as_listed, list_conversations, live_statuses
 from app.conversations.ownership import live_run, load_conversation, load_from_trash
 from app.conversations.search import FoundPage, search
 from app.db.models import db

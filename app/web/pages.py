@@ -6,7 +6,7 @@ from flask import Flask, current_app, g, render_template, request
 
 from app.auth.sessions import current_user, require_user
 from app.auth.stream_passes import Reader
-from app.conversations.listing import ConversationPage, list_conversations
+from app.conversations.lists import ConversationPage, list_conversations
 from app.conversations.ownership import answer_position, load_queue
 from app.db.models import Conversation, Person, db
 from app.errors import HomestreamError

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOMAIN = re.compile(
-    r"(?i)bedroom|listings\b|listing_?(?:id|report|metric)|real.?estate|realtor|\bhomes\b"
+    r"(?i)bedroom|listings\b|\blisting\b|listing_?(?:id|report|metric)|real.?estate|realtor|\bhomes\b"
     r"|market.?analysis|\bcondos?\b|\btool_services[./]analytics\b"
 )
 # The tests in a browser are about the product as it comes.

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import update
 
 from app.conversations.days import period
-from app.conversations.listing import PAGE_LENGTH
+from app.conversations.lists import PAGE_LENGTH
 from app.db.models import Conversation, Run, db, utc_now
 from tests.app.web.test_conversations import Strict, begin, run_of
 from tests.support.product import Person

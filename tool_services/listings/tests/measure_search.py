@@ -7,24 +7,19 @@ by the function of the findListings tool, on SQLite and on PostgreSQL.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import os
-import platform
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from random import Random as Dice
-from statistics import median, quantiles
 from typing import Any
 
+from bench.search_times import Spent, databases, main, measure, report
 from scripts import ROOT
-from scripts.child_processes import end_with_parent
-from scripts.local_servers import Postgres
-from scripts.ports import free_port
 from tool_services.all_services import service, settings_class
 from tool_services.framework.app_factory import create_app
 from tool_services.framework.tokens import Caller
@@ -72,7 +67,6 @@ FEATURES = [
     "orchard",
     "horse barn",
 ]
-_WARM_UP_ROUNDS = 3
 ANYBODY = Caller("bench", "", "", frozenset())
 
 
@@ -155,22 +149,23 @@ def searches(dice: Dice) -> dict[str, Callable[[], dict[str, Any]]]:
     }
 
 
-def measure(settings: Any, rounds: int) -> dict[str, list[float]]:
-    """Return the milliseconds of each search by its kind. The kinds take turns."""
-    app = create_app(service("listings"), settings)
-    kinds = searches(Dice(2))  # noqa: S311 # nosec B311
-    times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    with app.app_context():
-        for number in range(rounds + _WARM_UP_ROUNDS):
-            for kind, arguments in kinds.items():
-                search = Search.model_validate(arguments())
-                began = time.perf_counter()
-                find_listings.function(search)
-                db.session.remove()
-                if number >= _WARM_UP_ROUNDS:
-                    times[kind].append((time.perf_counter() - began) * 1000)
+def measure_on(settings: Any, rounds: int) -> dict[str, list[Spent]]:
+    """Return what each search took on the database of these settings, by its kind."""
+    by_kind = searches(Dice(2))  # noqa: S311 # nosec B311
+    kinds = {kind: partial(query_of, values) for kind, values in by_kind.items()}
+    with create_app(service("listings"), settings).app_context():
+        times = measure(kinds, search_once, rounds)
         db.engine.dispose()
     return times
+
+
+def query_of(next_values: Callable[[], dict[str, Any]]) -> Search:
+    return Search.model_validate(next_values())
+
+
+def search_once(query: Search) -> None:
+    find_listings.function(query)
+    db.session.remove()
 
 
 def write_csv(file: Path, rows: Iterator[dict[str, Any]]) -> None:
@@ -196,46 +191,21 @@ def import_listings(file: Path, url: str, folder: Path) -> float:
     return time.monotonic() - began
 
 
-def report(name: str, times: dict[str, list[float]]) -> None:
-    """Print a table of milliseconds."""
-    print(f"\n{name}\n\n| search | median | p95 | longest |\n|---|--:|--:|--:|")
-    everything = [time for each in times.values() for time in each]
-    for kind, each in [*times.items(), ("**all of them**", everything)]:
-        p95 = quantiles(each, n=20)[-1]
-        print(f"| {kind} | {median(each):.1f} ms | {p95:.1f} ms | {max(each):.1f} ms |")
-
-
 def run(folder: Path, count: int, rounds: int) -> None:
     """Measure on both databases. Uses what an earlier run has left in the folder."""
     file = folder / "listings.csv"
     is_new = not file.exists()
     if is_new:
         write_csv(file, generate(count))
-    print(f"{count:,} listings; {platform.machine()}, {os.cpu_count()} cores")
-    with Postgres(folder / "postgres", free_port(), durable=True) as postgres:
-        for name, url in (
-            ("SQLite", f"sqlite:///{folder / 'listings.db'}"),
-            ("PostgreSQL", postgres.url),
-        ):
+    with databases(folder, "listings.db") as urls:
+        for name, url in urls.items():
             if is_new:
                 print(f"{name}: imported in {import_listings(file, url, folder):.0f} s")
             settings = settings_class().model_validate(
                 {"listings_database_url": url, "instance_dir": folder, "sample_data": False}
             )
-            report(name, measure(settings, rounds))
-
-
-def main() -> None:
-    end_with_parent()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--listings", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=100, help="searches of each kind")
-    parser.add_argument("--folder", type=Path, help="a folder to keep and to use again")
-    given = parser.parse_args()
-    folder = given.folder or Path(tempfile.mkdtemp(prefix="homestream-bench-"))
-    folder.mkdir(exist_ok=True)
-    run(folder, given.listings, given.rounds)
+            report(name, measure_on(settings, rounds))
 
 
 if __name__ == "__main__":
-    main()
+    main(run, __doc__, "listings", 1_000_000)
