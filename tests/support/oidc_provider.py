@@ -8,7 +8,6 @@ import hmac
 import json
 import time
 from secrets import token_urlsafe
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,12 +50,7 @@ class OidcProvider:
         self._served.begin(app)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._served.stop()
 
     @property

@@ -21,7 +21,6 @@ import json
 import struct
 from contextlib import suppress
 from http.client import parse_headers
-from types import TracebackType
 from typing import Any
 
 import gevent
@@ -101,12 +100,7 @@ class ScriptedModel:
         self._server.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.stop(timeout=0)
 
     @property
