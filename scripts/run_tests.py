@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from tempfile import TemporaryFile
 
 from scripts import ROOT
@@ -39,6 +40,7 @@ _APP: tuple[Arguments, ...] = (
 # Each service may have tests of its own in its folder, and so may those of each example.
 _FOLDERS = {*all_services.folders().values(), *ROOT.glob("examples/*/*")}
 _TESTS = tuple(str(tests) for each in sorted(_FOLDERS) if (tests := each / "tests").is_dir())
+_TESTS_IN_BROWSERS = tuple(each for tests in _TESTS if Path(each := f"{tests}/browser").is_dir())
 _SERVICES: tuple[Arguments, ...] = tuple((tests,) for tests in _TESTS)
 FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST, *_SERVICES))
 _IN_BROWSERS = ("-c", "tests/browser/pytest.ini")
@@ -47,7 +49,7 @@ _DEPLOYMENT = "tests/browser/test_deployment.py"
 # The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (
     (
-        *(*_IN_BROWSERS, "-n", "3", "--dist", "loadgroup", "tests/browser"),
+        *(*_IN_BROWSERS, "-n", "3", "--dist", "loadgroup", "tests/browser", *_TESTS_IN_BROWSERS),
         f"--ignore={_DEPLOYMENT}",
     ),
     ("tests/faults",),

@@ -14,11 +14,10 @@ DOMAIN = re.compile(
     r"(?i)bedroom|listings\b|\blisting\b|listing_?(?:id|report|metric)|real.?estate|realtor|\bhomes\b"
     r"|market.?analysis|\bcondos?\b|\btool_services[./]analytics\b"
 )
-# The tests in a browser are about the product as it comes.
 TESTS = sorted(
     f"tests/{each.name}"
     for each in (ROOT / "tests").iterdir()
-    if each.name not in ("browser", "__pycache__") and (each.is_dir() or each.suffix == ".py")
+    if each.name != "__pycache__" and (each.is_dir() or each.suffix == ".py")
 )
 
 

@@ -58,7 +58,7 @@ All of the page is mine</div>
 <div hx-ext="sse" sse-connect="/sse/health" sse-swap="message">x</div>
 <hx-partial hx-target="#messages" hx-swap="innerHTML">The conversation is mine</hx-partial>
 <div hx-swap-oob="innerHTML:#messages" id="messages">The conversation is mine</div>
-<details open class="tool completed"><summary>sendListingReport</summary></details>
+<details open class="tool completed"><summary>sendNotes</summary></details>
 <section class="approval"><div class="decide">Approve?</div></section>
 </div></section></div></article></main>Outside?
 """

@@ -22,14 +22,15 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 PICTURES = Path(__file__).resolve().parent.parent.parent / "test-results"
 FAULTS = (Path(__file__).parent / "page_faults.js").read_text()
 TAKES_PICTURES = os.environ.get("PICTURES") == "true"
-EVERY_RULE = {
-    "resultTypes": ["violations"],
+# axe would fetch and read all styles again for each run, which only its rules about orientation
+# (off by default) and about sound look at.
+_COMMON = {"resultTypes": ["violations"], "preload": False}
+EVERY_RULE = _COMMON | {
     # axe has it switched off since it is about HTML rather than about people.
     "rules": {"duplicate-id": {"enabled": True}},
 }
 # What can differ where nothing but the colours does.
-RULES_OF_COLOUR = {
-    "resultTypes": ["violations"],
+RULES_OF_COLOUR = _COMMON | {
     "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
 }
 

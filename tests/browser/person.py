@@ -13,6 +13,10 @@ import requests
 from playwright.sync_api import Locator, Page, expect
 
 PASSWORD = "correct horse battery"
+# What the notes service offers on the start page, and what makes the scripted model call its tools.
+EXAMPLE = "Which notes are there?"
+FIND_NOTES = "[[tool findNotes {}]]"
+SEND_NOTES = '[[tool sendNotes {"notes": ["first"], "recipientEmail": "friend@example.com"}]]'
 _numbers = itertools.count(1)
 
 
@@ -39,6 +43,8 @@ class Person:
     page: Page
     site: Site
     email: str
+    held: str = ""
+    """The word that holds the answer that was asked for last."""
 
     @classmethod
     def signs_up(cls, page: Page, site: Site) -> Person:
@@ -73,7 +79,9 @@ class Person:
         """An answer that is `held` stays half-way until `lets_go`: however slow the machine, what
         is to happen in its middle happens in its middle."""
         before = self.answers.count() and self.answer.get_attribute("id")
-        self.sends(f"{question} [[held {self.email}]]" if held else question)
+        if held:
+            self.held = f"{self.email}-{next(_numbers)}"
+        self.sends(f"{question} [[held {self.held}]]" if held else question)
         # The first question of a conversation leads to a page of its own.
         self.page.wait_for_url("**/conversations/**", wait_until="commit")
         if before:
@@ -83,7 +91,7 @@ class Person:
 
     def lets_go(self) -> None:
         url = self.site.model.removesuffix("/v1") + "/go"
-        requests.post(url, data=self.email, timeout=60).raise_for_status()
+        requests.post(url, data=self.held or self.email, timeout=60).raise_for_status()
 
     @property
     def answers(self) -> Locator:

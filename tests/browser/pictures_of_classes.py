@@ -18,7 +18,7 @@ from app.rendering.answer_parts import ToolPart
 from app.rendering.templates import init_app
 from app.tools.registry import ToolRegistry
 from app.tools.untrusted.checks import sanitise_html
-from tests.browser.conftest import ROOT, launch
+from tests.browser.product import ROOT, launch
 
 FOLDER = ROOT / "docs" / "classes"
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 160 60">

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -18,7 +19,7 @@ from cryptography import x509
 from scripts.child_processes import start
 from scripts.install_test_programs import nginx
 from scripts.ports import free_port
-from tests.browser.conftest import PATIENCE, ROOT
+from tests.browser.product import PATIENCE, ROOT
 from tests.support.certificates import write_certificate
 
 DEPLOY = ROOT / "deploy"
@@ -48,6 +49,9 @@ def nginx_proxy(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
     write_certificate(folder / "cert.pem", folder / "key.pem", names)
     text = (DEPLOY / "nginx.conf").read_text()
     first, second = nodes
+    named = re.search(r"server_name (\S+);", text)
+    assert named
+    name = named[1]
     for there, here in (
         ("user www-data;", "daemon off;"),
         ("/run/nginx.pid", str(folder / "pid")),
@@ -57,9 +61,9 @@ def nginx_proxy(folder: Path, nodes: Sequence[str]) -> Iterator[str]:
         ("10.0.0.12:8000", second),
         ("listen 80;", f"listen 127.0.0.1:{plain};"),
         ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
-        ("homes.example.com;", "localhost;"),
-        ("/etc/ssl/homes.example.com.pem", str(folder / "cert.pem")),
-        ("/etc/ssl/private/homes.example.com.key", str(folder / "key.pem")),
+        (f"{name};", "localhost;"),
+        (f"/etc/ssl/{name}.pem", str(folder / "cert.pem")),
+        (f"/etc/ssl/private/{name}.key", str(folder / "key.pem")),
     ):
         assert there in text, f"nginx.conf has no {there}"
         text = text.replace(there, here)

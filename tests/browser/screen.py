@@ -20,8 +20,8 @@ from playwright.sync_api import Page, sync_playwright
 
 from scripts.child_processes import end_with_parent
 from scripts.ports import free_port
-from tests.browser.conftest import ROOT, Process, free_ports, launch
 from tests.browser.person import Person, Site, eventually
+from tests.browser.product import NOTES, ROOT, Process, free_ports, launch, scripted_model
 from tests.support.processes import below
 
 WATCH = """() => {
@@ -81,8 +81,8 @@ def main() -> None:
         model = Process(["tests.support.scripted_model", "--port", str(model_port)], {}, ROOT)
         url = f"http://127.0.0.1:{model_port}/v1"
         ports = free_ports()
-        env = {"INSTANCE_DIR": f"{name}/instance", "OPENAI_BASE_URL": url, "MODEL": "scripted"}
-        env["MODEL_TITLES"] = "false"
+        own = {"INSTANCE_DIR": f"{name}/instance", "TOOL_SERVICES_FOLDER": str(NOTES)}
+        env = own | scripted_model(url)
         cluster = Process(["scripts.run_cluster"], env | ports, Path(name))
         try:
             cluster.until("Homestream is ready")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.person import Person, eventually
+from tests.browser.person import SEND_NOTES, Person, eventually
 from tests.browser.relay import Relay
 from tests.browser.test_lost_connections import but_of_the_network
 
@@ -16,9 +16,10 @@ new MutationObserver((changes) => {
   heard.push(...added.filter(isSaid).map((node) => node.textContent));
 }).observe(document, { subtree: true, childList: true });
 """
-TEXT = """Here they are. Two homes fit, at $1.5 million each:
+CALL = "Send notes · notes: first · To: friend@example.com"
+TEXT = """Here they are. Two trees fit, at $1.5 million each:
 
-| home | price |
+| tree | price |
 |---|---|
 | Oak | 1 |
 | Elm | 2 |
@@ -52,25 +53,22 @@ def test_each_thing_is_said_once_across_an_approval_and_a_lost_connection(
 ) -> None:
     dora.page.add_init_script(LISTEN)
     dora.page.reload()
-    arguments = '{"listingIds": ["L001"], "recipientEmail": "friend@example.com"}'
-    dora.asks(f"[[tool sendListingReport {arguments}]] [[then {TEXT}]]", held=True)
+    dora.asks(f"{SEND_NOTES} [[then {TEXT}]]", held=True)
     approve = dora.page.get_by_role("button", name="Approve", exact=True)
     approve.wait_for()
     eventually(lambda: "Waiting for your approval" in " ".join(heard(dora.page)))
     approve.click()
-    eventually(lambda: "Two homes fit" in " ".join(heard(dora.page)))
+    eventually(lambda: "Two trees fit" in " ".join(heard(dora.page)))
     wire.cut()
     dora.lets_go()
     dora.waits_for("completed")
     hears(dora.page, "finished")
     told = " ".join(heard(dora.page))
-    print(*heard(dora.page), sep="\n")
     wanted = (
         "Let me see.",
-        "Putting a report on L001 in the outbox, for friend@example.com",
-        "Waiting for your approval: Put a listing report in the outbox?",
-        "Put a report on L001 in the outbox, for friend@example.com not sent",
-        "Here they are. Two homes fit, at $1.5 million each: Table of 2 rows. First point "
+        f"{CALL} Waiting for your approval: Send notes?",
+        f"{CALL} done",
+        "Here they are. Two trees fit, at $1.5 million each: Table of 2 rows. First point "
         "second point One line of code. That is all. Ask on! Answer finished.",
     )
     place = 0
@@ -79,7 +77,7 @@ def test_each_thing_is_said_once_across_an_approval_and_a_lost_connection(
     for words in (*wanted[:-1], *wanted[-1].split(". ")):
         assert told.count(words) == 1, words
     dora.page.reload()
-    expect(dora.answer).to_contain_text("Two homes fit")
+    expect(dora.answer).to_contain_text("Two trees fit")
     assert heard(dora.page) == []
     but_of_the_network(complaints)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.person import Person, eventually
+from tests.browser.person import EXAMPLE, SEND_NOTES, Person, eventually
 
 # Notes each time that the focus is nowhere, as seen by the browser when it draws the page.
 WATCH = """
@@ -38,7 +38,7 @@ def test_it_goes_to_the_field_or_to_what_came(bob: Person) -> None:
     page = bob.page
     page.add_init_script(WATCH)
     page.reload()
-    presses(page.get_by_role("button", name="How is L001 doing?"))
+    presses(page.get_by_role("button", name=EXAMPLE))
     bob.waits_for("completed")
     expect(field(page)).to_be_focused()
     bob.asks("[[slow]]", held=True)
@@ -46,8 +46,7 @@ def test_it_goes_to_the_field_or_to_what_came(bob: Person) -> None:
     presses(page.get_by_role("button", name="Stop"))
     bob.waits_for("stopped")
     expect(field(page)).to_be_focused()
-    arguments = '{"listingIds": ["L001"], "recipientEmail": "friend@example.com"}'
-    bob.asks(f"[[tool sendListingReport {arguments}]]", held=True)
+    bob.asks(SEND_NOTES, held=True)
     presses(page.get_by_role("button", name="Approve", exact=True))
     expect(bob.answer.locator("details.tool.completed")).to_be_visible()
     expect(field(page)).to_be_focused()

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.conftest import ROOT, started
 from tests.browser.person import Person, Site
+from tests.browser.product import ROOT, started
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def library(tmp_path: Path) -> Iterator[Site]:
     folder.mkdir()
     env = {**os.environ, "TOOL_SERVICES_FOLDER": str(folder), "NAME": "books"}
     subprocess.run([sys.executable, "-m", "scripts.new_service"], cwd=ROOT, env=env, check=True)
-    yield from started(tmp_path, TOOL_SERVICES_FOLDER=str(folder), DEMO_MODEL_PACE="0")
+    yield from started(tmp_path, folder, DEMO_MODEL_PACE="0", ONE_PROCESS="true")
 
 
 def test_a_person_asks_approves_and_reads_a_card(

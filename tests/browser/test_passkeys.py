@@ -19,9 +19,9 @@ DEVICE = {
 }
 
 
-def test_a_person_adds_a_passkey_and_logs_in_with_it_alone(context: New, demo: Site) -> None:
+def test_a_person_adds_a_passkey_and_logs_in_with_it_alone(context: New, scripted: Site) -> None:
     # A passkey needs a name; an address of numbers is none.
-    site = Site(demo.url.replace("127.0.0.1", "localhost"))
+    site = Site(scripted.url.replace("127.0.0.1", "localhost"))
     page = context().new_page()
     device = page.context.new_cdp_session(page)
     device.send("WebAuthn.enable")
@@ -47,8 +47,8 @@ def test_a_person_adds_a_passkey_and_logs_in_with_it_alone(context: New, demo: S
     page.wait_for_url(f"{site.url}/outbox")
 
 
-def test_at_an_address_of_numbers_no_passkey_is_offered(context: New, demo: Site) -> None:
+def test_at_an_address_of_numbers_no_passkey_is_offered(context: New, scripted: Site) -> None:
     page = context().new_page()
-    page.goto(f"{demo.url}/auth/login")
+    page.goto(f"{scripted.url}/auth/login")
     expect(page.get_by_role("button", name="Log in", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Log in with a passkey")).to_be_hidden()

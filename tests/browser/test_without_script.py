@@ -15,38 +15,36 @@ import pyte
 import pytest
 from playwright.sync_api import BrowserContext, expect
 
-from tests.browser.person import PASSWORD, Person, Site, eventually, once_each
+from tests.browser.person import FIND_NOTES, PASSWORD, Person, Site, eventually, once_each
 
 New = Callable[..., BrowserContext]
-
-
-@pytest.fixture
-def ann(context: New, demo: Site) -> Person:
-    return Person.fills_in_the_form(context(java_script_enabled=False).new_page(), demo)
+MANY_PARTS = "\n\n".join(f"part {number}" for number in range(20))
 
 
 @pytest.fixture
 def bob(context: New, scripted: Site) -> Person:
-    return Person.signs_up(context(java_script_enabled=False).new_page(), scripted)
+    return Person.fills_in_the_form(context(java_script_enabled=False).new_page(), scripted)
 
 
-def test_a_person_asks_watches_and_reads(ann: Person) -> None:
-    ann.asks("What can you do?")
-    expect(ann.page.locator(".past").first).to_have_text("Thinking…")
-    seen = set()
-    while not ann.page.locator(".ended").count():
-        seen.add(ann.answer.locator(".prose > *").count())
-        if len(seen) == 2:
-            expect(ann.page.get_by_role("button", name="Stop")).to_be_visible()
-    assert len(seen) > 2, "the answer did not come bit by bit"
-    ann.asks("Find me 3-bedroom homes in Portland under $900,000")
-    expect(ann.page.locator(".ended")).to_be_visible()
-    expect(ann.answer).to_contain_text("I found 7 homes in Portland")
-    expect(ann.page.get_by_role("button", name="Stop")).to_be_hidden()
-    ann.page.get_by_role("button", name="How are those doing?").click(no_wait_after=True)
-    expect(ann.answers).to_have_count(3)
-    expect(ann.page.locator(".ended")).to_be_visible()
-    expect(ann.answer).to_contain_text("getListingMetrics")
+def test_a_person_asks_watches_and_reads(bob: Person) -> None:
+    page, parts = bob.page, bob.answer.locator(".prose > *")
+    bob.asks("[[think]]", held=True)
+    expect(page.locator(".past").first).to_have_text("Thinking…")
+    bob.lets_go()
+    expect(page.locator(".ended")).to_be_visible()
+    bob.asks(f"{FIND_NOTES} [[then {MANY_PARTS}]]", held=True)
+    expect(parts.get_by_text("part 5")).to_be_visible()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    half = parts.count()
+    assert half < 15, "the answer did not come bit by bit"
+    expect(page.locator(".ended")).to_have_count(0)
+    bob.lets_go()
+    expect(page.locator(".ended")).to_be_visible()
+    expect(bob.answer).to_contain_text("part 19")
+    assert parts.count() > half
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+    expect(bob.answer).to_contain_text("Looked for notes")
+    expect(bob.answer.locator(".show-card").first).to_contain_text("first")
 
 
 def test_stop_retry_and_log_out_are_plain_forms(bob: Person) -> None:
@@ -87,10 +85,10 @@ def test_what_was_typed_stays_beside_the_reason(bob: Person, complaints: list[st
 
 
 def test_a_wrong_form_is_explained_beside_its_fields(
-    context: New, demo: Site, complaints: list[str]
+    context: New, scripted: Site, complaints: list[str]
 ) -> None:
     page = context(java_script_enabled=False).new_page()
-    page.goto(f"{demo.url}/auth/signup")
+    page.goto(f"{scripted.url}/auth/signup")
     page.get_by_label("Name").fill("<b>Ann</b>")
     page.get_by_label("E-mail").fill("nonsense")
     page.get_by_role("button", name="Sign up").click()
@@ -131,7 +129,7 @@ class Terminal:
     def shows(self) -> str:
         with contextlib.suppress(pexpect.TIMEOUT):
             while True:
-                piece = self._child.read_nonblocking(65536, timeout=0.2)
+                piece = self._child.read_nonblocking(65536, timeout=0.05)
                 self._stream.feed(piece)
         return "\n".join(self._screen.display)
 
@@ -210,22 +208,22 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(demo: Site, tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(f"{demo.url}/auth/signup", tmp_path)
+def terminal(scripted: Site, tmp_path: Path) -> Iterator[Terminal]:
+    opened = Terminal(f"{scripted.url}/auth/signup", tmp_path)
     yield opened
     opened.close()
 
 
 def test_w3m_signs_up_asks_and_reads_the_answer(terminal: Terminal) -> None:
     terminal.signs_up()
-    terminal.writes("Find me 3-bedroom homes in Portland under $900,000")
-    answer = terminal.sees_at_the_end("for up to $900,000.")
-    assert "123 Oak Street" in answer
-    assert "$825,000" in answer
+    terminal.writes(f"{FIND_NOTES} [[then **Rivers** have 1,825 words.]]")
+    # Nothing but the answer has it without the asterisks.
+    answer = terminal.sees_at_the_end("Rivers have 1,825 words.")
+    assert "Looked for notes" in answer
     terminal.press("g")
     assert "Reconnecting" not in answer + terminal.shows()
-    terminal.writes("How are those doing?")
-    assert "1,250" in terminal.sees_at_the_end("converts best")
+    terminal.writes("[[markdown]]")
+    assert "1,799" in terminal.sees_at_the_end("All of it is Markdown.")
 
 
 def test_w3m_goes_back_to_what_was_asked(terminal: Terminal) -> None:

@@ -233,13 +233,17 @@ MARKDOWN = """## Three notes
 All of it is Markdown."""
 
 
+_PACE_HELD = 0.02
+
+
 def by_marker(record: RecordedRequest) -> Reply:
     """Reply as the marker in double brackets says that the newest user message holds.
 
     `[[slow]]`, `[[cut]]`, `[[limit]]`, `[[stall]]`, `[[think]]`, `[[endless PACE]]`,
     `[[markdown]]`, `[[error]]`, `[[say WORDS]]` (said back word for word),
     `[[tool NAME {JSON}]]` (called once, and answered with the words of `[[then WORDS]]`).
-    With `[[held WORD]]` after any of them, the text stops half-way until `POST /go` sends WORD.
+    With `[[held WORD]]` after any of them, the text stops half-way until `POST /go` sends WORD. Nor
+    is it slow before and after: what is to happen in its middle has time enough.
     """
     asked = re.search(r"\[\[(\w+)\s*(.*?)\]\]", record.last_user_text, re.S)
     name, rest = (asked[1], asked[2]) if asked else ("", "")
@@ -258,7 +262,7 @@ def by_marker(record: RecordedRequest) -> Reply:
     chosen = answers.get(name, lambda: text("Hello ", "world", pace=0.02))()
     held = re.search(r"\[\[held (\S+)\]\]", record.last_user_text)
     if held and isinstance(chosen, Completion) and chosen.finish_reason == "stop":
-        return replace(chosen, held=held[1])
+        return replace(chosen, held=held[1], pace=min(chosen.pace, _PACE_HELD))
     return chosen
 
 
