@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from markupsafe import Markup, escape
 
 from app.grounding.figure import Figure
+from app.rendering.formulas import formula_spans
 from app.rendering.links import LinkTarget
 from app.rendering.markdown import to_html
 from app.rendering.suggestions import without_suggestions
@@ -35,6 +36,8 @@ def with_marks(
     `link` returns the beginning of a figure's link.
     """
     marked = [figure for figure in figures if figure.source in _MARKED]
+    if formulas := formula_spans(source):
+        marked = [figure for figure in marked if not _overlaps(figure, begin, formulas)]
     if not marked or _BEGIN in source or _END in source:
         return html
     noted = to_html(without_suggestions("".join(_noted(source, begin, marked))), target)
@@ -43,6 +46,11 @@ def with_marks(
     # The sanitised HTML, with elements of our own.
     marked_html = _replace(noted, marked, link)
     return Markup(marked_html)  # noqa: S704 # nosec B704
+
+
+def _overlaps(figure: Figure, begin: int, spans: Iterable[tuple[int, int]]) -> bool:
+    start, end = figure.start - begin, figure.end - begin
+    return any(first < end and start < last for first, last in spans)
 
 
 def _noted(source: str, begin: int, figures: Sequence[Figure]) -> Iterator[str]:

@@ -33,7 +33,7 @@ _DOTS = str.maketrans("。", ".")
 
 # Of sanitised HTML: what begins or ends text that is no link yet, or a web address in it.
 _BARE = re.compile(
-    r"(<(?:a\b|code>|code |pre>)|</(?:a|code|pre)>)|(?<![\w/])https?://(?:(?!&(?:[lg]t|nbsp);)[^\s<>\"'`\x01-\x03])+",
+    r"(<(?:a\b|code>|code |pre>)|</(?:a|code|pre)>)|(?<![\w/])https?://(?:(?!&(?:[lg]t|nbsp);)[^\s<>\"'`\x01-\x05])+",
     re.IGNORECASE,
 )
 _BESIDE_ADDRESSES = ".,:;!?*_~"

@@ -17,18 +17,14 @@ import pyromark
 from markupsafe import Markup
 
 from app.rendering.code_colours import CLASSES
+from app.rendering.formulas import with_formulas, without_formulas, without_mark
 from app.rendering.links import LinkTarget, direct, secure_links, with_bare_addresses
+from app.rendering.markdown_syntax import OPTIONS
 
 _Result = TypeVar("_Result")
 
-# No formulas: "$400k-$500k" would be one.
-OPTIONS = (
-    pyromark.Options.ENABLE_TABLES
-    | pyromark.Options.ENABLE_STRIKETHROUGH
-    | pyromark.Options.ENABLE_TASKLISTS
-    | pyromark.Options.ENABLE_FOOTNOTES
-)
-_CLEANER = nh3.Cleaner(
+_cleaner = partial(
+    nh3.Cleaner,
     tags={
         *("p", "br", "hr", "strong", "em", "del", "code", "pre", "blockquote", "a"),
         *("ul", "ol", "li", "h1", "h2", "h3", "h4", "h5", "h6"),
@@ -46,6 +42,8 @@ _CLEANER = nh3.Cleaner(
     url_schemes={"http", "https", "mailto"},
     link_rel="noopener noreferrer nofollow",
 )
+_CLEANER = _cleaner()
+_CLEANER_BESIDE_FORMULAS = _cleaner(attribute_filter=without_mark)
 _ALIGNED = re.compile(r' style="text-align: (right|center)"')
 # A task's box can't be pressed, so it is a sign.
 _TASK = re.compile(r'<li>(\n<p>)?<input disabled="" type="checkbox"( checked="")?/>\n')
@@ -98,6 +96,7 @@ def in_thread_if_large(source: str, work: Callable[[str], _Result]) -> _Result:
 
 def render(source: str, target: LinkTarget = direct) -> str:
     """Render a text that holds no raw HTML (see `escape_raw_html`) as safe HTML."""
+    source, formulas = without_formulas(source)
     html = pyromark.html(source, options=OPTIONS)
     # The policy allows no inline style, so a column's alignment becomes a class.
     if " style=" in html:
@@ -106,13 +105,14 @@ def render(source: str, target: LinkTarget = direct) -> str:
         html = _TASK.sub(lambda task: _task(*task.groups()), html)
     if "footnote-definition" in html:
         html = _FOOTNOTE.sub('<div class="footnote">', html)
-    html = _CLEANER.clean(_flatten(html)).removesuffix("\n")
+    cleaner = _CLEANER_BESIDE_FORMULAS if formulas else _CLEANER
+    html = cleaner.clean(_flatten(html)).removesuffix("\n")
     # Left of a language that has no colours.
     html = html.replace('<code class="">', "<code>")
     if "\n" in html:
         html = _BESIDE_BLOCKS.sub(r"\1", html)
-    html = secure_links(with_bare_addresses(html), target)
-    return html.replace(LESS, "&lt;")
+    html = secure_links(with_bare_addresses(html), target).replace(LESS, "&lt;")
+    return with_formulas(html, formulas) if formulas else html
 
 
 def _task(paragraph: str | None, checked: str | None) -> str:

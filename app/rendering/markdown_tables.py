@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pyromark
 
-from app.rendering.markdown import OPTIONS, in_thread_if_large
+from app.rendering.markdown import in_thread_if_large
+from app.rendering.markdown_syntax import OPTIONS
 from app.tools.display import without_formulas
 
 MOST_TABLES = 20

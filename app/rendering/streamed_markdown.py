@@ -13,15 +13,16 @@ from typing import NamedTuple
 
 import pyromark
 
+from app.rendering.formulas import formula_spans
 from app.rendering.links import LinkTarget, direct
 from app.rendering.markdown import (
     LARGE,
     LESS,
-    OPTIONS,
     escape_raw_html,
     in_thread_if_large,
     render,
 )
+from app.rendering.markdown_syntax import OPTIONS
 
 _ANY_TAG = re.compile(r"<(/?)([a-z0-9]+)[^>]*>")
 _CLOSING_TAG = re.compile(r"</[a-z0-9]+>")
@@ -77,7 +78,7 @@ class StreamedMarkdown:
 
     def feed(self, text: str) -> Patch | None:
         """Take more text, cut anywhere. Return how the page changes, or None if it doesn't."""
-        if self._growing and _PLAIN.fullmatch(text):
+        if self._growing and _PLAIN.fullmatch(text) and not self._closes_formula(text):
             return self._grow(text)
         self._tail += text.replace(LESS, "")
         if len(self._tail) < self._next_length:
@@ -119,6 +120,10 @@ class StreamedMarkdown:
         end = len(self.opened) - self._growing
         self.opened = self.opened[:end] + added + self.opened[end:]
         return Patch(((self._depth, added),))
+
+    def _closes_formula(self, text: str) -> bool:
+        """Return whether the text may end a formula that is plain text so far."""
+        return "$" in text and bool(formula_spans(self._tail + text))
 
     @property
     def _depth(self) -> int:

@@ -2,9 +2,6 @@
 //
 // A first question's reply replaces all that the page shows, so nothing here is kept from before.
 (() => {
-  // Hides what is only for readers without scripts.
-  document.documentElement.classList.add("script");
-
   const find = (id) => document.getElementById(id);
   const clearNotice = () => find("notice")?.replaceChildren();
 

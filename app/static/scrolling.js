@@ -1,6 +1,7 @@
 // Keeps the page as its reader left it while an answer is being written.
 (() => {
-  const SPACE = 56; // the conversation's header stays at the top
+  // The conversation's header stays at the top.
+  const space = () => (document.querySelector(".conversation-header")?.offsetHeight ?? 0) + 8;
   const main = () => document.getElementById("messages")?.closest(".main");
 
   // Follow the answer while the reader is at its end, and leave a reader who is further up. Asked
@@ -15,7 +16,7 @@
     if (!page) return;
     if (!question?.isConnected) question = newest();
     const top = (element) => element.getBoundingClientRect().top;
-    const start = question ? Math.max(0, page.scrollTop + top(question) - top(page) - SPACE) : Infinity;
+    const start = question ? Math.max(0, page.scrollTop + top(question) - top(page) - space()) : Infinity;
     page.scrollTo({ top: page.scrollTop > start + 1 ? page.scrollHeight : Math.min(start, page.scrollHeight) });
   };
   const toQuestion = () => {

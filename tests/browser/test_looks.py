@@ -125,6 +125,8 @@ def test_the_main_job_and_all_that_is_beside_it(page: Page, look: Look, scripted
     look("under-way")
     ann.lets_go()
     ann.waits_for("completed")
+    # What is found doesn't push the words about it out of sight.
+    expect(ann.answer.locator(".prose").last).to_be_in_viewport()
     ann.answer.locator("details.tool > summary").click()
     look("done")
     sheet = ann.answer.get_by_role("link", name="Open as a page").first.get_attribute("href")

@@ -65,6 +65,11 @@ HOSTILE = {
     "addresses in parentheses": filled("https://a.b/" + ")" * 1_900 + " "),
     "underlines": filled("a\n=\n"),
     "rules": filled("---\n"),
+    "formulas": filled("$x^2$ \\(y_{1}\\) "),
+    "formulas that can't be converted": filled("\\(\\no x^2\\) "),
+    "formulas in code": filled("`$x^2$` "),
+    "beginnings of formulas": filled("$$ x\n"),
+    "deep formulas": filled("$" + "{x^" * 200 + "x" + "}" * 200 + "$ "),
     "spaces": filled(" ") + "a",
 }
 hostile = pytest.mark.parametrize("source", HOSTILE.values(), ids=HOSTILE)

@@ -237,7 +237,7 @@ def test_a_finished_run_is_one_message_and_done(html: AnswerHtml) -> None:
     assert "Stop" not in messages[0].data
 
 
-@pytest.mark.parametrize(("cards", "folded"), [(6, False), (11, True)])
+@pytest.mark.parametrize(("cards", "folded"), [(3, False), (11, True)])
 def test_many_cards_are_folded_and_none_is_left_out(
     html: AnswerHtml, cards: int, folded: bool
 ) -> None:

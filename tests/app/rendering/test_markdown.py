@@ -297,9 +297,7 @@ def test_tasks_footnotes_and_bare_addresses_read_as_what_they_are() -> None:
     assert '<div class="footnote"><sup>1</sup>\n<p>A note.</p></div>' in html
 
 
-@pytest.mark.parametrize(
-    "text", ["$400k-$500k", "\\(x\\)", "ahttps://x.y", "https://", "https:// x.y"]
-)
+@pytest.mark.parametrize("text", ["$400k-$500k", "ahttps://x.y", "https://", "https:// x.y"])
 def test_what_only_looks_like_a_formula_or_an_address_is_text(text: str) -> None:
     assert "<a " not in to_html(text)
     assert "math" not in to_html(text)
