@@ -20,6 +20,7 @@ from tests.browser.person import (
 New = Callable[..., BrowserContext]
 # The model sends them in one piece.
 FOUR_WORDS = "word-word-word-word "
+LIVE = "[role=alert], [role=status], [aria-live]"
 # Keeps each text that an answer had: on a busy machine, asking for it now and then sees few.
 WATCH_TEXTS = """
 window.texts = new Set();
@@ -235,6 +236,8 @@ def test_what_was_typed_stays_when_it_is_too_long_or_nothing(
     for typed, reason in (("x" * 9000, "9,000 characters"), ("  ", "Type a question")):
         bob.sends(typed)
         expect(bob.page.get_by_role("alert")).to_contain_text(reason)
+        # Screen readers would say it twice.
+        expect(bob.page.locator(f":is({LIVE}) :is({LIVE})")).to_have_count(0)
         expect(bob.page.get_by_label("Your question")).to_have_value(typed)
     complaints[:] = [line for line in complaints if "422" not in line]
 
