@@ -17,7 +17,9 @@
     if (!question?.isConnected) question = newest();
     const top = (element) => element.getBoundingClientRect().top;
     const start = question ? Math.max(0, page.scrollTop + top(question) - top(page) - space()) : Infinity;
-    page.scrollTo({ top: page.scrollTop > start + 1 ? page.scrollHeight : Math.min(start, page.scrollHeight) });
+    // The header's height may have changed since by a line.
+    const isFurther = page.scrollTop > start + 40;
+    page.scrollTo({ top: isFurther ? page.scrollHeight : Math.min(start, page.scrollHeight) });
   };
   const toQuestion = () => {
     question = newest();

@@ -15,11 +15,10 @@ from tests.browser.person import (
     Person,
     Site,
     eventually,
+    words,
 )
 
 New = Callable[..., BrowserContext]
-# The model sends them in one piece.
-FOUR_WORDS = "word-word-word-word "
 LIVE = "[role=alert], [role=status], [aria-live]"
 # Keeps each text that an answer had: on a busy machine, asking for it now and then sees few.
 WATCH_TEXTS = """
@@ -123,14 +122,14 @@ def test_a_long_answer_is_shown_from_its_start_and_followed_for_those_who_go_to_
     main = bob.page.locator(".main")
     question = bob.page.get_by_role("article", name="Question")
     left = "main => main.scrollHeight - main.scrollTop - main.clientHeight"
-    bob.asks(f"[[say {FOUR_WORDS * 100}]]", held=True)
+    bob.asks(f"[[say {words(300)}]]", held=True)
     bob.lets_go()
     bob.waits_for("completed")
     expect(question.last).to_be_in_viewport()
     assert main.evaluate(left) > 80
     bob.page.reload()
     expect(question.last).to_be_in_viewport()
-    bob.asks(f"[[say {FOUR_WORDS * 200}]]", held=True)
+    bob.asks(f"[[say {words(600)}]]", held=True)
     eventually(lambda: main.evaluate(left) > 80)
     main.evaluate("main => main.scrollTo(0, main.scrollHeight)")
     bob.lets_go()
@@ -145,7 +144,7 @@ def test_a_reader_further_up_is_left_there_and_one_at_the_end_sees_the_answer_be
     bob.asks("[[markdown]]")
     bob.waits_for("completed")
     for up in (False, True):
-        bob.asks(f"[[say {FOUR_WORDS * 150}]]")
+        bob.asks(f"[[say {words(450)}]]")
         main = bob.page.locator(".main")
         number = 3 if up else 2
         # The new answer's own words: until they come the page may still move to the question.
