@@ -58,6 +58,10 @@ class AnswerHtml:
     def approvals(self, approvals: Sequence[ApprovalRequested]) -> str:
         return self._render("approvals/_approvals.html", approvals=approvals) if approvals else ""
 
+    def status(self, message: str) -> str:
+        """Render what the run is busy with, for the line that says so."""
+        return self._render("runs/_status.html", message=message) if message else ""
+
     def progress(self, message: str) -> str:
         return self._render("runs/_progress.html", message=message)
 

@@ -44,7 +44,7 @@ def locale() -> Locale:
 
 
 def set_language(chosen: str) -> None:
-    """Write in this language for as long as the app context lasts, which has written nothing yet."""
+    """Write in this language until the app context ends. Call it before anything is written."""
     g.language = chosen
 
 

@@ -75,7 +75,7 @@ def change_name() -> ResponseReturnValue:
 
 @bp.post("/looks")
 def choose_looks() -> ResponseReturnValue:
-    """Keep the `theme`, `density`, time `zone` and, if given, `language` of pages in this browser."""
+    """Keep the `theme`, `density`, time `zone` and `language` of pages in this browser."""
     given = read_fields()
     theme, density, zone = (given.get(name, "") for name in ("theme", "density", "zone"))
     chosen = read_looks(theme, density, zone, given.get("language", AUTOMATIC))
