@@ -14,7 +14,7 @@ from typing import cast
 from babel import Locale
 from babel.support import Translations
 from flask import Flask, g
-from flask_babel import Babel, Domain, get_locale
+from flask_babel import Babel, Domain, get_locale, gettext
 
 SOURCE = "en"
 LANGUAGES = {"en": "English", "de": "Deutsch", "es": "Español"}
@@ -31,6 +31,7 @@ def init_app(app: Flask, choose: Callable[[], str]) -> None:
     babel = Babel(app, locale_selector=lambda: g.get("language") or choose())
     babel.domain_instance = _Catalogues()
     app.jinja_env.globals["language"] = language
+    app.jinja_env.filters["translated"] = translated
 
 
 def language() -> str:
@@ -41,6 +42,14 @@ def language() -> str:
 def locale() -> Locale:
     """Return the locale of what is being rendered, for numbers and dates."""
     return get_locale() or Locale(SOURCE)
+
+
+def translated(text: str) -> str:
+    """Return a text that was marked by `later`, or is of no catalogue, for the reader.
+
+    Jinja escapes it, as it does not what `_()` returns: a text from outside may pass through here.
+    """
+    return str(gettext(text)) if text else ""
 
 
 def set_language(chosen: str) -> None:

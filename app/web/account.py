@@ -33,6 +33,7 @@ from app.auth.sessions import (
 )
 from app.db.account_models import SecurityEvent
 from app.lifecycle import services
+from app.texts import later
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -199,7 +200,7 @@ def _check_password(field: str, password: str) -> None:
         attempt.succeeded = accounts.is_password_of(person.id, password)
     if not attempt.succeeded:
         security_log.note("password_refused", person.id, place_of_request())
-        raise FormErrors({field: "This is not your password."}, status=403)
+        raise FormErrors({field: later("This is not your password.")}, status=403)
 
 
 def confirm_page(target: str, errors: accounts.Fields | None = None) -> str:
