@@ -89,7 +89,9 @@ def chosen_language() -> str:
     chosen = chosen_looks().language
     if chosen != AUTOMATIC:
         return chosen
-    return request.accept_languages.best_match(LANGUAGES, SOURCE)
+    # Not Werkzeug's best_match: for "en-GB, de;q=0.9" it takes German, as the only exact match.
+    asked = (name.partition("-")[0].lower() for name, q in request.accept_languages if q)
+    return next((name for name in asked if name in LANGUAGES), SOURCE)
 
 
 def read_looks(theme: str, density: str, zone: str, language: str = AUTOMATIC) -> Looks:

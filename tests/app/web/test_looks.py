@@ -111,7 +111,7 @@ def test_pages_are_in_the_language_that_the_browser_asks_for(
 def test_the_language_that_a_person_chose_comes_first(alice: Person) -> None:
     german = {"Accept-Language": "de"}
     assert "Dein Konto" in alice.get("/auth/profile", headers=HTML | german).text
-    assert alice.post("/auth/looks", **CHOSEN, language="es").status_code == 302
+    assert alice.post("/auth/looks", **CHOSEN, language="es").status_code == 303
     try:
         page = alice.get("/auth/profile", headers=HTML | german).text
         assert "Tu cuenta" in page
