@@ -9,10 +9,10 @@ BROWSER_FILES := app/static/vendor/htmx.min.js
 NPM_PACKAGES := node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-cluster setup check-model rotate-keys invite role dev new-service migration check test coverage test-faults soak fuzz openapi eval bench lint audit format lock clean system-programs
+.PHONY: help run run-cluster setup check-model rotate-keys invite role dev new-service migration check test coverage test-faults soak fuzz openapi eval bench lint audit format lock translations clean system-programs
 
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(INSTALLED) $(BROWSER_FILES) ## Set up what is missing and start everything (Ctrl-C stops it)
 	@exec $(PY) -m scripts.run
@@ -97,6 +97,9 @@ format: dev ## Format the code
 lock: dev ## Pin the dependencies of pyproject.toml in requirements*.txt
 	@$(LOCK) pyproject.toml -o requirements.txt
 	@$(LOCK) --group dev -c requirements.txt -o requirements-dev.txt
+
+translations: dev ## Bring app/translations up to the texts of templates and code
+	@$(PY) -m scripts.translations
 
 clean: ## Remove everything that set-up installed, but not instance/
 	rm -rf $(VENV) app/static/vendor node_modules

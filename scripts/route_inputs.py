@@ -65,7 +65,7 @@ _LOG_IN = (401, 422, 429)
 ROUTES = {
     "account.change_name": _both("name!", errors=(422,)),
     "account.change_password": _both("current_password new_password!", errors=(422, 429)),
-    "account.choose_looks": _both("theme! density! zone!", errors=(422,)),
+    "account.choose_looks": _both("theme! density! zone! language", errors=(422,)),
     "account.confirm": _both("password! next", errors=(422, 429)),
     "account.confirm_form": _page("next"),
     "account.data": _page("done"),

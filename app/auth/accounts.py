@@ -14,6 +14,7 @@ from app.auth import passwords
 from app.auth.password_rules import LONGEST, password_problem
 from app.db.models import Person, User, db, iso_utc
 from app.errors import HomestreamError
+from app.texts import later
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,9 @@ class WrongPassword(FormErrors):
     """A log-in was refused. `user_id` is that of the account, if there is one."""
 
     def __init__(self, person: User | None) -> None:
-        super().__init__({"password": "The e-mail address or the password is wrong."}, status=401)
+        super().__init__(
+            {"password": later("The e-mail address or the password is wrong.")}, status=401
+        )
         self.user_id = person.id if person else None
 
 
@@ -62,11 +65,11 @@ class SignUp(BaseModel):
 
 
 _SENTENCES = {
-    "email": "Enter an e-mail address like ann@example.com.",
-    "name": "Enter your name, in at most 100 characters.",
+    "email": later("Enter an e-mail address like ann@example.com."),
+    "name": later("Enter your name, in at most 100 characters."),
 }
 _EMAIL: TypeAdapter[str] = TypeAdapter(Annotated[EmailStr, Field(max_length=254)])
-_MISSING = {"email": "Enter your e-mail address.", "password": "Enter your password."}
+_MISSING = {"email": later("Enter your e-mail address."), "password": later("Enter your password.")}
 
 
 def check_sign_up(given: dict[str, Any]) -> User:
@@ -98,7 +101,7 @@ def sign_up(given: dict[str, Any], admit: Callable[[], None] = lambda: None) -> 
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
-        taken = "There is an account with this e-mail address already: log in instead."
+        taken = later("There is an account with this e-mail address already: log in instead.")
         raise FormErrors({"email": taken}, status=409) from None
     return person
 

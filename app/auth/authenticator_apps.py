@@ -21,6 +21,7 @@ from app.db.account_models import AuthenticatorApp
 from app.db.changes import count_changed
 from app.db.models import Person, db
 from app.errors import Conflict
+from app.texts import later
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def read_setup(person: Person, sealed: str) -> Setup:
     except Unreadable:
         owner, secret = "", ""
     if owner != person.id:
-        raise FormErrors({"code": "This set-up is too old. Scan the new picture."})
+        raise FormErrors({"code": later("This set-up is too old. Scan the new picture.")})
     return _setup(person, secret, sealed)
 
 
@@ -66,7 +67,9 @@ def confirm_setup(person: Person, setup: Setup, code: str) -> None:
     """Store the app in place of any other, if the code is its. Raises FormErrors and Conflict."""
     step = _step_of(setup.secret, code)
     if step is None:
-        raise FormErrors({"code": "This is not the app's code. Enter the one that it shows now."})
+        raise FormErrors(
+            {"code": later("This is not the app's code. Enter the one that it shows now.")}
+        )
     db.session.execute(delete(AuthenticatorApp).where(AuthenticatorApp.user_id == person.id))
     app = AuthenticatorApp(user_id=person.id, secret=seal(setup.secret), last_step=step)
     db.session.add(app)

@@ -12,9 +12,12 @@ from app.db.account_models import Invitation
 from app.db.changes import count_changed
 from app.db.models import db, utc_now
 from app.errors import Forbidden
+from app.texts import later
 
 MOST_DAYS, MOST_USES = 90, 1_000
-_NOT_GOOD = "This invitation was used already, has ended or was taken back. Ask for a new one."
+_NOT_GOOD = later(
+    "This invitation was used already, has ended or was taken back. Ask for a new one."
+)
 
 
 def make_invitation(made_by: str | None, days: int, uses: int = 1) -> str:

@@ -25,6 +25,7 @@ from app.db.changes import count_changed
 from app.db.models import Person, User, db, utc_now
 from app.errors import Conflict, NotFound
 from app.json_input import parse_json
+from app.texts import later
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def register(person: Person, name: str, text: str, challenge: str) -> Passkey:
 
     name = name.strip()
     if not name.isprintable() or not 1 <= len(name) <= _LONGEST_NAME:
-        raise FormErrors({"passkey_name": "Name the passkey, in at most 100 characters."})
+        raise FormErrors({"passkey_name": later("Name the passkey, in at most 100 characters.")})
     credential, site = _parse(text), _site()
     verified = _or_refuse(lambda: ceremonies.verify_new(site, credential, challenge), person.id)
     passkey = Passkey(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.texts import later
+
 SHORTEST, LONGEST = 10, 256
 
 _ENOUGH = 2
@@ -16,9 +18,9 @@ def password_problem(password: str, email: str) -> str | None:
         return f"Enter a password of {SHORTEST} to {LONGEST} characters."
     name, _, _ = email.lower().partition("@")
     if password.lower() in (email.lower(), name):
-        return "Your e-mail address can't be your password: choose something else."
+        return later("Your e-mail address can't be your password: choose something else.")
     from zxcvbn import zxcvbn  # its lists take megabytes, for what few workers ever do
 
     if zxcvbn(password[:_RATED], user_inputs=[email, name])["score"] < _ENOUGH:
-        return "This password is among the first that are guessed: choose something else."
+        return later("This password is among the first that are guessed: choose something else.")
     return None

@@ -18,6 +18,7 @@ from flask import Flask, current_app
 from gevent.threadpool import ThreadPool
 
 from app.errors import TooMany
+from app.texts import later
 
 # More than OWASP asks for, with one lane: with the usual four, a hash would take all cores.
 _STRONG = argon2.PasswordHasher(time_cost=2, memory_cost=46 * 1024, parallelism=1)
@@ -35,7 +36,7 @@ class _Thread:
 
     def compute(self, work: Callable[..., _Result], *values: object) -> _Result:
         if self.waiting >= _MOST_WAITING:
-            message = "Too many people sign in just now. Try again in a moment."
+            message = later("Too many people sign in just now. Try again in a moment.")
             raise TooMany(message, code="too_many_passwords", own=False)
         self.waiting += 1
         try:

@@ -25,6 +25,7 @@ from app.db.models import User, db, utc_now
 from app.errors import LinkGone
 from app.mail.letters import write_letter
 from app.mail.queue import queue_mail
+from app.texts import later
 
 HOURS = 24
 _PURPOSE = "sign-up"
@@ -65,7 +66,9 @@ def make_account(token: str, password: str) -> User:
     pending = pending_of(token)
     fits = len(password) <= LONGEST and passwords.verify_password(pending.password_hash, password)
     if not fits:
-        raise FormErrors({"password": "This is not the password that was chosen."}, status=401)
+        raise FormErrors(
+            {"password": later("This is not the password that was chosen.")}, status=401
+        )
     if not count_changed(delete(PendingSignUp).where(PendingSignUp.id == pending.id)):
         db.session.rollback()
         raise LinkGone

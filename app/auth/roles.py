@@ -14,12 +14,13 @@ from app.db.account_models import UserSession
 from app.db.changes import count_changed
 from app.db.models import Person, User, db
 from app.errors import Conflict, NotFound
+from app.texts import later
 
 ADMIN = "admin"
 ROLES = ("user", ADMIN)
 PAGE_LENGTH = 50
-LAST_ADMIN = "This is the last admin: make somebody else an admin first."
-FACTOR_NEEDED = "An admin needs a second step here: set one up on your account page first."
+LAST_ADMIN = later("This is the last admin: make somebody else an admin first.")
+FACTOR_NEEDED = later("An admin needs a second step here: set one up on your account page first.")
 _LONGEST_SEARCH = 254
 
 

@@ -26,6 +26,7 @@ from app.db.account_models import UserSession
 from app.db.connection import begin_read_only
 from app.db.models import PERSON_COLUMNS, Person, User, db, utc_now
 from app.errors import EmailUnverified, Forbidden, PasswordNeeded, StaleForm, Unauthenticated
+from app.texts import later
 
 jwt_manager = fje.JWTManager()
 
@@ -96,7 +97,7 @@ def require_user() -> None:
     try:
         verify_token()
     except CSRFError:
-        raise StaleForm("This form is from an earlier session: send it again.") from None
+        raise StaleForm(later("This form is from an earlier session: send it again.")) from None
     except BAD_TOKEN:
         _continue_by_refresh_token()
     g.person = fje.get_current_user()
@@ -248,9 +249,9 @@ def _continue_by_refresh_token() -> None:
     try:
         verify_token(refresh=True, locations=["cookies"])
     except CSRFError:
-        raise StaleForm("This form is from an earlier session: send it again.") from None
+        raise StaleForm(later("This form is from an earlier session: send it again.")) from None
     except BAD_TOKEN:
-        raise Unauthenticated("Sign in to go on.") from None
+        raise Unauthenticated(later("Sign in to go on.")) from None
     g.new_tokens = renew_session()
 
 

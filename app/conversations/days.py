@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
+from babel.dates import format_date
+from flask_babel import get_locale, gettext
+
 
 def day_in(zone: tzinfo, at: datetime) -> date:
     """Return the day of a stored time in the zone."""
@@ -11,12 +14,14 @@ def day_in(zone: tzinfo, at: datetime) -> date:
 
 
 def period(day: date, today: date) -> str:
-    """Return the heading under which a list has what is of this day."""
+    """Return the heading under which a list has what is of this day, in the reader's language."""
     ago = today - day
     if ago < timedelta(days=1):
-        return "Today"
+        return str(gettext("Today"))
     if ago < timedelta(days=2):
-        return "Yesterday"
+        return str(gettext("Yesterday"))
     if ago <= timedelta(days=7):
-        return "Previous 7 days"
-    return "Previous 30 days" if ago <= timedelta(days=30) else f"{day:%B %Y}"
+        return str(gettext("Previous 7 days"))
+    if ago <= timedelta(days=30):
+        return str(gettext("Previous 30 days"))
+    return format_date(day, "LLLL y", get_locale() or "en")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 from itertools import groupby
 
+from flask_babel import gettext
 from sqlalchemy import select, tuple_
 
 from app.conversations.days import day_in, period
@@ -96,7 +97,7 @@ def _groups(
     today = day_in(zone, utc_now())
 
     def heading(pinned: bool, at: datetime) -> str:
-        return "Pinned" if pinned else period(day_in(zone, at), today)
+        return str(gettext("Pinned")) if pinned else period(day_in(zone, at), today)
 
     groups = [
         ConversationGroup(name, [as_listed(each, live) for each in same])

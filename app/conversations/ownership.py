@@ -16,6 +16,7 @@ from app.db.file_models import QuestionFile
 from app.db.models import Conversation, Message, Run, ToolCall, db, utc_now
 from app.db.queue_models import QueuedQuestion
 from app.errors import NotFound
+from app.texts import later
 
 _CONVERSATIONS, _RUNS = Conversation.__table__.c, Run.__table__.c
 _QUEUE = QueuedQuestion.__table__.c
@@ -56,14 +57,14 @@ def load_run(user_id: str, run_id: str) -> Run:
         query.where(Run.id == run_id, Run.user_id == user_id, IS_THERE)
     )
     if run is None:
-        raise NotFound("There is no such answer.")
+        raise NotFound(later("There is no such answer."))
     return run
 
 
 def check_run_owner(user_id: str, run_id: str) -> None:
     """Check that the run is the person's, without loading it. Raises NotFound."""
     if db.session.execute(_RUN_OWNER, {"run": run_id}).scalar() != user_id:
-        raise NotFound("There is no such answer.")
+        raise NotFound(later("There is no such answer."))
 
 
 def live_run(conversation: Conversation) -> Run | None:
@@ -82,7 +83,7 @@ def load_queued(conversation: Conversation, queued_id: str) -> QueuedQuestion:
     query = select(QueuedQuestion).where(QueuedQuestion.conversation_id == conversation.id)
     found: QueuedQuestion | None = db.session.scalar(query.where(QueuedQuestion.id == queued_id))
     if found is None:
-        raise NotFound("That question isn't queued any more.")
+        raise NotFound(later("That question isn't queued any more."))
     return found
 
 
@@ -99,7 +100,7 @@ def load_message(user_id: str, message_id: str) -> Message:
         query.where(Message.id == message_id, Conversation.user_id == user_id, IS_THERE)
     )
     if message is None:
-        raise NotFound("There is no such message.")
+        raise NotFound(later("There is no such message."))
     return message
 
 
@@ -110,7 +111,7 @@ def load_tool_call(user_id: str, call_id: str) -> tuple[ToolCall, Run]:
     query = query.where(ToolCall.id == call_id, Run.user_id == user_id, IS_THERE)
     found = db.session.execute(query).first()
     if found is None:
-        raise NotFound("There is no such result.")
+        raise NotFound(later("There is no such result."))
     return found[0], found[1]
 
 
@@ -123,7 +124,7 @@ def load_file(user_id: str, file_id: str) -> QuestionFile:
         )
     )
     if found is None:
-        raise NotFound("There is no such file.")
+        raise NotFound(later("There is no such file."))
     return found
 
 
@@ -133,5 +134,5 @@ def _load(user_id: str, conversation_id: str, where: ColumnElement[bool]) -> Con
         query.where(Conversation.user_id == user_id)
     )
     if conversation is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound(later("There is no such conversation."))
     return conversation

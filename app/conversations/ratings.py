@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from app.db.models import Conversation, Run, db
 from app.errors import Conflict, InputError
+from app.texts import later
 
 LONGEST_REASON = 1_000
 """Characters."""
@@ -75,7 +76,7 @@ def rate(run: Run, values: Mapping[str, Any]) -> None:
             field="reason",
         )
     if run.live:
-        raise Conflict("The answer is still being written. Rate it once it is there.")
+        raise Conflict(later("The answer is still being written. Rate it once it is there."))
     if reason is not None or rating != run.rating:
         run.rating_reason = (reason or "").replace("\0", "").strip() or None
     run.rating = rating

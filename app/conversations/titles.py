@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from app.errors import InputError
+from app.texts import later
 
 LONGEST_TITLE = 80
 """Characters that a person may give a title."""
@@ -39,7 +40,7 @@ def check_title(typed: object) -> str:
     """Return a title as it is stored: one line that can be printed. Raises InputError."""
     title = " ".join(_printable(typed if isinstance(typed, str) else "").split())
     if not title:
-        raise InputError("Type a title first.", field="title")
+        raise InputError(later("Type a title first."), field="title")
     if len(title) > LONGEST_TITLE:
         sentence = f"That is {len(title):,} characters; a title has at most {LONGEST_TITLE}."
         raise InputError(sentence, field="title")

@@ -24,6 +24,7 @@ from app.llm.repetition import LOOKED_AT, repeats
 from app.llm.reply_limits import ReplyLimits
 from app.llm.stream_decoder import EventStream
 from app.llm.thoughts import ThoughtFilter, Thoughts
+from app.texts import later
 
 _LONGEST_MODEL_NAME = 100
 
@@ -224,13 +225,15 @@ class Reply:
         self._next_look = len(self._text) + LOOKED_AT
         if repeats(bytes(self._text[-LOOKED_AT:])):
             raise ModelError(
-                "The model only repeated itself, and the answer was ended. Ask in other words.",
+                later(
+                    "The model only repeated itself, and the answer was ended. Ask in other words."
+                ),
                 code="answer_repeats",
             )
 
     def _ended_badly(self) -> ModelError | None:
         if self._finish_reason == "content_filter":
-            return ModelRefused("The model declined to answer this.", code="model_declined")
+            return ModelRefused(later("The model declined to answer this."), code="model_declined")
         if self._finish_reason == "error":
             return endpoint_errors.unreadable("finish_reason: error")
         return None
@@ -241,11 +244,11 @@ class Reply:
                 "The model reached its limit before it wrote an answer: raise MAX_TOKENS.",
                 code="model_no_room",
             )
-        return ModelUnavailable("The model sent an empty answer.", code="model_empty")
+        return ModelUnavailable(later("The model sent an empty answer."), code="model_empty")
 
     def _turn(self) -> Turn:
         if self._finish_reason is None:
-            raise ModelUnavailable("The model's answer was cut off.", code="model_cut_off")
+            raise ModelUnavailable(later("The model's answer was cut off."), code="model_cut_off")
         if problem := self._ended_badly():
             raise problem
         text = self._text.decode()

@@ -17,6 +17,7 @@ import openai
 from app.errors import ContextTooLong, ModelError, ModelRefused, ModelUnavailable
 from app.json_input import parse_json
 from app.llm.model_limits import ONE_SYSTEM_MESSAGE
+from app.texts import later
 
 LONGEST_DETAIL = 500
 
@@ -107,7 +108,7 @@ def _from_problem(problem: Problem, retry_after: float | None = None) -> ModelEr
         return ModelRefused(_REFUSED, code=ONE_SYSTEM_MESSAGE, detail=detail)
     if status == 503 and _LOADING_WORDS.search(problem.words):
         return ModelUnavailable(
-            "The model is still being loaded. Try again in a minute.",
+            later("The model is still being loaded. Try again in a minute."),
             detail=detail,
             retry_after=retry_after or _LOADING_SECONDS,
         )
@@ -158,7 +159,10 @@ def _too_long(problem: Problem, detail: str) -> ContextTooLong:
         others = map(_number, _NUMBER.findall(problem.words))
         sent = next((other for other in others if other > window), None)
     return ContextTooLong(
-        "This conversation is too long for the model: ask for less at a time, or start a new one.",
+        later(
+            "This conversation is too long for the model: "
+            "ask for less at a time, or start a new one."
+        ),
         detail=detail,
         window=window,
         sent=sent,
@@ -205,7 +209,11 @@ def from_transport(error: Exception) -> ModelError:
             detail=detail,
         )
     if isinstance(cause, httpx2.TimeoutException):
-        return ModelUnavailable("The model stopped sending.", code="model_timeout", detail=detail)
+        return ModelUnavailable(
+            later("The model stopped sending."), code="model_timeout", detail=detail
+        )
     return ModelUnavailable(
-        "The connection to the model's endpoint failed.", code="model_connection", detail=detail
+        later("The connection to the model's endpoint failed."),
+        code="model_connection",
+        detail=detail,
     )

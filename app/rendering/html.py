@@ -11,11 +11,12 @@ from flask import Flask, render_template
 from app.agent.events import ApprovalRequested, ToolCallUpdate
 from app.rendering.answer import AnswerView
 from app.rendering.answer_parts import ThoughtsPart, ToolPart
+from app.rendering.languages import SOURCE, set_language
 
 
 @dataclass(frozen=True)
 class AnswerHtml:
-    """Renders for one reader, outside of any request.
+    """Renders for one reader and in their language, outside of any request.
 
     `csrf_token` goes into the forms. An admin also sees what the model's endpoint said when it
     failed.
@@ -24,6 +25,7 @@ class AnswerHtml:
     app: Flask
     csrf_token: str
     is_admin: bool = False
+    language: str = SOURCE
 
     def answer(self, answer: AnswerView) -> str:
         return self._render("runs/_answer.html", answer=answer)
@@ -56,6 +58,10 @@ class AnswerHtml:
     def approvals(self, approvals: Sequence[ApprovalRequested]) -> str:
         return self._render("approvals/_approvals.html", approvals=approvals) if approvals else ""
 
+    def status(self, message: str) -> str:
+        """Render what the run is busy with, for the line that says so."""
+        return self._render("runs/_status.html", message=message) if message else ""
+
     def progress(self, message: str) -> str:
         return self._render("runs/_progress.html", message=message)
 
@@ -73,6 +79,7 @@ class AnswerHtml:
 
     def _render(self, template: str, **values: Any) -> str:
         with self.app.app_context():
+            set_language(self.language)
             return render_template(
                 template,
                 csrf_token=lambda: self.csrf_token,

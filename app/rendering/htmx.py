@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from markupsafe import escape
-
 from app.agent.events import Content, Done, Event
 from app.errors import SessionEnded
 from app.rendering.answer import AnswerView
@@ -129,7 +127,7 @@ def _snapshot(answer: AnswerView, seq: int, html: AnswerHtml) -> str:
     return (
         sse("parts", html.parts(answer), id=seq)
         + sse("waiting", html.approvals(answer.approvals))
-        + sse("status", str(escape(answer.thinking)))
+        + sse("status", html.status(answer.thinking))
     )
 
 
@@ -139,7 +137,7 @@ def _event(run_id: str, change: Change, html: AnswerHtml) -> str:
         case TextChange(patch=patch):
             return _text_events(run_id, patch)
         case StatusChange(message=message):
-            return sse("status", str(escape(message)))
+            return sse("status", html.status(message))
         case TextOpened():
             return sse("part", '<div class="prose"></div>')
         case ToolChange(part=part, new=True):

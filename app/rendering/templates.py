@@ -16,6 +16,7 @@ from app.db.models import new_id
 from app.llm.prices import Prices
 from app.rendering import numbers
 from app.rendering.question_text import read_question
+from app.rendering.statuses import status_words
 from app.tools.naming import other_party
 from app.tools.registry import ToolRegistry
 
@@ -25,8 +26,8 @@ _CARD = re.compile(r'<\w+ class="[^"]*\bshow-card\b')
 
 def init_app(app: Flask, settings: Settings, prices: Prices, registry: ToolRegistry) -> None:
     """Set how templates treat white space, and add the filters `pretty`, `pretty_start`,
-    `in_words`, `count_cards`, `other_party`, `next`, `read_question` and those of numbers, and the
-    globals `new_id`, `settings` and `prices`."""
+    `in_words`, `count_cards`, `other_party`, `next`, `read_question`, `status_words` and those of
+    numbers, and the globals `new_id`, `settings` and `prices`."""
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters["pretty"] = _pretty
     app.jinja_env.filters["pretty_start"] = _pretty_start
@@ -41,6 +42,7 @@ def init_app(app: Flask, settings: Settings, prices: Prices, registry: ToolRegis
         "count_of": numbers.count,
         "dollars": numbers.dollars,
         "duration": numbers.duration,
+        "status_words": status_words,
     }
     app.jinja_env.globals |= {"new_id": new_id, "settings": settings, "prices": prices}
 

@@ -15,6 +15,7 @@ from app.conversations.ownership import IS_THERE
 from app.db.models import Conversation, Message, Run, User, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, TooMany
+from app.texts import later
 
 # Columns of the tables, since the attributes of the classes are slower: they go through the ORM.
 _RUNS, _MESSAGES = Run.__table__.c, Message.__table__.c
@@ -101,7 +102,7 @@ def check_limits(admission: Admission, settings: Settings) -> None:
         )
     if admission.all_runs >= settings.max_runs:
         raise TooMany(
-            "Too many answers are being written just now. Try again in a moment.",
+            later("Too many answers are being written just now. Try again in a moment."),
             code="too_many_runs",
             own=False,
         )
@@ -110,11 +111,11 @@ def check_limits(admission: Admission, settings: Settings) -> None:
 def check_conversation(admission: Admission) -> None:
     """Raises Conflict while the conversation is busy."""
     if admission.live_status == "waiting":
-        raise Conflict("The last answer waits for your approval. Decide first, or stop it.")
+        raise Conflict(later("The last answer waits for your approval. Decide first, or stop it."))
     if admission.live_status is not None:
-        raise Conflict("The last answer is still being written. Wait for it, or stop it.")
+        raise Conflict(later("The last answer is still being written. Wait for it, or stop it."))
     if admission.has_next:
-        raise Conflict("A queued question comes first. Wait for its answer, or remove it.")
+        raise Conflict(later("A queued question comes first. Wait for its answer, or remove it."))
 
 
 def hash_key(key: str | None, question: str) -> str | None:

@@ -33,6 +33,7 @@ from app.runs.producer import Producer
 from app.runs.question_queue import QuestionQueue, make_urgent
 from app.runs.run_starter import RunStarter
 from app.runs.supervisor import Supervisor
+from app.texts import later
 
 _STOP_SECONDS = 5.0
 
@@ -176,7 +177,7 @@ class Runs:
         # Another tab may have chosen since it was loaded.
         db.session.refresh(message)
         if message.superseded:
-            raise Conflict("Another version has taken its place. Load the page again.")
+            raise Conflict(later("Another version has taken its place. Load the page again."))
 
     def stop(self, run_id: str) -> None:
         """Stop a run, on whatever worker, and wait until its end is stored, for some seconds. A run
@@ -225,7 +226,7 @@ class Runs:
         self, person: Person, conversation_id: str, key: str | None = None
     ) -> Admission:
         if self._producer.is_closed or not self._log.up:
-            raise Unavailable("Answers can't be written just now. Try again in a moment.")
+            raise Unavailable(later("Answers can't be written just now. Try again in a moment."))
         return load_admission(person.id, conversation_id, key)
 
 
@@ -256,7 +257,7 @@ def _validate_question(text: object, longest: int) -> str:
     """Return the question as it is stored. Raises InputError."""
     question = clean_question(text)
     if not question:
-        raise InputError("Type a question first.")
+        raise InputError(later("Type a question first."))
     if len(question) > longest:
         raise InputError(f"That is {len(question):,} characters; at most {longest:,} fit.")
     return question

@@ -33,6 +33,7 @@ from app.runs.leases import Leases
 from app.runs.prompt import FIRST_ANSWER, Messages, ServicesNow, messages_for
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.runs.titles import TitleWriter
+from app.texts import later
 from app.tools.approval_rules import ApprovalRules
 from app.tools.approvals import RunApprovals
 from app.tools.call_tool import UserTools
@@ -166,7 +167,7 @@ class Producer:
             limit = self._settings.run_timeout
             message = f"The answer took over {limit:g} seconds and was ended."
             return RunFailed(message, code="run_timeout")
-        failure = RunFailed("Something went wrong here.", code="internal")
+        failure = RunFailed(later("Something went wrong here."), code="internal")
         failure.__cause__ = error
         return failure
 

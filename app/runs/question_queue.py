@@ -29,6 +29,7 @@ from app.runs.admission import check_limits, load_admission
 from app.runs.event_log import EventLog
 from app.runs.producer import Producer
 from app.runs.run_starter import RunStarter
+from app.texts import later
 
 log = logging.getLogger(__name__)
 
@@ -178,7 +179,7 @@ def remove(queued: QueuedQuestion) -> None:
         remove_files(queued.id)
     db.session.commit()
     if not removed:
-        raise NotFound("That question has just been asked.")
+        raise NotFound(later("That question has just been asked."))
 
 
 def make_urgent(queued: QueuedQuestion) -> bool:

@@ -35,6 +35,7 @@ from app.runs.event_log import EventLog
 from app.runs.figures import figures_of
 from app.runs.replay import BETWEEN_STEPS, past_events
 from app.runs.sql import TextSoFar
+from app.texts import later
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,9 @@ class Ending:
 
 _NOT_STORED = Ending(
     "failed",
-    RunFailed("The answer could not be stored. Copy what you need of it.", code="not_stored"),
+    RunFailed(
+        later("The answer could not be stored. Copy what you need of it."), code="not_stored"
+    ),
 )
 
 

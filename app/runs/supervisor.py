@@ -27,6 +27,7 @@ from app.runs.producer import Producer
 from app.runs.question_queue import QuestionQueue
 from app.runs.recorder import Ending, save_texts
 from app.runs.replay import past_turns
+from app.texts import later
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,15 @@ _STALE_SECONDS = 3_600
 
 _GIVEN_UP = Ending(
     "failed",
-    RunFailed("The servers that wrote this answer failed one after the other.", code="interrupted"),
+    RunFailed(
+        later("The servers that wrote this answer failed one after the other."), code="interrupted"
+    ),
 )
 _TOO_LATE = Ending(
     "failed",
-    RunFailed("The server was stopped while this answer was being written.", code="interrupted"),
+    RunFailed(
+        later("The server was stopped while this answer was being written."), code="interrupted"
+    ),
 )
 
 

@@ -75,10 +75,10 @@
   document.addEventListener("htmx:sendError", (event) => {
     const state = find("app-state");
     state?.classList.replace("up", "down");
-    state?.querySelector(".sr").replaceChildren("can’t be reached");
+    state?.querySelector(".sr").replaceChildren(state.dataset.away);
     const notice = find("notice");
     if (notice && event.target.matches("form")) {
-      notice.textContent = "The server can’t be reached. What you typed is still here.";
+      notice.textContent = notice.dataset.unreachable;
     }
   });
 })();

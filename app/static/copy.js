@@ -1,9 +1,11 @@
 // Copies a message, and the code in it. Without this file a message's link leads to its text.
 (() => {
   let forget = 0;
-  function say(words) {
+  // Says the words that the page has for it, such as data-copied.
+  function say(name) {
     const said = document.getElementById("said");
     if (!said) return;
+    const words = said.dataset[name];
     // Emptied first, since the same word again would not be announced.
     said.replaceChildren();
     requestAnimationFrame(() => said.replaceChildren(words));
@@ -19,7 +21,7 @@
     } else {
       await navigator.clipboard.writeText(await text);
     }
-    say("Copied");
+    say("copied");
   }
 
   async function load(address) {
@@ -37,7 +39,7 @@
       event.preventDefault();
       copy(load(link.href)).catch(() => location.assign(link.href));
     } else if (code) {
-      copy(Promise.resolve(code.textContent.trimEnd())).catch(() => say("Not copied"));
+      copy(Promise.resolve(code.textContent.trimEnd())).catch(() => say("notCopied"));
     }
   });
 
@@ -51,7 +53,7 @@
       const button = document.createElement("button");
       button.type = "button";
       button.className = "quiet copy-code";
-      button.textContent = "Copy code";
+      button.textContent = document.getElementById("said").dataset.copyCode;
       code.after(button);
     }
   }

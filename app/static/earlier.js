@@ -15,6 +15,6 @@
 
   document.addEventListener("htmx:sendError", ({ target }) => {
     if (!target.matches("#earlier")) return;
-    say("The server can’t be reached: try again in a moment.");
+    say(target.dataset.unreachable);
   });
 })();

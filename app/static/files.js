@@ -16,11 +16,11 @@
   }
 
   function add(field, files) {
-    const { most, mostBytes } = field.dataset;
+    const { most, mostBytes, tooMany, tooLarge } = field.dataset;
     const all = [...filesOf(field), ...files];
     const large = all.find((file) => file.size > mostBytes);
-    if (all.length > most) tell(`A question takes ${most} files at most.`);
-    else if (large) tell(`“${large.name}” is too large: ${mostBytes / 1e6} MB fit.`);
+    if (all.length > most) tell(tooMany);
+    else if (large) tell(tooLarge.replace("{}", () => large.name));
     else return put(field, all);
     return put(field, filesOf(field));
   }
@@ -34,8 +34,8 @@
     const remove = document.createElement("button");
     remove.type = "button";
     remove.className = "quiet";
-    remove.textContent = "Remove";
-    remove.setAttribute("aria-label", `Remove ${file.name}`);
+    remove.textContent = field.dataset.remove;
+    remove.setAttribute("aria-label", field.dataset.removeFile.replace("{}", () => file.name));
     remove.addEventListener("click", () => {
       put(field, filesOf(field).filter((other) => other !== file));
       find("message").focus();

@@ -30,7 +30,7 @@
     const text = last.querySelector(".whole") ?? last.querySelector(".bubble");
     field.value = last.dataset.text ?? text.textContent.trim();
     field.dispatchEvent(new Event("input", { bubbles: true }));
-    find("notice").textContent = "Your last question. It is sent as a new one.";
+    find("notice").textContent = field.dataset.taken;
   }
 
   function showShortcuts(event) {

@@ -3,10 +3,8 @@
   const credentials = window.PublicKeyCredential;
   if (!credentials?.parseCreationOptionsFromJSON || !credentials.prototype.toJSON) return;
 
-  const refusals = {
-    InvalidStateError: "This device has a passkey for your account already.",
-    NotAllowedError: "No passkey was used. Try again.",
-  };
+  // What the form has words for, by the name of the browser's error.
+  const refusals = { InvalidStateError: "hasOne", NotAllowedError: "noneUsed" };
 
   // A passkey is bound to a host name, and to those below it.
   function isForThisHost(site) {
@@ -52,7 +50,7 @@
       try {
         await send(form);
       } catch (error) {
-        status.textContent = refusals[error.name] ?? "The passkey didn’t work. Try again.";
+        status.textContent = form.dataset[refusals[error.name] ?? "failed"];
       }
     });
   }

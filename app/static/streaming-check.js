@@ -2,16 +2,16 @@
 (() => {
   const verdict = document.getElementById("verdict");
   if (!verdict || !window.EventSource) return;
-  const { events } = verdict.dataset;
+  const { events, unknown, ...words } = verdict.dataset;
   const pieces = Number(verdict.dataset.pieces);
   const pace = Number(verdict.dataset.pace); // ms
   const facts = document.getElementById("facts");
   const arrived = [];
   let connections = 0;
 
-  function conclude(isGood, words) {
+  function conclude(isGood, sentence) {
     verdict.className = isGood ? "good" : "wrong";
-    verdict.textContent = words;
+    verdict.textContent = sentence;
   }
 
   function addFact(name, value) {
@@ -25,7 +25,7 @@
   function protocol() {
     const entry = performance.getEntriesByType("resource").find((each) => each.name.endsWith(events));
     const [page] = performance.getEntriesByType("navigation");
-    return entry?.nextHopProtocol || page?.nextHopProtocol || "unknown";
+    return entry?.nextHopProtocol || page?.nextHopProtocol || unknown;
   }
 
   function report() {
@@ -34,21 +34,19 @@
     const gaps = arrived.slice(1).map((piece, index) => piece.at - arrived[index].at);
     const lumps = gaps.filter((gap) => gap < pace / 4).length;
     if (arrived.length === pieces && lumps < pieces / 4) {
-      conclude(true, "Good: the pieces arrive one by one, as they are sent.");
+      conclude(true, words.good);
     } else {
-      conclude(false,
-        "Something between the server and you buffers: the pieces arrive in lumps. Turn buffering " +
-        "and compression off for text/event-stream in the proxy (docs/deployment.md shows how).");
+      conclude(false, words.buffered);
     }
-    addFact("Pieces", `${arrived.length} of ${pieces}`);
-    addFact("In lumps", lumps);
-    addFact("Greatest gap", `${Math.round(Math.max(...gaps))} ms, sent ${pace} ms apart`);
-    addFact("Latest", `${Math.round(Math.max(...late))} ms after its time`);
-    addFact("Connections", connections);
-    addFact("Protocol", protocol());
+    addFact(words.arrived, `${arrived.length} / ${pieces}`);
+    addFact(words.lumps, lumps);
+    addFact(words.gap, `${Math.round(Math.max(...gaps))} ms (${pace} ms)`);
+    addFact(words.late, `${Math.round(Math.max(...late))} ms`);
+    addFact(words.connections, connections);
+    addFact(words.protocol, protocol());
   }
 
-  verdict.textContent = "Listening…";
+  verdict.textContent = words.listening;
   const source = new EventSource(events);
   source.onopen = () => {
     connections += 1;
@@ -62,6 +60,6 @@
   });
   source.onerror = () => {
     if (connections || source.readyState === EventSource.CONNECTING) return;
-    conclude(false, "No stream came through at all.");
+    conclude(false, words.none);
   };
 })();

@@ -23,6 +23,7 @@ from app.db.changes import count_changed
 from app.db.connection import retry_while_unavailable
 from app.db.models import Approval, Conversation, Run, db, utc_now
 from app.errors import Conflict, InputError, NotFound
+from app.texts import later
 from app.tools.tool import Tool
 from tool_services.framework.argument_digest import argument_digest
 
@@ -164,7 +165,9 @@ def approve(
     take the changed arguments.
     """
     if digest is not None and digest != approval_event(approval).digest:
-        raise Conflict("This is not the call that your page showed. Read it again, then decide.")
+        raise Conflict(
+            later("This is not the call that your page showed. Read it again, then decide.")
+        )
     if changed == approval.arguments:
         changed = None
     if changed is not None:

@@ -33,10 +33,11 @@ from app.auth.sessions import (
 )
 from app.db.account_models import SecurityEvent
 from app.lifecycle import services
+from app.texts import later
 from app.web.account_limits import password_attempt
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
-from app.web.looks import keep_looks, read_looks
+from app.web.looks import AUTOMATIC, keep_looks, read_looks
 from app.web.redirects import path_of, redirect, safe_next
 from app.web.streaming import drop_slow_reader
 
@@ -75,9 +76,10 @@ def change_name() -> ResponseReturnValue:
 
 @bp.post("/looks")
 def choose_looks() -> ResponseReturnValue:
-    """Keep the `theme`, `density` and time `zone` that pages have in this browser."""
+    """Keep the `theme`, `density`, time `zone` and `language` of pages in this browser."""
     given = read_fields()
-    chosen = read_looks(*(given.get(name, "") for name in ("theme", "density", "zone")))
+    theme, density, zone = (given.get(name, "") for name in ("theme", "density", "zone"))
+    chosen = read_looks(theme, density, zone, given.get("language", AUTOMATIC))
     done = _done("Pages look as you want in this browser.", "profile", "looks")
     return keep_looks(make_response(done), chosen)
 
@@ -198,7 +200,7 @@ def _check_password(field: str, password: str) -> None:
         attempt.succeeded = accounts.is_password_of(person.id, password)
     if not attempt.succeeded:
         security_log.note("password_refused", person.id, place_of_request())
-        raise FormErrors({field: "This is not your password."}, status=403)
+        raise FormErrors({field: later("This is not your password.")}, status=403)
 
 
 def confirm_page(target: str, errors: accounts.Fields | None = None) -> str:

@@ -26,6 +26,7 @@ from app.db.models import User
 from app.errors import Forbidden, Unauthenticated
 from app.lifecycle import services
 from app.mail.queue import has_server, where_mails_go
+from app.texts import later
 from app.web.account_limits import count_mail, count_sign_up, password_attempt
 from app.web.drafts import drop_draft
 from app.web.error_responses import wants_json
@@ -143,9 +144,9 @@ def _check_open() -> None:
     """Check that the request's sender may sign up, as far as is known yet. Raises Forbidden."""
     mode = services().settings.sign_up
     if mode == "closed":
-        raise Forbidden("Nobody can sign up here. Ask whoever runs this program.")
+        raise Forbidden(later("Nobody can sign up here. Ask whoever runs this program."))
     if mode == "invitation" and not _invitation():
-        raise Forbidden("To sign up here, open the link of an invitation.")
+        raise Forbidden(later("To sign up here, open the link of an invitation."))
     if mode == "invitation":
         invitations.check_invitation(_invitation())
 

@@ -16,6 +16,7 @@ from app.auth.sessions import (
 )
 from app.db.models import db
 from app.mail.queue import where_mails_go
+from app.texts import later
 from app.web.account_limits import count_mail
 from app.web.error_responses import wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -58,7 +59,7 @@ def change() -> ResponseReturnValue:
     person = current_user()
     new_email = accounts.checked_email(read_fields())
     if new_email == person.email:
-        raise FormErrors({"email": "This is your address already: enter another one."})
+        raise FormErrors({"email": later("This is your address already: enter another one.")})
     count_mail(new_email)
     count_mail(person.email)
     link = link_maker("email_addresses.change_form")
@@ -84,7 +85,7 @@ def verify_form() -> ResponseReturnValue:
 @bp.post("/verify")
 def verify() -> ResponseReturnValue:
     email_verification.verify_email(token_of_request(), place_of_request())
-    return _told("Your e-mail address is confirmed.")
+    return _told(later("Your e-mail address is confirmed."))
 
 
 @bp.get("/email-change")
@@ -105,10 +106,10 @@ def confirm_change() -> ResponseReturnValue:
         user_id = email_change.read_change(token)[0].user_id
         email_change.cancel_change(user_id)
         security_log.note("email_change_cancelled", user_id, place_of_request())
-        return _told("The change is cancelled, and the address stays as it is.")
+        return _told(later("The change is cancelled, and the address stays as it is."))
     if email_change.confirm_change(token, place_of_request()):
-        return _told("The e-mail address is changed.")
-    return _told("Confirmed. Now open the link in the mail to the other address.")
+        return _told(later("The e-mail address is changed."))
+    return _told(later("Confirmed. Now open the link in the mail to the other address."))
 
 
 @bp.errorhandler(FormErrors)

@@ -19,6 +19,7 @@ from app.errors import (
     Unauthenticated,
     Unavailable,
 )
+from app.texts import later
 from app.web.drafts import typed_question
 from app.web.pages import render_front
 from app.web.redirects import load_again, to_email_address, to_login, to_password
@@ -27,13 +28,13 @@ log = logging.getLogger(__name__)
 
 _JSON_PATHS = ("/agents/", "/sse/", "/oauth/", "/.well-known/", "/health", "/csp-reports")
 _SENTENCES = {
-    400: "The request can't be read.",
-    404: "There is nothing at this address.",
-    405: "This address doesn't take that kind of request.",
-    408: "The request took too long to arrive.",
-    413: "That is too much at once: send less.",
+    400: later("The request can't be read."),
+    404: later("There is nothing at this address."),
+    405: later("This address doesn't take that kind of request."),
+    408: later("The request took too long to arrive."),
+    413: later("That is too much at once: send less."),
     415: "Send JSON, with the Content-Type application/json.",
-    429: "Too many tries: wait a minute, then try again.",
+    429: later("Too many tries: wait a minute, then try again."),
 }
 
 
@@ -104,7 +105,9 @@ def _page(error: HomestreamError) -> str | Response:
 def _handle_http_error(error: HTTPException) -> ResponseReturnValue | Response:
     if error.code is None or error.code < 400:
         return error.get_response()
-    known = HomestreamError(_SENTENCES.get(error.code, "The request can't be served."), code="http")
+    known = HomestreamError(
+        _SENTENCES.get(error.code, later("The request can't be served.")), code="http"
+    )
     known.status = error.code
     return render_error(known)
 
@@ -113,7 +116,9 @@ def _handle_unexpected(error: Exception) -> ResponseReturnValue:
     if is_unavailable(error):
         log.warning("%s %r: the database is away: %s", request.method, request.path, error)
         return render_error(
-            Unavailable("The database can't be reached just now: try again in a moment.")
+            Unavailable(later("The database can't be reached just now: try again in a moment."))
         )
     log.error("%s %r failed", request.method, request.path, exc_info=error)
-    return render_error(HomestreamError("Something went wrong here. It has been noted; try again."))
+    return render_error(
+        HomestreamError(later("Something went wrong here. It has been noted; try again."))
+    )

@@ -17,6 +17,7 @@ from app.auth.signed_texts import plain_signer
 from app.errors import NotFound
 from app.lifecycle import services
 from app.rendering.links import LinkTarget, direct, web_host
+from app.texts import later
 
 bp = Blueprint("external_links", __name__)
 bp.before_request(require_user)
@@ -32,7 +33,9 @@ def show() -> ResponseReturnValue:
     signed = _signer(current_user().id).verify_signature(address.encode(), signature)
     host = web_host(address) if signed else ""
     if not host:
-        raise NotFound("This link is from none of your answers: open it from the answer again.")
+        raise NotFound(
+            later("This link is from none of your answers: open it from the answer again.")
+        )
     return render_template("external_links/show.html", address=address, host=host)
 
 

@@ -17,6 +17,7 @@ from app.config import Settings
 from app.db.models import User, db
 from app.errors import Forbidden, NotFound
 from app.lifecycle import services
+from app.texts import later
 from app.tools.untrusted.responses import one_line
 from app.web import sign_in_flow
 from app.web.account_limits import count_sign_up, nameless_attempt
@@ -81,7 +82,9 @@ def callback() -> ResponseReturnValue:
         if refusal := request.args.get("error"):
             words = f"{refusal}: {request.args.get('error_description', '')}"
             log.warning("the provider refused a sign-in: %s", one_line(words))
-            raise Forbidden("The provider didn't let you in. Try again, or use your password.")
+            raise Forbidden(
+                later("The provider didn't let you in. Try again, or use your password.")
+            )
         if request.args.get("iss", provider.issuer) != provider.issuer:
             raise ProviderFailed("This answer is another provider's.", detail="another iss")
         claims = provider.redeem(request.args.get("code", ""), flow.verifier, flow.nonce)

@@ -13,6 +13,7 @@ from app.errors import HomestreamError
 from app.lifecycle import services
 from app.rendering.displayed_messages import MessagePage, load_message_page, load_messages_after
 from app.rendering.html import AnswerHtml
+from app.rendering.languages import language
 from app.web.drafts import take_draft
 from app.web.external_links import link_target
 from app.web.looks import chosen_zone
@@ -124,4 +125,4 @@ def tool_servers() -> list[object]:
 
 def html_for(reader: Reader) -> AnswerHtml:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    return AnswerHtml(app, reader.csrf_token, reader.is_admin)
+    return AnswerHtml(app, reader.csrf_token, reader.is_admin, language())

@@ -13,6 +13,7 @@ from app.auth.accounts import Fields, FormErrors
 from app.auth.place import place_of_request
 from app.db.models import User
 from app.errors import Unauthenticated
+from app.texts import later
 from app.web.account_limits import second_step_attempt
 from app.web.error_responses import error_headers, render_error, wants_json
 from app.web.fields import fields_as_json, read_fields
@@ -83,7 +84,7 @@ def _with_passkey(person: User, given: dict[str, Any]) -> tuple[security_log.Kin
 def _with_code(person: User, code: str) -> tuple[security_log.Kind, str]:
     kind = second_factors.use_code(person.id, code)
     if kind is None:
-        wrong = "This code is wrong or was used already. Enter another one."
+        wrong = later("This code is wrong or was used already. Enter another one.")
         raise FormErrors({"code": wrong}, status=401)
     return kind, ""
 
@@ -92,7 +93,7 @@ def _first_step(token: str = "") -> FirstStep:
     """Return the first step that was taken. Raises Unauthenticated."""
     first = read_first_step(token)
     if first is None:
-        raise Unauthenticated("The second step came too late. Log in once more.")
+        raise Unauthenticated(later("The second step came too late. Log in once more."))
     return first
 
 

@@ -15,11 +15,12 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 
 from app.auth.signed_texts import timed_signer
 from app.errors import InputError, TooMany
+from app.texts import later
 from app.web.account_limits import count_answer
 
 SECONDS = 600
 Purpose = Literal["sign_in", "connect", "confirm"]
-_OVER = "This sign-in has taken too long, or was answered already. Begin once more."
+_OVER = later("This sign-in has taken too long, or was answered already. Begin once more.")
 
 
 @dataclass(frozen=True)

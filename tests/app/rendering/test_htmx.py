@@ -381,3 +381,25 @@ def test_the_same_text_comes_of_the_log_and_of_the_database(
     with product.app.app_context():
         stored = AnswerView(run_id).apply_all(stored_events(db.session.get_one(Run, run_id)))
     assert (stored.text, stored.status, stored.calls) == (live.text, live.status, live.calls)
+
+
+def test_a_readers_stream_is_in_their_language_whoever_else_reads_the_run(product: Product) -> None:
+    events: list[Event] = [
+        Thinking("Calling find…"),
+        ToolCallUpdate("call_1", "find", "completed", {}, duration_ms=2500),
+    ]
+    entries = [Entry(at, event) for at, event in enumerate(events, 1)]
+    german, english = (
+        "".join(
+            as_fragments(
+                iter([entries[:1], entries[1:]]),
+                AnswerView("r1"),
+                AnswerHtml(product.app, "csrf-value", language=language),
+            )
+        )
+        for language in ("de", "en")
+    )
+    assert "find wird aufgerufen…" in german
+    assert "fertig in 2,5 s" in german
+    assert "Calling find…" in english
+    assert "done in 2.5 s" in english

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -86,3 +87,43 @@ def test_a_person_chooses_theme_density_and_time_zone_for_their_browser(alice: P
 def test_a_cookie_that_says_something_else_says_nothing(product: Product, cookie: str) -> None:
     page = requests.get(f"{product.url}/auth/login", headers={"Cookie": f"looks={cookie}"}).text
     assert '<html lang="en" data-theme="system" data-density="comfortable">' in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "language", "words"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.5", "de", "Melde dich an"),
+        ("fr, es;q=0.8", "es", "Inicia sesión"),
+        ("en-GB, de;q=0.9", "en", "Sign in to go on"),
+        ("fr", "en", "Sign in to go on"),
+        ("odd;;q=,", "en", "Sign in to go on"),
+    ],
+)
+def test_pages_are_in_the_language_that_the_browser_asks_for(
+    product: Product, asked: str, language: str, words: str
+) -> None:
+    headers = {"Accept-Language": asked}
+    page = requests.get(f"{product.url}/auth/login?next=/auth/profile", headers=headers).text
+    assert f'<html lang="{language}"' in page
+    assert words in page
+
+
+def test_the_language_that_a_person_chose_comes_first(alice: Person) -> None:
+    german = {"Accept-Language": "de"}
+    assert "Dein Konto" in alice.get("/auth/profile", headers=HTML | german).text
+    assert alice.post("/auth/looks", **CHOSEN, language="es").status_code == 303
+    try:
+        page = alice.get("/auth/profile", headers=HTML | german).text
+        assert "Tu cuenta" in page
+        assert re.search(r"<dd>\d+ de \w+ de \d{4}</dd>", page)
+        assert re.search(r'value="es" selected', page)
+        refused = alice.post("/auth/looks", **CHOSEN, language="xx")
+        assert refused.status_code == 422
+    finally:
+        alice.post("/auth/looks", **CHOSEN, language="auto")
+
+
+def test_a_cookie_from_before_there_were_languages_still_counts(product: Product) -> None:
+    headers = {"Cookie": "looks=dark.compact.Europe/Berlin", "Accept-Language": "de"}
+    page = requests.get(f"{product.url}/auth/login", headers=headers).text
+    assert 'lang="de" data-theme="dark" data-density="compact"' in page
