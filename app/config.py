@@ -21,6 +21,7 @@ from app.config_types import (
     Approvals,
     Count,
     DatabaseUrl,
+    FilesUrl,
     Hosts,
     HttpUrl,
     Issuer,
@@ -115,6 +116,11 @@ class Settings(BaseSettings):
     database_url: DatabaseUrl = ""
     database_connections: Count = 10
     redis_url: RedisUrl = ""
+    files_url: FilesUrl = ""
+    aws_access_key_id: Key = SecretStr("")
+    aws_secret_access_key: Key = SecretStr("")
+    aws_region: Annotated[str, Field(pattern="^[a-z0-9-]+$")] = "us-east-1"
+    aws_endpoint_url: HttpUrl = ""
     web_workers: Count = 1
     one_process: bool = False
     lease_seconds: Annotated[Seconds, Field(ge=1)] = 6
@@ -193,6 +199,12 @@ class Settings(BaseSettings):
         load_signing_key(self.signing_key_file)
         check_together(self)
         return self
+
+    @property
+    def objects_url(self) -> str:
+        """The URL below which the contents of files are, if FILES_URL is set."""
+        endpoint = self.aws_endpoint_url or f"https://s3.{self.aws_region}.amazonaws.com"
+        return f"{endpoint}/{self.files_url.removeprefix('s3://')}"
 
     @property
     def most_events(self) -> int:

@@ -18,6 +18,7 @@ def check_together(settings: Settings) -> None:
         raise ValueError("MODEL is missing; name the model to ask at OPENAI_BASE_URL")
     _check_servers(settings)
     _check_provider(settings)
+    _check_file_storage(settings)
     _check_approvals(settings)
     _check_workers(settings)
     if settings.longest_flush_interval < settings.flush_interval:
@@ -49,6 +50,15 @@ def _check_provider(settings: Settings) -> None:
         )
     if "openid" not in settings.oidc_scopes.split():
         raise ValueError("OIDC_SCOPES lacks openid, without which nobody can sign in; add it")
+
+
+def _check_file_storage(settings: Settings) -> None:
+    keys = (settings.aws_access_key_id, settings.aws_secret_access_key)
+    if settings.files_url and not all(key.get_secret_value() for key in keys):
+        raise ValueError(
+            "FILES_URL needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; set all three, or "
+            "none to keep files in the database"
+        )
 
 
 def _check_approvals(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 # Errors don't show the values of these settings.
-_HAS_SECRET = re.compile(r"SECRET|API_KEY|DATABASE_URL|REDIS_URL|SMTP_URL|MCP_SERVERS")
+_HAS_SECRET = re.compile(r"SECRET|ACCESS_KEY|API_KEY|DATABASE_URL|REDIS_URL|SMTP_URL|MCP_SERVERS")
 _REASONS = {"missing": "is missing", "extra_forbidden": "is none of url, token and tools"}
 """Rest of the sentence by the type of pydantic's error, where its own message won't do."""
 

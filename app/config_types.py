@@ -26,6 +26,8 @@ _PLACEHOLDER = re.compile(
 """Text that stands for a value in examples: `…`, `sk-...`, `<key>`, `your-key-here`."""
 _HOST = re.compile(r"\*|[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?|\[?[0-9a-f]*:[0-9a-f:.]+\]?")
 """A name, an IPv4 address, an IPv6 address in or without brackets, or `*`."""
+_BUCKET = re.compile("s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?")
+"""A bucket, and maybe a folder in it, none of whose parts is `.` or `..`."""
 _DRIVERS = ("sqlite", "sqlite+pysqlite", "postgres", "postgresql", "postgresql+psycopg")
 
 
@@ -98,6 +100,12 @@ def _check_database_url(value: str) -> str:
     if "@" in (url.host or ""):
         raise ValueError("has an @ in its password; write %40 there")
     return value
+
+
+def _check_files_url(value: str) -> str:
+    if value and not _BUCKET.fullmatch(value):
+        raise ValueError("must be like s3://bucket or s3://bucket/folder")
+    return value.rstrip("/")
 
 
 def _check_redis_url(value: str) -> str:
@@ -220,6 +228,7 @@ HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 Issuer = Annotated[str, AfterValidator(_check_issuer)]
 DatabaseUrl = Annotated[str, AfterValidator(_check_database_url), Field(repr=False)]
 RedisUrl = Annotated[str, AfterValidator(_check_redis_url), Field(repr=False)]
+FilesUrl = Annotated[str, AfterValidator(_check_files_url)]
 Pairs = Annotated[dict[str, str], NoDecode, BeforeValidator(_parse_pairs)]
 Urls = Annotated[dict[str, HttpUrl], NoDecode, BeforeValidator(_parse_pairs)]
 Prices = Annotated[dict[str, Price], NoDecode, BeforeValidator(_parse_prices)]

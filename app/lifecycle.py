@@ -17,6 +17,7 @@ from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings
 from app.conversations import changes
+from app.conversations.file_storage import FileStorage
 from app.db.connection import is_unavailable
 from app.db.models import db
 from app.llm.prices import Prices
@@ -59,6 +60,7 @@ class Services:
     service_clients: ServiceClients
     subscriptions: Subscriptions
     prices: Prices
+    storage: FileStorage
     _loops: list[gevent.Greenlet[..., None]] = field(default_factory=list)
 
     def start(self) -> None:
@@ -145,8 +147,8 @@ class Services:
         self._every(_CHECK_SESSIONS_SECONDS, self._end_streams_of_ended)
 
     def _delete_accounts(self) -> None:
-        """Delete the accounts and conversations that are due, old mails and old sign-ups. Several
-        workers may do the same; it is done once."""
+        """Delete the accounts and conversations that are due, files that nothing refers to, old
+        mails and old sign-ups. Several workers may do the same; it is done once."""
         self._every(_DELETE_ACCOUNTS_SECONDS, self._delete_what_is_due)
 
     def _delete_what_is_due(self) -> None:
@@ -154,6 +156,7 @@ class Services:
         changes.delete_due_conversations()
         queue.forget_old_mails()
         pending_sign_ups.forget_old_sign_ups()
+        self.storage.remove_unused()
 
     def _send_mails(self) -> None:
         self._every(_SEND_MAILS_SECONDS, queue.send_due_mails)

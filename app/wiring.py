@@ -13,6 +13,7 @@ from app.auth.rate_limits import RateLimits
 from app.auth.service_clients import ServiceClients
 from app.auth.tool_tokens import TokenIssuer
 from app.config import Settings, load_settings
+from app.conversations.file_storage import BucketStorage, DatabaseStorage, FileStorage
 from app.db import connection
 from app.greenlets import respond_in_greenlet
 from app.lifecycle import Services
@@ -173,7 +174,8 @@ def _services(
     model = ModelClient.from_settings(settings)
     titles = TitleWriter(app, model) if settings.writes_titles else None
     models = model.choices(settings)
-    producer = Producer(app, settings, log, model, registry, leases, titles, models)
+    storage = _file_storage(settings)
+    producer = Producer(app, settings, log, model, registry, leases, storage, titles, models)
     starter = RunStarter(settings, producer, leases, counters)
     questions = QuestionQueue(app, settings, log, producer, starter)
     producer.after_end = questions.ask_next
@@ -185,12 +187,13 @@ def _services(
         producer=producer,
         supervisor=supervisor,
         titles=titles,
-        runs=Runs(settings, log, producer, supervisor, starter, questions),
+        runs=Runs(settings, log, producer, supervisor, starter, questions, storage),
         registry=registry,
         issuer=issuer,
         service_clients=ServiceClients(settings.app_url, settings.tool_services.values()),
         subscriptions=Subscriptions(app, log, connections, settings.ping_interval),
         prices=prices,
+        storage=storage,
     )
 
 
@@ -199,6 +202,17 @@ def _connect_redis(url: str) -> Redis:
     from app.runs.redis_event_log import connect
 
     return connect(url)
+
+
+def _file_storage(settings: Settings) -> FileStorage:
+    if not settings.files_url:
+        return DatabaseStorage()
+    # Not above: most have no need for it.
+    from app.conversations.s3_bucket import S3Bucket
+
+    secret = settings.aws_secret_access_key.get_secret_value()
+    keys = (settings.aws_access_key_id.get_secret_value(), secret)
+    return BucketStorage(S3Bucket(settings.objects_url, settings.aws_region, *keys))
 
 
 def _shared_by_workers(

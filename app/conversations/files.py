@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from sqlalchemy import ColumnElement, delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.orm import undefer
 from sqlalchemy.orm.interfaces import ORMOption
 
-from app.conversations.uploads import ReadFile, in_megabytes
+from app.conversations.file_storage import StoredFile
+from app.conversations.uploads import in_megabytes
 from app.db.changes import count_changed
-from app.db.file_models import QuestionFile
+from app.db.file_models import QuestionFile, StoredObject
 from app.db.models import db, new_id, utc_now
-from app.errors import InputError
+from app.errors import InputError, Unavailable
+
+_STORED = tuple(field.name for field in fields(StoredFile))
 
 
-def check_quota(user_id: str, files: Sequence[ReadFile], quota: int) -> None:
-    """Check that so many bytes more may be kept for the person. Raises InputError.
+def check_quota(user_id: str, wanted: int, quota: int) -> None:
+    """Check that `wanted` bytes more may be kept for the person. Raises InputError.
 
-    Their row has to be locked, so that two questions at once can't both have the last of it.
+    Where it decides, their row has to be locked, so that two questions at once can't both have the
+    last of it.
     """
-    if not files:
+    if not wanted:
         return
     kept = select(func.coalesce(func.sum(QuestionFile.size), 0))
     used = db.session.scalar(kept.where(QuestionFile.user_id == user_id)) or 0
-    wanted = sum(len(file.content) for file in files)
     if used + wanted > quota:
         raise InputError(
             f"You have {in_megabytes(used)} MB of files in your conversations, and"
@@ -38,9 +41,9 @@ def check_quota(user_id: str, files: Sequence[ReadFile], quota: int) -> None:
 
 
 def add_files(
-    user_id: str, conversation_id: str, question_id: str, files: Iterable[ReadFile]
+    user_id: str, conversation_id: str, question_id: str, files: Sequence[StoredFile]
 ) -> None:
-    """Store the files of a question in the current transaction."""
+    """Add the files of a question in the current transaction. Raises Unavailable."""
     of_question = {
         "user_id": user_id,
         "conversation_id": conversation_id,
@@ -48,29 +51,30 @@ def add_files(
         "created_at": utc_now(),
     }
     rows = [
-        {
-            **of_question,
-            "id": new_id(),
-            "position": position,
-            "name": file.name,
-            "media_type": file.media_type,
-            "size": len(file.content),
-            "width": file.width,
-            "height": file.height,
-            "beginning": file.beginning,
-            "content": file.content,
-        }
+        of_question
+        | {"id": new_id(), "position": position}
+        | {name: getattr(file, name) for name in _STORED}
         for position, file in enumerate(files)
     ]
     if rows:
+        _keep_objects({file.object_key for file in files if file.object_key})
         db.session.execute(insert(QuestionFile), rows)
 
 
-def read_files(question_id: str) -> list[ReadFile]:
-    """Load the files of a question, to be stored with another one as well."""
+def _keep_objects(keys: set[str]) -> None:
+    """Keep objects from being deleted as unused, until the transaction ends and they are used."""
+    if not keys:
+        return
+    there = (StoredObject.key.in_(keys), StoredObject.unused.is_(False))
+    if count_changed(update(StoredObject).where(*there).values(used_at=utc_now())) < len(keys):
+        db.session.rollback()
+        raise Unavailable("It took too long to store your files. Send the question again.")
+
+
+def stored_files(question_id: str) -> list[StoredFile]:
+    """Load the files of a question, for another one that has them as well."""
     rows = _find(QuestionFile.question_id == question_id, undefer(QuestionFile.content))
-    names = [field.name for field in fields(ReadFile)]
-    return [ReadFile(*(getattr(row, name) for name in names)) for row in rows[question_id]]
+    return [StoredFile(*(getattr(row, name) for name in _STORED)) for row in rows[question_id]]
 
 
 def files_of(question_ids: Sequence[str]) -> Mapping[str, list[QuestionFile]]:

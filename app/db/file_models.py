@@ -1,4 +1,4 @@
-"""The table of the files that people attach to their questions."""
+"""The tables of the files that people attach to their questions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ class QuestionFile(db.Model):  # type: ignore[name-defined, misc]
 
     `question_id` is the id of the question's message, or of the queued question that becomes it.
     `beginning` is that of a text; an image has a `width` and a `height` in pixels. The `content`
-    is only loaded where it is asked for.
+    is only loaded where it is asked for. It is empty if an object outside the database has it,
+    which `object_key` names; an edited question has the same object.
     """
 
     __tablename__ = "question_files"
@@ -23,6 +24,7 @@ class QuestionFile(db.Model):  # type: ignore[name-defined, misc]
         Index("ix_question_files_question", "question_id", "position"),
         Index("ix_question_files_conversation", "conversation_id"),
         Index("ix_question_files_user_size", "user_id", "size"),
+        Index("ix_question_files_object", "object_key"),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -37,8 +39,23 @@ class QuestionFile(db.Model):  # type: ignore[name-defined, misc]
     height: Mapped[int | None]
     beginning: Mapped[str] = mapped_column(Text, default="")
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    object_key: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
     @property
     def is_image(self) -> bool:
         return self.media_type != "text/plain"
+
+
+class StoredObject(db.Model):  # type: ignore[name-defined, misc]
+    """An object outside the database. Its row is there before it, and until it is deleted.
+
+    `used_at` is when a question was last about to refer to it. Once it is `unused`, it is about to
+    be deleted, and no question may refer to it.
+    """
+
+    __tablename__ = "stored_objects"
+
+    key: Mapped[str] = mapped_column(String(32), primary_key=True)
+    used_at: Mapped[datetime] = mapped_column(default=utc_now)
+    unused: Mapped[bool] = mapped_column(default=False)

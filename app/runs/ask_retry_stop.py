@@ -13,9 +13,10 @@ from sqlalchemy import select, update
 
 from app.config import Settings
 from app.conversations.branches import begin_branch, choose
-from app.conversations.files import check_quota, read_files
+from app.conversations.file_storage import FileStorage, StoredFile
+from app.conversations.files import check_quota, stored_files
 from app.conversations.titles import make_title
-from app.conversations.uploads import ReadFile, Upload, UploadLimits, read_uploads
+from app.conversations.uploads import Upload, UploadLimits, read_uploads
 from app.db.models import Message, Person, Run, db
 from app.db.queue_models import QueuedQuestion
 from app.errors import Conflict, InputError, NotFound, Unavailable, WorkerFull
@@ -49,6 +50,7 @@ class Runs:
         supervisor: Supervisor,
         starter: RunStarter,
         queue: QuestionQueue,
+        storage: FileStorage,
     ) -> None:
         self._settings = settings
         self._log = event_log
@@ -56,6 +58,7 @@ class Runs:
         self._supervisor = supervisor
         self._starter = starter
         self._queue = queue
+        self._storage = storage
 
     def check_room(self) -> None:
         """Raises WorkerFull if this process has as many answers as it can take. Asked before
@@ -89,14 +92,14 @@ class Runs:
         question = _validate_question(text, self._settings.max_message_chars)
         chosen = self._validate_model(model)
         # Before the transaction, in which nothing may wait.
-        attached = self._read_files(person, files)
+        attached = self._store_files(person, files)
         key = hash_key(key, question)
         admission = self._load_admission(person, conversation_id or "", key)
         if (same := _asked_before(admission)) is not None:
             return same
         if conversation_id:
             _check_owner(admission, person)
-        check_quota(person.id, attached, self._settings.file_quota_bytes)
+        self._check_quota(person, attached)
         if queue and admission.is_busy and conversation_id:
             asked = chosen or admission.model
             queued = self._queue.add(person.id, conversation_id, question, key, asked, attached)
@@ -118,14 +121,23 @@ class Runs:
         asked = chosen or admission.model
         return self._starter.start(place, question, key, asked, files=attached)
 
-    def _read_files(self, person: Person, files: Sequence[Upload]) -> list[ReadFile]:
-        """Read what was sent. Raises InputError, TooMany and Unavailable."""
+    def _store_files(self, person: Person, files: Sequence[Upload]) -> list[StoredFile]:
+        """Read what was sent, and store it unless it has to be in the question's transaction.
+        Raises InputError, TooMany and Unavailable."""
         if not files:
             return []
         self._starter.count_files(person.id, len(files))
         settings = self._settings
         sizes = (settings.max_file_bytes, settings.max_text_file_bytes)
-        return read_uploads(files, UploadLimits(settings.max_files, *sizes))
+        read = read_uploads(files, UploadLimits(settings.max_files, *sizes))
+        # So that nothing is stored for a question that is refused anyway.
+        check_quota(person.id, sum(len(file.content) for file in read), settings.file_quota_bytes)
+        db.session.commit()
+        return self._storage.add(read)
+
+    def _check_quota(self, person: Person, files: Sequence[StoredFile]) -> None:
+        quota = self._settings.file_quota_bytes
+        check_quota(person.id, sum(file.size for file in files), quota)
 
     def retry(self, person: Person, run: Run) -> Run:
         """Start another run for the same question. Its old answer stays as another version, with
@@ -151,8 +163,8 @@ class Runs:
             return db.session.get_one(Run, admission.same_run_id)
         self._check_branch(admission, person, question)
         # They count twice, since either question may be deleted without the other.
-        files = read_files(question.id)
-        check_quota(person.id, files, self._settings.file_quota_bytes)
+        files = stored_files(question.id)
+        self._check_quota(person, files)
         self._starter.count_question(person.id)
         begin_branch(question.conversation_id, question.position)
         place = AnswerPlace(person, question.conversation_id, question.position + 1)

@@ -16,6 +16,7 @@ from app.agent.loop import Model, respond
 from app.agent.messages import PastTurn, Turn
 from app.agent.step_calls import ApprovalPending
 from app.config import Settings
+from app.conversations.file_storage import FileStorage
 from app.db.connection import begin_read_only, retry_while_unavailable
 from app.db.models import Run
 from app.errors import HomestreamError, RunFailed
@@ -31,6 +32,7 @@ from app.runs.active_run import (
 from app.runs.event_log import EventLog
 from app.runs.leases import Leases
 from app.runs.prompt import FIRST_ANSWER, Messages, ServicesNow, messages_for
+from app.runs.prompt_files import ObjectContents
 from app.runs.recorder import Ending, LeaseLost, Recorder, save_texts
 from app.runs.titles import TitleWriter
 from app.texts import later
@@ -55,6 +57,7 @@ class Producer:
         model: Model,
         registry: ToolRegistry,
         leases: Leases,
+        storage: FileStorage,
         titles: TitleWriter | None = None,
         models: Mapping[str, Model] | None = None,
     ) -> None:
@@ -70,6 +73,7 @@ class Producer:
         self._models = models or {}
         self._registry = registry
         self._leases = leases
+        self._storage = storage
         self._titles = titles
 
     @property
@@ -77,16 +81,26 @@ class Producer:
         """How many more runs this process may produce."""
         return self._settings.max_runs_per_worker - len(self.active)
 
-    def load_messages(self, place: AnswerPlace, text: str | None = None) -> Messages:
-        """The prompt for the first step. The question's `text`, where it is at hand, saves a
-        query. Needs an app context."""
+    def load_messages(self, place: AnswerPlace, text: str | None = None) -> Messages | None:
+        """Return the prompt for the first step; None if it needs contents of files that are not in
+        the database. The question's `text`, where it is at hand, saves a query. Needs an app
+        context."""
+        contents = ObjectContents()
+        messages = self._load_messages(place, contents, text)
+        return None if contents.missing else messages
+
+    def _load_messages(
+        self, place: AnswerPlace, contents: ObjectContents, text: str | None = None
+    ) -> Messages:
         services = ServicesNow(self._registry.instructions(), self._registry.away())
         history = (place.conversation_id, place.position, self._settings.history_tokens)
         sees = self._settings.sees_images
-        return messages_for(place.person, *history, services, text, sees_images=sees)
+        return messages_for(
+            place.person, *history, services, text, sees_images=sees, contents=contents
+        )
 
-    def start(self, run: Run, place: AnswerPlace, messages: Messages) -> None:
-        """Produce a new run; `messages` is its first prompt."""
+    def start(self, run: Run, place: AnswerPlace, messages: Messages | None) -> None:
+        """Produce a new run; `messages` is its first prompt, if it is at hand."""
         recorder = self._recorder(run)
         prompts = self._prompts(place, messages)
         self._spawn(Attempt(recorder, place, prompts, self._choose_model(run)))
@@ -248,13 +262,21 @@ class Producer:
         self._log.drop(recorder.run_id)
 
     def _prompts(self, place: AnswerPlace, first: Messages | None = None) -> Prompts:
-        def load() -> Messages:
+        def load(contents: ObjectContents) -> Messages:
             with self._app.app_context():
                 begin_read_only()
-                return self.load_messages(place)
+                return self._load_messages(place, contents)
+
+        def load_with_contents() -> Messages:
+            contents = ObjectContents()
+            messages = retry_while_unavailable(lambda: load(contents))
+            while contents.missing:
+                contents.fetch(self._storage)
+                messages = retry_while_unavailable(lambda: load(contents))
+            return messages
 
         def load_in_greenlet() -> Messages:
-            return run_in_greenlet(retry_while_unavailable, load)
+            return run_in_greenlet(load_with_contents)
 
         return Prompts(load_in_greenlet, first)
 

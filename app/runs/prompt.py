@@ -24,7 +24,7 @@ from app.agent.usage import tokens_for
 from app.db.file_models import QuestionFile
 from app.db.models import REFUSED, Person, Run, Step, ToolCall, db
 from app.db.models import Message as StoredMessage
-from app.runs.prompt_files import PromptFiles
+from app.runs.prompt_files import ObjectContents, PromptFiles
 from app.runs.replay import BETWEEN_STEPS, past_turn
 
 Messages = list[Message]
@@ -88,17 +88,19 @@ def messages_for(
     question: str | None = None,
     *,
     sees_images: bool = False,
+    contents: ObjectContents | None = None,
 ) -> Messages:
     """Return the messages that ask for the answer at this position of a conversation.
 
     `question` is the one to be answered, if it is at hand: nothing has to be read then for the
-    first one of a conversation. Images are loaded if the model `sees_images`.
+    first one of a conversation. Images are loaded if the model `sees_images`. If any of the
+    `contents` are missing afterwards, the messages can't be used: they have to be fetched first.
     """
     rules = render_template("prompts/system.md", services=services.instructions)
     about = render_template(
         "prompts/person.md", person=person, today=date.today(), away=services.away
     )
-    files = PromptFiles(token_budget // 2, sees=sees_images)
+    files = PromptFiles(token_budget // 2, contents or ObjectContents(), sees=sees_images)
     exchanges: Iterable[Messages] = _exchanges(conversation_id, position, files)
     if question is not None and position == FIRST_ANSWER:
         exchanges = [[Message("user", question)]]

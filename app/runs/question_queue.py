@@ -14,9 +14,9 @@ from flask import Flask
 from sqlalchemy import bindparam, delete, exists, func, select, update
 
 from app.config import Settings
+from app.conversations.file_storage import StoredFile
 from app.conversations.files import add_files, remove_files
 from app.conversations.ownership import IS_THERE, QUEUE_ORDER
-from app.conversations.uploads import ReadFile
 from app.db.changes import count_changed
 from app.db.clock import epoch
 from app.db.connection import is_unavailable
@@ -86,9 +86,10 @@ class QuestionQueue:
         text: str,
         key: str | None,
         model: str | None,
-        files: Sequence[ReadFile] = (),
+        files: Sequence[StoredFile] = (),
     ) -> QueuedQuestion:
-        """Queue a question with its files, and commit. Raises Conflict if the queue is full.
+        """Queue a question with its files, and commit. Raises Conflict if the queue is full,
+        and Unavailable.
 
         `load_admission` has to come before it in the transaction.
         """

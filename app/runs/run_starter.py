@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from app.auth.rate_limits import Limit, RateLimits
 from app.config import Settings
+from app.conversations.file_storage import StoredFile
 from app.conversations.files import add_files
-from app.conversations.uploads import ReadFile
 from app.db.models import Run, db, new_id
 from app.errors import NotFound
 from app.runs import sql
@@ -54,12 +54,12 @@ class RunStarter:
         key: str | None = None,
         model: str | None = None,
         run_id: str | None = None,
-        files: Sequence[ReadFile] = (),
+        files: Sequence[StoredFile] = (),
     ) -> Run:
         """Store the run, and the question's `text` and `files` unless they are stored, commit, and
         start to produce; `model` is the chosen one.
 
-        Raises NotFound if the conversation was deleted since it was looked at.
+        Raises NotFound if the conversation was deleted since it was looked at, and Unavailable.
         """
         run = Run(
             id=run_id or new_id(),

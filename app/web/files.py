@@ -11,6 +11,8 @@ from app.auth.sessions import BAD_TOKEN, access_cookie, current_user, require_us
 from app.conversations.ownership import load_file
 from app.conversations.uploads import Upload
 from app.db.file_models import QuestionFile
+from app.db.models import db
+from app.errors import NotFound
 from app.lifecycle import services
 
 bp = Blueprint("files", __name__, url_prefix="/files")
@@ -25,12 +27,25 @@ is that of the browser's own view of an image."""
 def show(file_id: str) -> Response:
     """Send a file: an image to be shown, a text to be saved."""
     file = load_file(current_user().id, file_id)
+    content = _read_content(file)
     media_type = file.media_type if file.is_image else "text/plain; charset=utf-8"
-    response = Response(file.content, content_type=media_type)
+    response = Response(content, content_type=media_type)
     place = "inline" if file.is_image else "attachment"
     response.headers.set("Content-Disposition", place, filename=file.name)
     response.headers["Content-Security-Policy"] = _ALONE
     return response
+
+
+def _read_content(file: QuestionFile) -> bytes:
+    """Return the content, wherever it is. Raises NotFound and Unavailable."""
+    if file.object_key is None:
+        return file.content
+    # No connection to the database is held meanwhile.
+    db.session.commit()
+    content = services().storage.read(file.object_key, file.size)
+    if content is None:
+        raise NotFound("This file isn't there any more.")
+    return content
 
 
 def allow_files() -> None:

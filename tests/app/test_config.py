@@ -225,6 +225,9 @@ def test_a_variable_that_is_nearly_a_setting_is_warned_about(
         ("ALLOWED_HOSTS", "notes.example, notes.example:8000"),
         ("ALLOWED_HOSTS", "notes.example other.example"),
         ("ALLOWED_HOSTS", "*.notes.example"),
+        ("FILES_URL", "https://bucket.example"),
+        ("FILES_URL", "s3://bucket/../other"),
+        ("AWS_ENDPOINT_URL", "storage.example"),
     ],
 )
 def test_a_bad_value_is_refused_in_one_line_that_names_the_setting(
@@ -233,6 +236,12 @@ def test_a_bad_value_is_refused_in_one_line_that_names_the_setting(
     settings.setenv(name, value)
     [sentence] = refusal().splitlines()
     assert name in sentence
+
+
+def test_a_bucket_for_files_needs_its_keys(settings: pytest.MonkeyPatch) -> None:
+    settings.setenv("FILES_URL", "s3://bucket/folder")
+    settings.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    assert refusal().startswith("FILES_URL needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
 
 
 def test_one_process_and_several_workers_exclude_each_other(settings: pytest.MonkeyPatch) -> None:
