@@ -11,19 +11,20 @@
   // top. Readers who have gone further down themselves are followed to the end.
   let question;
   const newest = () => [...document.querySelectorAll("#messages > .question")].at(-1);
-  const toEnd = () => {
+  const toEnd = ({ fromStart = false } = {}) => {
     const page = main();
     if (!page) return;
     if (!question?.isConnected) question = newest();
     const top = (element) => element.getBoundingClientRect().top;
     const start = question ? Math.max(0, page.scrollTop + top(question) - top(page) - space()) : Infinity;
     // The header's height may have changed since by a line.
-    const isFurther = page.scrollTop > start + 40;
+    const isFurther = !fromStart && page.scrollTop > start + 40;
     page.scrollTo({ top: isFurther ? page.scrollHeight : Math.min(start, page.scrollHeight) });
   };
   const toQuestion = () => {
     question = newest();
-    toEnd();
+    // Wherever a reload has left the page.
+    toEnd({ fromStart: true });
   };
   document.addEventListener("htmx:sseBeforeMessage", () => {
     const { scrollHeight, scrollTop, clientHeight } = main();
