@@ -214,7 +214,9 @@ def _to_mathml(tex: str, is_block: bool) -> str:
         return ""
     if len(html) > LARGEST_MATHML or _depth(html) > DEEPEST:
         return ""
-    return _CLEANER.clean(_ALIGNED.sub(r'<mtd class="\1"', html))
+    html = _CLEANER.clean(_ALIGNED.sub(r'<mtd class="\1"', html))
+    # A wide one scrolls by itself.
+    return f'<span class="formula">{html}</span>' if is_block else html
 
 
 def _depth(html: str) -> int:

@@ -1,7 +1,7 @@
 // Lets the keyboard into each part that scrolls by itself, and names it. What fits is no stop on
 // the way through the page. Chromium and Firefox do so without this, but without names.
 (() => {
-  const PARTS = "pre, .prose table, .display-part, .display-part table, .show-grid, .queued-text";
+  const PARTS = "pre, .prose table, .display-part, .display-part table, .show-grid, .formula, .queued-text";
   const NAMES = { TABLE: "scrollsTable", PRE: "scrollsText" };
 
   function scrolls({ scrollWidth, clientWidth, scrollHeight, clientHeight }) {
