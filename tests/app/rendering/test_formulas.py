@@ -176,7 +176,7 @@ def test_a_text_cannot_set_marks_of_its_own() -> None:
 
 
 def test_figures_beside_a_formula_keep_their_marks() -> None:
-    source = "So $x = 5$ makes 7 homes."
+    source = "So $x = 5$ makes 7 notes."
     figures = [
         Figure(text="5", start=8, end=9, source="none", call=None),
         Figure(text="7", start=17, end=18, source="none", call=None),
