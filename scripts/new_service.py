@@ -58,10 +58,13 @@ def _words(plural: str) -> dict[str, str]:
     """Return what stands for each name in the template."""
     singular = _singular(plural)
     word = singular.replace("_", " ")
+    article = "an" if word[0] in "aeiou" else "a"
     return {
         "plural": plural,
         "singular": singular,
         "word": word,
+        "a_word": f"{article} {word}",
+        "A_word": f"{article.capitalize()} {word}",
         "words": plural.replace("_", " "),
         "Words": plural.replace("_", " ").capitalize(),
         "word_pattern": word.replace(" ", "[- ]"),

@@ -84,5 +84,8 @@ def take_picture(page: Page, name: str) -> None:
 
 
 def _sentence(violation: dict[str, Any]) -> str:
-    places = [" ".join(map(str, node["target"])) for node in violation["nodes"]]
+    places = [
+        f"{' '.join(map(str, node['target']))} ({node.get('failureSummary', '')})"
+        for node in violation["nodes"]
+    ]
     return f"{violation['id']}: {violation['help']}: {places}"

@@ -136,7 +136,7 @@ def verdict_at(page: Page, url: str) -> str:
 
 def test_the_self_test_finds_a_good_connection_good(bob: Person) -> None:
     assert verdict_at(bob.page, bob.site.url).startswith("Good")
-    expect(bob.page.locator("#facts")).to_contain_text("20 of 20")
+    expect(bob.page.locator("#facts")).to_contain_text("20 / 20")
 
 
 def test_the_self_test_finds_what_buffers(dora: Person, wire: Relay) -> None:

@@ -67,4 +67,7 @@ def _nearest(name: str, known: frozenset[str], likeness: float) -> str | None:
 def _sentence(name: str, meant: str | None) -> str:
     if meant:
         return f"{name} in .env isn't a setting; did you mean {meant}?"
-    return f"{name} in .env isn't a setting; remove it, or look it up in .env.example."
+    return (
+        f"{name} in .env isn't a setting, nor one of a service in TOOL_SERVICES_FOLDER;"
+        " remove it, or look it up in .env.example."
+    )
