@@ -24,7 +24,7 @@ from tool_services import all_services
 
 Arguments = tuple[str, ...]
 
-_AT_ONCE = 6
+_AT_ONCE = 7
 _REST = ("tests", *(f"--ignore=tests/{name}" for name in ("app", "bench", "faults", "workers")))
 # Greenlets may still have connections to PostgreSQL and Valkey when a test ends.
 _UNCLOSED = (
@@ -57,9 +57,9 @@ ALL: tuple[Arguments, ...] = (
     (*_UNCLOSED, "tests/app", "tests/tool_services", *_TESTS, "--engines"),
     _APP[0],
     _REST,
+    _APP[1],
     (*_UNCLOSED, "tests/workers"),
     (*_IN_BROWSERS, _DEPLOYMENT),
-    _APP[1],
     *_SERVICES,
 )
 # It measures, so nothing runs beside it.
