@@ -21,7 +21,7 @@ from pathlib import Path  # noqa: E402
 # Whatever domain the checkout's own `.env` names, these tests are about the product as it comes, or
 # about the engine alone where its services have been taken away.
 _services = Path(__file__).parent / "tool_services"
-if [each.parent.name for each in _services.glob("*/service.py")] == ["framework"]:
+if all(each.parent.name == "framework" for each in _services.glob("*/service.py")):
     _services = Path(__file__).parent / "tests" / "support"
 os.environ["TOOL_SERVICES_FOLDER"] = str(_services)
 

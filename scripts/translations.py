@@ -17,7 +17,7 @@ from scripts import ROOT
 TRANSLATED = tuple(name for name in LANGUAGES if name != SOURCE)
 _METHODS = [("**/*.py", "python"), ("templates/**/*.html", "jinja2")]
 _OPTIONS = {"templates/**/*.html": {"trimmed": "true", "silent": "false"}}
-_KEYWORDS = DEFAULT_KEYWORDS | {"lazy_gettext": None, "later": None}
+_KEYWORDS = DEFAULT_KEYWORDS | {"later": None}
 
 _HEADER = r"""msgid ""
 msgstr ""

@@ -100,8 +100,8 @@ class Runs:
         if conversation_id:
             _check_owner(admission, person)
         self._check_quota(person, attached)
+        asked = chosen or admission.model
         if queue and admission.is_busy and conversation_id:
-            asked = chosen or admission.model
             queued = self._queue.add(person.id, conversation_id, question, key, asked, attached)
             # The answer may have ended meanwhile.
             self._queue.ask_next(conversation_id)
@@ -118,7 +118,6 @@ class Runs:
             sql.choose_model(conversation_id, chosen)
         # The question itself goes between the last answer and the new one.
         place = AnswerPlace(person, conversation_id, admission.last_position + 2)
-        asked = chosen or admission.model
         return self._starter.start(place, question, key, asked, files=attached)
 
     def _store_files(self, person: Person, files: Sequence[Upload]) -> list[StoredFile]:

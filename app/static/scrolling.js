@@ -11,20 +11,24 @@
   // top. Readers who have gone further down themselves are followed to the end.
   let question;
   const newest = () => [...document.querySelectorAll("#messages > .question")].at(-1);
-  const toEnd = ({ fromStart = false } = {}) => {
+  // How far the page is scrolled with the question at its top.
+  const startIn = (page) => {
+    if (!question?.isConnected) question = newest();
+    if (!question) return page.scrollHeight;
+    const top = (element) => element.getBoundingClientRect().top;
+    return Math.max(0, page.scrollTop + top(question) - top(page) - space());
+  };
+  const toEnd = () => {
     const page = main();
     if (!page) return;
-    if (!question?.isConnected) question = newest();
-    const top = (element) => element.getBoundingClientRect().top;
-    const start = question ? Math.max(0, page.scrollTop + top(question) - top(page) - space()) : Infinity;
+    const start = startIn(page);
     // The header's height may have changed since by a line.
-    const isFurther = !fromStart && page.scrollTop > start + 40;
-    page.scrollTo({ top: isFurther ? page.scrollHeight : Math.min(start, page.scrollHeight) });
+    page.scrollTo({ top: page.scrollTop > start + 40 ? page.scrollHeight : start });
   };
   const toQuestion = () => {
+    const page = main();
     question = newest();
-    // Wherever a reload has left the page.
-    toEnd({ fromStart: true });
+    page?.scrollTo({ top: startIn(page) });
   };
   document.addEventListener("htmx:sseBeforeMessage", () => {
     const { scrollHeight, scrollTop, clientHeight } = main();

@@ -10,19 +10,15 @@ from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from flask import Flask, Response, current_app, has_request_context, request
-from flask_babel import lazy_gettext
 
 from app.errors import InputError
 from app.rendering import dates, languages
 from app.rendering.languages import LANGUAGES, SOURCE
+from app.texts import later
 
 COOKIE = "looks"
-THEMES = {
-    "system": lazy_gettext("As the system"),
-    "light": lazy_gettext("Light"),
-    "dark": lazy_gettext("Dark"),
-}
-DENSITIES = {"comfortable": lazy_gettext("Comfortable"), "compact": lazy_gettext("Compact")}
+THEMES = {"system": later("As the system"), "light": later("Light"), "dark": later("Dark")}
+DENSITIES = {"comfortable": later("Comfortable"), "compact": later("Compact")}
 AUTOMATIC = "auto"  # the language is the one that the browser asks for
 _YEAR = 365 * 24 * 3600
 
@@ -52,7 +48,7 @@ def init_app(app: Flask) -> None:
         "themes": THEMES,
         "densities": DENSITIES,
         "time_zones": time_zones,
-        "languages": {AUTOMATIC: lazy_gettext("As the browser"), **LANGUAGES},
+        "languages": {AUTOMATIC: later("As the browser"), **LANGUAGES},
     }
     app.jinja_env.filters |= {"day": _in_zone(dates.day), "moment": _in_zone(dates.moment)}
 

@@ -90,7 +90,7 @@ def _ask_by_form(conversation_id: str | None = None) -> Run | QueuedQuestion:
 
 
 def _question_of(run: Run) -> DisplayedMessage:
-    """Return the question: the form's, or what is stored if the form was sent before."""
+    """Return the form's question, or the stored one if the form was sent before."""
     if run in db.session:
         return question_of(run, db.session.get_one(Message, run.id).content, has_files=True)
     return question_of(run, clean_question(request.form.get("message")), has_files=has_uploads())

@@ -1,4 +1,4 @@
-"""The search index of conversations: titles, and messages once they are finished.
+"""Add an index for searching the titles of conversations and their finished messages.
 
 Triggers keep it in step, whoever writes: the messages of an answer are stored when it has ended, so
 nothing is indexed while it is written. The tables are not among the models. No statement but those

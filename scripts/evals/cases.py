@@ -19,7 +19,7 @@ class BadCases(Exception):
 
 
 class Case(BaseModel):
-    """One conversation. The answer to its last question is scored; the others lead up to it.
+    """A conversation whose last answer is scored; the questions before lead up to it.
 
     `tools` are the tools to be called, each once or more; for one of several that do as well,
     write "this|that". `arguments` are those that the first of them needs: "{me}" is the address of

@@ -65,7 +65,7 @@ _POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Call:
-    """A call of a tool: whose, under which key, with the digest of which arguments.
+    """A call of a tool by a person, with its idempotency key and the digest of its arguments.
 
     `seconds` is how long it may take. `reaches_out` says that it may do what no transaction
     undoes, so it isn't done again by itself if its process dies or its result can't be stored.
