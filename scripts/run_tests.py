@@ -24,7 +24,7 @@ from tool_services import all_services
 
 Arguments = tuple[str, ...]
 
-_AT_ONCE = 7
+_AT_ONCE = 6
 _REST = ("tests", *(f"--ignore=tests/{name}" for name in ("app", "bench", "faults", "workers")))
 # Greenlets may still have connections to PostgreSQL and Valkey when a test ends.
 _UNCLOSED = (

@@ -34,6 +34,10 @@ RULES_OF_COLOUR = _COMMON | {
     "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
 }
 
+# Until the page's own scripts have seen its new size, as scrollable.js does.
+NEXT_FRAMES = """() => new Promise(
+    (done) => requestAnimationFrame(() => requestAnimationFrame(done)))"""
+
 
 @dataclass
 class Look:
@@ -48,6 +52,7 @@ class Look:
         with self._as_before():
             for width in WIDTHS:
                 self.page.set_viewport_size({"width": width, "height": HEIGHT})
+                self.page.evaluate(NEXT_FRAMES)
                 for scheme in SCHEMES:
                     self.page.emulate_media(color_scheme=scheme)
                     rules = EVERY_RULE if scheme == "light" else RULES_OF_COLOUR
