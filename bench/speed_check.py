@@ -17,7 +17,7 @@ import sys
 from dataclasses import asdict, dataclass
 from statistics import median
 
-from bench.contenders import Contender
+from bench.contenders import Contender, Homestream
 from bench.environment import Environment
 from bench.measure import Case, Sample, measure_started, started
 from bench.results import rendered_bytes
@@ -61,12 +61,16 @@ def measure_ratios(rounds: int, *, stop_when_clear: bool = False) -> Ratios:
     product: list[Sample] = []
     relay: list[Sample] = []
     with (
-        Environment(_STREAMS) as environment,
+        Environment(_STREAMS * rounds) as environment,
         started(environment, "flask") as flask,
         started(environment, "html") as html,
     ):
         for number in range(rounds):
             relay.append(_measure(environment, flask, number))
+            if isinstance(html, Homestream):
+                # New conversations: one that goes on takes more each time, for its longer prompt.
+                first = number * _STREAMS
+                html.accounts = environment.accounts[first : first + _STREAMS]
             product.append(_measure(environment, html, number))
             print(f"CPU: {product[-1].cpu:.2f} s, the relay's {relay[-1].cpu:.2f} s", flush=True)
             ratios = _ratios(product, relay)
