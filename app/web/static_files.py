@@ -49,12 +49,7 @@ class StaticFile:
 
 def init_app(app: Flask) -> None:
     """Serve the files of the app's static folder, in place of Flask's own way."""
-    folder = Path(app.root_path) / "static"
-    files = {
-        path.relative_to(folder).as_posix(): StaticFile.read(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+    files = _read_all(Path(app.root_path) / "static")
     app.extensions["static_files"] = files
     app.add_url_rule("/static/<path:filename>", "static", _serve, methods=["GET"])
 
@@ -67,6 +62,16 @@ def init_app(app: Flask) -> None:
     icons = f"/static/{_name_with(files['icons.svg'].digest, 'icons.svg')}"
     # Kept: to format one takes 25 microseconds, and each question and answer has several.
     app.jinja_env.globals["icon"] = cache(partial(_icon, icons))
+
+
+@cache
+def _read_all(folder: Path) -> dict[str, StaticFile]:
+    """Read a folder's files, by their path in it: once for all apps of a process."""
+    return {
+        path.relative_to(folder).as_posix(): StaticFile.read(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
 
 
 def _icon(address: str, name: str) -> Markup:

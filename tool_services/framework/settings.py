@@ -16,8 +16,11 @@ from tool_services.framework.env_names import unknown_settings, warn_of_typing_m
 STOP_EXIT_CODE = 3
 
 
+_HTTP_URL: TypeAdapter[HttpUrl] = TypeAdapter(HttpUrl)
+
+
 def _http_url(value: str) -> str:
-    TypeAdapter(HttpUrl).validate_python(value)
+    _HTTP_URL.validate_python(value)
     return value.rstrip("/")
 
 
