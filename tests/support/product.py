@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import argon2
 import redis
@@ -16,8 +16,6 @@ import requests
 from flask import Flask
 from gevent import sleep, socket
 from gevent.pywsgi import WSGIServer
-from jinja2.bccache import Bucket, BytecodeCache
-from werkzeug.routing import Rule
 
 from app import create_app
 from app.auth import passwords
@@ -28,60 +26,30 @@ from app.lifecycle import Services
 from scripts.ports import free_port
 from tests.support.notes import app as notes
 from tests.support.seeded_databases import copy_databases
+from tests.support.shared_by_apps import TEMPLATES, share_compiled
 
 QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 PASSWORD = "correct horse battery"
 
 
-class Templates(BytecodeCache):
-    """Compiled templates, shared by all the apps of a test run: compiling them takes a while."""
-
-    def __init__(self) -> None:
-        self._compiled: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._compiled:
-            bucket.bytecode_from_string(self._compiled[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._compiled[bucket.key] = bucket.bytecode_to_string()
-
-
-TEMPLATES = Templates()
-
-
-class KnownRule(Rule):
-    """A URL rule that compiles its builders once for all the apps of a test run: an app has a
-    hundred rules, whose builders took two fifths of the CPU of its start."""
-
-    _builders: ClassVar[dict[tuple[object, ...], Callable[..., tuple[str, str]]]] = {}
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        # All that goes into one; the converters it calls are those of the rule it is bound to.
-        key = self.host, self.subdomain, self.rule, repr(self.defaults), append_unknown
-        if key not in self._builders:
-            self._builders[key] = super()._compile_builder(append_unknown)
-        return self._builders[key]
-
-
-Flask.url_rule_class = KnownRule
+share_compiled()
 
 
 class Served:
     """One WSGI app on a loopback port that was chosen before the app was made."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.port = free_port()
-        self._socket.bind(("127.0.0.1", self.port))
         self.url = f"http://127.0.0.1:{self.port}"
         self._server: WSGIServer | None = None
+        self.reopen()
 
     def reopen(self) -> None:
-        """The same port again, after a stop."""
+        """Take the port, again after a stop."""
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # As gunicorn does. Else a body waits 40 ms behind its head on each connection kept alive.
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.bind(("127.0.0.1", self.port))
 
     def begin(self, app: Flask) -> None:
@@ -225,9 +193,9 @@ class Product:
         """A new person, whose one session is both a browser's (cookies) and an API client's."""
         email = email or f"{name.lower()}@example.com"
         fields = {"name": name, "email": email, "password": PASSWORD}
-        answer = requests.post(f"{self.url}/auth/signup", json=fields)
+        answer = request("POST", f"{self.url}/auth/signup", json=fields)
         assert answer.status_code == 201, answer.text
-        browser = requests.Session()
+        browser = new_session()
         self.opened.append(browser)
         for kind in ("access", "refresh"):
             token = answer.json()[f"{kind}_token"]
@@ -235,9 +203,23 @@ class Product:
         return Person(self, answer.json()["user"]["id"], email, answer.json(), browser)
 
 
+def new_session() -> requests.Session:
+    """Return a session that doesn't ask the environment for proxies, which takes it longer than
+    to send a request. All that tests talk to is on loopback."""
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def request(method: str, url: str, **options: Any) -> requests.Response:
+    """Send one request on a connection of its own."""
+    with new_session() as session:
+        return session.request(method, url, **options)
+
+
 def form(product: Product, path: str, **fields: str) -> requests.Response:
     """Send a form without being signed in; redirects are not followed."""
-    return requests.post(product.url + path, data=fields, allow_redirects=False)
+    return request("POST", product.url + path, data=fields, allow_redirects=False)
 
 
 @dataclass
@@ -278,7 +260,7 @@ class Person:
 
     def api(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = self.bearer | options.pop("headers", {})
-        response = requests.request(method, self.product.url + path, headers=headers, **options)
+        response = request(method, self.product.url + path, headers=headers, **options)
         self.product.opened.append(response)
         return response
 

@@ -10,6 +10,7 @@ from typing import Any
 import requests
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
+from gevent import socket
 from gevent.pywsgi import WSGIServer
 
 from tests.tool_services.support.issuer import Issuer
@@ -21,6 +22,8 @@ JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 def start_server(app: Any = None) -> WSGIServer:
     server = WSGIServer(("127.0.0.1", 0), app, log=None, error_log=None)
     server.start()
+    # As gunicorn does. Else a body waits 40 ms behind its head on each connection kept alive.
+    server.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return server
 
 
