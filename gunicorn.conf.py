@@ -1,7 +1,13 @@
 """gunicorn's settings for the web app. It imports nothing of the app, which each worker loads."""
 
+from functools import cache
+from importlib import metadata
+
 from gevent import monkey
 
+# gevent asks for plug-ins 25 times while it patches, and each time all packages would be looked
+# through: with the 180 of the tests' environment 0.2 s of CPU instead of 0.06.
+metadata.entry_points = cache(metadata.entry_points)  # type: ignore[assignment]
 monkey.patch_all()
 
 import gc  # noqa: E402

@@ -1,7 +1,12 @@
 """gunicorn's settings for the tool services and the demo model, which don't import the app."""
 
+from functools import cache
+from importlib import metadata
+
 from gevent import monkey
 
+# As in gunicorn.conf.py.
+metadata.entry_points = cache(metadata.entry_points)  # type: ignore[assignment]
 monkey.patch_all()
 
 import gc  # noqa: E402
