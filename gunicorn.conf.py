@@ -1,4 +1,7 @@
-"""gunicorn's settings for the web app. It imports nothing of the app, which each worker loads."""
+"""gunicorn's settings for the web app.
+
+It imports nothing of the app, which each worker loads, so that a reload (SIGHUP) brings new code.
+"""
 
 from functools import cache
 from importlib import metadata
