@@ -10,6 +10,7 @@ from flask import Flask
 from jinja2.bccache import Bucket, BytecodeCache
 from sqlalchemy import Engine
 from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
@@ -54,28 +55,36 @@ class KnownRule(Rule):
         self._build_unknown = MethodType(unknown, self)
 
 
-class SharingDialect(SQLiteDialect_pysqlite):
-    """SQLite's dialect, for engines that share their compiled statements.
+class _Sharing:
+    """A dialect of engines that share their compiled statements.
 
-    A statement is kept by its dialect, so these are all equal. All engines are set up in the same
-    way: what one has compiled is good for the others.
+    A statement is kept by its dialect, so all of a class are equal. Their engines are set up in the
+    same way and have the same server: what one has compiled is good for the others.
     """
 
-    supports_statement_cache = True
     _compiled: ClassVar[LRUCache[object, object]] = LRUCache(_MOST_STATEMENTS)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SharingDialect)
+        return type(other) is type(self)
 
     def __hash__(self) -> int:
-        return hash(SharingDialect)
+        return hash(type(self))
 
     @classmethod
     def engine_created(cls, engine: Engine) -> None:
         engine.update_execution_options(compiled_cache=cls._compiled)
 
 
+class SharingSqlite(_Sharing, SQLiteDialect_pysqlite):
+    supports_statement_cache = True  # SQLAlchemy asks it of each class
+
+
+class SharingPostgres(_Sharing, PGDialect_psycopg):
+    supports_statement_cache = True
+
+
 def share_compiled() -> None:
     """Let all apps from now on share it; templates only if their cache is `TEMPLATES`."""
     Flask.url_rule_class = KnownRule
-    registry.register("sqlite", __name__, SharingDialect.__name__)
+    registry.register("sqlite", __name__, SharingSqlite.__name__)
+    registry.register("postgresql.psycopg", __name__, SharingPostgres.__name__)
