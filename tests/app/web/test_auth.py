@@ -246,6 +246,7 @@ def test_a_session_goes_on_when_the_access_token_runs_out(product: Product, alic
     assert "/live" in answer.headers["Location"]
     assert alice.browser.cookies["access_token_cookie"] != old
     assert alice.csrf_token == csrf, "the forms in other tabs went stale"
+    assert f'name="csrf_token" value="{csrf}"' in alice.get("/").text
 
 
 def test_a_request_of_htmx_is_led_to_log_in_as_a_whole_page(
