@@ -59,6 +59,7 @@ def product_env(settings: Settings, ports: list[str], folder: Path) -> dict[str,
     # A relative path starts at the current folder, which is another one there.
     services = all_services.root()
     env |= {"TOOL_SERVICES_FOLDER": str(services), "FIND_LOCAL_MODEL": "false"}
+    env["ONE_PROCESS"] = "true"  # it starts in half the CPU, and one person asks at a time
     env["MODEL_TITLES"] = "false"  # nobody reads them
     return env | {"INSTANCE_DIR": str(folder), "PYTHONPATH": str(ROOT)}
 

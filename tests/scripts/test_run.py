@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -187,14 +188,16 @@ def test_a_model_on_this_machine_answers_in_the_demo_models_place(
 ) -> None:
     with LocalServer(calls=True) as server:
         settings |= {"FIND_LOCAL_MODEL": "true", "LOCAL_MODEL_PORTS": str(server.port)}
+        settings["ONE_PROCESS"] = "true"  # the rest starts with less CPU so
         child = start()
-        text = read_until_ready(child)
+        read_until_ready(child)
         assert child.stdout is not None
         which = child.stdout.readline()
         page = requests.get(f"http://127.0.0.1:{settings['WEB_PORT']}/auth/login", timeout=60)
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"http://127.0.0.1:{settings['DEMO_MODEL_PORT']}/health", timeout=60)
     assert page.ok
     assert which.startswith(f"calls answers, which the server at port {server.port} serves at")
-    assert {line.partition("|")[0].strip() for line in text.splitlines()[:-1]} == {"web", "notes"}
 
 
 def test_nothing_starts_when_a_port_is_taken(
@@ -209,33 +212,11 @@ def test_nothing_starts_when_a_port_is_taken(
     assert not list((tmp_path / "instance").glob("*.db"))
 
 
-def test_a_bad_setting_is_one_line_that_names_it(settings: Settings, tmp_path: Path) -> None:
-    settings["OPENAI_API_KEY"] = "a-key-that-is-never-shown"
-    command = [sys.executable, "-m", "scripts.set_up"]
-    result = subprocess.run(
-        command, cwd=tmp_path, env=settings, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 1
-    assert result.stderr.startswith("MODEL is missing")
-    assert len(result.stderr.splitlines()) == 1
-    assert "never-shown" not in result.stderr
-
-
-def test_nothing_starts_when_the_database_cannot_be_migrated(
-    start: Start, settings: Settings
-) -> None:
-    settings["DATABASE_URL"] = "sqlite:////nonexistent/folder/homestream.db"
-    child = start()
-    output, _ = child.communicate()
-    assert child.returncode == 1
-    assert "DATABASE_URL" in output
-    assert len(output.splitlines()) == 1
-
-
 def test_ctrl_c_before_the_start_ends_it_without_a_traceback(start: Start, tmp_path: Path) -> None:
     child = start()
     while not (tmp_path / "instance" / "signing_key.pem").exists():
         assert child.poll() is None
+        time.sleep(0.02)
     child.send_signal(signal.SIGINT)
     output, _ = child.communicate()
     assert child.returncode == 0

@@ -37,7 +37,7 @@ def test_no_setting_but_the_models_reaches_it(
     assert not env.keys() & others.keys()
     assert (env["MODEL"], env["OPENAI_BASE_URL"]) == ("small", "http://127.0.0.1:9/v1")
     assert float(env["RUN_TIMEOUT"]) == 900
-    assert env["FIND_LOCAL_MODEL"] == "false"
+    assert (env["FIND_LOCAL_MODEL"], env["ONE_PROCESS"]) == ("false", "true")
 
 
 @pytest.mark.slow

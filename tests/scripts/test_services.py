@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from scripts import ROOT, StartError
+from scripts.plan import make_plan
 from scripts.programs import program_env
 from scripts.services import (
     Service,
@@ -108,9 +109,19 @@ def test_a_bad_setting_stops_the_start_and_is_named(
 def test_a_bad_setting_of_the_web_app_alone_stops_the_start_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("OPENAI_API_KEY", "a-key")
-    with pytest.raises(StartError, match="MODEL is missing"):
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-that-is-never-shown")
+    with pytest.raises(StartError, match=r"\AMODEL is missing.*\Z") as stopped:
         configured_services()
+    assert "never-shown" not in str(stopped.value)
+
+
+def test_a_database_that_cannot_be_migrated_stops_the_start_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////nonexistent/folder/homestream.db")
+    with pytest.raises(StartError, match=r"\A.*DATABASE_URL.*\Z"):
+        make_plan()
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_taken_port_is_refused_with_its_setting(taken_port: int) -> None:

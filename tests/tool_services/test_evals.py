@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from functools import partial
 
 import pytest
 
 from scripts.evals.cases import Case, cases_in
 from scripts.run_evals import evaluate
-from tests.support.product import Product
+from tests.support.product import Product, ServiceFactory
 from tests.support.scripted_model import (
     Chosen,
     RecordedRequest,
@@ -27,12 +27,17 @@ from tests.support.scripted_model import (
 from tests.tool_services.support.own_services import OWN_SERVICES
 from tool_services import all_services
 
-Start = Callable[..., Product]
+pytestmark = pytest.mark.shares_product
 
 
-@pytest.fixture
-def product(start: Start) -> Product:
-    return start(OWN_SERVICES, tool_exchanges=all_services.default_exchanges())
+@pytest.fixture(scope="module")
+def product_services() -> Mapping[str, ServiceFactory]:
+    return OWN_SERVICES
+
+
+@pytest.fixture(scope="module")
+def product_settings() -> dict[str, object]:
+    return {"tool_exchanges": all_services.default_exchanges()}
 
 
 def ideal_reply(case: Case, request: RecordedRequest) -> Reply:
