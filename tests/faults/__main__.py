@@ -17,7 +17,16 @@ from pathlib import Path  # noqa: E402
 
 from scripts.child_processes import end_with_parent  # noqa: E402
 from tests.faults.cluster import ROOT, Cluster  # noqa: E402
-from tests.faults.rounds import CONTROL, FAULTS, Fault, Model, Result, Round, table  # noqa: E402
+from tests.faults.rounds import (  # noqa: E402
+    CONTROL,
+    FAULTS,
+    Fault,
+    Model,
+    Result,
+    Round,
+    sign_up_people,
+    table,
+)
 
 LOGS = ROOT / "test-results" / "faults"
 
@@ -57,9 +66,10 @@ def _rounds(
     """What each round cost, and what the workers have in the end that an idle one had not."""
     results: list[Result] = []
     with Cluster(folder, model.scripted.base_url) as cluster:
+        people = sign_up_people(cluster)
         for number, fault in enumerate(faults):
             began = time.monotonic()
-            result = Round(cluster, model, chance, f"n{number}", streams).run(fault)
+            result = Round(cluster, model, people, chance, f"n{number}", streams).run(fault)
             results.append(result)
             told = f"{fault.name}: {result.losses()} losses, {result.anew} begun anew, "
             told += f"{result.retried} retried, {time.monotonic() - began:.0f} s"

@@ -1,4 +1,4 @@
-"""The whole product as real processes: two nodes of two workers, both engines, the notes service.
+"""The whole product as real processes: two nodes with workers, both engines, the notes service.
 
 Readers go to the nodes directly and try the other one when one doesn't answer, as a proxy does.
 """
@@ -97,10 +97,14 @@ class Server:
 
 
 class Cluster:
-    """All of it, in `folder`; `model` is the URL of the model's endpoint."""
+    """All of it, in `folder`; `model` is the URL of the model's endpoint. Each node has its number
+    of workers."""
 
-    def __init__(self, folder: Path, model: str, **settings: str) -> None:
+    def __init__(
+        self, folder: Path, model: str, workers: tuple[int, int] = (2, 2), **settings: str
+    ) -> None:
         self.folder = folder
+        self._workers = workers
         self.postgres = Postgres(folder / "postgres", free_port())
         self.valkey = Valkey(folder / "valkey", free_port())
         ports = {"notes": free_port()}
@@ -114,7 +118,6 @@ class Cluster:
             "APP_URL": f"http://127.0.0.1:{self.node_ports[0]}",
             "DATABASE_URL": self.postgres.url,
             "REDIS_URL": self.valkey.url,
-            "WEB_WORKERS": "2",
             "OPENAI_BASE_URL": model,
             # Nobody is there to be asked.
             "APPROVALS": "sendNotes=never",
@@ -131,25 +134,28 @@ class Cluster:
             **{f"{name}_PORT".upper(): str(port) for name, port in ports.items()},
             **settings,
         }
-        self.nodes = [self._node(port) for port in self.node_ports]
+        self.nodes = list(map(self._node, self.node_ports, workers))
         self.services = {name: self._service(name, port) for name, port in ports.items()}
 
-    def _node(self, port: int) -> Server:
+    def _node(self, port: int, workers: int) -> Server:
         config = str(ROOT / "tests/faults/gunicorn_counted.py")
-        return self._gunicorn(config, port, "wsgi:app", f"node-{port}")
+        return self._gunicorn(config, port, "wsgi:app", f"node-{port}", WEB_WORKERS=str(workers))
 
     def _service(self, name: str, port: int) -> Server:
         config = str(ROOT / "scripts/gunicorn_services.py")
         return self._gunicorn(config, port, f"tool_services.app:create_app({name!r})", name)
 
-    def _gunicorn(self, config: str, port: int, application: str, name: str) -> Server:
+    def _gunicorn(
+        self, config: str, port: int, application: str, name: str, **settings: str
+    ) -> Server:
         command = [
             *(sys.executable, "-m", "gunicorn", "-c", config),
             *("--no-control-socket", "--graceful-timeout", str(GRACE)),
             *("-b", f"127.0.0.1:{port}", application),
         ]
         url = f"http://127.0.0.1:{port}"
-        return Server(command, self._env, self.folder, url, self.folder / f"{name}.log")
+        env = self._env | settings
+        return Server(command, env, self.folder, url, self.folder / f"{name}.log")
 
     def __enter__(self) -> Cluster:
         self.postgres.start()
@@ -172,8 +178,8 @@ class Cluster:
         def ready() -> bool:
             if not all(server.answers() for server in self.services.values()):
                 return False
-            for node in self.nodes:
-                if not node.answers() or len(node.workers()) != 2:
+            for node, workers in zip(self.nodes, self._workers, strict=True):
+                if not node.answers() or len(node.workers()) != workers:
                     return False
                 health = requests.get(f"{node.url}/health", timeout=10).json()
                 if health["redis"] != "up" or "down" in health["services"].values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -9,7 +10,7 @@ import signal
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -42,6 +43,10 @@ def words(label: str) -> list[str]:
 
 def expected(label: str) -> str:
     return f"{_BEFORE}\n\n{''.join(words(label))}"
+
+
+def sign_up_people(cluster: Cluster) -> list[Account]:
+    return [Account.sign_up(cluster, f"person{n}") for n in range(ACCOUNTS)]
 
 
 class Model:
@@ -105,10 +110,11 @@ class Result:
 
 @dataclass
 class Round:
-    """`streams` answers at once, and one fault among them."""
+    """`streams` answers at once, of these people, and one fault among them."""
 
     cluster: Cluster
     model: Model
+    people: Sequence[Account]
     random: random.Random
     label: str
     streams: int
@@ -117,10 +123,10 @@ class Round:
 
     def run(self, fault: Fault) -> Result:
         self.model.harmless = fault.harmless
-        accounts = [Account.sign_up(self.cluster, f"{self.label}u{n}") for n in range(ACCOUNTS)]
+        people = itertools.islice(itertools.cycle(self.people), self.streams)
         self.readers = [
-            Reader(self.cluster, accounts[n % ACCOUNTS], f"Send it {self.label}r{n}", n % 2)
-            for n in range(self.streams)
+            Reader(self.cluster, person, f"Send it {self.label}r{n}", n % 2)
+            for n, person in enumerate(people)
         ]
         reading = [gevent.spawn(reader.read) for reader in self.readers]
         self.cluster.until(lambda: all(reader.run_id for reader in self.readers))
@@ -130,9 +136,9 @@ class Round:
         gevent.joinall(reading, timeout=LONGEST)
         gevent.killall(reading)
         self.cluster.wait_until_ready()
-        return self._count(fault, accounts)
+        return self._count(fault)
 
-    def _count(self, fault: Fault, accounts: list[Account]) -> Result:
+    def _count(self, fault: Fault) -> Result:
         result = Result(fault.name, len(self.readers))
         for reader in self.readers:
             self._compare(reader, result)
@@ -143,7 +149,7 @@ class Round:
         result.stuck = self.cluster.live_runs()
         result.leaked = self.cluster.open_streams()
         if not fault.harmless:
-            for account in accounts:
+            for account in self.people:
                 result.sent_twice += self._sent_twice(account, result)
         return result
 

@@ -1,4 +1,5 @@
-"""The fault suite in short: each fault once. `make test-faults` has more streams and rounds."""
+"""The fault suite in short: each fault once. `make test-faults` has more streams, rounds
+and workers."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ STREAMS = 8
 @pytest.mark.parametrize("fault", [CONTROL, *FAULTS], ids=lambda fault: fault.name)
 def test_nothing_is_lost_by(bench: Bench, fault: Fault, request: pytest.FixtureRequest) -> None:
     label = f"t{request.node.callspec.indices['fault']}"
-    result = Round(bench.cluster, bench.model, bench.random, label, STREAMS).run(fault)
+    result = Round(bench.cluster, bench.model, bench.people, bench.random, label, STREAMS).run(
+        fault
+    )
     assert result.wrong == []
     assert result.losses() == 0, result
     if fault is CONTROL:

@@ -16,7 +16,7 @@ SECONDS = 30
 
 
 def test_half_a_minute_of_mixed_use_leaves_nothing_behind(bench: Bench) -> None:
-    Round(bench.cluster, bench.model, bench.random, "soak", streams=12).run(CONTROL)
+    Round(bench.cluster, bench.model, bench.people, bench.random, "soak", 12).run(CONTROL)
     before = bench.cluster.settled()
     bench.model.harmless = False
     soak = Soak(bench.cluster, SECONDS, SECONDS / 2, bench.random)

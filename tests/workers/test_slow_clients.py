@@ -6,7 +6,6 @@ import resource
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 import requests
@@ -24,23 +23,25 @@ CONNECTIONS = 2000  # gunicorn.conf.py
 WORDS = [f"word{number} " for number in range(200)]
 
 
-@pytest.fixture
-def server(tmp_path: Path, model: ScriptedModel) -> Iterator[Server]:
-    port = free_port()
-    instance = tmp_path / "instance"
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, shared_model: ScriptedModel
+) -> Iterator[Server]:
+    port, folder = free_port(), tmp_path_factory.mktemp("server")
+    instance = folder / "instance"
     ensure_secrets(instance)
     copy_databases(instance)
     env = {
         "PYTHONPATH": str(ROOT),
         "INSTANCE_DIR": str(instance),
         "APP_URL": f"http://127.0.0.1:{port}",
-        "OPENAI_BASE_URL": model.base_url,
+        "OPENAI_BASE_URL": shared_model.base_url,
         "MODEL": "scripted",
         "MODEL_TITLES": "false",
         "WEB_PORT": str(port),
     }
     command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py"), "wsgi:app"]
-    started = Server(command, env, tmp_path, f"http://127.0.0.1:{port}", tmp_path / "log")
+    started = Server(command, env, folder, f"http://127.0.0.1:{port}", folder / "log")
     started.start()
     eventually(started.answers)
     yield started
@@ -95,9 +96,9 @@ BODY = (
 
 @pytest.mark.slow
 def test_a_crowd_of_silent_and_slow_connections_shuts_nobody_out(
-    server: Server, crowd: Crowd, model: ScriptedModel
+    server: Server, crowd: Crowd, shared_model: ScriptedModel
 ) -> None:
-    model.script(text(*WORDS, pace=0.02))
+    shared_model.script(text(*WORDS, pace=0.02))
     body = {"name": "Ann", "email": "ann@example.com", "password": PASSWORD}
     signed_up = requests.post(f"{server.url}/auth/signup", json=body).json()
     bearer = {"Authorization": f"Bearer {signed_up['access_token']}"}
