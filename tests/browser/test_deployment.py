@@ -9,12 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from configparser import ConfigParser
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -39,12 +39,48 @@ Proxy = Callable[[Path, list[str]], AbstractContextManager[str]]
 TABS = 8
 
 
+@dataclass
+class Cluster:
+    """What `make run-cluster` starts: its site, and the ports of its nodes."""
+
+    process: Process
+    site: Site
+    nodes: list[int]
+
+    def open_streams(self) -> int:
+        """At all workers of both nodes."""
+        health = requests.get(f"http://127.0.0.1:{self.nodes[0]}/sse/health", timeout=60)
+        return int(health.json()["openEverywhere"])
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """It is there until the test that ends it, which is the last of them."""
+    folder, port, ports = tmp_path_factory.mktemp("cluster"), free_port(), free_ports()
+    instance, url = folder / "instance", f"http://127.0.0.1:{port}/v1"
+    env = ports | scripted_model(url) | {"TOOL_SERVICES_FOLDER": str(NOTES)}
+    env |= {"INSTANCE_DIR": str(instance), "DATABASE_URL": ""}
+    model = Process(["tests.support.scripted_model", "--port", str(port)], {}, ROOT)
+    process = Process(["scripts.run_cluster"], env, folder)
+    try:
+        model.until("listening")
+        process.until("Homestream is ready")
+        nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("The nodes are"))
+        site = Site(f"http://127.0.0.1:{ports['WEB_PORT']}", url)
+        yield Cluster(process, site, list(map(int, nodes)))
+    finally:
+        process.stop()
+        model.stop(signal.SIGTERM)
+        # Elsewhere when root runs it.
+        Postgres(instance / "cluster" / "postgres", 0).remove()
+
+
 @pytest.mark.parametrize("proxy", [caddy, nginx_proxy])
 def test_behind_the_documented_proxy_eight_tabs_stream_at_once(
-    proxy: Proxy, context: New, scripted: Site, tmp_path: Path
+    proxy: Proxy, context: New, cluster: Cluster, tmp_path: Path
 ) -> None:
     """Over HTTP/2, where a browser has no limit of six; one of the proxy's two nodes is dead."""
-    nodes = [f"127.0.0.1:{free_port()}", urlsplit(scripted.url).netloc]
+    nodes = [f"127.0.0.1:{free_port()}", f"127.0.0.1:{cluster.nodes[0]}"]
     with proxy(tmp_path, nodes) as url:
         browser = context(ignore_https_errors=True)
         ann = Person.signs_up(browser.new_page(), Site(url))
@@ -57,7 +93,7 @@ def test_behind_the_documented_proxy_eight_tabs_stream_at_once(
             tab = Person(browser.new_page(), ann.site, ann.email)
             tab.page.goto(ann.page.url, wait_until="commit")
             tabs.append(tab)
-        eventually(lambda: scripted.open_streams() == TABS)
+        eventually(lambda: cluster.open_streams() == TABS)
         before = [len(tab.reads()) for tab in tabs]
         for tab, length in zip(tabs, before, strict=True):
             eventually(partial(reads_on, tab, length))
@@ -66,45 +102,37 @@ def test_behind_the_documented_proxy_eight_tabs_stream_at_once(
             tab.waits_for("stopped")
         assert len({tab.reads() for tab in tabs}) == 1
         browser.close()
-    eventually(lambda: scripted.open_streams() == 0)
+    eventually(lambda: cluster.open_streams() == 0)
 
 
-def test_the_cluster_goes_on_when_a_node_is_killed_and_ends_at_ctrl_c(
-    context: New, scripted: Site, tmp_path: Path, complaints: list[str]
+def test_the_cluster_goes_on_when_a_node_is_killed(
+    context: New, cluster: Cluster, complaints: list[str]
 ) -> None:
-    ports = free_ports()
-    folder = tmp_path / "instance"
-    env = ports | scripted_model(scripted.model) | {"TOOL_SERVICES_FOLDER": str(NOTES)}
-    env |= {"INSTANCE_DIR": str(folder), "DATABASE_URL": ""}
-    process = Process(["scripts.run_cluster"], env, tmp_path)
-    try:
-        process.until("Homestream is ready")
-        nodes = re.findall(r"http://127\.0\.0\.1:(\d+)", process.until("The nodes are"))
-        assert len(nodes) == 2
-        site = Site(f"http://127.0.0.1:{ports['WEB_PORT']}", scripted.model)
-        assert requests.get(f"{site.url}/health", timeout=60).json() == {"status": "ok"}
-        of_node = requests.get(f"http://127.0.0.1:{nodes[0]}/health", timeout=60)
-        assert of_node.json()["redis"] == "up"
-        assert addresses_of(process.pid) == {"127.0.0.1"}, "it can be reached from elsewhere"
-        ann = Person.signs_up(context().new_page(), site)
-        ann.asks("[[slow]]", held=True)
-        comes_as_far_as(ann, 3)
-        leaders = [leader_of(int(port)) for port in nodes]
-        for leader in leaders:
-            kill_with_workers(leader)
-            process.until("and is started again")
-            ann.page.wait_for_timeout(1500)
-        assert once_each(ann.reads()) != ALL, "it was complete before a node was killed"
-        ann.lets_go()
-        ann.waits_for("completed")
-        assert once_each(ann.reads()) == ALL
-        ann.page.reload()
-        assert once_each(ann.reads()) == ALL
-    finally:
-        pids = [each.pid for each in below(process.pid)]
-        process.stop()
-        Postgres(folder / "cluster" / "postgres", 0).remove()  # elsewhere when root runs it
+    process, site = cluster.process, cluster.site
+    assert len(cluster.nodes) == 2
+    assert requests.get(f"{site.url}/health", timeout=60).json() == {"status": "ok"}
+    of_node = requests.get(f"http://127.0.0.1:{cluster.nodes[0]}/health", timeout=60)
+    assert of_node.json()["redis"] == "up"
+    assert addresses_of(process.pid) == {"127.0.0.1"}, "it can be reached from elsewhere"
+    ann = Person.signs_up(context().new_page(), site)
+    ann.asks("[[slow]]", held=True)
+    comes_as_far_as(ann, 3)
+    for leader in map(leader_of, cluster.nodes):
+        kill_with_workers(leader)
+        process.until("and is started again")
+        ann.page.wait_for_timeout(1500)
+    assert once_each(ann.reads()) != ALL, "it was complete before a node was killed"
+    ann.lets_go()
+    ann.waits_for("completed")
+    assert once_each(ann.reads()) == ALL
+    ann.page.reload()
+    assert once_each(ann.reads()) == ALL
     but_of_the_network(complaints)
+
+
+def test_the_cluster_ends_at_ctrl_c(cluster: Cluster) -> None:
+    pids = [each.pid for each in below(cluster.process.pid)]
+    cluster.process.stop()
     assert len(pids) > 10
     assert all_gone(pids)
 
