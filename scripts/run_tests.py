@@ -32,8 +32,12 @@ _UNCLOSED = (
     *("-W", "ignore::pytest.PytestUnraisableExceptionWarning"),
 )
 _NOT_SLOW = ("-m", "not slow")
+# Half of the files each: as one group, they would run on alone when all others have ended.
+_WEB_HALVES: tuple[Arguments, ...] = tuple(
+    ("tests/app/web", f"--ignore-glob=tests/app/web/test_{names}*") for names in ("[!a-g]", "[a-g]")
+)
 _APP: tuple[Arguments, ...] = (
-    ("tests/app/web",),
+    *_WEB_HALVES,
     ("tests/app/runs", "tests/app/agent", "tests/app/llm"),
     ("tests/app", *(f"--ignore=tests/app/{name}" for name in ("agent", "llm", "runs", "web"))),
 )
@@ -41,7 +45,7 @@ _APP: tuple[Arguments, ...] = (
 _FOLDERS = {*all_services.folders().values(), *ROOT.glob("examples/*/*")}
 _TESTS = tuple(str(tests) for each in sorted(_FOLDERS) if (tests := each / "tests").is_dir())
 _TESTS_IN_BROWSERS = tuple(each for tests in _TESTS if Path(each := f"{tests}/browser").is_dir())
-_SERVICES: tuple[Arguments, ...] = tuple((tests,) for tests in _TESTS)
+_SERVICES: tuple[Arguments, ...] = (_TESTS,) if _TESTS else ()
 FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST, *_SERVICES))
 _IN_BROWSERS = ("-c", "tests/browser/pytest.ini")
 # These start servers of their own, so they can run beside the others in browsers.
@@ -55,11 +59,11 @@ ALL: tuple[Arguments, ...] = (
     ("tests/faults",),
     _APP[-1],
     (*_UNCLOSED, "tests/app", "tests/tool_services", *_TESTS, "--engines"),
-    _APP[0],
+    *_WEB_HALVES,
     _REST,
-    _APP[1],
-    (*_UNCLOSED, "tests/workers"),
     (*_IN_BROWSERS, _DEPLOYMENT),
+    _APP[-2],
+    (*_UNCLOSED, "tests/workers"),
     *_SERVICES,
 )
 # It measures, so nothing runs beside it.
