@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.tool_services.support.services import Service
+from tool_services.app import create_app
 
 # On PostgreSQL as well.
-pytestmark = [pytest.mark.engines, pytest.mark.slow]
+pytestmark = pytest.mark.engines
 
 ROOT = Path(__file__).parents[3]
 NOTES = ROOT / "tests" / "support" / "notes"
@@ -32,35 +31,32 @@ def upgrade():
 """
 
 
-def start_newer_version(folder: Path, notes: Service) -> str:
+def start_newer_version(folder: Path, notes: Service, monkeypatch: pytest.MonkeyPatch) -> str:
     """Start a copy of the service that has one more migration, on the same database."""
-    package = folder / "newer" / "notes"
-    shutil.copytree(NOTES, package)
+    # A package that this process has not imported yet.
+    package = folder / f"newer_{folder.name}" / "notes"
+    shutil.copytree(NOTES, package, ignore=shutil.ignore_patterns("__pycache__"))
     (package / "migrations" / "versions" / "0002_colour.py").write_text(MIGRATION)
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "tool_services.app:create_app('notes')", "seed"],
-        env={
-            **os.environ,
-            "INSTANCE_DIR": str(notes.settings.instance_dir),
-            "NOTES_DATABASE_URL": notes.settings.notes_database_url,
-            "TOOL_SERVICES_FOLDER": str(package.parent),
-            "PYTHONPATH": str(ROOT),
-        },
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("INSTANCE_DIR", str(notes.settings.instance_dir))
+    monkeypatch.setenv("NOTES_DATABASE_URL", notes.settings.notes_database_url)
+    monkeypatch.setenv("TOOL_SERVICES_FOLDER", str(package.parent))
+    app = create_app("notes")
+    seeded = app.test_cli_runner().invoke(args=["seed"])
+    assert seeded.exit_code == 0, seeded.output
+    with app.app_context():
+        app.extensions["sqlalchemy"].engine.dispose()
+    return seeded.output
 
 
 def test_a_machine_not_yet_upgraded_works_on_and_can_restart(
-    notes: Service, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    notes: Service,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     notes.call("addNote", {"noteText": "before"})
-    assert start_newer_version(tmp_path, notes) == "notes: 3 rows\n"
+    assert start_newer_version(tmp_path, notes, monkeypatch) == "notes: 3 rows\n"
     notes.call("addNote", {"noteText": "after"})
     notes.restart()
     [warning] = [record for record in caplog.records if record.levelname == "WARNING"]

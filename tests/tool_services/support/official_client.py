@@ -1,7 +1,7 @@
-"""What the protocol's official client sees of a server: python -m … URL TOKEN MODE CALLS
+"""What the protocol's official client sees of a server: python -m … URL TOKEN CALLS MODE…
 
-CALLS is JSON, a list of [tool, arguments]. The transcript is printed as JSON. It runs in a process
-of its own, since asyncio and gevent don't work together.
+CALLS is JSON, a list of [tool, arguments]. The transcript in each mode is a line of JSON. It runs
+in a process of its own, since asyncio and gevent don't work together.
 """
 
 from __future__ import annotations
@@ -40,5 +40,6 @@ async def transcript(url: str, token: str, mode: str, calls: list[Any]) -> dict[
 
 
 if __name__ == "__main__":
-    url, token, mode, calls = sys.argv[1:]
-    print(json.dumps(asyncio.run(transcript(url, token, mode, json.loads(calls)))))
+    url, token, calls, *modes = sys.argv[1:]
+    for mode in modes:
+        print(json.dumps(asyncio.run(transcript(url, token, mode, json.loads(calls)))))
