@@ -1,7 +1,8 @@
 """How long a search among 100,000 messages takes: python -m bench.chat_search
 
-Writes conversations (always the same) into SQLite and PostgreSQL. One person has half of them, a
-second one a hundredth. Both search, by the function that the page calls.
+Writes conversations (always the same) into SQLite and PostgreSQL, twice: all of one person, and of
+a thousand people. One person searches, by the function that the page calls. What PostgreSQL's
+process does for it is counted with this one's CPU.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from random import Random as Dice
@@ -30,7 +30,10 @@ from bench.search_times import databases, main, measure, report
 _EACH = 20  # messages of a conversation
 _WORDS_EACH = 120
 _SYLLABLES = "ba ce di fo gu la me ni po ru sa te vi zo kra ster lin mon tal dor".split()  # noqa: SIM905
-_LARGE, _SMALL = "large", "small"
+_HALF = "hearth"
+"""A word that is in half of the messages, and not in the vocabulary."""
+_PEOPLE = {"one person": 1, "a thousand people": 1_000}
+_SEARCHER = "person0"
 
 
 def vocabulary() -> list[str]:
@@ -42,21 +45,22 @@ def vocabulary() -> list[str]:
     return list(words)
 
 
-def fill(count: int) -> float:
-    """Write so many messages. Return the milliseconds that each took, its words included."""
+def fill(count: int, people: int) -> float:
+    """Write so many messages of so many people. Return the milliseconds that each took, its words
+    included."""
     dice, words = Dice(2), vocabulary()
     sums = list(accumulate(1 / (rank + 3) for rank in range(len(words))))
 
     def some(count: int) -> str:
         return " ".join(dice.choices(words, cum_weights=sums, k=count))
 
-    people = [_LARGE, _SMALL, *(f"other{number}" for number in range(50))]
-    for person in people:
+    for number in range(people):
+        person = f"person{number}"
         row = {"email": person, "name": person, "role": "user", "password_hash": ""}
         db.session.execute(insert(User).values(id=person, created_at=utc_now(), **row))
     began = time.perf_counter()
     for number in range(count // _EACH):
-        owner = dice.choices(people, [50, 1, *[49 / 50] * 50])[0]
+        owner = f"person{number % people}"
         at = utc_now() - timedelta(minutes=count - number)
         conversation = {"id": new_id(), "user_id": owner, "created_at": at, "updated_at": at}
         db.session.execute(insert(Conversation), conversation | {"title": some(6)})
@@ -68,7 +72,7 @@ def fill(count: int) -> float:
                     "conversation_id": conversation["id"],
                     "position": position,
                     "role": "user" if position % 2 else "assistant",
-                    "content": some(_WORDS_EACH),
+                    "content": some(_WORDS_EACH) + f" {_HALF}" * dice.randrange(2),
                     "superseded": False,
                     "created_at": at,
                 }
@@ -102,12 +106,15 @@ def searches(dice: Dice) -> dict[str, Callable[[], str]]:
         "two common words": lambda: f"{common()} {common()}",
         "a common and a rare word": lambda: f"{common()} {rare()}",
         "a phrase": lambda: f'"{common()} {common()}"',
+        "a word in half of the messages": lambda: _HALF,
+        "that and a rare word": lambda: f"{_HALF} {rare()}",
+        "a phrase with it": lambda: f'"{common()} {_HALF}"',
         "words that nobody has": lambda: f"{common()} xyzzy",
     }
 
 
-def search_as(person: str, words: str) -> None:
-    search(person, words)
+def search_all(words: str) -> None:
+    search(_SEARCHER, words)
     db.session.remove()
 
 
@@ -126,15 +133,26 @@ def app_on(url: str, folder: Path) -> Flask:
 
 def run(folder: Path, count: int, rounds: int) -> None:
     """Measure on both databases. Uses what an earlier run has left in the folder."""
-    with databases(folder, "homestream.db") as urls:
-        for name, url in urls.items():
-            with app_on(url, folder / "instance").app_context():
-                if db.session.get(User, _LARGE) is None:
-                    print(f"{name}: {fill(count):.2f} ms to write a message")
-                for person in (_LARGE, _SMALL):
-                    times = measure(searches(Dice(3)), partial(search_as, person), rounds)
-                    report(f"{name}, a {person} account", times)
-                db.engine.dispose()
+    for whose, people in _PEOPLE.items():
+        part = folder / str(people)
+        part.mkdir(exist_ok=True)
+        with databases(part, "homestream.db") as urls:
+            for name, url in urls.items():
+                with app_on(url, part / "instance").app_context():
+                    if db.session.get(User, _SEARCHER) is None:
+                        print(f"{name}: {fill(count, people):.2f} ms to write a message")
+                    times = measure(searches(Dice(3)), search_all, rounds, backend())
+                    report(f"{name}, messages of {whose}", times)
+                    db.engine.dispose()
+
+
+def backend() -> int | None:
+    """Return the id of PostgreSQL's process for the only connection; None on SQLite."""
+    if db.engine.dialect.name == "sqlite":
+        return None
+    pid = db.session.scalar(text("SELECT pg_backend_pid()"))
+    db.session.remove()
+    return int(pid)
 
 
 if __name__ == "__main__":

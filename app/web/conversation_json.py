@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from app.conversations.lists import ConversationPage, ListedConversation
-from app.conversations.search import FoundPage
+from app.conversations.search import FoundMessage, FoundPage
+from app.conversations.snippets import Piece
 
 _STATUSES = {"": None, "waiting": "waiting"}
 
@@ -31,13 +33,23 @@ def conversation_as_json(conversation: ListedConversation) -> dict[str, Any]:
 
 def found_as_json(page: FoundPage) -> list[dict[str, Any]]:
     return [
-        conversation_as_json(each.conversation)
-        | {
-            "position": each.position,
-            "snippet": [{"text": text, "match": match} for text, match in each.snippet],
-        }
-        for each in page.found
+        conversation_as_json(each.conversation) | _hit_as_json(each.message) for each in page.found
     ]
+
+
+def _hit_as_json(message: FoundMessage | None) -> dict[str, Any]:
+    """Return where the words are. They are in the title if there is no message."""
+    return {
+        "messageId": message and message.id,
+        "position": message and message.position,
+        "current": message is None or message.is_current,
+        "snippet": _pieces_as_json(message.snippet) if message else [],
+        "files": [_pieces_as_json(name) for name in message.files] if message else [],
+    }
+
+
+def _pieces_as_json(pieces: Sequence[Piece]) -> list[dict[str, Any]]:
+    return [{"text": text, "match": match} for text, match in pieces]
 
 
 def iso(time: datetime) -> str:

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import func, inspect, select, table
 
+from app.conversations.search import search
 from app.db.connection import add_migrations
 from app.db.models import db
 from tests.support.product import Person, Product, eventually, text_of
@@ -104,6 +105,23 @@ def test_a_migration_takes_nothing_away_that_older_code_needs(product: Product) 
                     filled = column["nullable"] or column["default"] is not None
                     assert filled, f"{revision} adds {table}.{name}, which older code leaves out"
             older = newer
+
+
+def test_a_question_asked_before_the_migration_is_found_by_the_names_of_its_files(
+    product: Product, alice: Person, model: ScriptedModel
+) -> None:
+    model.script(text("Hello"))
+    file = ("files", ("budget.csv", b"a,b", "text/csv"))
+    fields = {"data": {"userMessage": "What is it?"}, "files": [file]}
+    assert alice.api("POST", "/agents/chat", **fields).status_code == 200
+    product.services.stop()  # what it asks the database meanwhile could deadlock with the DDL
+    with product.app.app_context():
+        downgrade(MIGRATIONS, revision="0024")
+        assert search(alice.id, "budget").found == []
+        [by_text] = search(alice.id, "what").found
+        upgrade(MIGRATIONS)
+        [by_name] = search(alice.id, "budget").found
+        assert by_text.conversation == by_name.conversation
 
 
 def later_revisions() -> list[str]:
