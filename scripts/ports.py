@@ -14,7 +14,7 @@ from scripts import StartError
 LOOPBACK = "127.0.0.1"
 # Below the ports that Linux and macOS give to outgoing connections. Each process has a block of
 # this size to itself.
-_BLOCKS = range(20_000, 32_000, 750)
+_BLOCKS = range(20_000, 32_000, 300)
 
 
 def free_port() -> int:

@@ -72,6 +72,7 @@ def test_a_first_question_loads_no_new_page_and_keeps_what_was_typed_since(bob: 
     bob.waits_for("completed", 2)
     page.go_back()
     expect(page.get_by_role("button", name=EXAMPLE)).to_be_visible()
+    page.wait_for_load_state()  # before that no script hears of the next step
     page.go_forward()
     expect(bob.answers).to_have_count(2)
 
