@@ -14,7 +14,7 @@ from app.agent.messages import Message, PastTurn, ToolSpec, Turn, turn_messages
 from app.agent.read_calls import call_key
 from app.agent.step_calls import call_all
 from app.agent.toolbox import Toolbox
-from app.agent.written_calls import take_written_call
+from app.agent.written_calls import announced_tool, take_written_call
 from app.errors import RunFailed
 
 MOST_FAILED_STEPS = 3
@@ -62,14 +62,19 @@ def respond(
             # The messages have no name here: they would be kept until the model has answered.
             if step < max_steps:
                 offered = tools.specs()
+                names = {spec.name for spec in offered}
+                harmless = {name for name in names if tools.reads_only(name)}
                 reply = model.stream([*messages(), *added], offered)
-                turn = yield from take_written_call(reply, {spec.name for spec in offered})
+                turn = yield from take_written_call(reply, names, harmless)
             else:
                 turn = yield from _last_turn([*messages(), *added], model, tools)
             yield turn
             updates = {}
         if not turn.calls:
-            return
+            if added or step == max_steps or not (reminder := _reminder(turn, tools)):
+                return
+            added += [Message("assistant", turn.text), reminder]
+            continue
         updates = yield from call_all(turn.calls, tools, updates, earlier)
         earlier = _still_true(earlier, updates.values(), tools)
         added += turn_messages(turn, updates)
@@ -104,6 +109,15 @@ def _still_true(
         return {}
     completed = (end for end in made if end.status == "completed")
     return earlier | {call_key(end.tool, end.arguments): end for end in completed}
+
+
+def _reminder(turn: Turn, tools: Toolbox) -> Message | None:
+    """What is said once to a model that tells of a call instead of making it, as small ones do."""
+    name = announced_tool(turn.text, [spec.name for spec in tools.specs()])
+    if name is None:
+        return None
+    reminder = f"(From the program: {name} was not called. If it is needed, call it now.)"
+    return Message("user", reminder)
 
 
 def _any_completed(updates: dict[str, ToolCallUpdate]) -> bool:
