@@ -48,20 +48,18 @@ _TESTS_IN_BROWSERS = tuple(each for tests in _TESTS if Path(each := f"{tests}/br
 _SERVICES: tuple[Arguments, ...] = (_TESTS,) if _TESTS else ()
 FAST: tuple[Arguments, ...] = tuple((*_NOT_SLOW, *group) for group in (*_APP, _REST, *_SERVICES))
 _IN_BROWSERS = ("-c", "tests/browser/pytest.ini")
-# These start servers of their own, so they can run beside the others in browsers.
+# These start servers of their own, and those of the services a product with its domain, so both
+# can run beside the others in browsers.
 _DEPLOYMENT = "tests/browser/test_deployment.py"
 # The longest begin first, so that all end at about the same time.
 ALL: tuple[Arguments, ...] = (
-    (
-        *(*_IN_BROWSERS, "-n", "3", "--dist", "loadgroup", "tests/browser", *_TESTS_IN_BROWSERS),
-        f"--ignore={_DEPLOYMENT}",
-    ),
+    (*_IN_BROWSERS, "-n", "2", "tests/browser", f"--ignore={_DEPLOYMENT}"),
     ("tests/faults",),
     _APP[-1],
     (*_UNCLOSED, "tests/app", "tests/tool_services", *_TESTS, "--engines"),
     *_WEB_HALVES,
     _REST,
-    (*_IN_BROWSERS, _DEPLOYMENT),
+    (*_IN_BROWSERS, _DEPLOYMENT, *_TESTS_IN_BROWSERS),
     _APP[-2],
     (*_UNCLOSED, "tests/workers"),
     *_SERVICES,
